@@ -1,0 +1,127 @@
+"""Settings: one frozen model per component, read from `recsys.toml`, validated whole before anything runs."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from recsys.errors import ConfigError
+from recsys.schema import EventKind
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EventSettings(Settings):
+    """What each kind of event says about liking: the confidence weight of one event, negative for dislikes.
+
+    `rating_threshold`: ratings at or above it are imported as likes, the others as dislikes.
+    """
+
+    view: float = 1.0
+    click: float = 2.0
+    cart: float = 5.0
+    purchase: float = 10.0
+    like: float = 5.0
+    dislike: float = -5.0
+    rating_threshold: float = 4.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> EventSettings:
+        if not 0 <= self.view <= self.click <= self.cart <= self.purchase:
+            raise ValueError("weights must satisfy 0 <= view <= click <= cart <= purchase")
+        if self.like <= 0 or self.dislike > 0:
+            raise ValueError("like must be positive and dislike must not be")
+        return self
+
+    def weight(self, kind: EventKind) -> float:
+        """The confidence weight of one event of this kind."""
+        return float(getattr(self, kind.value))
+
+
+class StyleSettings(Settings):
+    """How products become style vectors. `backbone` is one of `style.backbone.BACKBONES`."""
+
+    backbone: str = "vgg-slim"
+    batch_size: int = Field(default=32, ge=1, le=1024)
+
+
+class AlsSettings(Settings):
+    """Alternating least squares (Hu, Koren and Volinsky 2008); `recsys.models.als` has the formulas.
+
+    `factors`: length of the user and item factors. `regularization`: a share of the data's noise level, so that
+    it needs no tuning to the size of the data. `alpha`: what an event adds to the confidence of a pair nobody
+    touched, which is 1. `item_damping`: how much less an event says if its item is frequent (0: the same, 1: in
+    inverse proportion). `popularity`: the bonus of the most popular item, where a certain like scores 1.
+    """
+
+    factors: int = Field(default=64, ge=1, le=1024)
+    regularization: float = Field(default=0.45, gt=0)
+    iterations: int = Field(default=15, ge=1, le=200)
+    alpha: float = Field(default=1.0, gt=0)
+    item_damping: Unit = 0.5
+    popularity: float = Field(default=0.1, ge=0)
+
+
+class TasteSettings(Settings):
+    """How touched style vectors become a taste. `half_life_days`: an event loses half its say in that time."""
+
+    max_modes: int = Field(default=4, ge=1, le=4)
+    half_life_days: float = Field(default=60.0, gt=0)
+
+
+class RankSettings(Settings):
+    """Candidates per source, and how variety is traded for fit (`diversity` 0: fit alone, 1: variety alone)."""
+
+    candidates: int = Field(default=200, ge=10, le=10_000)
+    diversity: Unit = 0.15
+    validation_share: float = Field(default=0.2, gt=0, lt=0.5)
+
+
+class RestyleSettings(Settings):
+    """The restyled picture: engine, default strength, size, and how long a request may wait for it."""
+
+    engine: str = "film"
+    strength: Unit = 0.7
+    size: int = Field(default=256, ge=32, le=2048)
+    deadline_ms: int = Field(default=2_000, ge=0, le=60_000)
+    cache_mb: int = Field(default=256, ge=1)
+
+
+class ProjectSettings(Settings):
+    """All settings of a project. Absent sections take their defaults."""
+
+    name: str = "shop"
+    seed: int = Field(default=0, ge=0)
+    events: EventSettings = EventSettings()
+    style: StyleSettings = StyleSettings()
+    als: AlsSettings = AlsSettings()
+    taste: TasteSettings = TasteSettings()
+    rank: RankSettings = RankSettings()
+    restyle: RestyleSettings = RestyleSettings()
+
+
+def load_settings(path: Path) -> ProjectSettings:
+    """Read and validate a TOML file of settings.
+
+    Raises ConfigError that names the file and every offending key.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such settings file; `recsys init` writes one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    try:
+        return ProjectSettings.model_validate(raw)
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise ConfigError(f"{path}: " + "; ".join(lines)) from None

@@ -1,0 +1,1 @@
+"""Data in: the project folder, imports, identifiers, catalogue, interactions and splits."""

@@ -1,0 +1,99 @@
+"""The catalogue as dense arrays, one entry for each item row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recsys.dataset.identifiers import ItemIdentifiers
+from recsys.errors import UnknownIdError
+from recsys.schema import (
+    AVAILABLE,
+    CATEGORY,
+    IMAGE,
+    ITEM_COLUMNS,
+    ITEM_ID,
+    PRICE,
+    TITLE,
+    BoolArray,
+    FloatArray,
+    IntArray,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Catalog:
+    """I items; arrays are read-only and share the rows of `ids`.
+
+    `titles`, `images` `(I,)` str; `category_codes` `(I,)` int64 into `category_names` (sorted; "" is unknown);
+    `prices` `(I,)` float32, NaN if unknown; `available` `(I,)` bool; `attributes`: I rows of further columns.
+    """
+
+    ids: ItemIdentifiers
+    titles: NDArray[np.object_]
+    category_codes: IntArray
+    category_names: tuple[str, ...]
+    prices: FloatArray
+    available: BoolArray
+    images: NDArray[np.object_]
+    attributes: pd.DataFrame
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame) -> Catalog:
+        """From a frame with `recsys.schema.ITEM_COLUMNS`, such as `Project.load_items()`; rows by sorted id."""
+        frame = frame.sort_values(ITEM_ID, ignore_index=True)
+        codes, names = pd.factorize(frame[CATEGORY], sort=True)
+        return cls(
+            ids=ItemIdentifiers("item", frame[ITEM_ID].tolist()),
+            titles=_frozen(frame[TITLE].to_numpy(dtype=object)),
+            category_codes=_frozen(codes.astype(np.int64)),
+            category_names=tuple(map(str, names)),
+            prices=_frozen(frame[PRICE].to_numpy(dtype=np.float32)),
+            available=_frozen(frame[AVAILABLE].to_numpy(dtype=np.bool_)),
+            images=_frozen(frame[IMAGE].to_numpy(dtype=object)),
+            attributes=frame.drop(columns=list(ITEM_COLUMNS)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def mask(
+        self,
+        *,
+        categories: Collection[str] | None = None,
+        min_price: float | None = None,
+        max_price: float | None = None,
+        available_only: bool = False,
+    ) -> BoolArray:
+        """Which items `(I,)` pass all that is asked; bounds are inclusive, unknown prices pass no bound.
+
+        A category of several parts, `Comedy|Drama`, is passed by its whole name and by each part. Raises
+        UnknownIdError for a category that no item has.
+        """
+        passing = self.available.copy() if available_only else np.ones(len(self), dtype=np.bool_)
+        if categories is not None:
+            codes = [code for name in categories for code in self._category_codes(name)]
+            passing &= np.isin(self.category_codes, codes)
+        if min_price is not None:
+            passing &= self.prices >= np.float32(min_price)
+        if max_price is not None:
+            passing &= self.prices <= np.float32(max_price)
+        return passing
+
+    def _category_codes(self, name: str) -> list[int]:
+        wholes = enumerate(self.category_names)
+        codes = [code for code, whole in wholes if name == whole or name in whole.split("|")]
+        if not codes:
+            raise UnknownIdError("category", name)
+        return codes
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array = array.copy()
+    array.flags.writeable = False
+    return array

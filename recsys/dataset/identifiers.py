@@ -1,0 +1,108 @@
+"""External ids and dense rows: a two-way map, so that arrays inside never carry strings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from recsys.errors import DataError, UnknownIdError
+from recsys.schema import IntArray, ItemId, ItemRow, UserId, UserRow
+from recsys.storage.artifacts import read_frame, write_frame
+
+Id = TypeVar("Id", bound=str)
+Row = TypeVar("Row", bound=int)
+
+_SUFFIX = "_id"
+
+
+class Identifiers(Generic[Id, Row]):
+    """N external ids of one kind ("item" or "user"); the row of an id is its place, 0 to N - 1.
+
+    Immutable. Ids are in sorted order when made by `of`, whatever order they come in.
+    """
+
+    def __init__(self, kind: str, ids: Sequence[str]) -> None:
+        """Take ids in the order given. Raises DataError where one repeats."""
+        self.kind = kind
+        self._index = pd.Index(list(ids), dtype="object")
+        if not self._index.is_unique:
+            repeated = self._index[self._index.duplicated()][0]
+            raise DataError(f"{kind} id {repeated!r} is there twice; ids must be unique")
+
+    @classmethod
+    def of(cls, kind: str, values: Iterable[str]) -> Identifiers[Id, Row]:
+        """The distinct ids among `values`, sorted."""
+        return cls(kind, sorted(set(values)))
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __contains__(self, value: object) -> bool:
+        return value in self._index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identifiers) and self.kind == other.kind and self._index.equals(other._index)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Identifiers({self.kind!r}, {len(self)} ids)"
+
+    @property
+    def values(self) -> NDArray[np.object_]:
+        """All ids in row order, `(N,)` of str; a copy."""
+        return self._index.to_numpy(dtype=object, copy=True)
+
+    def row(self, value: Id) -> Row:
+        """The row of one id. Raises UnknownIdError."""
+        try:
+            return cast(Row, int(cast(int, self._index.get_loc(value))))
+        except KeyError:
+            raise UnknownIdError(self.kind, value) from None
+
+    def rows(self, values: Sequence[str] | pd.Series[str] | NDArray[np.object_]) -> IntArray:
+        """The rows `(n,)` int64 of n ids. Raises UnknownIdError for the first unknown one."""
+        found = self.find(values)
+        if (found < 0).any():
+            raise UnknownIdError(self.kind, str(np.asarray(values, dtype=object)[np.argmax(found < 0)]))
+        return found
+
+    def find(self, values: Sequence[str] | pd.Series[str] | NDArray[np.object_]) -> IntArray:
+        """The rows `(n,)` int64 of n ids, -1 for those unknown."""
+        return self._index.get_indexer(pd.Index(values, dtype=object)).astype(np.int64)
+
+    def id(self, row: Row) -> Id:
+        """The id of one row. Raises IndexError outside 0 to N - 1."""
+        if not 0 <= row < len(self):
+            raise IndexError(f"{self.kind} row {row} is outside 0..{len(self) - 1}")
+        return cast(Id, self._index[row])
+
+    def ids(self, rows: IntArray | Sequence[int]) -> list[Id]:
+        """The ids of n rows. Raises IndexError where one is outside 0 to N - 1."""
+        wanted = np.asarray(rows, dtype=np.int64)
+        outside = (wanted < 0) | (wanted >= len(self))
+        if outside.any():
+            raise IndexError(f"{self.kind} row {wanted[outside][0]} is outside 0..{len(self) - 1}")
+        return cast(list[Id], self._index.to_numpy()[wanted].tolist())
+
+    def save(self, path: Path) -> None:
+        """Write as a Parquet file of one column, `<kind>_id`."""
+        write_frame(path, pd.DataFrame({self.kind + _SUFFIX: self._index.astype("str")}))
+
+    @classmethod
+    def load(cls, path: Path) -> Identifiers[Id, Row]:
+        """Read what `save` wrote. Raises DataError where the file is something else."""
+        frame = read_frame(path)
+        if len(frame.columns) != 1 or not str(frame.columns[0]).endswith(_SUFFIX):
+            raise DataError(f"{path}: not a file of ids: it has columns {', '.join(map(str, frame.columns))}")
+        column = str(frame.columns[0])
+        return cls(column.removesuffix(_SUFFIX), frame[column].tolist())
+
+
+ItemIdentifiers = Identifiers[ItemId, ItemRow]
+UserIdentifiers = Identifiers[UserId, UserRow]

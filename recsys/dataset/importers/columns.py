@@ -1,0 +1,89 @@
+"""Which column of a file is which of ours: explicit renames first, then our names, then known aliases."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from recsys.errors import DataError
+from recsys.schema import (
+    AVAILABLE,
+    CATEGORY,
+    EVENT,
+    IMAGE,
+    ITEM_ID,
+    PRICE,
+    RATING,
+    TIMESTAMP,
+    TITLE,
+    USER_ID,
+    WEIGHT,
+)
+
+Aliases = Mapping[str, tuple[str, ...]]
+
+_ITEM_ALIASES = ("item", "product_id", "product", "movie_id", "article_id", "asin", "sku")
+_USER_ALIASES = ("user", "uid", "customer_id", "customer", "visitor_id", "visitorid", "reviewer_id")
+
+ITEM_FIELDS: Aliases = {
+    ITEM_ID: (*_ITEM_ALIASES, "id"),
+    TITLE: ("movie_title", "product_title", "product_name", "product_display_name", "item_name", "name"),
+    CATEGORY: ("class", "genres", "genre", "article", "article_type", "categories", "product_type"),
+    PRICE: ("unit_price", "list_price"),
+    AVAILABLE: ("in_stock", "is_available", "availability"),
+    IMAGE: ("image_path", "image_file", "img", "photo", "picture"),
+}
+INTERACTION_FIELDS: Aliases = {
+    USER_ID: _USER_ALIASES,
+    ITEM_ID: _ITEM_ALIASES,
+    EVENT: ("event_type", "event_name", "action", "behavior", "behaviour"),
+    WEIGHT: (),
+    TIMESTAMP: ("ts", "time", "datetime", "date", "event_time", "created_at", "unix_timestamp"),
+    RATING: ("score", "stars", "overall"),
+}
+USER_FIELDS: Aliases = {USER_ID: (*_USER_ALIASES, "id")}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNames:
+    """`fields`: our field to the file's column. `others`: attribute name to the file's column."""
+
+    fields: dict[str, str]
+    others: dict[str, str]
+
+
+def name_columns(path: Path, header: Iterable[str], known: Aliases, renames: Mapping[str, str]) -> ColumnNames:
+    """Decide which column of the file is which field; the rest are attributes under their own names.
+
+    Case, spaces and hyphens do not matter. Raises DataError that names both columns where two would do.
+    """
+    targets: dict[str, str] = {}
+
+    def take(target: str, column: str, cure: str) -> None:
+        if target in targets:
+            raise DataError(f"{path}: both {targets[target]!r} and {column!r} would be {target!r}: {cure}")
+        targets[target] = column
+
+    columns = list(header)
+    free = [column for column in columns if column not in renames]
+    exact = [column for column in free if _plain(column) in known]
+    for column in columns:
+        if column in renames:
+            take(renames[column], column, "rename them differently")
+    for column in exact:
+        take(_plain(column), column, f"rename the second too, e.g. `--column {column}=other_{_plain(column)}`")
+    wanted = {alias: target for target, names in known.items() if target not in targets for alias in names}
+    for column in free:
+        if column not in exact:
+            target = wanted.get(_plain(column), column)
+            take(target, column, f"choose one, e.g. `--column {column}={target}`")
+    fields = {target: column for target, column in targets.items() if target in known}
+    others = {target: column for target, column in targets.items() if target not in known}
+    return ColumnNames(fields, others)
+
+
+def _plain(name: str) -> str:
+    separated = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\s\-.]+", "_", separated).lower()

@@ -1,0 +1,163 @@
+"""Text tables: CSV with comma, semicolon or tab, and RecBole's atomic files (`.inter`, `.item`, `.user`)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from tqdm import tqdm
+
+from recsys.dataset.importers.table import RawTable, Reject
+from recsys.errors import DataError, Problem
+
+DELIMITERS = (",", ";", "\t")
+_CHUNK = 65_536
+_ATOMIC_TYPES = ("token", "token_seq", "float", "float_seq")
+
+
+def read_delimited(path: Path) -> RawTable:
+    """Read CSV, split by what the header has most of. Raises DataError for the file's defects."""
+    return _read(path, quoting=csv.QUOTE_MINIMAL)
+
+
+def read_atomic(path: Path) -> RawTable:
+    """Read a RecBole atomic file: tabs, no quoting, a header of `name:type`.
+
+    Words of a `token_seq` are joined by `|`, except where the column is a title.
+    Source: recbole.io/docs/user_guide/data/atomic_files.html
+    """
+    table = _read(path, quoting=csv.QUOTE_NONE)
+    columns: dict[str, pa.StringArray] = {}
+    text = set()
+    for declared, values in table.columns.items():
+        name, _, kind = declared.partition(":")
+        if kind not in _ATOMIC_TYPES:
+            raise DataError(f"{path}: header {declared!r}: write name:type, type one of {', '.join(_ATOMIC_TYPES)}")
+        if name in columns:
+            raise DataError(f"{path}: two columns are named {name!r}: rename one of them in the header")
+        if kind.startswith("token"):
+            text.add(name)
+        if kind == "token_seq" and not name.endswith(("title", "name")):
+            values = pc.replace_substring_regex(values, r"\s+", "|")
+        columns[name] = values
+    return RawTable(path, columns, table.lines, frozenset(text), table.rejects)
+
+
+class _Lines:
+    """Lines of a text, counted, of which those of the present record can be read again."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._again: list[str] = []
+        self.record: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.pop() if self._again else next(self._file)
+        self.record.append(line)
+        self.number += 1
+        return line
+
+    def rewind(self) -> None:
+        """Go back to the second line of the record."""
+        self._again.extend(reversed(self.record[1:]))
+        self.number -= len(self.record) - 1
+
+
+def _read(path: Path, quoting: int) -> RawTable:
+    try:
+        # A line end inside quotes belongs to the value, so newlines are left to the csv module.
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _parse(path, file, quoting)
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: line {_first_undecodable_line(path)} is not UTF-8; save the file as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
+    delimiter = "\t" if quoting == csv.QUOTE_NONE else _sniff(file.readline())
+    file.seek(0)
+    lines = _Lines(file)
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
+    header = _header(path, reader)
+    chunks: list[list[pa.StringArray]] = []
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    rejects: list[Reject] = []
+    with tqdm(desc=f"read {path.name}", unit=" rows", unit_scale=True, disable=None, leave=False) as bar:
+        while True:
+            lines.record.clear()
+            first = lines.number + 1
+            try:
+                row = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                # A stray quote swallows what follows: give up one line only, and read the rest afresh.
+                raw = lines.record[0].rstrip("\r\n")
+                message = f"not valid CSV ({error}); close or double the quotes of this line"
+                rejects.append(Reject(Problem(path, first, None, message), raw))
+                lines.rewind()
+                continue
+            if len(row) != len(header):
+                raw = "".join(lines.record).rstrip("\r\n")
+                if raw.strip():
+                    counts = f"{len(row)} fields where the header has {len(header)}"
+                    message = f"{counts}; quote values that hold {delimiter!r}"
+                    rejects.append(Reject(Problem(path, first, None, message), raw))
+                continue
+            rows.append(row)
+            numbers.append(first)
+            if len(rows) == _CHUNK:
+                chunks.append(_columns(rows))
+                bar.update(len(rows))
+                rows = []
+    if rows:
+        chunks.append(_columns(rows))
+    columns = {
+        name: pa.concat_arrays([chunk[index] for chunk in chunks]) if chunks else pa.array([], pa.string())
+        for index, name in enumerate(header)
+    }
+    return RawTable(path, columns, np.array(numbers, dtype=np.int64), rejects=rejects)
+
+
+def _columns(rows: list[list[str]]) -> list[pa.StringArray]:
+    return [pc.utf8_trim_whitespace(pa.array(values, pa.string())) for values in zip(*rows, strict=True)]
+
+
+def _sniff(header: str) -> str:
+    return max(DELIMITERS, key=header.count)
+
+
+def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
+    try:
+        cells = next(reader)
+    except StopIteration:
+        raise DataError(f"{path}: the file is empty; it needs a header line and rows") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: the header is not valid CSV: {error}") from None
+    # pandas writes its index under an empty name.
+    names = [cell.strip() or f"column_{number}" for number, cell in enumerate(cells, start=1)]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path}: two columns are named {repeated[0]!r}: rename one of them in the header")
+    return names
+
+
+def _first_undecodable_line(path: Path) -> int:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 1

@@ -1,0 +1,46 @@
+"""Pictures of an items file: where they are, and whether they can be decoded."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from recsys.dataset.importers.table import RowCheck
+from recsys.schema import IMAGE
+from style.errors import ImageError
+from style.images import check_image
+
+_THREADS = 8
+
+
+def locate(image: str, root: Path) -> Path:
+    """The absolute path of a file's `image`; relative ones start at `root`. Links are not followed."""
+    return Path(os.path.abspath(root / image))  # noqa: PTH100  Path.resolve would follow links
+
+
+def check_pictures(check: RowCheck, root: Path) -> None:
+    """Decode every picture that the file names, in threads, and flag the rows whose picture cannot be."""
+    column = check.column(IMAGE)
+    if column is None:
+        return
+    images = np.array(column.to_pylist(), dtype=object)
+    names = sorted(set(images) - {""})
+    with ThreadPoolExecutor(_THREADS) as pool:
+        found = pool.map(_defect, names, (locate(name, root) for name in names))
+        defects = dict(zip(names, tqdm(found, "images", len(names), disable=None, leave=False), strict=True))
+    bad = np.array([bool(defects.get(image)) for image in images], dtype=np.bool_)
+    check.flag(bad, IMAGE, lambda image: f"{defects[image]}; name a picture that can be read, or leave the field empty")
+
+
+def _defect(name: str, path: Path) -> str | None:
+    if "://" in name:
+        return f"{name} is a web address, and nothing is fetched"
+    try:
+        check_image(path)
+    except ImageError as error:
+        return str(error)
+    return None

@@ -1,0 +1,128 @@
+"""The catalogue's rows: checked, typed, and merged where two sources describe one catalogue."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.dataset.importers.table import RowCheck
+from recsys.dataset.importers.values import AVAILABILITY_WORDS, as_series, attribute, blank, numbers, truths
+from recsys.schema import AVAILABLE, CATEGORY, IMAGE, ITEM_COLUMNS, ITEM_ID, PRICE, TITLE
+
+
+def check_ids(check: RowCheck, name: str) -> None:
+    """Flag empty and repeated ids; the first row of an id is the good one."""
+    column = check.required(name)
+    empty = blank(column)
+    check.flag(empty, name, lambda _: "empty id; give every row an id")
+    ids = as_series(column)
+    repeated = ids.duplicated().to_numpy() & ~empty
+    if repeated.any():
+        first = dict(zip(ids[~repeated], check.table.lines[~repeated], strict=True))
+        check.flag(
+            repeated,
+            name,
+            lambda value: f"{value!r} is already on row {first[value]}; keep one row for each id",
+        )
+
+
+def parse_items(check: RowCheck, others: dict[str, str]) -> pd.DataFrame:
+    """One source's items, all N rows, bad ones flagged in `check`; `others` maps attributes to columns.
+
+    Empty values are missing, so that a merge can fill them; columns that the source lacks are absent
+    (`finish_items` sets defaults). Images are left as the file has them.
+    """
+    check_ids(check, ITEM_ID)
+    frame = pd.DataFrame({ITEM_ID: as_series(check.required(ITEM_ID))})
+    for name in (TITLE, CATEGORY, IMAGE):
+        column = check.column(name)
+        if column is not None:
+            frame[name] = as_series(_without_blanks(column))
+    price = check.column(PRICE)
+    if price is not None:
+        frame[PRICE] = _prices(check, price)
+    available = check.column(AVAILABLE)
+    if available is not None:
+        words, bad = truths(available)
+        check.flag(bad, AVAILABLE, lambda value: f"{value!r} is no availability; use {AVAILABILITY_WORDS}")
+        frame[AVAILABLE] = pd.Series(words).astype("boolean").mask(pd.Series(blank(available)))
+    for name, source in others.items():
+        column = check.table.columns[source]
+        values = attribute(column, source in check.table.text_columns)
+        frame[name] = values if pd.api.types.is_numeric_dtype(values) else as_series(_without_blanks(column))
+    return frame
+
+
+def merge(first: pd.DataFrame, second: pd.DataFrame, key: str) -> pd.DataFrame:
+    """All rows and columns of both, matched by `key`; where both have a value, the first's stands."""
+    left, right = first.set_index(key), second.set_index(key)
+    index = left.index.union(right.index)
+    left, right = left.reindex(index), right.reindex(index)
+    for name in right.columns:
+        if name in left.columns:
+            ours, theirs = _same_kind(left[name], right[name])
+            left[name] = ours.where(ours.notna(), theirs)
+        else:
+            left[name] = right[name]
+    return left.reset_index(names=key)
+
+
+def upsert(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
+    """The rows of `new`, and those of `old` with other keys."""
+    kept = old[~old[key].isin(new[key])]
+    if kept.empty:
+        return new
+    for name in kept.columns.intersection(new.columns):
+        kept_values, new_values = _same_kind(kept[name], new[name])
+        kept, new = kept.assign(**{name: kept_values}), new.assign(**{name: new_values})
+    return pd.concat([kept, new], ignore_index=True)
+
+
+def finish_items(frame: pd.DataFrame) -> pd.DataFrame:
+    """The catalogue as `recsys.schema.ITEM_COLUMNS` says: defaults filled in, sorted by id."""
+    defaults: dict[str, str | float | bool] = {
+        TITLE: "",
+        CATEGORY: "",
+        PRICE: np.nan,
+        AVAILABLE: True,
+        IMAGE: "",
+    }
+    for name, default in defaults.items():
+        if name not in frame:
+            frame[name] = default
+    frame[AVAILABLE] = frame[AVAILABLE].astype("boolean").fillna(True).astype(bool)
+    attributes = [name for name in frame.columns if name not in ITEM_COLUMNS]
+    return finish_rows(frame[[*ITEM_COLUMNS, *attributes]], ITEM_ID)
+
+
+def finish_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Missing text as "", rows sorted by `key`."""
+    text = {name: "" for name in frame.columns if not _is_number(frame[name])}
+    return frame.fillna(text).sort_values(key, ignore_index=True)
+
+
+def _prices(check: RowCheck, column: pa.StringArray) -> pd.Series:
+    values, bad = numbers(column)
+    check.flag(
+        bad & ~blank(column),
+        PRICE,
+        lambda value: f"{value!r} is not a number; write 12.99, or leave it empty if unknown",
+    )
+    check.flag(values < 0, PRICE, lambda value: f"{value} is negative; leave it empty if unknown")
+    return pd.Series(values)
+
+
+def _without_blanks(column: pa.StringArray) -> pa.StringArray:
+    return pc.if_else(pc.equal(column, ""), None, column)
+
+
+def _same_kind(one: pd.Series, other: pd.Series) -> tuple[pd.Series, pd.Series]:
+    if _is_number(one) == _is_number(other):
+        return one, other
+    return one.map(str, na_action="ignore").astype("str"), other.map(str, na_action="ignore").astype("str")
+
+
+def _is_number(series: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series)

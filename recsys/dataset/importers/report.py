@@ -1,0 +1,49 @@
+"""What an import did, for a person to read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """Counts after an import.
+
+    `rows`: rows that each table given now has, by table name. `rejected`: rows left out, by table name.
+    `duplicates`: exact repeats of interactions that were dropped. `events`: rows of each event kind.
+    `period`: first and last timestamp in seconds, None without interactions or without times.
+    `pictures`: items with an image. `rejects`: files with the rows left out. `notes`: what else to know.
+    """
+
+    rows: Mapping[str, int]
+    rejected: Mapping[str, int]
+    duplicates: int
+    events: Mapping[str, int]
+    period: tuple[int, int] | None
+    pictures: int
+    rejects: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [self._table(name, count) for name, count in self.rows.items()]
+        if self.events:
+            lines.append("events        " + ", ".join(f"{kind} {count:,}" for kind, count in self.events.items()))
+        if self.period is not None:
+            first, last = (datetime.fromtimestamp(second, UTC).date() for second in self.period)
+            lines.append(f"period        {first} to {last}")
+        if self.duplicates:
+            lines.append(f"duplicates    {self.duplicates:,} dropped")
+        lines += [f"left out      {path}" for path in self.rejects]
+        lines += [f"note          {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    def _table(self, name: str, count: int) -> str:
+        line = f"{name:<13} {count:,}"
+        if name == "items":
+            line += f" ({self.pictures:,} with an image)"
+        if self.rejected.get(name):
+            line += f", {self.rejected[name]:,} bad rows left out"
+        return line

@@ -1,0 +1,123 @@
+"""Interactions as dense arrays, and the user-item matrix that models are fitted on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recsys.clock import SECONDS_PER_DAY
+from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
+from recsys.schema import (
+    EVENT,
+    ITEM_ID,
+    TIMESTAMP,
+    USER_ID,
+    WEIGHT,
+    BoolArray,
+    EventKind,
+    FloatArray,
+    IntArray,
+)
+
+KINDS = tuple(EventKind)
+_LIKE, _DISLIKE = KINDS.index(EventKind.LIKE), KINDS.index(EventKind.DISLIKE)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Interactions:
+    """N events among U users and I items, sorted by (timestamp, user, item, kind).
+
+    `users`, `items` `(N,)` int64 rows of `user_ids`, `item_ids`; `kinds` `(N,)` int8 places in `EventKind`;
+    `weights` `(N,)` float32, negative for dislikes; `timestamps` `(N,)` int64 seconds since 1970 UTC.
+    """
+
+    user_ids: UserIdentifiers
+    item_ids: ItemIdentifiers
+    users: IntArray
+    items: IntArray
+    kinds: NDArray[np.int8]
+    weights: FloatArray
+    timestamps: IntArray
+
+    @classmethod
+    def from_frame(
+        cls, frame: pd.DataFrame, item_ids: ItemIdentifiers, user_ids: UserIdentifiers | None = None
+    ) -> Interactions:
+        """From a frame with `recsys.schema.INTERACTION_COLUMNS`, in any order.
+
+        `user_ids` default to the frame's users, sorted. Raises UnknownIdError for an id that is not in them.
+        """
+        if user_ids is None:
+            user_ids = UserIdentifiers.of("user", frame[USER_ID].unique())
+        users, items = user_ids.rows(frame[USER_ID]), item_ids.rows(frame[ITEM_ID])
+        kinds = pd.Index([kind.value for kind in KINDS]).get_indexer(pd.Index(frame[EVENT])).astype(np.int8)
+        timestamps = frame[TIMESTAMP].to_numpy(dtype=np.int64)
+        order = np.lexsort((kinds, items, users, timestamps))
+        weights = frame[WEIGHT].to_numpy(dtype=np.float32)
+        return cls(user_ids, item_ids, users[order], items[order], kinds[order], weights[order], timestamps[order])
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(U, I)."""
+        return len(self.user_ids), len(self.item_ids)
+
+    def select(self, which: BoolArray) -> Interactions:
+        """The events where `which` `(N,)` is True, over the same identifiers."""
+        return replace(
+            self,
+            users=self.users[which],
+            items=self.items[which],
+            kinds=self.kinds[which],
+            weights=self.weights[which],
+            timestamps=self.timestamps[which],
+        )
+
+    def before(self, time: int) -> Interactions:
+        """The events earlier than `time`, in seconds since 1970 UTC."""
+        return self.select(self.timestamps < time)
+
+    def after(self, time: int) -> Interactions:
+        """The events at `time` or later: with `before(time)`, all of them."""
+        return self.select(self.timestamps >= time)
+
+    def matrix(self, *, half_life_days: float | None = None, now: int | None = None) -> csr_matrix[np.float32]:
+        """What each user thinks of each item, `(U, I)` float32 sparse.
+
+        An entry is the sum of the pair's positive weights; where the pair's latest like or dislike is a dislike,
+        it is that dislike's weight instead (at the same second the dislike counts as the later). With
+        `half_life_days` a weight halves for each half-life between its event and `now` (seconds; default: the
+        latest event). Pairs that come to 0 are not stored.
+        """
+        weights = self.weights.astype(np.float64)
+        if half_life_days is not None and len(self):
+            reference = int(self.timestamps.max()) if now is None else now
+            age_days = np.maximum(reference - self.timestamps, 0) / SECONDS_PER_DAY
+            weights *= 0.5 ** (age_days / half_life_days)
+        pairs, inverse = np.unique(self.users * self.shape[1] + self.items, return_inverse=True)
+        sums = np.bincount(inverse, weights=np.maximum(weights, 0.0), minlength=len(pairs))
+        latest = self._latest_opinions(inverse, len(pairs))
+        disliked = (latest >= 0) & (self.kinds[latest] == _DISLIKE)
+        sums[disliked] = weights[latest[disliked]]
+        stored = sums != 0.0
+        rows, columns = np.divmod(pairs[stored], self.shape[1])
+        return csr_matrix((sums[stored].astype(np.float32), (rows, columns)), shape=self.shape)
+
+    def seen(self) -> csr_matrix[np.bool_]:
+        """Which items each user has touched in any way, `(U, I)` bool sparse."""
+        pairs = np.unique(self.users * self.shape[1] + self.items)
+        rows, columns = np.divmod(pairs, self.shape[1])
+        return csr_matrix((np.ones(len(pairs), dtype=np.bool_), (rows, columns)), shape=self.shape)
+
+    def _latest_opinions(self, inverse: NDArray[np.intp], pairs: int) -> IntArray:
+        latest = np.full(pairs, -1, dtype=np.int64)
+        opinions = np.flatnonzero((self.kinds == _LIKE) | (self.kinds == _DISLIKE))
+        # Events are in time order and a dislike sorts after a like, so the last of a pair is its latest.
+        np.maximum.at(latest, inverse[opinions], opinions)
+        return latest

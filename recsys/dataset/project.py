@@ -1,0 +1,184 @@
+"""The project folder: settings, imported data, bundles, and where everything lies.
+
+<project>/recsys.toml      settings
+<project>/data/            items.parquet, interactions.parquet, users.parquet; swapped as one by imports
+<project>/rejects/         rows that imports with `skip_bad` left out, and why
+<project>/bundles/         what is trained
+<project>/styles/          style references (optional)
+<project>/events/          the event log
+<project>/cache/           restyled pictures; may be deleted
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from recsys.config import ProjectSettings, Settings, load_settings
+from recsys.errors import ConfigError, DataError, ProjectError
+from recsys.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from recsys.storage.artifacts import (
+    exclusive_lock,
+    needs_recovery,
+    read_frame,
+    recover_folder,
+    write_text,
+)
+
+SETTINGS_FILE = "recsys.toml"
+ITEMS_FILE = "items.parquet"
+INTERACTIONS_FILE = "interactions.parquet"
+USERS_FILE = "users.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An open project folder. `root` is absolute."""
+
+    root: Path
+    settings: ProjectSettings
+
+    @classmethod
+    def init(cls, path: Path, name: str) -> Project:
+        """Make a project at `path` (created if absent) with default settings, and open it.
+
+        Raises ProjectError where there is one already, ConfigError where `name` is blank or unprintable.
+        """
+        if not name.strip() or not name.isprintable():
+            raise ConfigError(f"project name {name!r}: use at least one visible character, and no control codes")
+        if (path / SETTINGS_FILE).exists():
+            raise ProjectError(f"{path}: there is a project already; choose another folder or open this one")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_text(path / SETTINGS_FILE, settings_template(ProjectSettings(name=name)))
+        except OSError as error:
+            raise ProjectError(f"{path}: cannot make a project here: {error.strerror}") from None
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Project:
+        """Open a project, first finishing or undoing an import that was killed.
+
+        Raises ProjectError where `path` is no project, ConfigError where its settings are wrong.
+        """
+        root = path.absolute()
+        if not (root / SETTINGS_FILE).is_file():
+            raise ProjectError(f"{path}: not a project (it has no {SETTINGS_FILE}); `recsys init` makes one")
+        project = cls(root, load_settings(root / SETTINGS_FILE))
+        if needs_recovery(project.data):
+            # Locked means that an import is at work, not dead: what it leaves is its own.
+            with suppress(ProjectError), exclusive_lock(root):
+                recover_folder(project.data)
+        return project
+
+    @property
+    def data(self) -> Path:
+        """The folder of imported tables; absent before the first import."""
+        return self.root / "data"
+
+    @property
+    def items_file(self) -> Path:
+        """The catalogue; columns `ITEM_COLUMNS` and attributes."""
+        return self.data / ITEMS_FILE
+
+    @property
+    def interactions_file(self) -> Path:
+        """The interactions; columns `INTERACTION_COLUMNS` and perhaps `rating`."""
+        return self.data / INTERACTIONS_FILE
+
+    @property
+    def users_file(self) -> Path:
+        """The people; columns `USER_COLUMNS` and attributes."""
+        return self.data / USERS_FILE
+
+    @property
+    def rejects(self) -> Path:
+        """Rows that imports left out, one CSV for each import that had some."""
+        return self.root / "rejects"
+
+    @property
+    def bundles(self) -> Path:
+        """What is trained."""
+        return self.root / "bundles"
+
+    @property
+    def styles(self) -> Path:
+        """Style references; optional."""
+        return self.root / "styles"
+
+    @property
+    def events(self) -> Path:
+        """The event log's folder."""
+        return self.root / "events"
+
+    @property
+    def cache(self) -> Path:
+        """Restyled pictures; may be deleted at any time."""
+        return self.root / "cache"
+
+    def load_items(self) -> pd.DataFrame:
+        """The catalogue, sorted by `item_id`; see `recsys.schema.ITEM_COLUMNS`.
+
+        Raises ProjectError before the first import, DataError where the file is damaged.
+        """
+        return _load(self.items_file, ITEM_COLUMNS, "items")
+
+    def load_interactions(self) -> pd.DataFrame:
+        """The interactions by time; see `recsys.schema.INTERACTION_COLUMNS`. Raises like `load_items`."""
+        return _load(self.interactions_file, INTERACTION_COLUMNS, "interactions")
+
+    def load_users(self) -> pd.DataFrame:
+        """The people, sorted by `user_id`; see `recsys.schema.USER_COLUMNS`. Raises like `load_items`."""
+        return _load(self.users_file, USER_COLUMNS, "users")
+
+    def resolve_image(self, image: str | Path) -> Path:
+        """The absolute path of a catalogue's `image`: relative ones start at the project folder.
+
+        Raises DataError for the empty path of an item without a picture.
+        """
+        if not str(image):
+            raise DataError("this item has no image: its `image` is empty")
+        return self.root / image
+
+    def store_image(self, path: Path) -> str:
+        """How the catalogue names a picture: relative to the project where it lies inside, else absolute."""
+        if path.is_relative_to(self.root):
+            return path.relative_to(self.root).as_posix()
+        return str(path)
+
+
+def settings_template(settings: ProjectSettings) -> str:
+    """`recsys.toml` that holds these settings, each section under its own documentation."""
+    values = {name: getattr(settings, name) for name in ProjectSettings.model_fields}
+    plain = {name: value for name, value in values.items() if not isinstance(value, Settings)}
+    lines = ["# Settings of a recsys project. A line or section that is removed takes its default.", ""]
+    lines += [f"{name} = {_toml(value)}" for name, value in plain.items()]
+    for name, section in values.items():
+        if isinstance(section, Settings):
+            lines += ["", *_comment(section), f"[{name}]"]
+            lines += [f"{key} = {_toml(getattr(section, key))}" for key in type(section).model_fields]
+    return "\n".join(lines) + "\n"
+
+
+def _comment(section: Settings) -> list[str]:
+    text = (type(section).__doc__ or "").strip()
+    return [f"# {line.strip()}".rstrip() for line in text.splitlines()]
+
+
+def _toml(value: object) -> str:
+    # JSON's strings, numbers and booleans are TOML's too, as long as characters are not \\u-escaped in pairs.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _load(path: Path, columns: tuple[str, ...], table: str) -> pd.DataFrame:
+    if not path.exists():
+        raise ProjectError(f"{path}: no {table} yet; `recsys import --{table} FILE` brings them in")
+    frame = read_frame(path)
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise DataError(f"{path}: no column {', '.join(missing)}; import the {table} again")
+    return frame

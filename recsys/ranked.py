@@ -1,0 +1,74 @@
+"""Ranked rows, and the one deterministic way from scores to a ranking; models and indexes share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.errors import RequestError
+from recsys.schema import BoolArray, FloatArray, IntArray
+
+NO_ROW = -1
+"""Stands in `Ranked.rows` where there was nothing more to rank; its score is -inf."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The best rows of each query, best first.
+
+    rows: (Q, k) int64 dense rows, padded on the right with `NO_ROW`.
+    scores: (Q, k) float32, not increasing along a row, padded with -inf.
+    """
+
+    rows: IntArray
+    scores: FloatArray
+
+
+def top_k(scores: FloatArray, k: int, allowed: BoolArray | None = None) -> Ranked:
+    """The k best columns of each row of `scores` (Q, N), higher first, equal scores by lower column.
+
+    `allowed` (N,) or (Q, N) keeps the columns where it is True. A score of NaN or -inf is never ranked, so a
+    row with fewer than k finite scores is padded. Raises RequestError if k < 1.
+    """
+    check_k(k)
+    scores = np.where(np.isnan(scores), -np.inf, scores).astype(np.float32)
+    if allowed is not None:
+        scores = np.where(allowed, scores, np.float32(-np.inf))
+    size = min(k, scores.shape[1])
+    rows = _best_columns(scores, size)
+    best = np.take_along_axis(scores, rows, axis=1)
+    order = np.argsort(-best, axis=1, kind="stable")
+    best = np.take_along_axis(best, order, axis=1)
+    rows = np.where(best > -np.inf, np.take_along_axis(rows, order, axis=1), NO_ROW)
+    return padded(rows, best, k)
+
+
+def padded(rows: IntArray, scores: FloatArray, k: int) -> Ranked:
+    """`rows` and `scores` (Q, j), j <= k, as a Ranked of width k."""
+    margin = ((0, 0), (0, k - rows.shape[1]))
+    return Ranked(
+        np.pad(rows.astype(np.int64), margin, constant_values=NO_ROW),
+        np.pad(scores.astype(np.float32), margin, constant_values=-np.inf),
+    )
+
+
+def check_k(k: int) -> None:
+    """Raises RequestError if k < 1."""
+    if k < 1:
+        raise RequestError("k", f"must be at least 1, not {k}")
+
+
+def _best_columns(scores: FloatArray, size: int) -> IntArray:
+    """The `size` best columns of each row, in column order: (Q, N) to (Q, size).
+
+    argpartition alone would pick any of the columns tied at the last place; the tie goes to the lower column.
+    """
+    if size == 0:
+        return np.empty((len(scores), 0), dtype=np.int64)
+    last = np.partition(scores, -size, axis=1)[:, -size, None]
+    above = scores > last
+    tied = scores == last
+    free = size - above.sum(axis=1, keepdims=True)
+    keep = above | (tied & (np.cumsum(tied, axis=1) <= free))
+    return np.nonzero(keep)[1].reshape(len(scores), size)

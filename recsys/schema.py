@@ -1,0 +1,66 @@
+"""The nouns: ids, rows, columns and event kinds. Column names are fixed here, once.
+
+External ids (`UserId`, `ItemId`) are strings and live at the surface; dense rows (`UserRow`, `ItemRow`) are
+positions in arrays and live inside. They are different types so that a type checker keeps them apart.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NewType
+
+import numpy as np
+from numpy.typing import NDArray
+
+UserId = NewType("UserId", str)
+ItemId = NewType("ItemId", str)
+UserRow = NewType("UserRow", int)
+ItemRow = NewType("ItemRow", int)
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+USER_ID = "user_id"
+ITEM_ID = "item_id"
+TITLE = "title"
+CATEGORY = "category"
+PRICE = "price"
+AVAILABLE = "available"
+IMAGE = "image"
+EVENT = "event"
+WEIGHT = "weight"
+TIMESTAMP = "timestamp"
+RATING = "rating"
+
+ITEM_COLUMNS = (ITEM_ID, TITLE, CATEGORY, PRICE, AVAILABLE, IMAGE)
+"""`item_id` string, unique; `title` and `category` string ("" if unknown); `price` float64 (NaN if unknown);
+`available` bool; `image` string, "" if none, else a path (relative ones start at the project folder).
+Any further columns are attributes and are kept as strings or numbers."""
+
+INTERACTION_COLUMNS = (USER_ID, ITEM_ID, EVENT, WEIGHT, TIMESTAMP)
+"""`event` one of `EventKind`; `weight` float32, negative for dislikes; `timestamp` int64 seconds since 1970 UTC.
+Sorted by (timestamp, user_id, item_id, event), so that arrival order never matters."""
+
+USER_COLUMNS = (USER_ID,)
+"""`user_id` string, unique; any further columns are attributes."""
+
+
+class EventKind(StrEnum):
+    """What a person did with an item. Imports turn ratings into LIKE and DISLIKE by a threshold."""
+
+    VIEW = "view"
+    CLICK = "click"
+    CART = "cart"
+    PURCHASE = "purchase"
+    LIKE = "like"
+    DISLIKE = "dislike"
+
+
+class Basis(StrEnum):
+    """What is known of the person a request is for, best first; every answer says which."""
+
+    HISTORY = "history"
+    SESSION = "session"
+    CHOSEN_STYLE = "chosen_style"
+    POPULAR = "popular"

@@ -1,0 +1,1 @@
+"""All that must survive a crash: artifacts on disk, the event log, the cache."""

@@ -1,0 +1,1 @@
+"""Pixels to style vectors to pixels. Knows no users and never imports `recsys`."""

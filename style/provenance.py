@@ -1,0 +1,166 @@
+"""Restyled pictures say that they are: an XMP packet in the file, with the IPTC's digital source type.
+
+The type is "composite with trained algorithmic media": a photo, partly repainted by a trained network. Engine and
+version use the IPTC's own properties (Photo Metadata Standard 2025.1); strength and style reference have none, and
+live in this project's namespace.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from xml.etree import ElementTree
+
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
+
+from style.errors import ImageError, LibraryError
+from style.images import Pixels, from_pixels
+
+DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+_OWN = "tag:style-recsys,2025:restyle/"
+_PREFIXES = {"x": "adobe:ns:meta/", "rdf": _RDF, "Iptc4xmpExt": _IPTC, "restyle": _OWN}
+_PACKET_BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+_PACKET_END = '<?xpacket end="r"?>'
+_PACKET_LIMIT = 65_000
+_UNFIT_FOR_XML = re.compile("[^\t\n\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_CREDIT_LIMIT = 500
+
+
+class ImageFormat(StrEnum):
+    """A file format that restyled pictures are served in."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+
+    @property
+    def media_type(self) -> str:
+        """As in an HTTP Content-Type."""
+        return f"image/{self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class StyleCredit:
+    """The style reference that a picture was restyled toward, and that reference's licence.
+
+    Raises LibraryError for text that XML cannot hold, or of more than 500 characters.
+    """
+
+    style_id: str
+    licence: str
+
+    def __post_init__(self) -> None:
+        for name in ("style_id", "licence"):
+            text = getattr(self, name)
+            if len(text) > _CREDIT_LIMIT or _UNFIT_FOR_XML.search(text):
+                raise LibraryError(
+                    f"{name} {text[:40]!r}: use at most {_CREDIT_LIMIT} characters and no control codes, "
+                    "so that it can be written into a picture"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a restyled picture says of itself. `strength` in (0, 1], kept to three decimals."""
+
+    engine: str
+    version: str
+    strength: float
+    credit: StyleCredit | None = None
+
+
+def encode(pixels: Pixels, image_format: ImageFormat, mark: Mark | None) -> bytes:
+    """A picture `(H, W, 3)` in [0, 1] as a file; `mark` says that it is restyled (None: an original).
+
+    The file holds pixels and the mark, and nothing else: no EXIF, profile or comment of the input.
+    """
+    options = _SAVE_OPTIONS[image_format]
+    if mark is not None:
+        options = options | _metadata(image_format, _packet(mark))
+    buffer = io.BytesIO()
+    from_pixels(pixels).save(buffer, image_format.value, **options)
+    return buffer.getvalue()
+
+
+def read_mark(data: bytes) -> Mark | None:
+    """The mark in a file's bytes, or None where it has none. Raises ImageError where the bytes are no image."""
+    try:
+        with Image.open(io.BytesIO(data), formats=[kind.value for kind in ImageFormat]) as image:
+            image.load()
+            packet = image.info.get("xmp", b"")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ImageError(f"not a readable picture ({error}); accepted: {', '.join(ImageFormat)}") from None
+    return _parsed(packet if isinstance(packet, bytes) else str(packet).encode())
+
+
+_SAVE_OPTIONS: dict[ImageFormat, dict[str, Any]] = {
+    ImageFormat.JPEG: {"quality": 90, "optimize": True},
+    ImageFormat.PNG: {},
+    ImageFormat.WEBP: {"quality": 88},
+}
+
+
+def _metadata(image_format: ImageFormat, packet: bytes) -> dict[str, Any]:
+    if image_format is not ImageFormat.PNG:
+        return {"xmp": packet}
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", packet.decode())
+    return {"pnginfo": info}
+
+
+def _packet(mark: Mark) -> bytes:
+    for prefix, uri in _PREFIXES.items():
+        ElementTree.register_namespace(prefix, uri)
+    root = ElementTree.Element(f"{{{_PREFIXES['x']}}}xmpmeta")
+    rdf = ElementTree.SubElement(root, f"{{{_RDF}}}RDF")
+    description = ElementTree.SubElement(rdf, f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": ""})
+    for name, value in _properties(mark).items():
+        ElementTree.SubElement(description, name).text = value
+    body = ElementTree.tostring(root, encoding="unicode")
+    return f"{_PACKET_BEGIN}{body}{_PACKET_END}".encode()
+
+
+def _properties(mark: Mark) -> dict[str, str]:
+    properties = {
+        f"{{{_IPTC}}}DigitalSourceType": DIGITAL_SOURCE_TYPE,
+        f"{{{_IPTC}}}AISystemUsed": mark.engine,
+        f"{{{_IPTC}}}AISystemVersionUsed": mark.version,
+        f"{{{_OWN}}}Strength": f"{mark.strength:.3f}",
+    }
+    if mark.credit is not None:
+        properties[f"{{{_OWN}}}StyleReference"] = mark.credit.style_id
+        properties[f"{{{_OWN}}}StyleLicence"] = mark.credit.licence
+    return properties
+
+
+def _parsed(packet: bytes) -> Mark | None:
+    # Declarations are how XML blows up or reaches out of the file; no XMP packet needs one.
+    if len(packet) > _PACKET_LIMIT or b"<!" in packet or b"\0" in packet:
+        return None
+    try:
+        root = ElementTree.fromstring(packet)  # noqa: S314
+    except (ElementTree.ParseError, ValueError):
+        return None
+    found = {element.tag: element.text or "" for element in root.iter()}
+    if found.get(f"{{{_IPTC}}}DigitalSourceType") != DIGITAL_SOURCE_TYPE:
+        return None
+    try:
+        return _mark_of(found)
+    except (KeyError, ValueError, LibraryError):
+        return None
+
+
+def _mark_of(found: dict[str, str]) -> Mark:
+    reference = found.get(f"{{{_OWN}}}StyleReference")
+    return Mark(
+        engine=found[f"{{{_IPTC}}}AISystemUsed"],
+        version=found[f"{{{_IPTC}}}AISystemVersionUsed"],
+        strength=float(found[f"{{{_OWN}}}Strength"]),
+        credit=None if reference is None else StyleCredit(reference, found[f"{{{_OWN}}}StyleLicence"]),
+    )

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from style.errors import LibraryError
+from style.library import read_library
+
+HEADER = "style_id,title,image,scenes,artist,licence,source\n"
+
+
+def library(folder: Path, *rows: str, header: str = HEADER) -> Path:
+    Image.new("RGB", (16, 16)).save(folder / "a.png")
+    (folder / "styles.csv").write_text(header + "\n".join(rows) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_references_are_read_in_order(tmp_path: Path) -> None:
+    found = read_library(library(tmp_path, "moss,Moss,a.png,spring|sale,Ann,CC0,own", "rust,,a.png,,,CC0,"))
+    assert [(r.style_id, r.title, r.scenes) for r in found] == [
+        ("moss", "Moss", ("spring", "sale")),
+        ("rust", "rust", ()),
+    ]
+
+
+def test_no_library_is_an_empty_one(tmp_path: Path) -> None:
+    assert read_library(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["moss,Moss,a.png,,,,own"], "row 2, column 'licence': is empty"),
+        (["moss,Moss,b.png,,,CC0,own"], "row 2, column 'image': .*b.png does not exist"),
+        (["moss,Moss,a.png,,,CC0,", "moss,Moss,a.png,,,CC0,"], "style_id 'moss' occurs twice"),
+    ],
+)
+def test_wrong_records_are_named(tmp_path: Path, rows: list[str], message: str) -> None:
+    with pytest.raises(LibraryError, match=message):
+        read_library(library(tmp_path, *rows))
+
+
+def test_a_missing_column_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="column 'licence' is missing"):
+        read_library(library(tmp_path, header=HEADER.replace("licence,", "")))

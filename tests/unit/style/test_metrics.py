@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from style.backbone import load_backbone
+from style.metrics import retrieval_score, ssim, transfer_score
+
+
+def test_retrieval_by_hand() -> None:
+    angles = np.radians([0, 10, 90, 101, 50])
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    score = retrieval_score(vectors, ["a", "a", "b", "b", "b"])
+    # nearest: 0->1, 1->0, 2->3, 3->2 are right; 4 (50 degrees) is nearest to 2 (40 away, as 1): tie broken by size
+    assert score.recall_at_1 in {0.8, 1.0}
+    assert 0.8 < score.map_at_10 <= 1.0
+
+
+def test_labels_that_never_repeat_score_nothing() -> None:
+    score = retrieval_score(np.eye(4, dtype=np.float32), ["a", "b", "c", "d"])
+    assert (score.recall_at_1, score.map_at_10) == (0.0, 0.0)
+
+
+def test_ssim_of_equal_inverted_and_noisy_pictures() -> None:
+    random = np.random.default_rng(0)
+    picture = random.random((40, 40)).astype(np.float32)
+    noisy = np.clip(picture + random.normal(0, 0.1, picture.shape), 0, 1).astype(np.float32)
+    assert ssim(picture, picture) == pytest.approx(1.0)
+    assert ssim(picture, 1 - picture) < 0
+    assert 0.5 < ssim(picture, noisy) < 0.99
+
+
+def test_transfer_scores_at_both_ends() -> None:
+    judge = load_backbone("vgg-slim")
+    random = np.random.default_rng(0)
+    product = np.repeat(np.linspace(0, 1, 64, dtype=np.float32)[None, :, None], 64, axis=0).repeat(3, axis=2)
+    style = random.random((64, 64, 3)).astype(np.float32)
+    untouched = transfer_score(judge, product, style, product)
+    assert (untouched.style_gain, untouched.gram_gain) == (0.0, 0.0)
+    assert untouched.content == pytest.approx(1.0, abs=1e-4)
+    replaced = transfer_score(judge, product, style, style)
+    assert replaced.style_gain == pytest.approx(1.0)
+    assert replaced.content < 0.9

@@ -1,0 +1,104 @@
+"""Recipes can be stopped and resumed: the network is the same as that of an unbroken run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from style.backbone import BACKBONES, Vgg
+from style.errors import ImageError
+from style.training.checkpoint import save_tensors
+from style.training.crops import Crops, find_images
+from style.training.distill import DistillSettings, distill
+from style.training.film import FilmSettings, train_film
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Path]:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for index in range(4):
+        pixels = random.integers(0, 256, (12, 12, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((80, 80)).save(folder / f"{index}.png")
+    return find_images([folder])
+
+
+@pytest.fixture
+def teacher(tmp_path: Path) -> Path:
+    """A teacher of the compressed shape with random weights."""
+    torch.manual_seed(3)
+    network = Vgg(replace(BACKBONES["vgg-slim"], mean=(0, 0, 0), std=(1, 1, 1)))
+    tensors = {
+        f"{name.replace('_', '')}.{part}": getattr(conv, part).detach()
+        for name, conv in network.convs.items()
+        for part in ("weight", "bias")
+    }
+    tensors |= {"conv0.weight": torch.eye(3)[:, :, None, None], "conv0.bias": torch.zeros(3)}
+    save_tensors(tmp_path / "teacher.safetensors", tensors)
+    return tmp_path / "teacher.safetensors"
+
+
+def same(a: Path, b: Path) -> bool:
+    first, second = load_file(a), load_file(b)
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_crops_depend_on_seed_and_step_alone(images: list[Path]) -> None:
+    crops = Crops(images, side=32, keep=64, seed=1)
+    fifth = crops.batch(5, 3)
+    crops.batch(9, 3)
+    assert fifth.shape == (3, 3, 32, 32)
+    assert torch.equal(Crops(images, side=32, keep=64, seed=1).batch(5, 3), fifth)
+    assert not torch.equal(crops.batch(6, 3), fifth)
+
+
+def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="no images below this folder"):
+        find_images([tmp_path])
+
+
+@pytest.mark.slow
+def test_distilling_resumes_where_it_stopped(images: list[Path], teacher: Path, tmp_path: Path) -> None:
+    settings = DistillSettings(steps=4, batch=2, side=48, save_every=2)
+    distill(images, teacher, tmp_path / "whole", settings)
+    stop_after(2, tmp_path / "parts", lambda out: distill(images, teacher, out, settings))
+    distill(images, teacher, tmp_path / "parts", settings)
+    assert same(tmp_path / "whole" / "vgg-slim.safetensors", tmp_path / "parts" / "vgg-slim.safetensors")
+
+
+@pytest.mark.slow
+def test_training_film_resumes_and_lowers_its_loss(images: list[Path], tmp_path: Path) -> None:
+    from style.backbone import load_backbone
+
+    settings = FilmSettings(steps=4, batch=2, side=48, save_every=2)
+    judge = load_backbone("vgg-slim")
+    train_film(images, images, judge, tmp_path / "whole", settings)
+    stop_after(2, tmp_path / "parts", lambda out: train_film(images, images, judge, out, settings))
+    train_film(images, images, judge, tmp_path / "parts", settings)
+    assert same(tmp_path / "whole" / "film.safetensors", tmp_path / "parts" / "film.safetensors")
+
+
+def stop_after(step: int, out: Path, train) -> None:  # type: ignore[no-untyped-def]
+    """Run until the checkpoint of `step` is written, then die as a kill would, by an error from the log."""
+    from style.training.log import TrainingLog
+
+    write = TrainingLog.write
+
+    def dying(self: TrainingLog, at: int, values) -> None:  # type: ignore[no-untyped-def]
+        if at >= step:
+            raise KeyboardInterrupt
+        write(self, at, values)
+
+    TrainingLog.write = dying  # type: ignore[method-assign]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(out)
+    finally:
+        TrainingLog.write = write  # type: ignore[method-assign]
