@@ -1,0 +1,1 @@
+"""Models of what people want: each behind `base.Model`."""

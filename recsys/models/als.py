@@ -1,0 +1,212 @@
+"""Alternating least squares for implicit feedback, through implicit: this module is its only door.
+
+Sources: Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (ICDM 2008), "Hu"
+below; Takács, Pilászy and Tikk (RecSys 2011) for the conjugate gradient that implicit fits with.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from recsys.config import AlsSettings
+from recsys.errors import DataError, NotFittedError
+from recsys.models.base import Arrays, Model, checked_rows
+from recsys.models.popularity import log_popularity
+from recsys.ranked import Ranked, top_k
+from recsys.rng import derive_seed
+from recsys.schema import FloatArray, IntArray
+
+
+class AlsModel(Model):
+    """Score of user u for item i = x_u . y_i + b_i, with factors that minimise, over all pairs (Hu, eq. 3),
+
+        sum_ui c_ui (p_ui - x_u . y_i)^2 + λ (sum_u |x_u|^2 + sum_i |y_i|^2)
+
+    p_ui is 1 where the weight w_ui is positive and 0 elsewhere, so a dislike is a confident zero. Confidence
+    is 1 for a pair nobody touched, else
+
+        c_ui = 1 + alpha * log(1 + |w_ui|) * (n / n_i)^item_damping
+
+    which is Hu, eq. 6 with eps = 1, times a damping of frequent items, whose events say less about the person
+    (n_i events of the item; n its mean over events). b_i is log-popularity, scaled to [0, popularity].
+
+    Where this departs from Hu: the damping; the bias, which is added after the fit; and λ, which is
+    `regularization` times the noise level (`_noise_level`), so that one setting serves small and large data.
+
+    The same matrix, settings and seed give the same factors whatever `threads` is (0: all cores).
+    """
+
+    name = "als"
+
+    def __init__(self, settings: AlsSettings | None = None, *, seed: int = 0, threads: int = 0) -> None:
+        super().__init__()
+        self.settings = settings or AlsSettings()
+        self.seed = seed
+        self.threads = threads
+        nothing = np.empty((0, self.settings.factors), dtype=np.float32)
+        self._user_factors, self._item_factors, self._base = nothing, nothing, nothing
+        self._item_bias, self._item_damping = nothing[:, 0], nothing[:, 0]
+        self._penalty = 0.0
+
+    @property
+    def user_factors(self) -> FloatArray:
+        """(U, F) float32, exactly what `fold_in` gives for the fitted rows. Raises NotFittedError."""
+        return self._fitted(self._user_factors)
+
+    @property
+    def item_factors(self) -> FloatArray:
+        """(I, F) float32. Raises NotFittedError."""
+        return self._fitted(self._item_factors)
+
+    @property
+    def item_bias(self) -> FloatArray:
+        """(I,) float32 in [0, settings.popularity], the same for every user. Raises NotFittedError."""
+        return self._fitted(self._item_bias)
+
+    def fold_in(self, matrix: csr_matrix) -> FloatArray:
+        """Factors of users given as rows of events, known or new: (Q, I) to (Q, F) float32.
+
+        Solves Hu, eq. 4 exactly for each row; a row without events gets zeros.
+        Raises NotFittedError, or DataError if the columns are not the fitted items.
+        """
+        return self._fold_in(self._confidences(self._checked_events(matrix)))
+
+    def explain(self, events: csr_matrix, item_row: int) -> Ranked:
+        """How much each touched item adds to the score of `item_row` for one user, `events` (1, I).
+
+        Ranked (1, n) over the user's n liked items, the strongest reason first (Hu, eq. 7); the contributions
+        add up to the score less `item_bias[item_row]`. Dislikes add nothing of their own: they shape what the
+        likes add. A user without likes gets one padded place.
+        Raises NotFittedError, DataError for events of another shape, or UnknownIdError for the item.
+        """
+        row = self._confidences(self._checked_events(events))
+        if row.shape[0] != 1:
+            raise DataError(f"explain takes the events of one user (1, I), not {row.shape}")
+        checked_rows("item row", np.array([item_row]), row.shape[1])
+        touched = self._item_factors[row.indices]
+        likeness = touched @ self._solve(touched, row.data, self._item_factors[item_row])
+        liked = row.data > 0
+        contributions = np.full(row.shape, -np.inf, dtype=np.float32)
+        contributions[0, row.indices[liked]] = likeness[liked] * row.data[liked]
+        return top_k(contributions, max(1, int(liked.sum())))
+
+    def _fitted(self, array: FloatArray) -> FloatArray:
+        if self._viewed is None:
+            raise NotFittedError(self.name)
+        return array
+
+    def _fit(self, matrix: csr_matrix) -> None:
+        self._item_damping = _item_damping(matrix, self.settings.item_damping)
+        confidences = self._confidences(matrix)
+        if confidences.nnz == 0:
+            raise DataError("cannot fit als without a single event of non-zero weight")
+        self._item_bias = self.settings.popularity * _unit_peak(log_popularity(matrix))
+        self._penalty = self.settings.regularization * _noise_level(confidences)
+        # implicit parallelises over rows itself and warns when BLAS has threads of its own; one BLAS thread
+        # also keeps the sums, and so the factors, independent of the machine's number of cores
+        with threadpool_limits(1, "blas"):
+            engine = AlternatingLeastSquares(
+                factors=self.settings.factors,
+                regularization=self._penalty,
+                iterations=self.settings.iterations,
+                num_threads=self.threads,
+                random_state=derive_seed(self.seed, "als") & 0x7FFFFFFF,
+            )
+            engine.fit(confidences, show_progress=False)
+            self._set_item_factors(engine.item_factors)
+            # implicit stops on an item step: one more user step makes known and folded-in users agree
+            self._user_factors = self._fold_in(confidences)
+
+    def _set_item_factors(self, item_factors: FloatArray) -> None:
+        """Keep the factors (I, F) and what every fold-in shares: Y'Y + λI (F, F)."""
+        self._item_factors = item_factors
+        penalty = self._penalty * np.eye(item_factors.shape[1], dtype=np.float32)
+        self._base = (item_factors.T @ item_factors + penalty).astype(np.float32)
+
+    def _confidences(self, matrix: csr_matrix) -> csr_matrix:
+        """Signed confidences (Q, I) as implicit takes them: |c|, negative where the preference is 0."""
+        confidences = matrix.copy()
+        confidences.eliminate_zeros()
+        weights = confidences.data
+        strength = np.log1p(np.abs(weights)) * self._item_damping[confidences.indices]
+        confidences.data = (np.sign(weights) * (1.0 + self.settings.alpha * strength)).astype(np.float32)
+        return confidences
+
+    def _fold_in(self, confidences: csr_matrix) -> FloatArray:
+        targets = confidences.maximum(0) @ self._item_factors
+        factors = np.zeros_like(targets)
+        bounds = confidences.indptr
+        for row in np.flatnonzero(np.diff(bounds)):
+            events = slice(bounds[row], bounds[row + 1])
+            touched = self._item_factors[confidences.indices[events]]
+            factors[row] = self._solve(touched, confidences.data[events], targets[row])
+        return factors
+
+    def _solve(self, touched: FloatArray, confidences: FloatArray, target: FloatArray) -> FloatArray:
+        """(Y'CY + λI)^-1 target for one user: touched (n, F), signed confidences (n,), target (F,)."""
+        system = self._base + (touched.T * (np.abs(confidences) - 1.0)) @ touched
+        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+        return np.asarray(cho_solve(factor, target, check_finite=False), dtype=np.float32)
+
+    def _scores(self, user_rows: IntArray) -> FloatArray:
+        return self._user_factors[user_rows] @ self._item_factors.T + self._item_bias
+
+    def _fold_in_scores(self, matrix: csr_matrix) -> FloatArray:
+        return self._fold_in(self._confidences(matrix)) @ self._item_factors.T + self._item_bias
+
+    def _similarities(self, item_row: int) -> FloatArray:
+        norms = np.linalg.norm(self._item_factors, axis=1, keepdims=True)
+        directions = self._item_factors / np.maximum(norms, np.finfo(np.float32).tiny)
+        return np.asarray(directions @ directions[item_row])
+
+    def _arrays(self) -> Arrays:
+        return {
+            "user_factors": self._user_factors,
+            "item_factors": self._item_factors,
+            "item_bias": self._item_bias,
+            "item_damping": self._item_damping,
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        return {"als": self.settings.model_dump(), "seed": self.seed, "penalty": self._penalty}
+
+    @classmethod
+    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+        model = cls(AlsSettings.model_validate(settings["als"]), seed=settings["seed"])
+        model._user_factors = arrays["user_factors"]
+        model._item_bias = arrays["item_bias"]
+        model._item_damping = arrays["item_damping"]
+        model._penalty = settings["penalty"]
+        model._set_item_factors(arrays["item_factors"])
+        return model
+
+
+def _item_damping(matrix: csr_matrix, power: float) -> FloatArray:
+    """(n / n_i)^power for each item: 1 for an item as frequent as that of the average event."""
+    events = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float32)
+    average = float(np.square(events).sum()) / max(float(events.sum()), 1.0)
+    return np.asarray((average / np.maximum(events, 1.0)) ** power, dtype=np.float32)
+
+
+def _noise_level(confidences: csr_matrix) -> float:
+    """The largest singular value to expect of a structureless matrix with these confidences.
+
+    For independent entries it is about rms(c) (sqrt(events per user) + sqrt(events per item)) (Latala 2005).
+    With λ on both sides ALS shrinks singular values by λ, like soft-impute (Mazumder, Hastie and Tibshirani
+    2010), so a fixed share of this edge is about the same smoothing on every data set.
+    """
+    users = np.count_nonzero(np.diff(confidences.indptr))
+    items = len(np.unique(confidences.indices))
+    degrees = np.sqrt(confidences.nnz / users) + np.sqrt(confidences.nnz / items)
+    return float(np.sqrt(np.mean(np.square(confidences.data))) * degrees)
+
+
+def _unit_peak(values: FloatArray) -> FloatArray:
+    """Non-negative values divided by their largest; zeros stay zeros."""
+    return np.asarray(values / np.maximum(values.max(), np.finfo(np.float32).tiny))

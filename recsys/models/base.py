@@ -1,0 +1,185 @@
+"""The vocabulary of every model: fit, score, recommend, fold in, save, load.
+
+Models work on dense rows. A matrix is a SciPy CSR `(U, I)` of signed event weights: positive is liking,
+negative is disliking, and a stored entry of any sign counts as viewed.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from recsys.errors import BundleError, DataError, NotFittedError, UnknownIdError
+from recsys.ranked import Ranked, top_k
+from recsys.schema import BoolArray, FloatArray, IntArray
+
+ARRAYS_FILE = "arrays.npz"
+SETTINGS_FILE = "model.json"
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class Model(ABC):
+    """A recommender. Subclasses fill in the five underscored methods; people use the others."""
+
+    name: ClassVar[str]
+
+    def __init__(self) -> None:
+        self._viewed: csr_matrix | None = None
+
+    def fit(self, matrix: csr_matrix) -> Self:
+        """Learn from `matrix` (U, I), and remember what each user has viewed.
+
+        The order of the stored entries does not matter; duplicates are summed. Raises DataError if the matrix
+        has no rows or columns, or holds a weight that is not finite.
+        """
+        matrix = canonical(matrix)
+        if 0 in matrix.shape:
+            raise DataError(f"cannot fit {self.name} on an empty matrix of shape {matrix.shape}")
+        self._fit(matrix)
+        self._viewed = matrix
+        return self
+
+    def scores(self, user_rows: IntArray) -> FloatArray:
+        """Scores of all items for known users: (Q,) rows to (Q, I) float32, higher is better.
+
+        Raises NotFittedError, or UnknownIdError for a row outside the fitted matrix.
+        """
+        users, _ = self.shape
+        return self._scores(checked_rows("user row", user_rows, users))
+
+    def fold_in_scores(self, matrix: csr_matrix) -> FloatArray:
+        """Scores for users given as rows of events (Q, I), known or new: (Q, I) float32.
+
+        Raises NotFittedError, or DataError if the columns are not the fitted items.
+        """
+        return self._fold_in_scores(self._checked_events(matrix))
+
+    def recommend(
+        self, user_rows: IntArray, k: int, *, filter_viewed: bool = True, items: BoolArray | None = None
+    ) -> Ranked:
+        """The k best items of each user: (Q,) rows to Ranked (Q, k).
+
+        `filter_viewed` leaves out what the user had viewed when the model was fitted; `items` (I,) or (Q, I)
+        keeps the items where it is True. Rows with fewer than k items left are padded.
+        """
+        scores = self.scores(user_rows)
+        if filter_viewed:
+            mask_viewed(scores, self.viewed[user_rows])
+        return top_k(scores, k, items)
+
+    def similar_items(self, item_row: int, k: int) -> Ranked:
+        """The k items most like one item, itself left out: Ranked (1, k).
+
+        Raises NotFittedError, or UnknownIdError for a row outside the fitted matrix.
+        """
+        _, items = self.shape
+        checked_rows("item row", np.array([item_row]), items)
+        return top_k(self._similarities(item_row)[None], k, np.arange(items) != item_row)
+
+    def save(self, folder: Path) -> None:
+        """Write arrays (npz) and settings (JSON) into `folder`, made if absent. Raises NotFittedError."""
+        viewed = self.viewed
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {f"viewed_{key}": getattr(viewed, key) for key in ("data", "indices", "indptr", "shape")}
+        np.savez(folder / ARRAYS_FILE, allow_pickle=False, **arrays, **self._arrays())
+        header = {"model": self.name, "settings": self._settings()}
+        (folder / SETTINGS_FILE).write_text(json.dumps(header, indent=2, sort_keys=True), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote. Raises BundleError if a file is missing, damaged or of another model."""
+        try:
+            header = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+            # np.load given a path leaves the file open when it is no archive
+            with (folder / ARRAYS_FILE).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
+                arrays = dict(file)
+            if header["model"] != cls.name:
+                raise BundleError(f"{folder}: holds a {header['model']!r} model, not {cls.name!r}")
+            model = cls._restored(header["settings"], arrays)
+            parts = tuple(arrays[f"viewed_{key}"] for key in ("data", "indices", "indptr"))
+            model._viewed = csr_matrix(parts, shape=tuple(arrays["viewed_shape"]))
+        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise BundleError(f"{folder}: not a readable {cls.name} model: {error!r}; fit it again") from error
+        return model
+
+    @property
+    def viewed(self) -> csr_matrix:
+        """The matrix (U, I) the model was fitted on. Raises NotFittedError."""
+        if self._viewed is None:
+            raise NotFittedError(self.name)
+        return self._viewed
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Users and items the model was fitted on. Raises NotFittedError."""
+        users, items = self.viewed.shape
+        return int(users), int(items)
+
+    def _checked_events(self, matrix: csr_matrix) -> csr_matrix:
+        """`matrix` in canonical form, or DataError if its columns are not the fitted items."""
+        _, items = self.shape
+        if matrix.shape[1] != items:
+            raise DataError(f"events have {matrix.shape[1]} item columns, {self.name} was fitted on {items}")
+        return canonical(matrix)
+
+    @abstractmethod
+    def _fit(self, matrix: csr_matrix) -> None:
+        """Learn from a canonical matrix (U, I)."""
+
+    @abstractmethod
+    def _scores(self, user_rows: IntArray) -> FloatArray:
+        """(Q,) valid rows to (Q, I), a new array that the caller may change."""
+
+    @abstractmethod
+    def _fold_in_scores(self, matrix: csr_matrix) -> FloatArray:
+        """(Q, I) canonical events to (Q, I) scores."""
+
+    @abstractmethod
+    def _similarities(self, item_row: int) -> FloatArray:
+        """(I,) likeness of all items to one."""
+
+    @abstractmethod
+    def _arrays(self) -> Arrays:
+        """What was learned, for `save`."""
+
+    @abstractmethod
+    def _settings(self) -> dict[str, Any]:
+        """How it was learned, for `save`; JSON values."""
+
+    @classmethod
+    @abstractmethod
+    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+        """The model from what `_settings` and `_arrays` gave."""
+
+
+def canonical(matrix: csr_matrix) -> csr_matrix:
+    """A float32 copy with sorted columns and summed duplicates. Raises DataError on a weight not finite."""
+    matrix = csr_matrix(matrix, dtype=np.float32, copy=True)
+    matrix.sum_duplicates()
+    if not np.isfinite(matrix.data).all():
+        raise DataError("the matrix holds weights that are not finite; clean the events first")
+    return matrix
+
+
+def mask_viewed(scores: FloatArray, viewed: csr_matrix) -> None:
+    """Set `scores` (Q, I) to -inf, in place, wherever `viewed` (Q, I) stores an entry."""
+    rows = np.repeat(np.arange(viewed.shape[0]), np.diff(viewed.indptr))
+    scores[rows, viewed.indices] = -np.inf
+
+
+def checked_rows(kind: str, rows: IntArray, size: int) -> IntArray:
+    """`rows` as int64; UnknownIdError for the first one outside [0, size), as NumPy would wrap it around."""
+    rows = np.asarray(rows, dtype=np.int64)
+    outside = rows[(rows < 0) | (rows >= size)]
+    if outside.size:
+        raise UnknownIdError(kind, str(outside[0]))
+    return rows

@@ -1,0 +1,56 @@
+"""Popularity: the same ranking for everybody; the yardstick that every other model must beat."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recsys.models.base import Arrays, Model
+from recsys.schema import FloatArray, IntArray
+
+
+class PopularityModel(Model):
+    """Score of an item = log(1 + sum of its positive weights).
+
+    Dislikes do not count. For recent popularity, decay the weights of the matrix by age. The items similar to
+    any item are the popular ones.
+    """
+
+    name = "popularity"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._popularity: FloatArray = np.empty(0, dtype=np.float32)
+
+    def _fit(self, matrix: csr_matrix) -> None:
+        self._popularity = log_popularity(matrix)
+
+    def _scores(self, user_rows: IntArray) -> FloatArray:
+        return np.tile(self._popularity, (len(user_rows), 1))
+
+    def _fold_in_scores(self, matrix: csr_matrix) -> FloatArray:
+        return np.tile(self._popularity, (matrix.shape[0], 1))
+
+    def _similarities(self, item_row: int) -> FloatArray:  # noqa: ARG002
+        return self._popularity
+
+    def _arrays(self) -> Arrays:
+        return {"popularity": self._popularity}
+
+    def _settings(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+        model = cls(**settings)
+        model._popularity = arrays["popularity"]
+        return model
+
+
+def log_popularity(matrix: csr_matrix) -> FloatArray:
+    """log(1 + sum of positive weights) of each column: (U, I) to (I,) float32, at least 0."""
+    positive = np.maximum(matrix.data, 0.0).astype(np.float64)
+    totals = np.bincount(matrix.indices, weights=positive, minlength=matrix.shape[1])
+    return np.log1p(totals).astype(np.float32)
