@@ -1,0 +1,228 @@
+"""A bundle: all that is trained, with ids, versions, hashes and metrics; written, checked and swapped as one.
+
+<bundles>/<version>/manifest.json   format, version, settings, counts, metrics, and the SHA-256 of every other file
+<bundles>/<version>/...             items, users, style vectors, factors, taste map, blend, histories
+<bundles>/current.json              which version is served; replaced atomically
+
+The version is a hash of the content: the same data and settings give the same version. Vector indexes are not
+stored; they are rebuilt from the vectors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+from scipy.sparse import csr_matrix
+
+from recsys.config import ProjectSettings
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.identifiers import UserIdentifiers
+from recsys.errors import BundleError, DataError
+from recsys.models.als import AlsModel
+from recsys.pipeline.rank import FEATURES, Blend
+from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.taste import TasteModel
+from recsys.schema import FloatArray
+from recsys.storage.artifacts import (
+    read_array,
+    read_frame,
+    read_json,
+    replacing_folder,
+    sha256_file,
+    write_array,
+    write_frame,
+    write_json,
+)
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+CURRENT = "current.json"
+_VERSION = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class StyleCard:
+    """A style reference that people can choose; `image` is a path like a catalogue's."""
+
+    style_id: str
+    title: str
+    image: str
+    scenes: tuple[str, ...]
+    artist: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """Everything that answers a request. U users, I items, S style references.
+
+    `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
+    `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
+    start; `metrics` were measured on later events while the bundle was built.
+    """
+
+    items: pd.DataFrame
+    user_ids: UserIdentifiers
+    space: StyleSpace
+    factors: AlsModel
+    taste: TasteModel
+    blend: Blend
+    recent: csr_matrix
+    seen: csr_matrix
+    styles: tuple[StyleCard, ...]
+    style_vectors: FloatArray
+    settings: ProjectSettings
+    embedder: str
+    metrics: Mapping[str, float]
+    image_root: Path
+    catalog: Catalog
+    version: str = "unsaved"
+
+
+def save_bundle(bundle: Bundle, bundles: Path, created: int) -> str:
+    """Write a bundle and make it the current one; returns its version. A kill leaves the previous one current.
+
+    `created`: seconds since 1970 UTC.
+    """
+    bundles.mkdir(parents=True, exist_ok=True)
+    with replacing_folder(bundles / "next") as folder:
+        _write_files(bundle, folder)
+        hashes = {path.relative_to(folder).as_posix(): sha256_file(path) for path in _files(folder)}
+        version = hashlib.sha256("\n".join(f"{k} {v}" for k, v in sorted(hashes.items())).encode()).hexdigest()[:16]
+        manifest = {
+            "format": FORMAT,
+            "version": version,
+            "created": created,
+            "embedder": bundle.embedder,
+            "settings": bundle.settings.model_dump(),
+            "counts": {"users": len(bundle.user_ids), "items": len(bundle.catalog), "styles": len(bundle.styles)},
+            "metrics": dict(bundle.metrics),
+            "files": hashes,
+        }
+        write_json(folder / MANIFEST, manifest)
+    if (bundles / version).exists():
+        # The same content was built before; the old copy may have been damaged since, so the new one replaces it.
+        shutil.rmtree(bundles / version)
+    (bundles / "next").rename(bundles / version)
+    write_json(bundles / CURRENT, {"version": version})
+    return version
+
+
+def current_version(bundles: Path) -> str:
+    """The version that is served. Raises BundleError where nothing has been built."""
+    if not (bundles / CURRENT).is_file():
+        raise BundleError(f"{bundles}: no bundle yet; `recsys build` makes one")
+    try:
+        version = read_json(bundles / CURRENT)["version"]
+    except (DataError, KeyError, TypeError) as error:
+        raise BundleError(f"{bundles / CURRENT}: damaged ({error}); `recsys build` makes a new bundle") from None
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise BundleError(f"{bundles / CURRENT}: {version!r} is no version; `recsys build` makes a new bundle")
+    return version
+
+
+def load_bundle(bundles: Path, image_root: Path, version: str | None = None) -> Bundle:
+    """Read a version (default: the current one) after every file's hash was checked.
+
+    Raises BundleError that names the file which is missing or changed.
+    """
+    folder = bundles / (version or current_version(bundles))
+    manifest = _checked_manifest(folder)
+    try:
+        return _read_files(folder, manifest, image_root)
+    except (DataError, ValidationError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{folder}: cannot be read ({error}); `recsys build` makes a new bundle") from None
+
+
+def _checked_manifest(folder: Path) -> dict[str, Any]:
+    if not (folder / MANIFEST).is_file():
+        raise BundleError(f"{folder}: no such bundle, or its {MANIFEST} is missing; `recsys build` makes one")
+    try:
+        manifest: dict[str, Any] = read_json(folder / MANIFEST)
+        found_format, hashes = manifest["format"], dict(manifest["files"])
+    except (DataError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{folder / MANIFEST}: damaged ({error})") from None
+    if found_format != FORMAT:
+        raise BundleError(f"{folder}: format {found_format}, this version reads {FORMAT}; run `recsys build` again")
+    for name, expected in hashes.items():
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f"{path}: is missing; `recsys build` makes a new bundle")
+        if sha256_file(path) != expected:
+            raise BundleError(f"{path}: its content is not what was built (SHA-256 differs); `recsys build` again")
+    return manifest
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _write_files(bundle: Bundle, folder: Path) -> None:
+    write_frame(folder / "items.parquet", bundle.items)
+    bundle.user_ids.save(folder / "users.parquet")
+    write_array(folder / "item_vectors.npy", bundle.space.vectors)
+    write_array(folder / "style_vectors.npy", bundle.style_vectors)
+    write_json(folder / "styles.json", [asdict(card) for card in bundle.styles])
+    bundle.factors.save(folder / "als")
+    write_array(folder / "taste_weight.npy", bundle.taste.weight)
+    write_array(folder / "taste_bias.npy", bundle.taste.bias)
+    learned = {
+        "taste_prior": bundle.taste.prior,
+        "max_modes": bundle.taste.max_modes,
+        "blend": dict(bundle.blend.weights),
+    }
+    write_json(folder / "learned.json", learned)
+    _write_matrix(folder / "recent", bundle.recent)
+    _write_matrix(folder / "seen", bundle.seen)
+
+
+def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bundle:
+    items = read_frame(folder / "items.parquet")
+    catalog = Catalog.from_frame(items)
+    user_ids: UserIdentifiers = UserIdentifiers.load(folder / "users.parquet")
+    shape = (len(user_ids), len(catalog))
+    learned = read_json(folder / "learned.json")
+    return Bundle(
+        items=items,
+        user_ids=user_ids,
+        space=StyleSpace.of(read_array(folder / "item_vectors.npy"), catalog.category_codes),
+        factors=AlsModel.load(folder / "als"),
+        taste=TasteModel(
+            read_array(folder / "taste_weight.npy"),
+            read_array(folder / "taste_bias.npy"),
+            float(learned["taste_prior"]),
+            int(learned["max_modes"]),
+        ),
+        blend=Blend({name: float(learned["blend"][name]) for name in FEATURES}),
+        recent=_read_matrix(folder / "recent", shape),
+        seen=_read_matrix(folder / "seen", shape),
+        styles=tuple(
+            StyleCard(**{**card, "scenes": tuple(card["scenes"])}) for card in read_json(folder / "styles.json")
+        ),
+        style_vectors=read_array(folder / "style_vectors.npy"),
+        settings=ProjectSettings.model_validate(manifest["settings"]),
+        embedder=str(manifest["embedder"]),
+        metrics=manifest["metrics"],
+        image_root=image_root,
+        catalog=catalog,
+        version=str(manifest["version"]),
+    )
+
+
+def _write_matrix(stem: Path, matrix: csr_matrix) -> None:
+    for part in ("data", "indices", "indptr"):
+        write_array(stem.with_name(f"{stem.name}_{part}.npy"), np.asarray(getattr(matrix, part)))
+
+
+def _read_matrix(stem: Path, shape: tuple[int, int]) -> csr_matrix:
+    parts = tuple(read_array(stem.with_name(f"{stem.name}_{part}.npy")) for part in ("data", "indices", "indptr"))
+    return csr_matrix(parts, shape=shape)

@@ -1,0 +1,74 @@
+"""Explain: why this item, in a sentence, from what its score is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.dataset.catalog import Catalog
+from recsys.models.als import AlsModel
+from recsys.pipeline.rank import FEATURES
+from recsys.profiles.cold_start import Profile
+from recsys.profiles.style_space import StyleSpace
+from recsys.ranked import NO_ROW
+from recsys.schema import FloatArray, ItemRow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explainer:
+    """Finds the feature that lifts an item most above the other candidates, and says it.
+
+    `styles` (S, 128) are style references as directions, with their `titles`.
+    """
+
+    catalog: Catalog
+    factors: AlsModel
+    space: StyleSpace
+    styles: FloatArray
+    titles: Sequence[str]
+
+    def reason(self, profile: Profile, row: ItemRow, lift: FloatArray) -> tuple[str, ItemRow | None]:
+        """The sentence for item `row`, and the touched item behind it.
+
+        `lift` (len(FEATURES),) is what each feature adds to this item's score less what it adds on average.
+        """
+        strongest = FEATURES[int(np.argmax(lift))] if profile.liked.size or profile.taste else "popularity"
+        if strongest == "factors" and profile.factors is not None:
+            return self._because(profile, row)
+        if strongest == "style" and profile.taste:
+            return self._matches_taste(profile, row)
+        if strongest == "category":
+            return f"You often look at {self.catalog.category_names[self.catalog.category_codes[row]]}", None
+        if strongest == "price":
+            return "In the price range you usually choose", None
+        return "Popular with everyone", None
+
+    def _because(self, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
+        behind = self.factors.explain(profile.events, row).rows[0, 0]
+        if behind == NO_ROW:
+            return "People like you liked it", None
+        return f"People who liked {self._name(behind)} liked this too", ItemRow(int(behind))
+
+    def _matches_taste(self, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
+        direction = self.space.directions[row]
+        mode = profile.taste.best_modes(direction[None])[0]
+        nearest = self._nearest_style(profile.taste.directions[mode])
+        behind = self._nearest_liked(profile, direction)
+        if nearest is not None:
+            return f"Matches your taste for {nearest}", behind
+        return (f"In the style of {self._name(behind)}" if behind is not None else "Matches your taste"), behind
+
+    def _nearest_style(self, direction: FloatArray) -> str | None:
+        if not len(self.styles):
+            return None
+        return self.titles[int(np.argmax(self.styles @ direction))]
+
+    def _nearest_liked(self, profile: Profile, direction: FloatArray) -> ItemRow | None:
+        if not profile.liked.size:
+            return None
+        return ItemRow(int(profile.liked[int(np.argmax(self.space.directions[profile.liked] @ direction))]))
+
+    def _name(self, row: int) -> str:
+        return str(self.catalog.titles[row]) or self.catalog.ids.id(ItemRow(int(row)))

@@ -1,0 +1,73 @@
+"""Rank: a blend of few features with meanings, whose weights are fitted on held-out later events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.dataset.catalog import Catalog
+from recsys.models.als import AlsModel
+from recsys.profiles.cold_start import Profile
+from recsys.profiles.style_space import StyleSpace
+from recsys.schema import FloatArray, IntArray
+
+FEATURES = ("factors", "style", "popularity", "category", "price")
+"""The columns of a feature table, in order.
+
+factors: p_u . q_i of collaborative filtering. style: how well the item fits the taste's best mode. popularity: the
+factor model's item bias over its largest. category: the share of the user's likes in the item's category. price:
+exp(-|log price - the user's mean log price|). All are 0 where unknown.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Features:
+    """Computes the features of candidates for one profile."""
+
+    catalog: Catalog
+    factors: AlsModel
+    space: StyleSpace
+
+    def table(self, profile: Profile, rows: IntArray) -> FloatArray:
+        """(n, len(FEATURES)) for candidate item rows (n,)."""
+        columns = {
+            "factors": self._factors(profile, rows),
+            "style": profile.taste.match(self.space.directions[rows]),
+            "popularity": self.factors.item_bias[rows] / max(float(self.factors.item_bias.max()), 1e-9),
+            "category": self._category(profile, rows),
+            "price": self._price(profile, rows),
+        }
+        return np.column_stack([columns[name] for name in FEATURES]).astype(np.float32)
+
+    def _factors(self, profile: Profile, rows: IntArray) -> FloatArray:
+        if profile.factors is None:
+            return np.zeros(len(rows), dtype=np.float32)
+        return self.factors.item_factors[rows] @ profile.factors
+
+    def _category(self, profile: Profile, rows: IntArray) -> FloatArray:
+        codes = self.catalog.category_codes
+        liked = np.bincount(codes[profile.liked], weights=profile.say, minlength=len(self.catalog.category_names))
+        return (liked[codes[rows]] / max(float(liked.sum()), 1e-9)).astype(np.float32)
+
+    def _price(self, profile: Profile, rows: IntArray) -> FloatArray:
+        prices = self.catalog.prices
+        known = prices[profile.liked] > 0
+        if not known.any():
+            return np.zeros(len(rows), dtype=np.float32)
+        usual = np.average(np.log(prices[profile.liked][known]), weights=profile.say[known])
+        with np.errstate(divide="ignore"):
+            closeness = np.exp(-np.abs(np.log(prices[rows]) - usual))
+        return np.where(prices[rows] > 0, closeness, 0.0).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """A weight (at least 0) per feature; the score of an item is the weighted sum."""
+
+    weights: Mapping[str, float]
+
+    def contributions(self, table: FloatArray) -> FloatArray:
+        """What each feature adds to the score: (n, len(FEATURES))."""
+        return table * np.array([self.weights[name] for name in FEATURES], dtype=np.float32)

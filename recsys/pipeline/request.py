@@ -1,0 +1,119 @@
+"""What a caller asks and what it gets: the nouns of one recommendation request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from recsys.errors import RequestError
+from recsys.schema import Basis, FloatArray, ItemId, UserId
+
+MAX_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which items may be recommended. All conditions hold together.
+
+    `categories`: any of these (empty: all). `price_min`, `price_max`: inclusive; an item without a price fails
+    both. `exclude`: never these. `seen`: also what the user has already touched. `unavailable`: also what cannot be
+    bought now.
+    """
+
+    categories: frozenset[str] = frozenset()
+    price_min: float | None = None
+    price_max: float | None = None
+    exclude: frozenset[ItemId] = frozenset()
+    seen: bool = False
+    unavailable: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("price_min", "price_max"):
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value >= 0):
+                raise RequestError(name, f"must be a number of at least 0, got {value}")
+        if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
+            raise RequestError("price_min", f"{self.price_min} is above price_max {self.price_max}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asks, and for what.
+
+    `user_id`: a known or unknown user, or None for an anonymous session. `items`: items touched in this session,
+    each with a weight (negative: disliked); they count beside the user's history. `styles`: chosen style
+    references. `diversity` in [0, 1] replaces the setting; `limit` in 1 .. MAX_LIMIT.
+    """
+
+    user_id: UserId | None = None
+    items: Mapping[ItemId, float] = field(default_factory=dict)
+    styles: tuple[str, ...] = ()
+    limit: int = 10
+    filters: Filters = Filters()
+    diversity: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise RequestError("limit", f"must lie in 1 .. {MAX_LIMIT}, got {self.limit}")
+        if self.diversity is not None and not 0.0 <= self.diversity <= 1.0:
+            raise RequestError("diversity", f"must lie in [0, 1], got {self.diversity}")
+        for item, weight in self.items.items():
+            if not np.isfinite(weight) or weight == 0:
+                raise RequestError("items", f"weight of {item!r} must be a number other than 0, got {weight}")
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One recommended item.
+
+    `contributions` are the parts of the score by feature and sum to `score`;
+    `reason` is a sentence for people; `because` is the touched item behind it, if one stands out; `mode` is the
+    index of the taste mode that the item matches best, or None without a taste.
+    """
+
+    item_id: ItemId
+    score: float
+    contributions: Mapping[str, float]
+    reason: str
+    because: ItemId | None
+    mode: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A ranked list, best first, with what it stands on and the bundle that made it."""
+
+    recommendations: tuple[Recommendation, ...]
+    basis: Basis
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class StyleNeighbour:
+    """A style reference near a taste mode; `similarity` is a cosine in [-1, 1]."""
+
+    style_id: str
+    title: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class TasteMode:
+    """One direction of a taste: `vector` `(128,)` in style space, its `share` of the taste in (0, 1], the style
+    references nearest to it, and catalogue items that show it."""
+
+    vector: FloatArray
+    share: float
+    styles: tuple[StyleNeighbour, ...]
+    items: tuple[ItemId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TasteReport:
+    """A user's taste, readable by a person. `modes` is empty where nothing is known (`basis` is then POPULAR)."""
+
+    modes: tuple[TasteMode, ...]
+    basis: Basis
+    events: int

@@ -1,0 +1,52 @@
+"""Candidates: the best allowed items of every source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from recsys.index.base import VectorIndex
+from recsys.index.faiss_index import FaissIndex
+from recsys.models.als import AlsModel
+from recsys.profiles.cold_start import Profile
+from recsys.profiles.style_space import StyleSpace
+from recsys.ranked import NO_ROW
+from recsys.schema import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Retriever:
+    """Three sources: factors and taste by vector index, popularity by a fixed order (I,), best first."""
+
+    by_factors: VectorIndex
+    by_style: VectorIndex
+    by_popularity: IntArray
+
+    @classmethod
+    def of(cls, factors: AlsModel, space: StyleSpace) -> Self:
+        """Build the indexes. The item bias rides along as one more dimension, against a constant 1 of the user."""
+        biased = np.column_stack([factors.item_factors, factors.item_bias])
+        order = np.argsort(-factors.item_bias, kind="stable")
+        return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), order)
+
+    def candidates(self, profile: Profile, allowed: BoolArray, count: int) -> IntArray:
+        """Item rows (n,), ascending: up to `count` of each source, all `allowed` (I,).
+
+        Popularity is always a source, so that min(count, allowed items) candidates come back whatever is known.
+        """
+        found = [self.by_popularity[allowed[self.by_popularity]][:count]]
+        if profile.factors is not None:
+            query = np.append(profile.factors, np.float32(1.0))[None]
+            found.append(self.by_factors.search(query, count, allowed).rows.ravel())
+        if profile.taste:
+            found.append(self.by_style.search(profile.taste.directions, count, allowed).rows.ravel())
+        rows = np.unique(np.concatenate(found))
+        return np.asarray(rows[rows != NO_ROW])
+
+    def similar_styles(self, direction: FloatArray, allowed: BoolArray, count: int) -> tuple[IntArray, FloatArray]:
+        """The allowed items nearest to a direction (128,) in style: rows and cosines, nearest first."""
+        found = self.by_style.search(direction[None], count, allowed)
+        here = found.rows[0] != NO_ROW
+        return found.rows[0][here], found.scores[0][here]

@@ -1,0 +1,116 @@
+"""One profile for everybody: people with a history, with a few clicks, with a chosen style, or with nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
+from recsys.models.als import AlsModel
+from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.taste import Taste, TasteModel, event_say
+from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId, UserRow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """What one request knows of a person.
+
+    `liked` (n,) item rows with their say (n,) > 0, `touched` (m,) all item rows ever touched, `events` (1, I) the
+    weights that factors were folded in from, `factors` (F,) or None where there are no likes.
+    """
+
+    liked: IntArray
+    say: FloatArray
+    touched: IntArray
+    events: csr_matrix
+    factors: FloatArray | None
+    taste: Taste
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profiler:
+    """Makes profiles from what was learned.
+
+    `recent` (U, I) are event weights faded by age, for taste; `events` of the factor model are not faded; `seen`
+    (U, I) stores an entry wherever a user touched an item in any way.
+    """
+
+    user_ids: UserIdentifiers
+    item_ids: ItemIdentifiers
+    factors: AlsModel
+    recent: csr_matrix
+    seen: csr_matrix
+    space: StyleSpace
+    taste: TasteModel
+
+    def profile(
+        self,
+        user_id: UserId | None = None,
+        session: Mapping[ItemId, float] | None = None,
+        chosen: Sequence[FloatArray] = (),
+    ) -> Profile:
+        """The profile of a user, with the events of this session, item id to weight, and chosen style vectors.
+
+        An unknown user is one without a history. Chosen styles are the taste, whatever was touched. Raises
+        UnknownIdError for an item of the session that the catalogue does not have.
+        """
+        row = self.user_ids.row(user_id) if user_id is not None and user_id in self.user_ids else None
+        extra = self._session_row(session or {})
+        return self.of_row(row, extra, chosen)
+
+    def of_row(
+        self, row: UserRow | None, session: csr_matrix | None = None, chosen: Sequence[FloatArray] = ()
+    ) -> Profile:
+        """The same for a user's row (None: nobody known) and a session's events (1, I)."""
+        recent, events, touched = self._history(row)
+        if session is not None and session.nnz:
+            recent, events = csr_matrix(recent + session), csr_matrix(events + session)
+            touched = np.union1d(touched, session.indices)
+        liked, say = recent.indices[recent.data > 0].astype(np.int64), event_say(recent.data[recent.data > 0])
+        factors = self._factors(row, events, fresh=session is not None and session.nnz > 0) if len(liked) else None
+        return Profile(
+            liked=liked,
+            say=say,
+            touched=touched,
+            events=events,
+            factors=factors,
+            taste=self._taste(liked, say, factors, chosen),
+            basis=_basis(row is not None and len(liked) > 0, len(liked) > 0, bool(chosen)),
+        )
+
+    def _history(self, row: UserRow | None) -> tuple[csr_matrix, csr_matrix, IntArray]:
+        if row is None:
+            nothing = csr_matrix(np.zeros((1, len(self.item_ids)), dtype=np.float32))
+            return nothing, nothing, np.zeros(0, dtype=np.int64)
+        return self.recent[row], self.factors.viewed[row], self.seen[row].indices.astype(np.int64)
+
+    def _session_row(self, session: Mapping[ItemId, float]) -> csr_matrix:
+        rows = self.item_ids.rows(list(session)) if session else np.zeros(0, dtype=np.int64)
+        weights = np.array(list(session.values()), dtype=np.float32)
+        return csr_matrix((weights, (np.zeros_like(rows), rows)), shape=(1, len(self.item_ids)))
+
+    def _factors(self, row: UserRow | None, events: csr_matrix, *, fresh: bool) -> FloatArray:
+        if row is not None and not fresh:
+            return np.asarray(self.factors.user_factors[row])
+        return np.asarray(self.factors.fold_in(events)[0])
+
+    def _taste(
+        self, liked: IntArray, say: FloatArray, factors: FloatArray | None, chosen: Sequence[FloatArray]
+    ) -> Taste:
+        if chosen:
+            directions = np.stack([self.space.to_direction(style) for style in chosen])
+            return Taste(directions, np.full(len(chosen), 1.0 / len(chosen), dtype=np.float32))
+        return self.taste.taste(self.space, liked, say, factors)
+
+
+def _basis(history: bool, likes: bool, chosen: bool) -> Basis:
+    if history:
+        return Basis.HISTORY
+    if likes:
+        return Basis.SESSION
+    return Basis.CHOSEN_STYLE if chosen else Basis.POPULAR

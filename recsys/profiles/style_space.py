@@ -1,0 +1,65 @@
+"""The catalogue in style space: style vectors, and their directions with the kind of thing taken out.
+
+A mug's style vector says "mug" as well as "terrazzo". The mean of a category says what its things have in common;
+what is left after subtracting it says what a person can have a taste for ("style, not kind of thing", Liu et al.
+2017, DeepStyle). Directions and style vectors are the same space, re-centred: `to_style` goes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.schema import FloatArray, IntArray
+
+CATEGORY_PRIOR = 5.0
+"""A category's mean counts as this many items at the catalogue's mean: small categories stay near it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StyleSpace:
+    """`vectors` (I, 128) unit style vectors, zeros for items without a picture; `directions` (I, 128), unit or zero;
+    `center` (128,) the catalogue's mean; `scale` the usual length of what lies between an item and its centre."""
+
+    vectors: FloatArray
+    directions: FloatArray
+    center: FloatArray
+    scale: float
+
+    @classmethod
+    def of(cls, vectors: FloatArray, categories: IntArray) -> StyleSpace:
+        """From unit vectors (I, 128) and category codes (I,). Items whose vector is zero have no picture."""
+        pictured = np.linalg.norm(vectors, axis=1) > 0
+        center = vectors[pictured].mean(axis=0) if pictured.any() else np.zeros(vectors.shape[1], np.float32)
+        offsets = vectors - _category_centers(vectors, categories, pictured, center)[categories]
+        offsets[~pictured] = 0.0
+        lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
+        scale = float(lengths[pictured].mean()) if pictured.any() else 1.0
+        directions = offsets / np.maximum(lengths, 1e-6)
+        return cls(vectors, directions.astype(np.float32), center.astype(np.float32), scale)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a style vector."""
+        return int(self.vectors.shape[1])
+
+    def to_style(self, direction: FloatArray) -> FloatArray:
+        """A direction (128,) as the unit style vector that lies that way from the catalogue's centre."""
+        vector = self.center + self.scale * direction / max(float(np.linalg.norm(direction)), 1e-6)
+        return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), dtype=np.float32)
+
+    def to_direction(self, style: FloatArray) -> FloatArray:
+        """A style vector (128,), such as a style reference's, as a unit direction from the catalogue's centre."""
+        offset = style - self.center
+        return np.asarray(offset / max(float(np.linalg.norm(offset)), 1e-6), dtype=np.float32)
+
+
+def _category_centers(
+    vectors: FloatArray, categories: IntArray, pictured: np.ndarray[tuple[int], np.dtype[np.bool_]], center: FloatArray
+) -> FloatArray:
+    count = int(categories.max(initial=-1)) + 1
+    sums = np.zeros((count, vectors.shape[1]), dtype=np.float64)
+    np.add.at(sums, categories[pictured], vectors[pictured])
+    sizes = np.bincount(categories[pictured], minlength=count)[:, None]
+    return np.asarray((sums + CATEGORY_PRIOR * center) / (sizes + CATEGORY_PRIOR), dtype=np.float32)

@@ -1,0 +1,1 @@
+"""From data to a bundle: build, and fit the blend."""

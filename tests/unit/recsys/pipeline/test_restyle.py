@@ -1,0 +1,365 @@
+"""The restyler: in time or the original, once for all who ask, and the same bytes again."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from recsys.config import RestyleSettings
+from recsys.pipeline.restyle import Restyled, Restyler, RestyleStatus, decode_style, encode_style
+from recsys.storage.cache import DiskCache
+from style.errors import ImageError, UnknownEngineError, VectorError, WeightsError
+from style.images import Pixels, decode_image, read_image, to_pixels
+from style.provenance import ImageFormat, StyleCredit, read_mark
+from style.transfer.base import Stylizer
+from style.vector import StyleVector
+
+LONG_MS = 30_000
+
+
+class Negative(Stylizer):
+    """Inverts colours once its gate is open, and counts how often."""
+
+    name: ClassVar[str] = "negative"
+
+    def __init__(self, version: str = "negative-1") -> None:
+        self.version = version
+        self.painted = 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
+        assert self.gate.wait(20)
+        self.painted += 1
+        return [1 - image for image in images]
+
+
+class Broken(Stylizer):
+    """Fails at every picture."""
+
+    name: ClassVar[str] = "broken"
+    version = "broken-1"
+
+    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
+        raise RuntimeError("out of order")
+
+
+@pytest.fixture
+def engine() -> Negative:
+    return Negative()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> DiskCache:
+    return DiskCache(tmp_path / "cache", max_bytes=10_000_000)
+
+
+@pytest.fixture
+def build(cache: DiskCache) -> Iterator[Callable[..., Restyler]]:
+    built: list[Restyler] = []
+
+    def make(engine: Stylizer, **limits: int) -> Restyler:
+        settings = RestyleSettings(engine=engine.name, size=64, deadline_ms=LONG_MS)
+        built.append(Restyler(settings, cache, load_engine=lambda _: engine, **limits))
+        return built[-1]
+
+    yield make
+    for restyler in built:
+        restyler.close()
+
+
+@pytest.fixture
+def restyler(build: Callable[..., Restyler], engine: Negative) -> Restyler:
+    return build(engine)
+
+
+@pytest.fixture
+def style() -> StyleVector:
+    return StyleVector.of(np.random.default_rng(0).normal(size=128))
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A busy picture with private metadata: there is no backdrop to spare."""
+    path = tmp_path / "photo.jpg"
+    noise = np.random.default_rng(1).integers(0, 255, (12, 10, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x013B] = "Jane Photographer"
+    Image.fromarray(noise).resize((100, 120)).save(path, exif=exif, comment=b"Jane's flat")
+    return path
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Path:
+    """A blue cup on a white sheet."""
+    path = tmp_path / "studio.png"
+    image = Image.new("RGB", (120, 120), (250, 250, 250))
+    ImageDraw.Draw(image).rectangle((35, 35, 85, 85), fill=(30, 60, 160))
+    image.save(path)
+    return path
+
+
+def pixels_of(restyled: Restyled) -> Pixels:
+    return to_pixels(decode_image(restyled.data))
+
+
+def eventually(restyler: Restyler, photo: Path, style: StyleVector) -> Restyled:
+    """What deadline 0 gives once the render in the background is over."""
+    for _ in range(400):
+        answer = restyler.render(photo, style, deadline_ms=0)
+        if answer.status is not RestyleStatus.ORIGINAL:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("the render in the background never filled the cache")
+
+
+def test_strength_0_is_the_photo_itself_unmarked(
+    restyler: Restyler, engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    answer = restyler.render(photo, style, strength=0.0, width=100, image_format=ImageFormat.PNG)
+    np.testing.assert_array_equal(pixels_of(answer), read_image(photo))
+    assert (answer.status, answer.settled, answer.engine) == (RestyleStatus.ORIGINAL, True, None)
+    assert read_mark(answer.data) is None
+    assert engine.painted == 0
+
+
+@pytest.mark.parametrize("image_format", list(ImageFormat))
+def test_a_restyled_picture_is_computed_then_cached_with_the_same_bytes(
+    restyler: Restyler, engine: Negative, photo: Path, style: StyleVector, image_format: ImageFormat
+) -> None:
+    credit = StyleCredit("linen", "CC0-1.0")
+    first, second = (
+        restyler.render(photo, style, strength=0.5, image_format=image_format, credit=credit) for _ in range(2)
+    )
+    assert (first.status, second.status) == (RestyleStatus.COMPUTED, RestyleStatus.CACHED)
+    assert first.data == second.data
+    assert first.etag == second.etag
+    assert first.media_type == f"image/{image_format.value}"
+    assert first.engine == second.engine == "negative-1"
+    assert engine.painted == 1
+    mark = read_mark(first.data)
+    assert mark is not None
+    assert (mark.engine, mark.version, mark.strength, mark.credit) == ("negative", "negative-1", 0.5, credit)
+
+
+def test_the_picture_is_painted_at_the_strength_asked(restyler: Restyler, photo: Path, style: StyleVector) -> None:
+    answer = restyler.render(photo, style, strength=0.25, width=100, image_format=ImageFormat.PNG)
+    original = read_image(photo)
+    np.testing.assert_allclose(pixels_of(answer), original + 0.25 * (1 - 2 * original), atol=1 / 255)
+
+
+def test_a_plain_backdrop_stays_and_the_product_changes(restyler: Restyler, studio: Path, style: StyleVector) -> None:
+    answer = pixels_of(restyler.render(studio, style, strength=1.0, width=120, image_format=ImageFormat.PNG))
+    original = read_image(studio)
+    np.testing.assert_array_equal(answer[:20], original[:20])
+    np.testing.assert_allclose(answer[50:70, 50:70], 1 - original[50:70, 50:70], atol=1 / 255)
+
+
+def test_nothing_of_the_input_metadata_is_in_the_output(restyler: Restyler, photo: Path, style: StyleVector) -> None:
+    assert b"Jane" in photo.read_bytes()
+    for strength in (0.0, 0.7):
+        assert b"Jane" not in restyler.render(photo, style, strength=strength).data
+
+
+@pytest.mark.parametrize(("width", "shape"), [(50, (60, 50)), (1000, (120, 100))])
+def test_width_shrinks_and_never_enlarges(
+    restyler: Restyler, photo: Path, style: StyleVector, width: int, shape: tuple[int, int]
+) -> None:
+    assert pixels_of(restyler.render(photo, style, width=width)).shape[:2] == shape
+    assert pixels_of(restyler.original(photo, width=width)).shape[:2] == shape
+
+
+def test_a_tall_picture_is_at_most_twice_as_high_as_the_width(restyler: Restyler, tmp_path: Path) -> None:
+    Image.new("RGB", (100, 1000)).save(tmp_path / "tall.png")
+    assert pixels_of(restyler.original(tmp_path / "tall.png", width=40)).shape[:2] == (80, 8)
+
+
+def test_other_choices_are_other_pictures(
+    restyler: Restyler, engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    opposite = StyleVector.of(-style.values)
+    restyler.render(photo, style)
+    restyler.render(photo, opposite)
+    restyler.render(photo, style, strength=0.3)
+    restyler.render(photo, style, width=32)
+    restyler.render(photo, style, image_format=ImageFormat.PNG)
+    restyler.render(photo, style, credit=StyleCredit("linen", "CC0-1.0"))
+    assert engine.painted == 6
+
+
+def test_a_changed_photo_or_engine_is_rendered_anew(
+    build: Callable[..., Restyler], engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    first = build(engine).render(photo, style)
+    newer = build(Negative("negative-2")).render(photo, style)
+    assert (newer.status, newer.engine) == (RestyleStatus.COMPUTED, "negative-2")
+    Image.new("RGB", (100, 120), "red").save(photo)
+    changed = build(engine).render(photo, style)
+    assert changed.status is RestyleStatus.COMPUTED
+    assert changed.data != first.data
+
+
+def test_past_the_deadline_the_original_is_served_and_the_next_caller_gets_the_picture(
+    restyler: Restyler, engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    engine.gate.clear()
+    started = time.monotonic()
+    late = restyler.render(photo, style, deadline_ms=50)
+    assert 0.05 <= time.monotonic() - started < 2
+    assert (late.status, late.settled, late.strength) == (RestyleStatus.ORIGINAL, False, 0.0)
+    assert late.data == restyler.original(photo).data
+    engine.gate.set()
+    assert eventually(restyler, photo, style).status is RestyleStatus.CACHED
+    assert engine.painted == 1
+
+
+def test_concurrent_callers_share_one_render(
+    restyler: Restyler, engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    engine.gate.clear()
+    with ThreadPoolExecutor(8) as pool:
+        futures = [pool.submit(restyler.render, photo, style) for _ in range(8)]
+        time.sleep(0.3)
+        engine.gate.set()
+        answers = [future.result() for future in futures]
+    assert engine.painted == 1
+    assert len({answer.data for answer in answers}) == 1
+    assert all(answer.settled for answer in answers)
+
+
+def test_too_many_waiting_renders_give_originals_at_once(
+    build: Callable[..., Restyler], engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    restyler = build(engine, max_waiting=2)
+    engine.gate.clear()
+    for strength in (0.1, 0.2, 0.3):
+        restyler.render(photo, style, strength=strength, deadline_ms=0)
+    started = time.monotonic()
+    assert restyler.render(photo, style, strength=0.4).status is RestyleStatus.ORIGINAL
+    assert time.monotonic() - started < 5
+    engine.gate.set()
+    restyler.close()
+    assert engine.painted <= 3
+
+
+def test_too_many_waiting_callers_get_originals_at_once(
+    build: Callable[..., Restyler], engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    restyler = build(engine, max_waiting=2)
+    engine.gate.clear()
+    with ThreadPoolExecutor(4) as pool:
+        futures = [pool.submit(restyler.render, photo, style) for _ in range(4)]
+        while sum(future.done() for future in futures) < 2:
+            time.sleep(0.01)
+        engine.gate.set()
+        statuses = sorted(future.result().status for future in futures)
+    assert statuses == [RestyleStatus.COMPUTED] * 2 + [RestyleStatus.ORIGINAL] * 2
+
+
+def test_a_torn_cache_file_is_rendered_again(
+    restyler: Restyler, engine: Negative, cache: DiskCache, photo: Path, style: StyleVector
+) -> None:
+    first = restyler.render(photo, style)
+    (entry,) = cache.folder.iterdir()
+    entry.write_bytes(entry.read_bytes()[:-5])
+    again = restyler.render(photo, style)
+    assert again.status is RestyleStatus.COMPUTED
+    assert again.data == first.data
+    assert engine.painted == 2
+
+
+def test_an_engine_that_fails_gives_the_original_and_is_logged(
+    build: Callable[..., Restyler], photo: Path, style: StyleVector, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = build(Broken()).render(photo, style)
+    assert (answer.status, answer.settled) == (RestyleStatus.ORIGINAL, False)
+    assert "out of order" in caplog.text
+
+
+def test_an_engine_without_weights_is_reported_and_originals_are_served(
+    cache: DiskCache, photo: Path, style: StyleVector, caplog: pytest.LogCaptureFixture
+) -> None:
+    def load(name: str) -> Stylizer:
+        raise WeightsError("weights are missing")
+
+    with Restyler(RestyleSettings(deadline_ms=LONG_MS), cache, load_engine=load) as restyler:
+        assert restyler.fault() is None
+        restyler.warm_up()
+        assert [restyler.render(photo, style).status for _ in range(3)] == [RestyleStatus.ORIGINAL] * 3
+        assert restyler.fault() == "weights are missing"
+    assert caplog.text.count("weights are missing") == 1
+
+
+def test_the_engine_is_loaded_once_and_before_the_first_caller(
+    cache: DiskCache, engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    loaded: list[str] = []
+
+    def load(name: str) -> Stylizer:
+        loaded.append(name)
+        return engine
+
+    with Restyler(RestyleSettings(deadline_ms=LONG_MS), cache, load_engine=load) as restyler:
+        restyler.warm_up()
+        restyler.render(photo, style)
+        restyler.render(photo, style, strength=0.2)
+    assert loaded == ["film"]
+
+
+def test_what_is_wrong_with_a_request_is_said(
+    restyler: Restyler, tmp_path: Path, style: StyleVector, photo: Path
+) -> None:
+    with pytest.raises(ImageError, match=r"absent\.jpg"):
+        restyler.render(tmp_path / "absent.jpg", style)
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(photo.read_bytes()[:400])
+    for strength in (0.0, 0.7):
+        with pytest.raises(ImageError, match=r"broken\.jpg"):
+            restyler.render(broken, style, strength=strength)
+    for strength in (-0.1, 1.1, float("nan")):
+        with pytest.raises(VectorError, match="strength"):
+            restyler.render(photo, style, strength=strength)
+
+
+def test_an_unknown_engine_is_named(cache: DiskCache, photo: Path, style: StyleVector) -> None:
+    def load(name: str) -> Stylizer:
+        raise UnknownEngineError(f"unknown engine {name!r}")
+
+    with (
+        Restyler(RestyleSettings(deadline_ms=LONG_MS), cache, load_engine=load) as restyler,
+        pytest.raises(UnknownEngineError, match="'oil'"),
+    ):
+        restyler.render(photo, style, engine="oil")
+
+
+def test_a_style_survives_its_text() -> None:
+    for seed in range(50):
+        style = StyleVector.of(np.random.default_rng(seed).standard_t(3, size=128))
+        text = encode_style(style)
+        again = decode_style(text)
+        assert len(text) == 171
+        assert style.similarity(again) > 0.999
+        assert encode_style(again) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "abc", "A" * 171, "é" * 171, "A" * 170 + "!", "A" * 172 + "AAAA", "+/" * 85 + "A"]
+)
+def test_a_text_that_is_no_style_is_refused(text: str) -> None:
+    with pytest.raises(VectorError):
+        decode_style(text)
+
+
+def test_importing_the_restyler_does_not_load_torch() -> None:
+    code = "import sys, recsys.pipeline.restyle; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
