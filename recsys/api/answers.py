@@ -1,0 +1,178 @@
+"""Answers of the recommender as a caller reads them: with titles, prices, links and plain words."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from recsys.api.limits import INLINE_WIDTH, MAX_INLINE_IMAGES
+from recsys.api.links import Links
+from recsys.api.schemas import (
+    Item,
+    NearStyle,
+    RecommendationList,
+    RecommendationOptions,
+    RecommendedItem,
+    RestyledImage,
+    RestyleMode,
+    Taste,
+    TasteModeView,
+)
+from recsys.api.services import Services
+from recsys.pipeline.recommender import ItemCard
+from recsys.pipeline.request import Answer, Recommendation, Request, TasteMode, TasteReport
+from recsys.pipeline.restyle import Restyled
+from recsys.schema import Basis, ItemId
+from style.errors import ImageError
+from style.vector import StyleVector
+
+BASIS_TEXTS = {
+    Basis.HISTORY: "Based on this user's history.",
+    Basis.SESSION: "Based on the items of this session.",
+    Basis.CHOSEN_STYLE: "Based on the chosen styles.",
+    Basis.POPULAR: "Nothing is known about this person's taste yet: these are the most popular items.",
+}
+NO_TASTE_TEXT = "Nothing is known about this person's taste yet: a few clicks or a chosen style are enough to begin."
+
+
+def item_view(card: ItemCard, links: Links) -> Item:
+    """An item with the link to its original picture."""
+    return Item(
+        item_id=card.item_id,
+        title=card.title,
+        category=card.category,
+        price=card.price,
+        available=card.available,
+        image=None if card.image is None else links.original(card.item_id),
+    )
+
+
+def recommended(
+    recommendation: Recommendation, rank: int, item: Item, restyled: RestyledImage | None, *, explain: bool
+) -> RecommendedItem:
+    """One entry of a list."""
+    return RecommendedItem(
+        rank=rank,
+        item=item,
+        score=recommendation.score,
+        reason=recommendation.reason,
+        because=recommendation.because,
+        mode=recommendation.mode,
+        restyled=restyled,
+        contributions=dict(recommendation.contributions) if explain else None,
+    )
+
+
+def recommendation_list(
+    services: Services, links: Links, request: Request, options: RecommendationOptions
+) -> RecommendationList:
+    """The recommendations for a request; pictures as `options.restyle` says."""
+    answer = services.recommender.recommend(request)
+    pictures = _Pictures.of(services, links, request, options)
+    entries = []
+    for rank, recommendation in enumerate(answer.recommendations, start=1):
+        card = services.recommender.card(recommendation.item_id)
+        restyled = pictures.restyled(card, recommendation.mode, rank)
+        entries.append(recommended(recommendation, rank, item_view(card, links), restyled, explain=options.explain))
+    return RecommendationList(
+        items=entries,
+        basis=answer.basis,
+        basis_text=BASIS_TEXTS[answer.basis],
+        model_version=answer.model_version,
+    )
+
+
+def similar_entries(services: Services, links: Links, answer: Answer) -> list[RecommendedItem]:
+    """The entries of a list of similar items: original pictures, since their own look is what is asked for."""
+    return [
+        recommended(found, rank, item_view(services.recommender.card(found.item_id), links), None, explain=False)
+        for rank, found in enumerate(answer.recommendations, start=1)
+    ]
+
+
+def taste_view(services: Services, links: Links, user_id: str, report: TasteReport) -> Taste:
+    """A taste with its styles, products and plain words."""
+    return Taste(
+        user_id=user_id,
+        modes=[_mode_view(services, links, index, mode) for index, mode in enumerate(report.modes)],
+        events=report.events,
+        basis=report.basis,
+        basis_text=BASIS_TEXTS[report.basis] if report.modes else NO_TASTE_TEXT,
+        model_version=services.recommender.version,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """Restyled pictures of one answer. A taste's mode is looked up once; inline pictures share one deadline."""
+
+    services: Services
+    links: Links
+    options: RecommendationOptions
+    style_of: Callable[[int | None], StyleVector | None]
+    until: float
+    styles: dict[int | None, StyleVector | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, services: Services, links: Links, request: Request, options: RecommendationOptions) -> _Pictures:
+        settings = services.restyler.settings
+        wait_ms = settings.deadline_ms if options.deadline_ms is None else options.deadline_ms
+        return cls(
+            services,
+            links,
+            options,
+            lambda mode: services.recommender.style_for(request, mode),
+            time.monotonic() + wait_ms / 1000,
+        )
+
+    def restyled(self, card: ItemCard, mode: int | None, rank: int) -> RestyledImage | None:
+        if self.options.restyle is RestyleMode.OFF or card.image is None:
+            return None
+        if mode not in self.styles:
+            self.styles[mode] = self.style_of(mode)
+        style = self.styles[mode]
+        if style is None:
+            return None
+        url = self.links.restyled(card.item_id, style, self.options.strength)
+        if self.options.restyle is RestyleMode.LINK or rank > MAX_INLINE_IMAGES:
+            return RestyledImage(url=url)
+        return self._inline(card, style, url)
+
+    def _inline(self, card: ItemCard, style: StyleVector, url: str) -> RestyledImage:
+        assert card.image is not None  # noqa: S101
+        restyler = self.services.restyler
+        try:
+            picture = restyler.render(
+                card.image,
+                style,
+                strength=self.options.strength,
+                width=min(restyler.settings.size, INLINE_WIDTH),
+                deadline_ms=max(0, round(1000 * (self.until - time.monotonic()))),
+            )
+        except ImageError:
+            # One damaged file must not cost the caller the list; the link tells what is wrong with it.
+            return RestyledImage(url=url)
+        return RestyledImage(url=url, status=picture.status, data=_data_uri(picture))
+
+
+def _data_uri(picture: Restyled) -> str:
+    return f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"
+
+
+def _mode_view(services: Services, links: Links, index: int, mode: TasteMode) -> TasteModeView:
+    return TasteModeView(
+        mode=index,
+        share=mode.share,
+        text=f"{mode.share:.0%} of this taste{_near(mode)}.",
+        styles=[NearStyle(style_id=s.style_id, title=s.title, similarity=s.similarity) for s in mode.styles],
+        items=[item_view(services.recommender.card(ItemId(item_id)), links) for item_id in mode.items],
+    )
+
+
+def _near(mode: TasteMode) -> str:
+    """The styles worth naming: the nearest one, and what is at least half as near."""
+    best = max((style.similarity for style in mode.styles), default=0.0)
+    titles = [style.title for style in mode.styles if style.similarity > 0 and style.similarity >= best / 2]
+    return f": near {' and '.join(titles)}" if titles else ""

@@ -1,0 +1,130 @@
+"""Every type of problem that the service answers with: when it occurs, and the cure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """One documented type of problem. `meaning` says when it occurs, `cure` what the caller can do."""
+
+    slug: str
+    status: int
+    title: str
+    meaning: str
+    cure: str
+
+    @property
+    def uri(self) -> str:
+        """Relative reference to the explanation."""
+        return f"/problems/{self.slug}"
+
+
+INVALID_REQUEST = ProblemType(
+    "invalid-request",
+    422,
+    "The request is not valid",
+    "A parameter or field is missing, unknown, of the wrong type or out of range.",
+    "Mend what `errors` names; /docs shows every parameter with its range.",
+)
+MALFORMED_JSON = ProblemType(
+    "malformed-json",
+    400,
+    "The body is not JSON",
+    "The body of the request cannot be read as JSON in UTF-8.",
+    "Send one JSON object with the header Content-Type: application/json.",
+)
+UNKNOWN_ITEM = ProblemType(
+    "unknown-item",
+    404,
+    "No such item",
+    "The item in the path is not in the catalogue that the current model was built from.",
+    "Check the id; an item that was added since needs a new build.",
+)
+UNKNOWN_REFERENCE = ProblemType(
+    "unknown-reference",
+    422,
+    "The request names something unknown",
+    "An item, style or category that the request refers to does not exist.",
+    "Leave it out or correct it; /v1/styles lists the styles.",
+)
+NO_IMAGE = ProblemType(
+    "no-image",
+    404,
+    "The item has no picture",
+    "The catalogue has no picture for this item.",
+    "Show a placeholder, or import the item again with its picture.",
+)
+UNREADABLE_IMAGE = ProblemType(
+    "unreadable-image",
+    404,
+    "The item's picture cannot be read",
+    "The catalogue names a picture, but the file is missing, damaged or beyond the limits.",
+    "Show a placeholder, and have the shop import the picture again.",
+)
+MISSING_KEY = ProblemType(
+    "missing-key",
+    401,
+    "An API key is needed",
+    "This service asks for a key, and the request has none or a wrong one.",
+    "Send a valid key in the header X-API-Key.",
+)
+BAD_SIGNATURE = ProblemType(
+    "bad-signature",
+    403,
+    "The link's signature does not fit",
+    "The link of a picture was changed, or signed by a service with another key.",
+    "Use the link exactly as an answer gave it, or ask for the recommendations again.",
+)
+NO_SUCH_PATH = ProblemType(
+    "no-such-path",
+    404,
+    "No such path",
+    "The service has nothing at this path.",
+    "See /docs for the paths that exist.",
+)
+METHOD_NOT_ALLOWED = ProblemType(
+    "method-not-allowed",
+    405,
+    "Method not allowed",
+    "The path exists, but not with this HTTP method.",
+    "Use a method that the header Allow names.",
+)
+TOO_LARGE = ProblemType(
+    "too-large",
+    413,
+    "The body is too large",
+    "The body of the request has more bytes than the service accepts.",
+    "Send fewer items; the most recent ones say most.",
+)
+REFUSED = ProblemType(
+    "refused",
+    400,
+    "The request was refused",
+    "The request breaks a rule of HTTP.",
+    "See the detail.",
+)
+INTERNAL = ProblemType(
+    "internal",
+    500,
+    "Something went wrong in the service",
+    "An error that is the service's own fault.",
+    "Try again; if it stays, report the header X-Request-ID, which finds it in the service's log.",
+)
+
+PROBLEM_TYPES = (
+    INVALID_REQUEST,
+    MALFORMED_JSON,
+    UNKNOWN_ITEM,
+    UNKNOWN_REFERENCE,
+    NO_IMAGE,
+    UNREADABLE_IMAGE,
+    MISSING_KEY,
+    BAD_SIGNATURE,
+    NO_SUCH_PATH,
+    METHOD_NOT_ALLOWED,
+    TOO_LARGE,
+    REFUSED,
+    INTERNAL,
+)

@@ -1,0 +1,28 @@
+"""Parameter types that several routes share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from recsys.api.limits import MAX_ID_LENGTH
+from recsys.api.links import Links
+from recsys.api.schemas import NoParameters
+from recsys.api.services import Served
+
+ItemPath = Annotated[
+    str, Path(min_length=1, max_length=MAX_ID_LENGTH, description="Id of an item.", examples=["p0001"])
+]
+UserPath = Annotated[
+    str, Path(min_length=1, max_length=MAX_ID_LENGTH, description="Id of a user, known or not.", examples=["u001"])
+]
+NoQuery = Annotated[NoParameters, Query()]
+
+
+def _links(request: Request, services: Served) -> Links:
+    return Links(services.security, services.restyler.settings, request.scope.get("root_path", ""))
+
+
+LinkMaker = Annotated[Links, Depends(_links)]
+"""Parameter type of a route that answers with links."""

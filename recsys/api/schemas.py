@@ -1,0 +1,313 @@
+"""Requests and answers as they travel. Unknown fields are refused; every field says what it means."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from recsys.api.limits import (
+    MAX_CATEGORIES,
+    MAX_DEADLINE_MS,
+    MAX_EXCLUDED,
+    MAX_ID_LENGTH,
+    MAX_SESSION_ITEMS,
+    MAX_STYLES,
+)
+from recsys.pipeline.recommender import SimilarBy
+from recsys.pipeline.request import MAX_LIMIT, Filters
+from recsys.pipeline.restyle import MAX_WIDTH, RestyleStatus
+from recsys.schema import Basis, EventKind, ItemId
+from style.provenance import ImageFormat
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""An id or a name: 1 to 512 characters, no control codes."""
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Deadline = Annotated[int, Field(ge=0, le=MAX_DEADLINE_MS)]
+
+
+class Strict(BaseModel):
+    """Base of all that callers send."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoParameters(Strict):
+    """The query of a route that takes no parameters."""
+
+
+class RestyleMode(StrEnum):
+    """How pictures come with a list: as links, the first ones within the answer, or not at all."""
+
+    LINK = "link"
+    INLINE = "inline"
+    OFF = "off"
+
+
+class FilterOptions(Strict):
+    """Which items may be in an answer, and how many."""
+
+    limit: int = Field(default=10, ge=1, le=MAX_LIMIT, description="How many items.", examples=[10])
+    category: list[Text] = Field(
+        default_factory=list, max_length=MAX_CATEGORIES, description="Any of these categories; repeatable. None: all."
+    )
+    price_min: Price | None = Field(default=None, description="Lowest price; items without a price fail it.")
+    price_max: Price | None = Field(default=None, description="Highest price; items without a price fail it.")
+    exclude: list[Text] = Field(
+        default_factory=list, max_length=MAX_EXCLUDED, description="Ids of items to leave out; repeatable."
+    )
+    include_seen: bool = Field(default=False, description="Also what the user has already touched.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FilterOptions:
+        if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
+            raise ValueError(f"price_min {self.price_min} is above price_max {self.price_max}")
+        return self
+
+    def filters(self) -> Filters:
+        """As the recommender takes them."""
+        return Filters(
+            categories=frozenset(self.category),
+            price_min=self.price_min,
+            price_max=self.price_max,
+            exclude=frozenset(map(ItemId, self.exclude)),
+            seen=self.include_seen,
+        )
+
+
+class RecommendationOptions(FilterOptions):
+    """Options of a list of recommendations."""
+
+    diversity: Share | None = Field(
+        default=None,
+        description="0: fit alone; 1: variety alone. Default: the shop's setting.",
+        examples=[0.2],
+    )
+    restyle: RestyleMode = Field(
+        default=RestyleMode.LINK,
+        description="`link`: a link for each restyled picture, at once. `inline`: the first few within the answer.",
+    )
+    strength: Share | None = Field(
+        default=None, description="How strongly pictures are restyled; 0: not at all. Default: the shop's setting."
+    )
+    deadline_ms: Deadline | None = Field(
+        default=None, description="How long `inline` may wait for all pictures together. Default: the shop's setting."
+    )
+    explain: bool = Field(default=False, description="Also say what each score is made of.")
+
+
+class SimilarOptions(FilterOptions):
+    """Options of a list of similar items."""
+
+    by: SimilarBy = Field(
+        default=SimilarBy.STYLE, description="`style`: looks alike. `taste`: liked by the same people."
+    )
+    user_id: Text | None = Field(default=None, description="Leave out what this user has touched.")
+
+
+class SessionItem(Strict):
+    """An item that was touched in this session: what was done with it, or a weight of your own."""
+
+    item_id: Text = Field(examples=["p0001"])
+    event: EventKind | None = Field(default=None, description="What was done. Default: a click.", examples=["cart"])
+    weight: Number | None = Field(
+        default=None, ge=-1000, le=1000, description="Instead of `event`: how much it counts; negative for a dislike."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> SessionItem:
+        if self.event is not None and self.weight is not None:
+            raise ValueError("give either event or weight, not both")
+        if self.weight == 0:
+            raise ValueError("weight must not be 0: leave the item out instead")
+        return self
+
+
+class SessionRequest(RecommendationOptions):
+    """Who asks without an account: the items of the session, chosen styles, or both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"items": [{"item_id": "p0001", "event": "cart"}, {"item_id": "p0002", "weight": 1.5}], "limit": 5},
+                {"styles": ["linen"], "category": ["lamp"], "price_max": 120, "restyle": "link"},
+            ]
+        }
+    )
+
+    items: list[SessionItem] = Field(
+        default_factory=list,
+        max_length=MAX_SESSION_ITEMS,
+        description="Items touched in this session; the weights of one named twice add up.",
+    )
+    styles: list[Text] = Field(
+        default_factory=list, max_length=MAX_STYLES, description="Ids of liked styles, from /v1/styles."
+    )
+
+
+class ImageOptions(Strict):
+    """Toward which style a picture goes, and how it is encoded. Without a style it is the original."""
+
+    user: Text | None = Field(default=None, description="Toward this user's taste.")
+    style: Text | None = Field(default=None, description="Toward this style of /v1/styles.")
+    item: Text | None = Field(default=None, description="Toward the style of this item.")
+    vector: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_-]{171}$", description="Toward this encoded style vector, as links have it."
+    )
+    mode: int | None = Field(default=None, ge=0, le=3, description="With `user`: which mode of the taste.")
+    strength: Share | None = Field(default=None, description="0: the original; 1: fully restyled.")
+    width: int | None = Field(
+        default=None, ge=16, le=MAX_WIDTH, description="Pixels at most; pictures are never enlarged."
+    )
+    format: ImageFormat = Field(default=ImageFormat.JPEG, description="File format.")
+    deadline_ms: Deadline | None = Field(default=None, description="After this time the original is served instead.")
+    signature: str | None = Field(
+        default=None, max_length=128, description="A link's signature; it stands for an API key."
+    )
+
+    @model_validator(mode="after")
+    def _one_style(self) -> ImageOptions:
+        if sum(one is not None for one in (self.user, self.style, self.item, self.vector)) > 1:
+            raise ValueError("give at most one of user, style, item and vector")
+        if self.mode is not None and self.user is None:
+            raise ValueError("mode needs user: only a user's taste has modes")
+        return self
+
+
+class Item(BaseModel):
+    """A product."""
+
+    item_id: str = Field(examples=["p0001"])
+    title: str = Field(examples=["Walnut table lamp"])
+    category: str = Field(examples=["lamp"])
+    price: float | None = Field(description="null where unknown", examples=[79.0])
+    available: bool
+    image: str | None = Field(
+        description="Link to the original picture; null where there is none.",
+        examples=["/v1/items/p0001/image?width=256&signature=9f2c"],
+    )
+
+
+class RestyledImage(BaseModel):
+    """A picture of the product in the style of the person's taste."""
+
+    url: str = Field(description="Where the picture is rendered on request.")
+    status: RestyleStatus | None = Field(
+        default=None, description="Of `data`: computed, cached, or the original where time was short."
+    )
+    data: str | None = Field(default=None, description="The picture as a data URI, with restyle=inline.")
+
+
+class RecommendedItem(BaseModel):
+    """An item of a list, and why it is there."""
+
+    rank: int = Field(description="1 is the best.", examples=[1])
+    item: Item
+    score: float = Field(examples=[0.82])
+    reason: str = Field(description="Why, in a sentence for people.", examples=["Matches your taste for Linen"])
+    because: str | None = Field(description="Id of the touched item behind it, if one stands out.")
+    mode: int | None = Field(description="Which mode of the taste it matches best.", examples=[0])
+    restyled: RestyledImage | None = Field(description="null without a taste, without a picture, or when off.")
+    contributions: dict[str, float] | None = Field(
+        description="With explain=true: the parts of the score by feature.",
+        examples=[{"factors": 0.5, "style": 0.3, "popularity": 0.02}],
+    )
+
+
+class RecommendationList(BaseModel):
+    """A ranked list, best first, and what it stands on."""
+
+    items: list[RecommendedItem]
+    basis: Basis = Field(examples=[Basis.HISTORY])
+    basis_text: str = Field(description="The basis in plain words.", examples=["Based on this user's history."])
+    model_version: str = Field(description="The bundle that made this answer.", examples=["4f1c9a0b7d3e2a51"])
+
+
+class SimilarList(BaseModel):
+    """Items like one item, most alike first."""
+
+    items: list[RecommendedItem]
+    by: SimilarBy
+    model_version: str
+
+
+class NearStyle(BaseModel):
+    """A style of the library near a taste."""
+
+    style_id: str = Field(examples=["linen"])
+    title: str = Field(examples=["Linen"])
+    similarity: float = Field(description="Cosine in [-1, 1].", examples=[0.61])
+
+
+class TasteModeView(BaseModel):
+    """One direction of a taste."""
+
+    mode: int = Field(description="As `mode` of a picture's link.", examples=[0])
+    share: float = Field(description="Its part of the taste, in (0, 1].", examples=[0.7])
+    text: str = Field(description="In plain words.", examples=["70 % of this taste: near Linen and Oak."])
+    styles: list[NearStyle] = Field(description="The nearest styles of the library.")
+    items: list[Item] = Field(description="Products that show it.")
+
+
+class Taste(BaseModel):
+    """What is known of a user's taste; no modes where nothing is."""
+
+    user_id: str
+    modes: list[TasteModeView]
+    events: int = Field(description="How many liked items it was learned from.", examples=[12])
+    basis: Basis
+    basis_text: str
+    model_version: str
+
+
+class Style(BaseModel):
+    """A style that people can choose."""
+
+    style_id: str = Field(examples=["linen"])
+    title: str = Field(examples=["Linen"])
+    scenes: list[str] = Field(description="Occasions that it suits.", examples=[["everyday", "holiday"]])
+    artist: str
+    licence: str = Field(examples=["CC0-1.0"])
+
+
+class StyleList(BaseModel):
+    """The styles of the library."""
+
+    styles: list[Style]
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: str = Field(examples=["alive"])
+
+
+class Access(StrEnum):
+    """Who may ask."""
+
+    OPEN = "open"
+    API_KEY = "api_key"
+
+
+class Ready(BaseModel):
+    """The service can answer, and how well."""
+
+    status: str = Field(examples=["ready"])
+    model_version: str
+    access: Access = Field(description="`open`: no API key is set, anybody may ask.")
+    links_survive_restart: bool = Field(description="Whether links are signed with a key of the environment.")
+    restyling: str = Field(description="`ok`, or why originals are served.", examples=["ok"])
+
+
+class ProblemExplanation(BaseModel):
+    """A documented type of problem."""
+
+    type: str
+    title: str
+    status: int
+    meaning: str
+    cure: str

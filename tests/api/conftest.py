@@ -1,0 +1,185 @@
+"""A small shop served over real HTTP: a bundle fitted on drawn products, and an engine that inverts colours."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image, ImageDraw
+
+from recsys.api.app import create_app
+from recsys.api.security import Security
+from recsys.bundle import StyleCard
+from recsys.config import AlsSettings, ProjectSettings, RestyleSettings
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.interactions import Interactions
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.restyle import Restyler
+from recsys.profiles.style_space import StyleSpace
+from recsys.schema import FloatArray
+from recsys.storage.cache import DiskCache
+from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
+from style.images import Pixels
+from style.transfer.base import Stylizer
+from style.vector import StyleVector
+
+CATEGORIES = ("chair", "lamp", "vase")
+LINK_KEY = "a link key for tests only"
+
+
+class Negative(Stylizer):
+    """Inverts colours once its gate is open."""
+
+    name: ClassVar[str] = "negative"
+    version = "negative-1"
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
+        assert self.gate.wait(20)
+        return [1 - image for image in images]
+
+
+def _looks() -> FloatArray:
+    """Two unit style vectors at right angles: plain and floral."""
+    return np.linalg.qr(np.random.default_rng(5).normal(size=(128, 2)))[0].T.astype(np.float32)
+
+
+def _catalogue(folder: Path) -> tuple[pd.DataFrame, FloatArray]:
+    """36 products; even ones look plain, odd ones floral. Four have something special."""
+    rng = np.random.default_rng(7)
+    rows, vectors = [], []
+    for index in range(36):
+        image = Image.new("RGB", (90, 120), (245, 245, 245))
+        ImageDraw.Draw(image).ellipse((20, 30, 70, 90), fill=tuple(rng.integers(20, 200, 3).tolist()))
+        image.save(folder / f"{index}.jpg", comment=b"Jane's flat")
+        price = float("nan") if index == 5 else 10.0 + index
+        rows.append((f"p{index:02}", f"Product {index}", CATEGORIES[index % 3], price, True, f"{index}.jpg"))
+        vectors.append(StyleVector.of(_looks()[index % 2] + 0.04 * rng.normal(size=128)).values)
+    rows[30] = ("AB/12 ü", "With a slash", "lamp", 20.0, True, "30.jpg")
+    rows[31] = ("bare", "Without a picture", "vase", 20.0, True, "")
+    rows[32] = ("torn", "With a torn picture", "chair", 20.0, True, "torn.jpg")
+    rows[33] = ("gone", "Sold out", "chair", 20.0, False, "33.jpg")
+    vectors[31] = np.zeros(128, dtype=np.float32)
+    (folder / "torn.jpg").write_bytes((folder / "0.jpg").read_bytes()[:300])
+    columns = ["item_id", "title", "category", "price", "available", "image"]
+    # A catalogue's rows are sorted by id, and style vectors go with rows.
+    order = sorted(range(len(rows)), key=lambda index: str(rows[index][0]))
+    return pd.DataFrame([rows[i] for i in order], columns=columns), np.stack([vectors[i] for i in order])
+
+
+def _interactions() -> pd.DataFrame:
+    """Users u00 .. u19: even ones buy plain things, odd ones floral things, and never all of them."""
+    rng = np.random.default_rng(11)
+    rows = [
+        (f"u{user:02}", f"p{2 * int(item) + user % 2:02}", "purchase", 10.0, 1_700_000_000 + 3600 * user + int(item))
+        for user in range(20)
+        for item in rng.choice(15, size=6, replace=False)
+    ]
+    return pd.DataFrame(rows, columns=["user_id", "item_id", "event", "weight", "timestamp"])
+
+
+@pytest.fixture(scope="session")
+def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
+    """Stands before the sample's recommender: here every answer is known by construction, and nothing is embedded."""
+    folder = tmp_path_factory.mktemp("shop")
+    items, vectors = _catalogue(folder)
+    catalog = Catalog.from_frame(items)
+    styles = tuple(
+        StyleCard(name, name.title(), f"{name}.jpg", ("everyday",), "Nobody", "CC0-1.0") for name in ("plain", "floral")
+    )
+    ingredients = Ingredients(
+        items=items,
+        catalog=catalog,
+        space=StyleSpace.of(vectors, catalog.category_codes),
+        styles=styles,
+        style_vectors=_looks(),
+        settings=ProjectSettings(als=AlsSettings(factors=8)),
+        embedder="drawn",
+        image_root=folder,
+    )
+    interactions = Interactions.from_frame(_interactions(), catalog.ids)
+    return Recommender(fit(ingredients, interactions, DEFAULT_BLEND, 4.0, {}))
+
+
+@pytest.fixture(scope="session")
+def engine() -> Negative:
+    return Negative()
+
+
+@pytest.fixture(scope="session")
+def restyler(engine: Negative, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restyler]:
+    settings = RestyleSettings(engine=engine.name, size=64, deadline_ms=20_000)
+    cache = DiskCache(tmp_path_factory.mktemp("cache"), 10_000_000)
+    with Restyler(settings, cache, load_engine=lambda _: engine) as made:
+        yield made
+        engine.gate.set()
+
+
+@contextmanager
+def serving(app: FastAPI, root_path: str = "") -> Iterator[httpx.Client]:
+    """A client of the application, served on a port of its own."""
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on", root_path=root_path
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.005)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+Serve = Callable[..., httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def serve(recommender: Recommender, restyler: Restyler) -> Iterator[Serve]:
+    """Starts the shop's service, with other security or another recommender if given; it runs till the end."""
+    with ExitStack() as stack:
+
+        def start(
+            security: Security | None = None, served: Recommender | None = None, root_path: str = ""
+        ) -> httpx.Client:
+            app = create_app(served or recommender, restyler, security=security or Security(link_key=LINK_KEY))
+            return stack.enter_context(serving(app, root_path))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def shop(serve: Serve) -> httpx.Client:
+    return serve()
+
+
+@pytest.fixture
+def client(
+    shop: httpx.Client, restyler: Restyler, engine: Negative, recommender: Recommender
+) -> Iterator[httpx.Client]:
+    """The shop with nothing rendered yet, and an engine at work."""
+    for entry in restyler.cache.folder.iterdir():
+        entry.unlink()
+    yield shop
+    if not engine.gate.is_set():
+        engine.gate.set()
+        # One worker renders in order: with this picture, all that the test began are done.
+        restyler.render(recommender.bundle.image_root / "35.jpg", recommender.style_reference("plain"), strength=0.999)

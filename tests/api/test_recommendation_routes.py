@@ -1,0 +1,241 @@
+"""Lists over HTTP: what is in them, in which order, and why."""
+
+from __future__ import annotations
+
+import base64
+import random
+import time
+from typing import Any
+
+import httpx
+import pytest
+
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.request import Filters, Request
+from recsys.schema import ItemId, UserId
+from style.images import decode_image
+from style.provenance import read_mark
+
+
+def get(client: httpx.Client, path: str, **query: Any) -> Any:
+    answer = client.get(path, params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def ids(answer: Any) -> list[str]:
+    return [entry["item"]["item_id"] for entry in answer["items"]]
+
+
+def number(item_id: str) -> int:
+    return int(item_id[1:])
+
+
+def test_a_user_gets_what_the_recommender_says(client: httpx.Client, recommender: Recommender) -> None:
+    answer = get(client, "/v1/users/u03/recommendations", limit=8, diversity=0.3, explain=True)
+    expected = recommender.recommend(Request(user_id=UserId("u03"), limit=8, diversity=0.3))
+    assert ids(answer) == [one.item_id for one in expected.recommendations]
+    assert [entry["rank"] for entry in answer["items"]] == list(range(1, 9))
+    assert answer["basis"] == "history"
+    assert answer["basis_text"] == "Based on this user's history."
+    assert answer["model_version"] == recommender.version
+    for entry, one in zip(answer["items"], expected.recommendations, strict=True):
+        assert entry["reason"] == one.reason
+        assert entry["contributions"] == pytest.approx(one.contributions)
+
+
+@pytest.mark.parametrize(("user", "parity"), [("u00", 0), ("u01", 1), ("u12", 0), ("u13", 1)])
+def test_people_who_buy_one_look_get_that_look(client: httpx.Client, user: str, parity: int) -> None:
+    found = ids(get(client, f"/v1/users/{user}/recommendations", limit=5, diversity=0))
+    assert [number(item_id) % 2 for item_id in found] == [parity] * 5
+
+
+def test_an_unknown_user_gets_popular_items_and_is_told(client: httpx.Client, recommender: Recommender) -> None:
+    answer = get(client, "/v1/users/nobody@example.org/recommendations")
+    expected = recommender.recommend(Request())
+    assert answer["basis"] == "popular"
+    assert "most popular" in answer["basis_text"]
+    assert ids(answer) == [one.item_id for one in expected.recommendations]
+    assert all(entry["restyled"] is None for entry in answer["items"])
+
+
+def test_filters_never_leak(client: httpx.Client, recommender: Recommender) -> None:
+    rng = random.Random(3)  # noqa: S311
+    everything = [str(item_id) for item_id in recommender.bundle.items["item_id"]]
+    seen_somewhere = set()
+    for _ in range(25):
+        user = f"u{rng.randrange(22):02}"
+        low = rng.choice([None, 12.0, 20.0])
+        high = rng.choice([None, 30.0, 40.0])
+        categories = rng.sample(["chair", "lamp", "vase"], rng.randrange(3))
+        exclude = rng.sample(everything, 6)
+        query = {"limit": 36, "category": categories, "exclude": exclude, "restyle": "off"}
+        query |= {name: value for name, value in {"price_min": low, "price_max": high}.items() if value is not None}
+        answer = get(client, f"/v1/users/{user}/recommendations", **query)
+        touched = {row.item_id for row in _purchases(recommender, user)}
+        for entry in answer["items"]:
+            item = entry["item"]
+            assert item["item_id"] not in exclude
+            assert item["item_id"] not in touched
+            assert item["available"]
+            assert not categories or item["category"] in categories
+            assert (low is None and high is None) or item["price"] is not None
+            assert low is None or item["price"] >= low
+            assert high is None or item["price"] <= high
+            seen_somewhere.add(item["item_id"])
+        # Nothing that passes is missing: the list is long enough for the whole catalogue.
+        filters = Filters(frozenset(categories), low, high, frozenset(map(ItemId, exclude)))
+        allowed = recommender.allowed(filters, recommender.profile(Request(user_id=UserId(user))))
+        assert len(answer["items"]) == allowed.sum()
+    assert len(seen_somewhere) > 25
+
+
+def _purchases(recommender: Recommender, user: str) -> list[Any]:
+    users = recommender.bundle.user_ids
+    row = users.find([user])[0]
+    if row < 0:
+        return []
+    columns = recommender.bundle.seen[int(row)].indices
+    return list(recommender.bundle.items.iloc[columns].itertuples())
+
+
+def test_seen_items_come_when_asked_for(client: httpx.Client) -> None:
+    fresh = ids(get(client, "/v1/users/u00/recommendations", limit=100))
+    everything = ids(get(client, "/v1/users/u00/recommendations", limit=100, include_seen=True))
+    assert len(everything) == 35
+    assert len(everything) - len(fresh) == 6
+
+
+def test_a_session_counts_by_events_and_weights(client: httpx.Client) -> None:
+    bodies: list[dict[str, Any]] = [
+        {"items": [{"item_id": "p01", "event": "cart"}, {"item_id": "p03"}]},
+        {"items": [{"item_id": "p01", "weight": 5}, {"item_id": "p03", "weight": 2}]},
+        {"items": [{"item_id": "p01", "weight": 3}, {"item_id": "p03", "event": "click"}, {"item_id": "p01"}]},
+    ]
+    first, *others = (client.post("/v1/recommendations", json=body | {"limit": 6}).json() for body in bodies)
+    assert first["basis"] == "session"
+    assert [number(item_id) % 2 for item_id in ids(first)] == [1] * 6
+    assert "p01" not in ids(first)
+    assert others == [first, first]
+
+
+def test_a_chosen_style_leads(client: httpx.Client) -> None:
+    answer = client.post("/v1/recommendations", json={"styles": ["plain"], "limit": 5, "diversity": 0}).json()
+    assert answer["basis"] == "chosen_style"
+    assert answer["basis_text"] == "Based on the chosen styles."
+    assert [number(item_id) % 2 for item_id in ids(answer)] == [0] * 5
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"items": [{"item_id": "p01", "event": "like"}, {"item_id": "p01", "event": "dislike"}]}]
+)
+def test_an_empty_session_gets_popular_items(client: httpx.Client, body: dict[str, Any]) -> None:
+    assert client.post("/v1/recommendations", json=body).json()["basis"] == "popular"
+
+
+def test_similar_items_share_the_look_or_the_people(client: httpx.Client) -> None:
+    for by in ("style", "taste"):
+        answer = get(client, "/v1/items/p04/similar", by=by, limit=5)
+        assert answer["by"] == by
+        assert "p04" not in ids(answer)
+        assert [number(item_id) % 2 for item_id in ids(answer)] == [0] * 5
+    vases = get(client, "/v1/items/p04/similar", category="vase", limit=4)["items"]
+    assert [entry["item"]["category"] for entry in vases] == ["vase"] * 4
+
+
+def test_similar_items_leave_out_what_a_user_has_touched(client: httpx.Client, recommender: Recommender) -> None:
+    touched = {row.item_id for row in _purchases(recommender, "u00")}
+    found = set(ids(get(client, "/v1/items/p01/similar", user_id="u00", limit=100)))
+    assert found
+    assert not found & touched
+
+
+def test_an_item_is_shown_whole(client: httpx.Client) -> None:
+    item = get(client, "/v1/items/p05")
+    image = item.pop("image")
+    assert item == {
+        "item_id": "p05",
+        "title": "Product 5",
+        "category": "vase",
+        "price": None,
+        "available": True,
+    }
+    assert client.get(image).headers["Restyle-Status"] == "original"
+    assert get(client, "/v1/items/bare")["image"] is None
+
+
+def test_an_id_may_hold_slashes_and_spaces(client: httpx.Client) -> None:
+    item = get(client, "/v1/items/AB%2F12%20%C3%BC")
+    assert item["item_id"] == "AB/12 ü"
+    assert client.get(item["image"]).headers["Content-Type"] == "image/jpeg"
+    assert ids(get(client, "/v1/items/AB%2F12%20%C3%BC/similar", limit=2))
+
+
+def test_a_taste_is_explained(client: httpx.Client) -> None:
+    taste = get(client, "/v1/users/u00/taste")
+    assert taste["basis"] == "history"
+    assert taste["events"] == 6
+    (mode,) = taste["modes"]
+    assert mode["share"] == pytest.approx(1)
+    assert mode["styles"][0]["style_id"] == "plain"
+    assert mode["text"] == "100% of this taste: near Plain."
+    assert all(number(item["item_id"]) % 2 == 0 for item in mode["items"])
+
+
+def test_a_user_without_a_taste_is_told_how_to_begin(client: httpx.Client) -> None:
+    taste = get(client, "/v1/users/nobody/taste")
+    assert (taste["modes"], taste["events"], taste["basis"]) == ([], 0, "popular")
+    assert "a few clicks or a chosen style" in taste["basis_text"]
+
+
+def test_styles_are_listed_with_their_licence(client: httpx.Client) -> None:
+    styles = get(client, "/v1/styles")["styles"]
+    assert [style["style_id"] for style in styles] == ["plain", "floral"]
+    assert styles[0]["licence"] == "CC0-1.0"
+
+
+def test_links_give_restyled_pictures_and_no_user_id(client: httpx.Client) -> None:
+    answer = get(client, "/v1/users/u00/recommendations", limit=3, strength=0.4)
+    for entry in answer["items"]:
+        url = entry["restyled"]["url"]
+        assert "u00" not in url
+        picture = client.get(url)
+        assert picture.headers["Restyle-Status"] == "computed"
+        mark = read_mark(picture.content)
+        assert mark is not None
+        assert mark.strength == 0.4
+
+
+def test_restyling_can_be_off(client: httpx.Client) -> None:
+    answer = get(client, "/v1/users/u00/recommendations", restyle="off")
+    assert all(entry["restyled"] is None and entry["item"]["image"] for entry in answer["items"])
+
+
+def test_inline_brings_the_first_pictures_within_the_answer(client: httpx.Client) -> None:
+    answer = get(client, "/v1/users/u00/recommendations", limit=10, restyle="inline", exclude=["torn", "bare"])
+    pictures = [entry["restyled"] for entry in answer["items"]]
+    assert [picture["status"] for picture in pictures] == ["computed"] * 8 + [None] * 2
+    for picture in pictures[:8]:
+        kind, _, data = picture["data"].partition(",")
+        assert kind == "data:image/jpeg;base64"
+        assert decode_image(base64.b64decode(data)).width <= 64
+        assert read_mark(base64.b64decode(data)) is not None
+
+
+def test_inline_pictures_share_one_deadline(client: httpx.Client, engine: Any) -> None:
+    engine.gate.clear()
+    started = time.monotonic()
+    answer = get(client, "/v1/users/u00/recommendations", limit=8, restyle="inline", deadline_ms=200, category="lamp")
+    assert time.monotonic() - started < 2
+    assert {entry["restyled"]["status"] for entry in answer["items"] if entry["restyled"]} == {"original"}
+    assert ids(answer) == ids(get(client, "/v1/users/u00/recommendations", limit=8, restyle="off", category="lamp"))
+
+
+def test_a_torn_picture_does_not_cost_the_list(client: httpx.Client) -> None:
+    answer = get(client, "/v1/users/u00/recommendations", limit=100, restyle="inline", category="chair")
+    assert {"torn"} <= set(ids(answer))
+    body = {"items": [{"item_id": "p00"}], "restyle": "inline", "price_min": 20, "price_max": 20, "include_seen": True}
+    answer = client.post("/v1/recommendations", json=body).json()
+    torn = next(entry for entry in answer["items"] if entry["item"]["item_id"] == "torn")
+    assert torn["restyled"]["data"] is None
+    assert client.get(torn["restyled"]["url"]).status_code == 404
