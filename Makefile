@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow test-realdata bench lint format lock clean help
+.PHONY: demo test test-slow test-realdata lint format lock clean help
 
 help:
 	@sed -n 's/^# //p' Makefile; grep -E '^[a-z-]+:' Makefile | cut -d: -f1 | tr '\n' ' '; echo
@@ -22,9 +22,6 @@ test-slow: $(READY)
 
 test-realdata: $(READY)
 	$(BIN)/pytest -m realdata
-
-bench: $(READY)
-	$(BIN)/recsys bench style
 
 lint: $(READY)
 	$(BIN)/ruff check

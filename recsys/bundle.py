@@ -66,6 +66,7 @@ class Bundle:
     """Everything that answers a request. U users, I items, S style references.
 
     `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
+    `trend` (I,) in [0, 1] is how popular an item is now;
     `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
     start; `metrics` were measured on later events while the bundle was built.
     """
@@ -78,6 +79,7 @@ class Bundle:
     blend: Blend
     recent: csr_matrix
     seen: csr_matrix
+    trend: FloatArray
     styles: tuple[StyleCard, ...]
     style_vectors: FloatArray
     settings: ProjectSettings
@@ -173,6 +175,7 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
     write_array(folder / "style_vectors.npy", bundle.style_vectors)
     write_json(folder / "styles.json", [asdict(card) for card in bundle.styles])
     bundle.factors.save(folder / "als")
+    write_array(folder / "trend.npy", bundle.trend)
     write_array(folder / "taste_weight.npy", bundle.taste.weight)
     write_array(folder / "taste_bias.npy", bundle.taste.bias)
     learned = {
@@ -205,6 +208,7 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         blend=Blend({name: float(learned["blend"][name]) for name in FEATURES}),
         recent=_read_matrix(folder / "recent", shape),
         seen=_read_matrix(folder / "seen", shape),
+        trend=read_array(folder / "trend.npy"),
         styles=tuple(
             StyleCard(**{**card, "scenes": tuple(card["scenes"])}) for card in read_json(folder / "styles.json")
         ),

@@ -79,8 +79,13 @@ class TasteSettings(Settings):
 
 
 class RankSettings(Settings):
-    """Candidates per source, and how variety is traded for fit (`diversity` 0: fit alone, 1: variety alone)."""
+    """Candidates per source, and how variety is traded for fit (`diversity` 0: fit alone, 1: variety alone).
 
+    `trend_half_life_days`: how fast an event stops counting for what is popular now. `validation_share`: the last
+    share of events, on which the blend is fitted.
+    """
+
+    trend_half_life_days: float = Field(default=7.0, gt=0)
     candidates: int = Field(default=200, ge=10, le=10_000)
     diversity: Unit = 0.15
     validation_share: float = Field(default=0.2, gt=0, lt=0.5)

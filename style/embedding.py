@@ -29,6 +29,9 @@ GRAM_TAPS = TAPS[:3]
 WORKING_SIDE = 224
 """Pictures are brought to about this many pixels squared, keeping their proportions."""
 
+STATISTICS = 2
+"""Counts up with every change of mask or statistics: vectors made before belong to another space."""
+
 EMBEDDING_SHA256 = {"vgg-slim": "780b2dfa82ebe154f0dea79e946c75edaa43d561a53c87d269bce7a64d6a2f92"}
 
 
@@ -43,7 +46,8 @@ class StyleEmbedder:
         channels_last(network)
         self.center = whitening["center"]  # (S,)
         self.projection = whitening["projection"]  # (S, 128)
-        self.version = f"{network.record.name}-{DIMENSIONS}-{EMBEDDING_SHA256.get(network.record.name, '')[:8]}"
+        weights = EMBEDDING_SHA256.get(network.record.name, "")[:8]
+        self.version = f"{network.record.name}-{DIMENSIONS}-{weights}-{STATISTICS}"
 
     @classmethod
     def load(cls, backbone: str = "vgg-slim") -> StyleEmbedder:

@@ -13,30 +13,35 @@ Mask = NDArray[np.float32]
 """`(H, W)` float32 in [0, 1]: 1 on the product, 0 on the backdrop."""
 
 _WORKING_SIDE = 160
+_SHADOW_SLOPE = 0.013
+_DISC = ndimage.generate_binary_structure(2, 1)
 
 
 def product_mask(pixels: Pixels, *, tolerance: float = 0.07, plain_share: float = 0.6) -> Mask:
     """The product's mask, or all ones where the photo has no plain backdrop.
 
     A backdrop is a smooth sheet of colour: a quadratic surface is fitted to the frame's border, what lies
-    within `tolerance` (in sRGB, the largest channel) of it and touches the border is backdrop. At least
-    `plain_share` of the border has to lie on that surface, else the picture is taken whole.
+    within `tolerance` (in sRGB, the largest channel) of it and touches the border is backdrop, and so is a soft
+    shadow: the backdrop's colour, darker, without edges. At least `plain_share` of the border has to lie on that surface, else the picture is taken whole.
     """
     small = _reduced(pixels)
     height, width = small.shape[:2]
-    distance = np.abs(small - _backdrop(small)).max(axis=2)
-    near = ndimage.uniform_filter(distance, size=3) < tolerance
     border = _border(height, width)
     whole = np.ones(pixels.shape[:2], dtype=np.float32)
-    if near[border].mean() < plain_share:
+    like = _like_backdrop(small, tolerance)
+    if like[border].mean() < plain_share:
         return whole
-    labels, _ = ndimage.label(near)
-    reached = np.unique(labels[border & near])
-    product = ndimage.binary_fill_holes(~np.isin(labels, reached))
-    product = ndimage.binary_opening(product, iterations=1)
+    # Edges are walls: a white product on white paper differs from it by little more than its outline.
+    labels, _ = ndimage.label(like & ~_edges(small))
+    reached = np.unique(labels[border & (labels > 0)])
+    backdrop = np.isin(labels, reached)
+    product = ndimage.binary_fill_holes(ndimage.binary_closing(~backdrop, _DISC, iterations=2))
+    product = ndimage.binary_opening(product, _DISC, iterations=3)
+    # The outline of a soft shadow is ragged; a blurred half-plane test rounds it and draws it in a little.
+    product = ndimage.gaussian_filter(product.astype(np.float32), sigma=2.5) > 0.6
     if not 0.02 < product.mean() < 0.98:
         return whole
-    soft = ndimage.gaussian_filter(ndimage.binary_dilation(product).astype(np.float32), sigma=1.0)
+    soft = ndimage.gaussian_filter(product.astype(np.float32), sigma=1.0)
     return _enlarged(soft, pixels.shape[1], pixels.shape[0])
 
 
@@ -56,6 +61,21 @@ def _border(height: int, width: int, share: float = 0.04) -> NDArray[np.bool_]:
     border = np.ones((height, width), dtype=bool)
     border[depth:-depth, depth:-depth] = False
     return border
+
+
+def _like_backdrop(small: Pixels, tolerance: float) -> NDArray[np.bool_]:
+    """Where a pixel has the backdrop's colour, or that colour in shadow: times 0.5 to 1."""
+    backdrop = _backdrop(small)
+    distance = ndimage.uniform_filter(np.abs(small - backdrop).max(axis=2), size=3)
+    share = (small * backdrop).sum(axis=2) / np.maximum((backdrop * backdrop).sum(axis=2), 1e-6)
+    tint = np.abs(small - share[:, :, None] * backdrop).max(axis=2)
+    return np.asarray((distance < tolerance) | ((share > 0.5) & (share < 1.02) & (tint < 0.03)))
+
+
+def _edges(small: Pixels) -> NDArray[np.bool_]:
+    """Where any channel changes by more than a soft shadow does from pixel to pixel."""
+    slopes = [ndimage.gaussian_gradient_magnitude(small[:, :, channel], sigma=0.7) for channel in range(3)]
+    return np.asarray(np.max(slopes, axis=0) > _SHADOW_SLOPE)
 
 
 def _backdrop(small: Pixels) -> Pixels:

@@ -1,4 +1,4 @@
-"""The evaluation behind `recsys evaluate`: popularity, ALS and the blend on what people did later.
+"""The evaluation behind `recsys evaluate`: popularity, trend, ALS and the blend on what people did later.
 
 One moment splits all events; every model is fitted on the earlier ones alone, the blend's weights included, and
 ranks the whole catalogue for every user with a new liked item later. No negatives are sampled.
@@ -51,7 +51,7 @@ class EvaluationReport:
 
 
 def evaluate_project(project: Project, k: int = 10) -> EvaluationReport:
-    """Measure popularity, ALS and the blend on a project's last fifth of events.
+    """Measure popularity, trend (what is popular now), ALS and the blend on a project's last fifth of events.
 
     Raises ProjectError before the first import, DataError where events have no times to split by or nobody
     liked anything new later.
@@ -76,12 +76,18 @@ def _results(ingredients: Ingredients, split: Split, k: int) -> dict[str, Result
     bundle = train(ingredients, split.train)
     models: dict[str, Model | ScoreFunction] = {
         BASELINE: PopularityModel().fit(earlier),
+        "trend": partial(_same_for_all, bundle.trend),
         bundle.factors.name: bundle.factors,
         "blend": partial(_blend_scores, Recommender(bundle)),
     }
     # What a person has touched at all is neither shown nor relevant, whatever the touch came to in weight.
     viewed = split.train.seen().astype(np.float32)
     return {name: evaluate(model, viewed, later, k=k) for name, model in models.items()}
+
+
+def _same_for_all(scores: FloatArray, users: IntArray) -> FloatArray:
+    """One ranking (I,) for (Q,) users: (Q, I)."""
+    return np.tile(scores, (len(users), 1))
 
 
 def _blend_scores(recommender: Recommender, users: IntArray) -> FloatArray:

@@ -34,7 +34,7 @@ class Explainer:
 
         `lift` (len(FEATURES),) is what each feature adds to this item's score less what it adds on average.
         """
-        strongest = FEATURES[int(np.argmax(lift))] if profile.liked.size or profile.taste else "popularity"
+        strongest = FEATURES[int(np.argmax(lift))]
         if strongest == "factors" and profile.factors is not None:
             return self._because(profile, row)
         if strongest == "style" and profile.taste:
@@ -43,7 +43,7 @@ class Explainer:
             return f"You often look at {self.catalog.category_names[self.catalog.category_codes[row]]}", None
         if strongest == "price":
             return "In the price range you usually choose", None
-        return "Popular with everyone", None
+        return ("Popular right now" if strongest == "trend" else "Popular with everyone"), None
 
     def _because(self, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
         behind = self.factors.explain(profile.events, row).rows[0, 0]

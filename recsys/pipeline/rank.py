@@ -13,22 +13,24 @@ from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import FloatArray, IntArray
 
-FEATURES = ("factors", "style", "popularity", "category", "price")
+FEATURES = ("factors", "style", "popularity", "trend", "category", "price")
 """The columns of a feature table, in order.
 
 factors: p_u . q_i of collaborative filtering. style: how well the item fits the taste's best mode. popularity: the
-factor model's item bias over its largest. category: the share of the user's likes in the item's category. price:
-exp(-|log price - the user's mean log price|). All are 0 where unknown.
+factor model's item bias over its largest. trend: the same of events faded by age, what is popular now. category: the
+share of the user's likes in the item's category. price: exp(-|log price - the user's mean log price|). All are 0 where
+unknown.
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """Computes the features of candidates for one profile."""
+    """Computes the features of candidates for one profile; `trend` (I,) in [0, 1]."""
 
     catalog: Catalog
     factors: AlsModel
     space: StyleSpace
+    trend: FloatArray
 
     def table(self, profile: Profile, rows: IntArray) -> FloatArray:
         """(n, len(FEATURES)) for candidate item rows (n,)."""
@@ -36,6 +38,7 @@ class Features:
             "factors": self._factors(profile, rows),
             "style": profile.taste.match(self.space.directions[rows]),
             "popularity": self.factors.item_bias[rows] / max(float(self.factors.item_bias.max()), 1e-9),
+            "trend": self.trend[rows],
             "category": self._category(profile, rows),
             "price": self._price(profile, rows),
         }

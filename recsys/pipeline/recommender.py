@@ -61,8 +61,8 @@ class Recommender:
         self._catalog = bundle.catalog
         self._space = bundle.space
         self._settings = bundle.settings.rank
-        self._retriever = Retriever.of(bundle.factors, bundle.space)
-        self._features = Features(bundle.catalog, bundle.factors, bundle.space)
+        self._retriever = Retriever.of(bundle.factors, bundle.space, bundle.trend)
+        self._features = Features(bundle.catalog, bundle.factors, bundle.space, bundle.trend)
         self._styles = {card.style_id: vector for card, vector in zip(bundle.styles, bundle.style_vectors, strict=True)}
         self._directions = np.array(
             [self._space.to_direction(vector) for vector in bundle.style_vectors], dtype=np.float32

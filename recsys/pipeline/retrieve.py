@@ -18,25 +18,29 @@ from recsys.schema import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retriever:
-    """Three sources: factors and taste by vector index, popularity by a fixed order (I,), best first."""
+    """Four sources: factors and taste by vector index, popularity and trend by fixed orders (I,), best first."""
 
     by_factors: VectorIndex
     by_style: VectorIndex
     by_popularity: IntArray
+    by_trend: IntArray
 
     @classmethod
-    def of(cls, factors: AlsModel, space: StyleSpace) -> Self:
-        """Build the indexes. The item bias rides along as one more dimension, against a constant 1 of the user."""
+    def of(cls, factors: AlsModel, space: StyleSpace, trend: FloatArray) -> Self:
+        """Build the indexes; `trend` (I,) is what is popular now.
+
+        The item bias rides along as one more dimension, against a constant 1 of the user.
+        """
         biased = np.column_stack([factors.item_factors, factors.item_bias])
-        order = np.argsort(-factors.item_bias, kind="stable")
-        return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), order)
+        orders = [np.argsort(-popularity, kind="stable") for popularity in (factors.item_bias, trend)]
+        return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), *orders)
 
     def candidates(self, profile: Profile, allowed: BoolArray, count: int) -> IntArray:
         """Item rows (n,), ascending: up to `count` of each source, all `allowed` (I,).
 
         Popularity is always a source, so that min(count, allowed items) candidates come back whatever is known.
         """
-        found = [self.by_popularity[allowed[self.by_popularity]][:count]]
+        found = [order[allowed[order]][:count] for order in (self.by_popularity, self.by_trend)]
         if profile.factors is not None:
             query = np.append(profile.factors, np.float32(1.0))[None]
             found.append(self.by_factors.search(query, count, allowed).rows.ravel())

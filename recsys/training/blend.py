@@ -58,10 +58,17 @@ def fit_blend(cases: BlendCases, fallback: Blend) -> Blend:
     """The blend with the best mean NDCG on the cases; `fallback` where there are none."""
     if not len(cases):
         return fallback
-    spread = cases.spread()
-    start = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0)
-    weights = ascend(cases.quality, (start / max(float(start.max()), 1e-9)).astype(np.float32))
+    weights = max((ascend(cases.quality, start) for start in _starts(cases.spread())), key=cases.quality)
+    weights = weights / weights.max()
     return Blend({name: round(float(weight), 6) for name, weight in zip(FEATURES, weights, strict=True)})
+
+
+def _starts(spread: FloatArray) -> list[FloatArray]:
+    """Where to begin: all features alike, and each one above the others, since ascent finds the nearest top only."""
+    alike = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0).astype(np.float32)
+    alike /= max(float(alike.max()), 1e-9)
+    favoured = [alike * np.where(np.arange(len(alike)) == feature, 1.0, 0.1) for feature in np.flatnonzero(alike)]
+    return [alike, *(start.astype(np.float32) for start in favoured)]
 
 
 def ascend(quality: Callable[[FloatArray], float], start: FloatArray, rounds: int = 4) -> FloatArray:

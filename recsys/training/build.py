@@ -21,6 +21,7 @@ from recsys.dataset.project import Project
 from recsys.dataset.splits import split_by_time
 from recsys.errors import DataError
 from recsys.models.als import AlsModel
+from recsys.models.popularity import log_popularity
 from recsys.pipeline.rank import Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
@@ -31,7 +32,7 @@ from recsys.training.style_vectors import catalogue_vectors, embedder_version, l
 
 TASTE_PRIORS = (1.0, 4.0, 16.0)
 """The prior's say, in events of weight 1, is the best of these on later events."""
-DEFAULT_BLEND = Blend({"factors": 1.0, "style": 0.3, "popularity": 0.1, "category": 0.1, "price": 0.05})
+DEFAULT_BLEND = Blend({"factors": 1.0, "style": 0.3, "popularity": 0.1, "trend": 0.1, "category": 0.1, "price": 0.05})
 """Where there are no later events to fit on: a new shop."""
 
 
@@ -143,6 +144,7 @@ def fit(
         blend=blend,
         recent=recent,
         seen=interactions.seen(),
+        trend=_trend(interactions, settings.rank.trend_half_life_days),
         styles=ingredients.styles,
         style_vectors=ingredients.style_vectors,
         settings=settings,
@@ -151,3 +153,9 @@ def fit(
         image_root=ingredients.image_root,
         catalog=ingredients.catalog,
     )
+
+
+def _trend(interactions: Interactions, half_life_days: float) -> FloatArray:
+    """How popular each item is now, (I,) in [0, 1]: log-popularity of events faded by age, over its largest."""
+    faded = log_popularity(interactions.matrix(half_life_days=half_life_days))
+    return np.asarray(faded / max(float(faded.max(initial=0.0)), 1e-9), dtype=np.float32)

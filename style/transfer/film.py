@@ -24,7 +24,7 @@ from style.images import Pixels
 from style.transfer.base import Stylizer
 from style.vector import DIMENSIONS, StyleVector
 
-FILM_SHA256 = "b5c6bacd03a6352e5ee5ebfda505c496830993957b8955d59779060eaa94aefc"
+FILM_SHA256 = "9d8692fb8f0545a314cc5854d4a15ffbd0d906893012592df32633173c5ee7a7"
 FOLD = 4
 """Sides are padded to multiples of this."""
 

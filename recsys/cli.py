@@ -1,0 +1,405 @@
+"""The command `recsys`: each subcommand calls one function of the library and prints what it gave.
+
+Libraries that take long to import are imported by the command that needs them, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from typer.core import TyperGroup
+
+from recsys import __version__
+from recsys.errors import RecsysError
+from style.errors import StyleError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from recsys.dataset.project import Project
+    from recsys.pipeline.recommender import Recommender
+    from recsys.schema import ItemId
+    from style.vector import StyleVector
+
+PROJECT_VARIABLE = "RECSYS_PROJECT"
+"""Tells the processes of a service which project they serve."""
+
+Choice = TypeVar("Choice", bound=StrEnum)
+ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
+
+
+class _Commands(TyperGroup):
+    """Turns the errors that the library raises on purpose into one message and exit code 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (RecsysError, StyleError) as error:
+            typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Recommendations with style-aware ranking, restyled toward each person's own taste.",
+)
+
+
+def main() -> None:
+    """Entry point: exit code 1 for an error of the data or the request, 2 for wrong usage, 130 for Ctrl-C."""
+    app()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"style-recsys {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What stands before the command."""
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The folder to make.")],
+    name: Annotated[str, typer.Option(help="What the project is called.")] = "shop",
+) -> None:
+    """Make a project folder with default settings."""
+    from recsys.dataset.project import SETTINGS_FILE, Project
+
+    project = Project.init(path, name)
+    typer.echo(f"made {project.root}; its settings are in {SETTINGS_FILE}")
+    typer.echo(f"next: recsys import {path} --items FILE --interactions FILE")
+
+
+@app.command("import")
+def import_(
+    path: ProjectPath,
+    items: Annotated[list[Path] | None, typer.Option(help="Items; repeat for files that complete each other.")] = None,
+    interactions: Annotated[Path | None, typer.Option(help="Interactions.")] = None,
+    users: Annotated[Path | None, typer.Option(help="Users.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Where relative image paths start.")] = None,
+    column: Annotated[list[str] | None, typer.Option(metavar="OLD=NEW", help="Rename a column.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put bad rows into a file and go on.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add to what is there instead of replacing it.")] = False,
+    no_image_check: Annotated[bool, typer.Option("--no-image-check", help="Do not decode every picture.")] = False,
+) -> None:
+    """Bring in CSV, Parquet or RecBole files: all of it, or, after an error, nothing."""
+    from recsys.dataset.importers.run import ImportMode, import_data
+
+    report = import_data(
+        _project(path),
+        items=items,
+        interactions=interactions,
+        users=users,
+        images=images,
+        columns=dict(_pair(text, "--column", "OLD=NEW") for text in column or []),
+        mode=ImportMode.APPEND if append else ImportMode.REPLACE,
+        skip_bad=skip_bad,
+        check_images=not no_image_check,
+    )
+    typer.echo(str(report))
+
+
+@app.command()
+def simulate(
+    path: ProjectPath,
+    users: Annotated[int, typer.Option(min=1, help="How many people to draw.")] = 500,
+    style_by: Annotated[
+        str | None, typer.Option(help="Item column that holds the hidden style; default: clusters of the pictures.")
+    ] = None,
+) -> None:
+    """Draw people and events for a catalogue that has none. They are not real, and say nothing of real people."""
+    from recsys.demo import SIMULATED_NOTE, simulate_project
+
+    report = simulate_project(_project(path), users, style_by)
+    typer.secho(f"SIMULATED: {SIMULATED_NOTE}", fg=typer.colors.YELLOW, bold=True)
+    typer.echo(str(report))
+
+
+@app.command()
+def build(path: ProjectPath) -> None:
+    """Train everything on the imported data and make it what is served."""
+    from recsys.bundle import load_bundle
+    from recsys.training.build import build as build_bundle
+
+    project = _project(path)
+    version = build_bundle(project)
+    typer.echo(f"built {version}")
+    for name, value in load_bundle(project.bundles, project.root, version).metrics.items():
+        typer.echo(f"{name} {value:.4f}")
+
+
+@app.command()
+def recommend(
+    path: ProjectPath,
+    user: Annotated[str | None, typer.Option(help="Who the recommendations are for.")] = None,
+    item: Annotated[
+        list[str] | None, typer.Option(metavar="ITEM[=WEIGHT]", help="An item touched now; negative: disliked.")
+    ] = None,
+    style: Annotated[list[str] | None, typer.Option(help="A chosen style reference.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    category: Annotated[list[str] | None, typer.Option(help="Only this category; repeatable.")] = None,
+    price_min: Annotated[float | None, typer.Option(help="Lowest price.")] = None,
+    price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Never this item; repeatable.")] = None,
+    diversity: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: fit alone, 1: variety alone.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Recommend items to a user, to somebody who touched some items, or to somebody who chose a style."""
+    from recsys.page.text import answer_json, print_answer, print_basis
+    from recsys.pipeline.request import Filters, Request
+    from recsys.schema import ItemId, UserId
+
+    project = _project(path)
+    filters = Filters(
+        categories=frozenset(category or ()),
+        price_min=price_min,
+        price_max=price_max,
+        exclude=frozenset(map(ItemId, exclude or ())),
+    )
+    request = Request(
+        user_id=None if user is None else UserId(user),
+        items=dict(_touched(text, project.settings.events.like) for text in item or []),
+        styles=tuple(style or ()),
+        limit=limit,
+        filters=filters,
+        diversity=diversity,
+    )
+    recommender = _recommender(project)
+    answer = recommender.recommend(request)
+    if as_json:
+        typer.echo(answer_json(recommender, answer))
+        return
+    print_answer(recommender, answer)
+    print_basis(answer)
+
+
+@app.command()
+def similar(
+    path: ProjectPath,
+    item: Annotated[str, typer.Argument(help="The item to compare with.")],
+    by: Annotated[str, typer.Option(help="What they share: style (looks) or taste (people).")] = "style",
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+) -> None:
+    """List items like one item."""
+    from recsys.page.text import print_answer
+    from recsys.pipeline.recommender import SimilarBy
+    from recsys.schema import ItemId
+
+    kind = _choice(SimilarBy, by, "--by")
+    recommender = _recommender(_project(path))
+    print_answer(recommender, recommender.similar(ItemId(item), by=kind, limit=limit))
+
+
+@app.command()
+def taste(path: ProjectPath, user: Annotated[str, typer.Option(help="Whose taste.")]) -> None:
+    """Explain a user's taste: its modes, the styles nearest to them, and items that show them."""
+    from recsys.page.text import print_taste
+    from recsys.pipeline.request import Request
+    from recsys.schema import UserId
+
+    recommender = _recommender(_project(path))
+    print_taste(recommender, recommender.taste(Request(user_id=UserId(user))))
+
+
+@app.command()
+def restyle(
+    path: ProjectPath,
+    item: Annotated[str, typer.Option(help="The item whose photo is repainted.")],
+    user: Annotated[str | None, typer.Option(help="Toward this user's taste.")] = None,
+    mode: Annotated[int | None, typer.Option(min=0, help="Which mode of the taste; default: the first.")] = None,
+    style: Annotated[str | None, typer.Option(help="Toward this style reference.")] = None,
+    like: Annotated[str | None, typer.Option(help="Toward the look of this item.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Default: the setting.")] = None,
+    strength: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: the photo as it is.")] = None,
+    size: Annotated[int | None, typer.Option(min=32, max=2048, help="Largest width in pixels.")] = None,
+    out: Annotated[Path, typer.Option(help="Where it goes: .jpg, .png or .webp.")] = Path("restyled.jpg"),
+) -> None:
+    """Repaint one product photo toward a taste, a style reference, or another item."""
+    from recsys.errors import RequestError
+    from recsys.page.pictures import format_of, ready_restyler, render_patiently, write_file
+    from recsys.schema import ItemId
+
+    if [user, style, like].count(None) != 2:
+        raise typer.BadParameter("give one of --user, --style and --like")
+    image_format = format_of(out)
+    project = _project(path)
+    recommender = _recommender(project)
+    image = recommender.card(ItemId(item)).image
+    if image is None:
+        raise RequestError("item", f"{item!r} has no picture to restyle")
+    vector = _target_style(recommender, user, mode, style, like)
+    with ready_restyler(project, engine) as restyler:
+        picture = render_patiently(restyler, image, vector, strength=strength, width=size, image_format=image_format)
+    write_file(out, picture.data)
+    typer.echo(f"wrote {out}: {picture.media_type}, engine {picture.engine}, strength {picture.strength:g}")
+
+
+@app.command()
+def evaluate(
+    path: ProjectPath, k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10
+) -> None:
+    """Compare popularity, trend, ALS and the blend on the last fifth of events, ranking the whole catalogue."""
+    from recsys.evaluation.report import evaluate_project
+    from recsys.page.text import print_evaluation
+
+    print_evaluation(evaluate_project(_project(path), k))
+
+
+@app.command()
+def page(
+    path: ProjectPath,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    users: Annotated[list[str] | None, typer.Option(help="Who is shown; repeatable. Default: five tastes.")] = None,
+) -> None:
+    """Write one HTML page: people, their taste, and their recommendations before and after restyling."""
+    from recsys.demo import SIMULATED_NOTE, is_simulated
+    from recsys.page.page import write_page
+    from recsys.schema import UserId
+
+    project = _project(path)
+    note = SIMULATED_NOTE if is_simulated(project) else ""
+    write_page(project, out, users=[UserId(user) for user in users or []], note=note)
+    typer.echo(f"wrote {out}")
+
+
+@app.command()
+def serve(
+    path: ProjectPath,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen at.")] = 8000,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Serve recommendations and restyled pictures over HTTP."""
+    import uvicorn
+
+    from recsys.api.security import LINK_KEY_VARIABLE
+    from recsys.bundle import current_version
+
+    project = _project(path)
+    version = current_version(project.bundles)
+    os.environ[PROJECT_VARIABLE] = str(project.root)
+    # All workers have to accept each other's links.
+    os.environ.setdefault(LINK_KEY_VARIABLE, secrets.token_urlsafe(32))
+    typer.echo(f"serving {project.settings.name} ({version}); try http://{host}:{port}/docs")
+    # The access log would write user ids.
+    uvicorn.run(f"{__name__}:service", factory=True, host=host, port=port, workers=workers, access_log=False)
+
+
+def service() -> FastAPI:
+    """The service of the project that the environment names; each of its processes makes one."""
+    from recsys.api.app import create_app
+    from recsys.page.pictures import restyle_cache
+    from recsys.pipeline.restyle import Restyler
+
+    project = _project(Path(os.environ[PROJECT_VARIABLE]))
+    # A missing engine must not keep recommendations from being served: photos are then served as they are.
+    restyler = Restyler(project.settings.restyle, restyle_cache(project))
+    return create_app(_recommender(project), restyler, events=project.settings.events)
+
+
+@app.command()
+def doctor(
+    path: Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="A project to check, too.")] = None,
+) -> None:
+    """Check the installation and a project; exit code 1 if something will not work."""
+    from recsys.doctor import Level, diagnose
+
+    colours = {Level.OK: typer.colors.GREEN, Level.WARN: typer.colors.YELLOW, Level.FAIL: typer.colors.RED}
+    failed = False
+    for finding in diagnose(path):
+        failed |= finding.level is Level.FAIL
+        cure = f"  -> {finding.cure}" if finding.cure else ""
+        mark = typer.style(f"{finding.level.value:<5}", fg=colours[finding.level])
+        typer.echo(f"{mark}{finding.subject:<22} {finding.text}{cure}")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("demo"),
+    port_hint: Annotated[int, typer.Option(help="The port that the closing hint names.")] = 8000,
+) -> None:
+    """Build the sample shop, recommend to a few people, and write a page to look at."""
+    from recsys.demo import run_demo
+    from recsys.page.text import print_answer
+    from recsys.pipeline.request import Request
+
+    shown = run_demo(out, typer.echo)
+    for user in shown.people:
+        typer.secho(f"\n{user}", bold=True)
+        print_answer(shown.recommender, shown.recommender.recommend(Request(user_id=user, limit=5)))
+    typer.echo(f"\nlook at   {shown.page}")
+    typer.echo(f"serve it  recsys serve {out / 'shop'} --port {port_hint}")
+
+
+def _project(path: Path) -> Project:
+    from recsys.dataset.project import Project
+
+    return Project.open(path)
+
+
+def _recommender(project: Project) -> Recommender:
+    from recsys.bundle import load_bundle
+    from recsys.pipeline.recommender import Recommender
+
+    return Recommender(load_bundle(project.bundles, project.root))
+
+
+def _target_style(
+    recommender: Recommender, user: str | None, mode: int | None, style: str | None, like: str | None
+) -> StyleVector:
+    """The style that one of the options names."""
+    from recsys.errors import RequestError
+    from recsys.pipeline.request import Request
+    from recsys.schema import ItemId, UserId
+
+    if style is not None:
+        return recommender.style_reference(style)
+    if like is not None:
+        return recommender.style_of_item(ItemId(like))
+    vector = recommender.style_for(Request(user_id=UserId(str(user))), mode)
+    if vector is None:
+        raise RequestError("user", f"nothing is known about the taste of {user!r}; choose a style instead")
+    return vector
+
+
+def _pair(text: str, option: str, form: str) -> tuple[str, str]:
+    left, equals, right = text.partition("=")
+    if not (left and equals and right):
+        raise typer.BadParameter(f"{option} {text!r}: expected {form}")
+    return left, right
+
+
+def _touched(text: str, default: float) -> tuple[ItemId, float]:
+    """An item and its weight; ids may hold an equals sign, so the last one parts them."""
+    from recsys.schema import ItemId
+
+    item, equals, weight = text.rpartition("=")
+    if not equals:
+        return ItemId(text), default
+    try:
+        return ItemId(item), float(weight)
+    except ValueError:
+        raise typer.BadParameter(f"--item {text!r}: {weight!r} is not a number; expected ITEM=WEIGHT") from None
+
+
+def _choice(kinds: type[Choice], text: str, option: str) -> Choice:
+    if text not in list(kinds):
+        raise typer.BadParameter(f"{option} {text!r}: use one of {', '.join(kinds)}")
+    return kinds(text)

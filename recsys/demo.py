@@ -1,0 +1,134 @@
+"""Something to look at: the sample shop from nothing to a page, and simulated events for a catalogue without any."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
+
+from recsys.bundle import load_bundle
+from recsys.clock import SECONDS_PER_DAY, Clock, now
+from recsys.dataset import sample
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.importers.report import ImportReport
+from recsys.dataset.importers.run import import_data
+from recsys.dataset.project import SETTINGS_FILE, Project
+from recsys.dataset.simulate import simulate_interactions
+from recsys.errors import DataError, ProjectError
+from recsys.page.page import write_page
+from recsys.page.shoppers import clear_tastes
+from recsys.pipeline.recommender import Recommender
+from recsys.rng import derive_seed
+from recsys.schema import ITEM_ID, UserId
+from recsys.training.build import build
+from recsys.training.style_vectors import catalogue_vectors
+
+SAMPLE_NAME = "sample shop"
+SAMPLE_NOTE = (
+    "This shop is a synthetic sample: products, photos, people and events were drawn by a program, and each person "
+    "was given a hidden taste that the system had to find."
+)
+SIMULATED_NOTE = "The people and events are simulated: they show how the system works, not how a real shop would do."
+SIMULATED = "simulated"
+"""The column of the users table that marks simulated people."""
+PEOPLE = 3
+CLUSTERS = 12
+ITEMS_PER_CLUSTER = 8
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What `run_demo` made: an open project, its recommender, the page, and a few people with clear tastes."""
+
+    project: Project
+    recommender: Recommender
+    page: Path
+    people: list[UserId]
+
+
+def run_demo(folder: Path, say: Say) -> Demo:
+    """Import the sample into `folder/shop`, build it and write `folder/index.html`; again: refresh all.
+
+    `say` is told each step. Raises ProjectError where `folder/shop` is a project of another kind.
+    """
+    say(f"[1/4] The sample shop goes to {folder / 'shop'}")
+    project = _sample_project(folder / "shop")
+    say("[2/4] Importing products, photos, people and events")
+    say(str(_import_sample(project)))
+    say("[3/4] Building: style vectors, factors, tastes, and the blend that ranks")
+    build(project)
+    say("[4/4] Writing the page, with every recommendation restyled")
+    page = folder / "index.html"
+    write_page(project, page, note=SAMPLE_NOTE)
+    recommender = Recommender(load_bundle(project.bundles, project.root))
+    return Demo(project, recommender, page, clear_tastes(recommender, PEOPLE))
+
+
+def _sample_project(path: Path) -> Project:
+    if not (path / SETTINGS_FILE).exists():
+        return Project.init(path, SAMPLE_NAME)
+    project = Project.open(path)
+    if project.settings.name != SAMPLE_NAME:
+        raise ProjectError(f"{path}: holds the project {project.settings.name!r}; give the demo another folder")
+    return project
+
+
+def _import_sample(project: Project) -> ImportReport:
+    shutil.copytree(sample.sample_folder() / "styles", project.styles / "styles", dirs_exist_ok=True)
+    shutil.copy(sample.styles_file(), project.styles)
+    return import_data(
+        project, items=sample.items_file(), interactions=sample.interactions_file(), users=sample.users_file()
+    )
+
+
+def simulate_project(project: Project, users: int, style_by: str | None = None, clock: Clock = now) -> ImportReport:
+    """Draw `users` shoppers for a project's catalogue and import their events; `recsys.dataset.simulate` has the model.
+
+    An item's hidden style is its value in the column `style_by`, or by default its cluster among the catalogue's
+    style vectors. The events lie in the 90 days before today. The users table marks the people as simulated.
+    Raises ProjectError where there are interactions already, DataError for an unknown column.
+    """
+    if project.interactions_file.exists():
+        raise ProjectError(f"{project.root}: has interactions; simulate for a new project with the same items")
+    items = project.load_items()
+    labels = _clusters(project, items) if style_by is None else _column(items, style_by)
+    today = clock() // SECONDS_PER_DAY * SECONDS_PER_DAY
+    drawn = simulate_interactions(items, labels, users=users, end=today, seed=project.settings.seed)
+    with tempfile.TemporaryDirectory() as name:
+        interactions, people = Path(name) / "interactions.parquet", Path(name) / "users.parquet"
+        drawn.interactions.to_parquet(interactions, index=False)
+        drawn.users.assign(**{SIMULATED: "yes"}).to_parquet(people, index=False)
+        return import_data(project, interactions=interactions, users=people)
+
+
+def is_simulated(project: Project) -> bool:
+    """Whether the people of a project were simulated by `simulate_project`."""
+    return project.users_file.exists() and SIMULATED in project.load_users()
+
+
+def _column(items: pd.DataFrame, name: str) -> pd.Series:
+    if name not in items:
+        raise DataError(f"the items have no column {name!r}; they have {', '.join(map(str, items.columns))}")
+    return items.set_index(ITEM_ID)[name].fillna("").astype(str)
+
+
+def _clusters(project: Project, items: pd.DataFrame) -> pd.Series:
+    """Labels by k-means over style vectors; items without a picture are a style of their own."""
+    catalog = Catalog.from_frame(items)
+    vectors = catalogue_vectors(project, catalog)
+    pictured = np.linalg.norm(vectors, axis=1) > 0
+    if not pictured.any():
+        raise DataError(f"{project.root}: no item has a picture to cluster by; name a column instead")
+    count = min(CLUSTERS, max(1, int(pictured.sum()) // ITEMS_PER_CLUSTER))
+    means = KMeans(count, n_init=4, random_state=derive_seed(project.settings.seed, "clusters") % 2**32)
+    labels = np.full(len(catalog), "no picture", dtype=object)
+    labels[pictured] = [f"style {label}" for label in means.fit_predict(vectors[pictured])]
+    return pd.Series(labels, index=pd.Index(catalog.ids.values, dtype=object))

@@ -1,0 +1,188 @@
+"""Checks of an installation and of a project: what is well, what is not, and the cure."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recsys.errors import ConfigError, DataError, RecsysError
+from style.errors import StyleError
+
+# All else is imported by the check that needs it: a doctor that a broken package keeps from starting helps nobody.
+if TYPE_CHECKING:
+    from recsys.dataset.project import Project
+    from style.embedding import StyleEmbedder
+    from style.transfer.base import Stylizer
+
+DISTRIBUTION = "style-recsys"
+OLDEST_PYTHON = (3, 11)
+GIGABYTE = 10**9
+LOW_DISK, TOO_LOW_DISK = 2.0, 0.2
+"""Free gigabytes below which to warn, and below which a build may fail."""
+
+
+class Level(StrEnum):
+    """How bad a finding is. FAIL: something will not work."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the diagnosis; `cure` is empty where all is well or the text itself says what to do."""
+
+    level: Level
+    subject: str
+    text: str
+    cure: str = ""
+
+
+def diagnose(path: Path | None = None) -> Iterator[Finding]:
+    """Check the installation and, if given, the project folder; findings come as they are made.
+
+    Raises nothing for faults that it is there to find.
+    """
+    yield _python()
+    yield from _packages()
+    torch = _tried("torch build", _torch, "install builds that match: torch 2.13 goes with torchvision 0.28")
+    yield torch
+    if torch.level is Level.OK:
+        yield from _weights()
+    if path is not None:
+        yield from _project(path)
+    yield disk(shutil.disk_usage(Path.cwd() if path is None or not path.exists() else path).free / GIGABYTE)
+
+
+def _tried(subject: str, check: Callable[[], str], cure: str = "") -> Finding:
+    try:
+        return Finding(Level.OK, subject, check())
+    except (RecsysError, StyleError, OSError, ImportError, RuntimeError) as error:
+        return Finding(Level.FAIL, subject, str(error), cure)
+
+
+def _python() -> Finding:
+    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding(Level.FAIL, "python", text, f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer")
+    return Finding(Level.OK, "python", text)
+
+
+def _packages() -> Iterator[Finding]:
+    try:
+        requirements = metadata.requires(DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        text = f"{DISTRIBUTION} runs without being installed, so its requirements cannot be checked"
+        yield Finding(Level.WARN, "packages", text, "`pip install -e .` in the source folder")
+        return
+    # Behind a semicolon stands the extra that needs the package; extras are optional.
+    yield from (package(requirement) for requirement in requirements if ";" not in requirement)
+
+
+def package(requirement: str) -> Finding:
+    """Whether a distribution is installed and new enough; `requirement` is like `numpy>=1.26` or `torch<3,>=2.1`."""
+    name = re.split(r"[<>=!~ \[]", requirement, maxsplit=1)[0]
+    oldest = re.search(r">=\s*([\d.]+)", requirement)
+    cure = f"pip install '{requirement}'"
+    try:
+        found = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Finding(Level.FAIL, name, "is not installed", cure)
+    if oldest and _numbers(found) < _numbers(oldest[1]):
+        return Finding(Level.FAIL, name, f"{found} is older than {oldest[1]}", cure)
+    return Finding(Level.OK, name, found)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
+
+
+def _torch() -> str:
+    from style.torchvision_ops import import_torchvision
+
+    return f"{metadata.version('torch')}, torchvision {import_torchvision().__version__}"
+
+
+def _weights() -> Iterator[Finding]:
+    from style.embedding import EMBEDDING_SHA256, StyleEmbedder
+    from style.transfer.registry import ENGINES
+
+    for backbone in EMBEDDING_SHA256:
+        yield _tried(f"style space {backbone}", partial(_version, partial(StyleEmbedder.load, backbone)))
+    for engine, load in ENGINES.items():
+        yield _tried(f"engine {engine}", partial(_version, load))
+
+
+def _version(load: Callable[[], Stylizer | StyleEmbedder]) -> str:
+    return load().version
+
+
+def _project(path: Path) -> Iterator[Finding]:
+    try:
+        from recsys.dataset.project import Project
+
+        project = Project.open(path)
+    except (RecsysError, ImportError) as error:
+        yield Finding(Level.FAIL, "project", str(error))
+        return
+    yield Finding(Level.OK, "project", f"{project.settings.name} in {project.root}; settings are valid")
+    yield _tried("style.backbone", lambda: _backbone(project))
+    yield _tried("restyle.engine", lambda: _engine(project))
+    yield _tried("items", lambda: f"{len(project.load_items()):,}")
+    yield _tried("interactions", lambda: f"{len(project.load_interactions()):,}")
+    yield _tried("pictures", lambda: _pictures(project), "put them back, or import the items again")
+    yield _tried("bundle", lambda: _bundle(project))
+
+
+def _backbone(project: Project) -> str:
+    from style.embedding import EMBEDDING_SHA256
+
+    return _one_of(project.settings.style.backbone, EMBEDDING_SHA256)
+
+
+def _engine(project: Project) -> str:
+    from style.transfer.registry import ENGINES
+
+    return _one_of(project.settings.restyle.engine, ENGINES)
+
+
+def _one_of(value: str, known: Iterable[str]) -> str:
+    if value not in known:
+        raise ConfigError(f"{value!r} is unknown: set it to one of {', '.join(known)}")
+    return value
+
+
+def _pictures(project: Project) -> str:
+    from recsys.schema import IMAGE
+
+    images = [str(image) for image in project.load_items()[IMAGE] if image]
+    missing = [image for image in images if not project.resolve_image(image).is_file()]
+    if missing:
+        raise DataError(f"{len(missing):,} of {len(images):,} are not where the catalogue says, such as {missing[0]}")
+    return f"{len(images):,} files in place"
+
+
+def _bundle(project: Project) -> str:
+    from recsys.bundle import load_bundle
+
+    bundle = load_bundle(project.bundles, project.root)
+    return f"{bundle.version}, every hash right; {len(bundle.user_ids):,} users, {len(bundle.catalog):,} items"
+
+
+def disk(free: float) -> Finding:
+    """Whether `free` gigabytes are enough to build and to cache pictures."""
+    if free < TOO_LOW_DISK:
+        return Finding(Level.FAIL, "disk", f"{free:.1f} GB free", "make room: builds may fail")
+    if free < LOW_DISK:
+        return Finding(Level.WARN, "disk", f"{free:.1f} GB free", "make room, or lower restyle.cache_mb")
+    return Finding(Level.OK, "disk", f"{free:.1f} GB free")

@@ -1,0 +1,1 @@
+"""Answers as people read them: one HTML page with pictures, and tables for a terminal."""

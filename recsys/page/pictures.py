@@ -1,0 +1,122 @@
+"""Pictures inside the page: shrunk, restyled without a deadline, and written as data URIs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+
+from recsys.dataset.project import Project
+from recsys.errors import ConfigError, ProjectError
+from recsys.pipeline.restyle import Restyled, Restyler
+from recsys.storage.artifacts import write_bytes
+from recsys.storage.cache import DiskCache
+from style.errors import ImageError
+from style.images import open_image
+from style.provenance import ImageFormat
+from style.transfer.registry import load_stylizer
+from style.vector import StyleVector
+
+PATIENCE_MS = 600_000
+THUMBNAIL_WIDTH = 160
+SUFFIXES = {
+    ".jpg": ImageFormat.JPEG,
+    ".jpeg": ImageFormat.JPEG,
+    ".png": ImageFormat.PNG,
+    ".webp": ImageFormat.WEBP,
+}
+_MEGABYTE = 2**20
+
+
+def restyle_cache(project: Project) -> DiskCache:
+    """The project's cache of restyled pictures, which the service shares."""
+    return DiskCache(project.cache / "restyled", project.settings.restyle.cache_mb * _MEGABYTE)
+
+
+def ready_restyler(project: Project, engine: str | None = None) -> Restyler:
+    """A restyler whose engine (default: the setting) is loaded, so that a fault shows now and not as plain photos.
+
+    Raises WeightsError or UnknownEngineError.
+    """
+    settings = project.settings.restyle
+    if engine is not None:
+        settings = settings.model_copy(update={"engine": engine})
+    stylizer = load_stylizer(settings.engine)
+    return Restyler(settings, restyle_cache(project), load_engine=lambda _: stylizer)
+
+
+def render_patiently(
+    restyler: Restyler,
+    image: Path,
+    style: StyleVector,
+    *,
+    strength: float | None = None,
+    width: int | None = None,
+    image_format: ImageFormat = ImageFormat.JPEG,
+) -> Restyled:
+    """`Restyler.render` that waits. Raises ProjectError where the picture could not be restyled."""
+    picture = restyler.render(
+        image, style, strength=strength, width=width, image_format=image_format, deadline_ms=PATIENCE_MS
+    )
+    if not picture.settled:
+        raise ProjectError(f"{image}: could not be restyled; the log says why")
+    return picture
+
+
+def format_of(path: Path) -> ImageFormat:
+    """The picture format that a file's suffix names. Raises ConfigError."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ConfigError(f"{path}: pictures are written as {', '.join(SUFFIXES)}, not {suffix or 'without a suffix'}")
+    return SUFFIXES[suffix]
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write atomically, making folders as needed. Raises ProjectError where that is not possible."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, data)
+    except OSError as error:
+        raise ProjectError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+class Pictures:
+    """Data URIs of photos and their restyled versions; "" where there is no readable photo."""
+
+    def __init__(self, restyler: Restyler) -> None:
+        self._restyler = restyler
+
+    def original(self, image: Path | None, width: int | None = None) -> str:
+        """A photo at most `width` pixels wide (default: the setting)."""
+        if image is None:
+            return ""
+        try:
+            return _data_uri(self._restyler.original(image, width=width))
+        except ImageError:
+            # One damaged file must not cost the page.
+            return ""
+
+    def restyled(self, image: Path | None, style: StyleVector, strength: float | None = None) -> str:
+        """A photo repainted toward a style."""
+        if image is None:
+            return ""
+        try:
+            return _data_uri(render_patiently(self._restyler, image, style, strength=strength))
+        except ImageError:
+            return ""
+
+
+def usual_ratio(images: Iterable[Path]) -> float:
+    """The median width over height of photos, within [0.6, 1.5]; 1 without any that can be read."""
+    ratios = []
+    for image in images:
+        with suppress(ImageError):
+            width, height = open_image(image, short_side=64).size
+            ratios.append(width / height)
+    return min(max(median(ratios), 0.6), 1.5) if ratios else 1.0
+
+
+def _data_uri(picture: Restyled) -> str:
+    return f"data:{picture.media_type};base64,{base64.b64encode(picture.data).decode()}"

@@ -1,0 +1,395 @@
+"""The command line: what each command prints, where it leaves what, and how it says no."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import uvicorn
+from PIL import Image
+from typer.testing import CliRunner
+
+import recsys.doctor
+from recsys import __version__
+from recsys.cli import PROJECT_VARIABLE, app, service
+from recsys.dataset.project import Project
+from recsys.demo import SIMULATED, is_simulated, simulate_project
+from recsys.errors import DataError
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.request import Request
+from recsys.schema import ItemId, UserId
+from style.provenance import read_mark
+
+COMMANDS = (
+    "init", "import", "simulate", "build", "recommend", "similar", "taste", "restyle", "evaluate", "page", "serve",
+    "doctor", "demo",
+)  # fmt: skip
+HEAVY = {"torch", "faiss", "pandas", "numpy", "implicit", "fastapi", "pydantic"}
+USER = UserId("u001")
+
+
+def _run(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def _refused(result: Any, *words: str) -> None:
+    """Exit code 1 and one clean message on standard error, with these words in it."""
+    assert result.exit_code == 1, result.output
+    message = " ".join(result.stderr.split())
+    assert message.startswith("error: ")
+    assert "Traceback" not in message
+    for word in words:
+        assert word in message
+
+
+def _misused(result: Any, *words: str) -> None:
+    assert result.exit_code == 2, result.output
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Project:
+    """Twelve products of two looks, without interactions."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for index in range(12):
+        colour = (200, 40, 40) if index % 2 else (30, 60, 200)
+        noise = rng.integers(0, 90 if index % 2 else 4, (64, 64, 3))
+        Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)).save(tmp_path / f"{index}.png")
+        rows.append((f"p{index:02}", f"Thing [red] {index}", "things", f"{index}.png", "red" if index % 2 else "blue"))
+    frame = pd.DataFrame(rows, columns=["item_id", "title", "category", "image", "look"])
+    frame.to_csv(tmp_path / "items.csv", index=False)
+    project = Project.init(tmp_path / "shop", "things")
+    assert _run("import", project.root, "--items", tmp_path / "items.csv").exit_code == 0
+    return project
+
+
+class TestApp:
+    def test_help_names_every_command_and_loads_nothing_heavy(self) -> None:
+        code = f"""
+import sys
+from recsys.cli import main
+sys.argv = ["recsys", "--help"]
+try:
+    main()
+finally:
+    print("loaded:", sorted({HEAVY!r} & set(sys.modules)))
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert "loaded: []" in done.stdout
+        assert all(f" {command} " in done.stdout for command in COMMANDS)
+
+    def test_main_ends_with_code_1_and_one_line_for_an_expected_error(self, tmp_path: Path) -> None:
+        code = f"import sys; from recsys.cli import main; sys.argv = ['recsys', 'build', {str(tmp_path)!r}]; main()"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert done.stderr == f"error: {tmp_path}: not a project (it has no recsys.toml); `recsys init` makes one\n"
+
+    def test_version(self) -> None:
+        result = _run("--version")
+        assert (result.exit_code, result.output) == (0, f"style-recsys {__version__}\n")
+
+    def test_unknown_commands_are_wrong_usage(self) -> None:
+        _misused(_run("recomend"), "recomend")
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            "import --items x.csv", "simulate", "build", "recommend", "similar p1", "taste --user u",
+            "restyle --item p1 --style s", "evaluate", "page --out x.html", "serve",
+        ],
+    )  # fmt: skip
+    def test_every_command_refuses_a_folder_that_is_no_project(self, tmp_path: Path, command: str) -> None:
+        name, *options = command.split()
+        _refused(_run(name, tmp_path, *options), "not a project", "recsys init")
+
+    def test_interruption_is_code_130(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def interrupted(path: Path | None) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(recsys.doctor, "diagnose", interrupted)
+        assert _run("doctor").exit_code == 130
+
+    def test_unexpected_errors_keep_their_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(path: Path | None) -> None:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(recsys.doctor, "diagnose", broken)
+        assert isinstance(_run("doctor").exception, RuntimeError)
+
+
+class TestInitAndImport:
+    def test_init_makes_a_project_and_says_what_is_next(self, tmp_path: Path) -> None:
+        result = _run("init", tmp_path / "shop", "--name", "Mugs & more")
+        assert result.exit_code == 0
+        assert Project.open(tmp_path / "shop").settings.name == "Mugs & more"
+        assert "recsys import" in result.output
+
+    def test_init_leaves_an_existing_project_alone(self, tmp_path: Path) -> None:
+        _run("init", tmp_path, "--name", "first")
+        _refused(_run("init", tmp_path, "--name", "second"), "already")
+        assert Project.open(tmp_path).settings.name == "first"
+
+    def test_import_reports_what_came_in(self, catalogue: Project, tmp_path: Path) -> None:
+        (tmp_path / "log.csv").write_text("who,item_id,event,timestamp\na,p01,click,5\nb,p02,view,6\n")
+        result = _run("import", catalogue.root, "--interactions", tmp_path / "log.csv", "--column", "who=user_id")
+        assert result.exit_code == 0, result.output
+        assert catalogue.load_interactions()["user_id"].tolist() == ["a", "b"]
+        assert "interactions  2" in result.output
+
+    def test_append_adds_and_the_default_replaces(self, catalogue: Project, tmp_path: Path) -> None:
+        (tmp_path / "more.csv").write_text("item_id,title\nnew,New\n")
+        assert _run("import", catalogue.root, "--items", tmp_path / "more.csv", "--append").exit_code == 0
+        assert len(catalogue.load_items()) == 13
+        assert _run("import", catalogue.root, "--items", tmp_path / "more.csv").exit_code == 0
+        assert len(catalogue.load_items()) == 1
+
+    def test_bad_rows_are_named_and_nothing_is_imported(self, catalogue: Project, tmp_path: Path) -> None:
+        log = tmp_path / "log.csv"
+        log.write_text("user_id,item_id\na,p01\nb,nope\n")
+        _refused(_run("import", catalogue.root, "--interactions", log), f"{log}, row 3", "nope")
+        assert not catalogue.interactions_file.exists()
+        result = _run("import", catalogue.root, "--interactions", log, "--skip-bad")
+        assert result.exit_code == 0
+        assert "1 bad rows left out" in result.output
+
+    def test_broken_pictures_are_refused_unless_unchecked(self, catalogue: Project, tmp_path: Path) -> None:
+        (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8 torn")
+        (tmp_path / "one.csv").write_text("item_id,title,image\nx,X,torn.jpg\n")
+        _refused(_run("import", catalogue.root, "--items", tmp_path / "one.csv"), "torn.jpg")
+        unchecked = _run("import", catalogue.root, "--items", tmp_path / "one.csv", "--no-image-check")
+        assert unchecked.exit_code == 0
+
+    def test_files_that_are_not_there_and_nothing_to_import(self, catalogue: Project, tmp_path: Path) -> None:
+        _refused(_run("import", catalogue.root, "--items", tmp_path / "no.csv"), "no.csv", "no such file")
+        _refused(_run("import", catalogue.root), "nothing to import")
+
+    def test_renames_need_an_equals_sign(self, catalogue: Project) -> None:
+        _misused(_run("import", catalogue.root, "--items", "x.csv", "--column", "who"), "OLD=NEW", "who")
+
+
+class TestSimulate:
+    def test_says_loudly_that_events_are_simulated(self, catalogue: Project) -> None:
+        result = _run("simulate", catalogue.root, "--users", 20, "--style-by", "look")
+        assert result.exit_code == 0, result.output
+        assert result.output.startswith("SIMULATED")
+        assert catalogue.load_interactions()["user_id"].nunique() == 20
+        assert is_simulated(catalogue)
+        assert catalogue.load_users()[SIMULATED].tolist() == ["yes"] * 20
+
+    def test_people_follow_the_column_they_are_simulated_by(self, catalogue: Project) -> None:
+        simulate_project(catalogue, 40, "look")
+        events = catalogue.load_interactions().merge(catalogue.load_items()[["item_id", "look"]], on="item_id")
+        shares = events.groupby("user_id")["look"].agg(lambda looks: looks.value_counts(normalize=True).iloc[0])
+        assert shares.mean() > 0.65
+
+    def test_clusters_of_pictures_stand_in_for_a_column(self, catalogue: Project) -> None:
+        assert _run("simulate", catalogue.root, "--users", 5).exit_code == 0
+        assert catalogue.load_interactions()["user_id"].nunique() == 5
+
+    def test_real_events_are_never_mixed_with_simulated_ones(self, catalogue: Project) -> None:
+        _run("simulate", catalogue.root, "--users", 3, "--style-by", "look")
+        before = catalogue.interactions_file.read_bytes()
+        _refused(_run("simulate", catalogue.root, "--users", 9, "--style-by", "look"), "has interactions")
+        assert catalogue.interactions_file.read_bytes() == before
+
+    def test_unknown_columns_list_the_known_ones(self, catalogue: Project) -> None:
+        _refused(_run("simulate", catalogue.root, "--style-by", "colour"), "colour", "look")
+
+    def test_nobody_to_simulate_is_wrong_usage(self, catalogue: Project) -> None:
+        _misused(_run("simulate", catalogue.root, "--users", 0), "--users")
+
+    def test_no_pictures_and_no_column(self, tmp_path: Path) -> None:
+        project = Project.init(tmp_path / "shop", "bare")
+        (tmp_path / "items.csv").write_text("item_id,title\na,A\n")
+        _run("import", project.root, "--items", tmp_path / "items.csv")
+        with pytest.raises(DataError, match="no item has a picture"):
+            simulate_project(project, 3)
+
+
+class TestBuild:
+    def test_builds_what_was_imported(self, catalogue: Project) -> None:
+        _run("simulate", catalogue.root, "--users", 20, "--style-by", "look")
+        result = _run("build", catalogue.root)
+        assert result.exit_code == 0, result.output
+        assert json.loads((catalogue.bundles / "current.json").read_text())["version"] in result.output
+        # Square brackets of a title are no markup of the terminal.
+        assert "Thing [red]" in _run("recommend", catalogue.root, "--limit", 3).output
+
+    def test_without_data_says_what_to_run(self, tmp_path: Path) -> None:
+        _run("init", tmp_path)
+        _refused(_run("build", tmp_path), "recsys import")
+
+
+class TestRecommend:
+    def test_json_is_what_the_recommender_answers(self, sample_project: Project, recommender: Recommender) -> None:
+        shown = json.loads(_run("recommend", sample_project.root, "--user", USER, "--limit", 7, "--json").stdout)
+        answer = recommender.recommend(Request(user_id=USER, limit=7))
+        assert [item["item_id"] for item in shown["items"]] == [found.item_id for found in answer.recommendations]
+        assert [item["reason"] for item in shown["items"]] == [found.reason for found in answer.recommendations]
+        assert (shown["basis"], shown["model_version"]) == ("history", recommender.version)
+
+    def test_the_table_has_ids_titles_and_what_it_stands_on(
+        self, sample_project: Project, recommender: Recommender
+    ) -> None:
+        result = _run("recommend", sample_project.root, "--user", USER, "--limit", 3)
+        for found in recommender.recommend(Request(user_id=USER, limit=3)).recommendations:
+            assert found.item_id in result.output
+        assert "Based on what this person has done so far" in result.output
+
+    def test_filters_hold(self, sample_project: Project, recommender: Recommender) -> None:
+        options = ("--category", "mug", "--price-min", 10, "--price-max", 20, "--exclude", "p0001", "--json")
+        items = json.loads(_run("recommend", sample_project.root, "--user", USER, *options).stdout)["items"]
+        assert items
+        assert {item["category"] for item in items} == {"mug"}
+        assert all(10 <= item["price"] <= 20 for item in items)
+
+    def test_sessions_and_chosen_styles_and_strangers(self, sample_project: Project, recommender: Recommender) -> None:
+        style = recommender.styles()[0].style_id
+        for options, basis in (
+            (("--item", "p0001", "--item", "p0002=-2"), "session"),
+            (("--style", style), "chosen_style"),
+            (("--user", "nobody"), "popular"),
+        ):
+            shown = json.loads(_run("recommend", sample_project.root, *options, "--json").stdout)
+            assert shown["basis"] == basis
+            assert len(shown["items"]) == 10
+        assert "Nothing is known" in _run("recommend", sample_project.root, "--user", "nobody").output
+
+    def test_weights_of_items_count(self, sample_project: Project, recommender: Recommender) -> None:
+        shown = json.loads(_run("recommend", sample_project.root, "--item", "p0001=2.5", "--json").stdout)
+        answer = recommender.recommend(Request(items={ItemId("p0001"): 2.5}))
+        assert [item["item_id"] for item in shown["items"]] == [found.item_id for found in answer.recommendations]
+
+    def test_nothing_left(self, sample_project: Project) -> None:
+        result = _run("recommend", sample_project.root, "--price-min", 1e6)
+        assert result.exit_code == 0
+        assert "no item passes the filters" in result.output
+
+    def test_wrong_input(self, sample_project: Project, tmp_path: Path) -> None:
+        root = sample_project.root
+        _refused(_run("recommend", root, "--item", "nope"), "unknown item 'nope'")
+        _refused(_run("recommend", root, "--style", "nope"), "unknown style 'nope'")
+        _refused(_run("recommend", root, "--category", "nope"), "unknown category 'nope'")
+        _refused(_run("recommend", root, "--price-min", 9, "--price-max", 3), "price_min")
+        _refused(_run("recommend", root, "--limit", 100_000), "limit")
+        _misused(_run("recommend", root, "--item", "p0001=much"), "much", "ITEM=WEIGHT")
+        _misused(_run("recommend", root, "--limit", 0), "--limit")
+        _misused(_run("recommend", root, "--diversity", 2), "--diversity")
+
+    def test_before_a_build(self, tmp_path: Path) -> None:
+        _run("init", tmp_path)
+        _refused(_run("recommend", tmp_path, "--user", USER), "recsys build")
+
+
+class TestSimilarAndTaste:
+    @pytest.mark.parametrize(("by", "reason"), [("style", "Looks like"), ("taste", "Liked by the same")])
+    def test_similar(self, sample_project: Project, by: str, reason: str) -> None:
+        result = _run("similar", sample_project.root, "p0001", "--by", by, "--limit", 4)
+        assert result.exit_code == 0
+        assert reason in " ".join(result.output.split())
+
+    def test_similar_refuses_what_it_does_not_know(self, sample_project: Project) -> None:
+        _refused(_run("similar", sample_project.root, "nope"), "unknown item 'nope'")
+        _misused(_run("similar", sample_project.root, "p0001", "--by", "price"), "style, taste", "price")
+
+    def test_taste_names_modes_and_products(self, sample_project: Project, recommender: Recommender) -> None:
+        output = _run("taste", sample_project.root, "--user", USER).output
+        modes = recommender.taste(Request(user_id=USER)).modes
+        for mode in modes:
+            assert f"{mode.share:.0%}" in output
+            assert mode.styles[0].title.split()[0] in output
+
+    def test_taste_of_a_stranger(self, sample_project: Project) -> None:
+        result = _run("taste", sample_project.root, "--user", "nobody")
+        assert result.exit_code == 0
+        assert "Nothing is known" in result.output
+
+
+class TestRestyle:
+    @pytest.fixture
+    def restyle(self, sample_project: Project) -> Callable[..., Any]:
+        return lambda *options: _run("restyle", sample_project.root, "--item", "p0001", "--engine", "color", *options)
+
+    @pytest.mark.parametrize("target", [("--user", USER, "--mode", "0"), ("--style", "linen"), ("--like", "p0002")])
+    def test_writes_a_marked_picture(self, restyle: Callable[..., Any], target: Sequence[str], tmp_path: Path) -> None:
+        result = restyle(*target, "--strength", 0.6, "--size", 96, "--out", tmp_path / "new" / "r.webp")
+        assert result.exit_code == 0, result.output
+        data = (tmp_path / "new" / "r.webp").read_bytes()
+        mark = read_mark(data)
+        assert mark is not None
+        assert (mark.engine, mark.strength) == ("color", 0.6)
+        with Image.open(tmp_path / "new" / "r.webp") as image:
+            assert (image.format, image.width) == ("WEBP", 96)
+
+    def test_strength_0_is_the_photo_without_a_mark(self, restyle: Callable[..., Any], tmp_path: Path) -> None:
+        assert restyle("--style", "linen", "--strength", 0, "--out", tmp_path / "r.png").exit_code == 0
+        assert read_mark((tmp_path / "r.png").read_bytes()) is None
+
+    def test_needs_exactly_one_target(self, restyle: Callable[..., Any]) -> None:
+        _misused(restyle(), "one of")
+        _misused(restyle("--style", "linen", "--user", USER), "one of")
+
+    def test_wrong_input(self, restyle: Callable[..., Any], sample_project: Project, tmp_path: Path) -> None:
+        _refused(restyle("--style", "nope"), "unknown style 'nope'")
+        _refused(restyle("--like", "nope"), "unknown item 'nope'")
+        _refused(restyle("--user", "nobody"), "nobody", "choose a style")
+        _refused(restyle("--user", USER, "--mode", 9), "mode")
+        _refused(restyle("--style", "linen", "--out", tmp_path / "r.gif"), ".gif", ".png")
+        _refused(restyle("--style", "linen", "--engine", "nope"), "unknown engine 'nope'", "color")
+        _misused(restyle("--style", "linen", "--strength", 2), "--strength")
+        (tmp_path / "file").write_text("")
+        _refused(restyle("--style", "linen", "--out", tmp_path / "file" / "r.png"), "cannot be written")
+
+
+class TestServe:
+    def test_needs_a_bundle_before_anything_listens(self, tmp_path: Path) -> None:
+        _run("init", tmp_path)
+        _refused(_run("serve", tmp_path), "recsys build")
+
+    def test_runs_the_service_of_the_project(
+        self, sample_project: Project, recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        started: dict[str, Any] = {}
+        # monkeypatch restores what the command sets in the environment.
+        monkeypatch.setenv(PROJECT_VARIABLE, "")
+        monkeypatch.setenv("RECSYS_LINK_KEY", "a key that tests use")
+        monkeypatch.setattr(uvicorn, "run", lambda target, **options: started.update(options, target=target))
+        result = _run("serve", sample_project.root, "--port", 8123, "--workers", 2)
+        assert result.exit_code == 0
+        assert "http://127.0.0.1:8123" in result.output
+        assert (started["target"], started["factory"]) == ("recsys.cli:service", True)
+        assert (started["port"], started["workers"]) == (8123, 2)
+        services = service().state.services
+        services.restyler.close()
+        assert services.recommender.version == recommender.version
+        assert os.environ[PROJECT_VARIABLE] == str(sample_project.root)
+
+
+class TestDoctorAndDemo:
+    def test_doctor_ends_with_1_where_something_fails(self, tmp_path: Path) -> None:
+        result = _run("doctor", tmp_path)
+        assert result.exit_code == 1
+        assert "fail project" in result.output
+
+    def test_demo_never_overwrites_another_project(self, tmp_path: Path) -> None:
+        _run("init", tmp_path / "shop", "--name", "a real one")
+        _refused(_run("demo", "--out", tmp_path), "a real one", "another folder")
+
+    @pytest.mark.slow
+    def test_demo_twice(self, tmp_path: Path) -> None:
+        for _ in range(2):
+            result = _run("demo", "--out", tmp_path, "--port-hint", 8124)
+            assert result.exit_code == 0, result.output
+            assert f"recsys serve {tmp_path / 'shop'} --port 8124" in " ".join(result.output.split())
+            assert "synthetic" in (tmp_path / "index.html").read_text()
