@@ -19,15 +19,11 @@ from recsys.errors import RecsysError
 from style.errors import StyleError
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from recsys.dataset.project import Project
     from recsys.pipeline.recommender import Recommender
     from recsys.schema import ItemId
     from style.vector import StyleVector
 
-PROJECT_VARIABLE = "RECSYS_PROJECT"
-"""Tells the processes of a service which project they serve."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
@@ -288,6 +284,7 @@ def serve(
     """Serve recommendations and restyled pictures over HTTP."""
     import uvicorn
 
+    from recsys.api.process import PROJECT_VARIABLE
     from recsys.api.security import LINK_KEY_VARIABLE
     from recsys.bundle import current_version
 
@@ -298,19 +295,7 @@ def serve(
     os.environ.setdefault(LINK_KEY_VARIABLE, secrets.token_urlsafe(32))
     typer.echo(f"serving {project.settings.name} ({version}); try http://{host}:{port}/docs")
     # The access log would write user ids.
-    uvicorn.run(f"{__name__}:service", factory=True, host=host, port=port, workers=workers, access_log=False)
-
-
-def service() -> FastAPI:
-    """The service of the project that the environment names; each of its processes makes one."""
-    from recsys.api.app import create_app
-    from recsys.page.pictures import restyle_cache
-    from recsys.pipeline.restyle import Restyler
-
-    project = _project(Path(os.environ[PROJECT_VARIABLE]))
-    # A missing engine must not keep recommendations from being served: photos are then served as they are.
-    restyler = Restyler(project.settings.restyle, restyle_cache(project))
-    return create_app(_recommender(project), restyler, events=project.settings.events)
+    uvicorn.run("recsys.api.process:service", factory=True, host=host, port=port, workers=workers, access_log=False)
 
 
 @app.command()

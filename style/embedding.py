@@ -29,7 +29,7 @@ GRAM_TAPS = TAPS[:3]
 WORKING_SIDE = 224
 """Pictures are brought to about this many pixels squared, keeping their proportions."""
 
-STATISTICS = 2
+STATISTICS = 3
 """Counts up with every change of mask or statistics: vectors made before belong to another space."""
 
 EMBEDDING_SHA256 = {"vgg-slim": "780b2dfa82ebe154f0dea79e946c75edaa43d561a53c87d269bce7a64d6a2f92"}

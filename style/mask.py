@@ -20,19 +20,21 @@ _DISC = ndimage.generate_binary_structure(2, 1)
 def product_mask(pixels: Pixels, *, tolerance: float = 0.07, plain_share: float = 0.6) -> Mask:
     """The product's mask, or all ones where the photo has no plain backdrop.
 
-    A backdrop is a smooth sheet of colour: a quadratic surface is fitted to the frame's border, what lies
-    within `tolerance` (in sRGB, the largest channel) of it and touches the border is backdrop, and so is a soft
-    shadow: the backdrop's colour, darker, without edges. At least `plain_share` of the border has to lie on that surface, else the picture is taken whole.
+    A backdrop is a smooth sheet of colour: a quadratic surface is fitted to the frame's border. What lies within
+    `tolerance` (in sRGB, the largest channel) of it, or is that colour in a soft shadow, and can be reached from the
+    border without crossing an edge, is backdrop. At least `plain_share` of the border has to be so, else the picture
+    is taken whole.
     """
     small = _reduced(pixels)
     height, width = small.shape[:2]
     border = _border(height, width)
     whole = np.ones(pixels.shape[:2], dtype=np.float32)
-    like = _like_backdrop(small, tolerance)
-    if like[border].mean() < plain_share:
+    # Edges are walls: a white product on white paper differs from it by little more than its outline. They also
+    # tell paper from a painted ground.
+    plain = _like_backdrop(small, tolerance) & ~_edges(small)
+    if plain[border].mean() < plain_share:
         return whole
-    # Edges are walls: a white product on white paper differs from it by little more than its outline.
-    labels, _ = ndimage.label(like & ~_edges(small))
+    labels, _ = ndimage.label(plain)
     reached = np.unique(labels[border & (labels > 0)])
     backdrop = np.isin(labels, reached)
     product = ndimage.binary_fill_holes(ndimage.binary_closing(~backdrop, _DISC, iterations=2))

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 import recsys.doctor
 from recsys import __version__
-from recsys.cli import PROJECT_VARIABLE, app, service
+from recsys.api.process import PROJECT_VARIABLE, service
+from recsys.cli import app
 from recsys.dataset.project import Project
 from recsys.demo import SIMULATED, is_simulated, simulate_project
 from recsys.errors import DataError
@@ -368,7 +369,7 @@ class TestServe:
         result = _run("serve", sample_project.root, "--port", 8123, "--workers", 2)
         assert result.exit_code == 0
         assert "http://127.0.0.1:8123" in result.output
-        assert (started["target"], started["factory"]) == ("recsys.cli:service", True)
+        assert (started["target"], started["factory"]) == ("recsys.api.process:service", True)
         assert (started["port"], started["workers"]) == (8123, 2)
         services = service().state.services
         services.restyler.close()
