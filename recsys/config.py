@@ -72,23 +72,28 @@ class AlsSettings(Settings):
 
 
 class TasteSettings(Settings):
-    """How touched style vectors become a taste. `half_life_days`: an event loses half its say in that time."""
+    """How touched style vectors become a taste.
+
+    `half_life_days`: an event loses half its say in that time. `prior`: the say of what similar people like, in
+    events of weight 1.
+    """
 
     max_modes: int = Field(default=4, ge=1, le=4)
     half_life_days: float = Field(default=60.0, gt=0)
+    prior: float = Field(default=1.0, gt=0)
 
 
 class RankSettings(Settings):
     """Candidates per source, and how variety is traded for fit (`diversity` 0: fit alone, 1: variety alone).
 
-    `trend_half_life_days`: how fast an event stops counting for what is popular now. `validation_share`: the last
-    share of events, on which the blend is fitted.
+    `trend_half_life_days`: how fast an event stops counting for what is popular now. `validation_share`: the
+    blend is fitted on what came next in three rounds of this share of events.
     """
 
     trend_half_life_days: float = Field(default=7.0, gt=0)
     candidates: int = Field(default=200, ge=10, le=10_000)
     diversity: Unit = 0.15
-    validation_share: float = Field(default=0.2, gt=0, lt=0.5)
+    validation_share: float = Field(default=0.1, gt=0, lt=0.3)
 
 
 class RestyleSettings(Settings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -36,6 +37,29 @@ def split_by_time(interactions: Interactions, test_share: float = 0.2, *, known_
     if known_users_only:
         test = test.select(np.isin(test.users, train.users))
     return Split(train, test)
+
+
+def rolling_splits(interactions: Interactions, share: float, rounds: int) -> list[Split]:
+    """Several splits by time, earliest first: each tests on about `share` of the events that follow its train.
+
+    The test of one is in the train of the next; test events of users without any in train are dropped. Rounds that
+    the times do not allow (all events at once, nothing left to train on) are left out, so there may be none.
+    Raises ValueError where `share` is not positive or `rounds` of it leave nothing to train on.
+    """
+    if share <= 0 or share * rounds >= 1:
+        raise ValueError(f"share {share} in {rounds} rounds: needs to be positive and leave something to train on")
+    if not len(interactions):
+        return []
+    last = len(interactions) - 1
+    places = [min(last, round(len(interactions) * (1.0 - share * left))) for left in range(rounds, 0, -1)]
+    moments = [int(interactions.timestamps[place]) for place in places] + [int(interactions.timestamps[last]) + 1]
+    splits = []
+    for start, end in pairwise(moments):
+        train, test = interactions.before(start), interactions.after(start).before(end)
+        test = test.select(np.isin(test.users, train.users))
+        if len(train) and len(test):
+            splits.append(Split(train, test))
+    return splits
 
 
 def leave_last(interactions: Interactions, events: int = 1) -> Split:

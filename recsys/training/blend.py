@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,11 @@ SMALLEST_GAIN = 2e-4
 class BlendCases:
     """What to rank for users of later events: feature tables (U, n, F), padded, and which rows are relevant.
 
-    `recommender` must have been trained on earlier events alone.
+    `rounds` are recommenders and later events: each must have been trained on events before its own later ones.
     """
 
-    def __init__(self, recommender: Recommender, later: Interactions, *, seed: int, k: int = 10) -> None:
-        cases = list(_cases(recommender, later, seed))
+    def __init__(self, rounds: Iterable[tuple[Recommender, Interactions]], *, seed: int, k: int = 10) -> None:
+        cases = [case for recommender, later in rounds for case in _cases(recommender, later, seed)]
         longest = max((len(relevant) for _, relevant, _ in cases), default=0)
         self.tables = np.zeros((len(cases), longest, len(FEATURES)), dtype=np.float32)
         self.relevant = np.zeros((len(cases), longest), dtype=bool)
@@ -61,10 +61,8 @@ class BlendCases:
         return np.asarray(self.tables[~self.padding].std(axis=0))
 
 
-def fit_blend(cases: BlendCases, fallback: Blend) -> Blend:
-    """The blend with the best mean NDCG on the cases; `fallback` where there are none."""
-    if not len(cases):
-        return fallback
+def fit_blend(cases: BlendCases) -> Blend:
+    """The blend with the best mean NDCG on the cases, of which there has to be one at least."""
     weights = max((ascend(cases.quality, start) for start in _starts(cases.spread())), key=cases.quality)
     weights = personal(cases, weights)
     weights = weights / weights.max()

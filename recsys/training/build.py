@@ -1,12 +1,12 @@
 """Build: from the imported data of a project to a bundle.
 
-Everything but the blend is fitted on all events. The blend's weights and the taste's prior are chosen first, on
-models of the earlier events and what people did later, so that no weight is fitted on events that a model has seen.
+Everything but the blend is fitted on all events. The blend's weights are chosen first, on models of the earlier
+events and what people did later, so that no weight is fitted on events that a model has seen.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,10 @@ from recsys.config import ProjectSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import Project
-from recsys.dataset.splits import split_by_time
-from recsys.errors import DataError
+from recsys.dataset.splits import rolling_splits
 from recsys.models.als import AlsModel
 from recsys.models.popularity import log_popularity
-from recsys.pipeline.rank import Blend
+from recsys.pipeline.rank import FEATURES, Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import Evidence, TasteModel, event_say
@@ -30,8 +29,8 @@ from recsys.schema import FloatArray
 from recsys.training.blend import BlendCases, fit_blend
 from recsys.training.style_vectors import catalogue_vectors, embedder_version, library_vectors
 
-TASTE_PRIORS = (1.0, 4.0, 16.0)
-"""The prior's say, in events of weight 1, is the best of these on later events."""
+ROUNDS = 3
+"""The blend is fitted on this many stretches of later events."""
 DEFAULT_BLEND = Blend({"factors": 1.0, "style": 0.3, "popularity": 0.1, "trend": 0.1, "category": 0.1, "price": 0.05})
 """Where there are no later events to fit on: a new shop."""
 
@@ -84,40 +83,34 @@ def load_interactions(project: Project, catalog: Catalog) -> Interactions:
 
 
 def train(ingredients: Ingredients, interactions: Interactions) -> Bundle:
-    """Choose prior and blend on later events, then fit everything on all events."""
-    blend, prior, metrics = choose_blend(ingredients, interactions)
-    return fit(ingredients, interactions, blend, prior, metrics)
+    """Choose the blend on later events, then fit everything on all events."""
+    blend, metrics = choose_blend(ingredients, interactions)
+    return fit(ingredients, interactions, blend, metrics)
 
 
-def choose_blend(ingredients: Ingredients, interactions: Interactions) -> tuple[Blend, float, dict[str, float]]:
-    """The blend and taste prior with the best NDCG@10 on the last share of events, and that figure.
+def choose_blend(ingredients: Ingredients, interactions: Interactions) -> tuple[Blend, dict[str, float]]:
+    """The blend with the best NDCG@10 on what came next, in several rounds, and that figure.
 
-    A catalogue whose events cannot be split by time gets the defaults.
+    One round's users are few and its winners partly chance; three rounds halve that. A catalogue whose events cannot
+    be split by time gets the defaults.
     """
     settings = ingredients.settings
-    try:
-        earlier, later = split_by_time(interactions, settings.rank.validation_share)
-    except DataError:
-        return DEFAULT_BLEND, TASTE_PRIORS[1], {}
-    first = fit(ingredients, earlier, DEFAULT_BLEND, TASTE_PRIORS[0], {})
-    trials: list[tuple[float, float, Blend]] = []
-    for prior in TASTE_PRIORS:
-        recommender = Recommender(replace(first, taste=replace(first.taste, prior=prior)))
-        cases = BlendCases(recommender, later, seed=settings.seed)
-        if not len(cases):
-            return DEFAULT_BLEND, TASTE_PRIORS[1], {}
-        blend = fit_blend(cases, DEFAULT_BLEND)
-        weights = np.array(list(blend.weights.values()), dtype=np.float32)
-        trials.append((cases.quality(weights), prior, blend))
-    quality, prior, blend = max(trials, key=lambda trial: trial[0])
-    return blend, prior, {"validation_ndcg@10": round(quality, 5)}
+    rounds = (
+        (Recommender(fit(ingredients, earlier, DEFAULT_BLEND, {})), later)
+        for earlier, later in rolling_splits(interactions, settings.rank.validation_share, ROUNDS)
+    )
+    cases = BlendCases(rounds, seed=settings.seed)
+    if not len(cases):
+        return DEFAULT_BLEND, {}
+    blend = fit_blend(cases)
+    weights = np.array([blend.weights[name] for name in FEATURES], dtype=np.float32)
+    return blend, {"validation_ndcg@10": round(cases.quality(weights), 5)}
 
 
 def fit(
     ingredients: Ingredients,
     interactions: Interactions,
     blend: Blend,
-    prior: float,
     metrics: dict[str, float],
 ) -> Bundle:
     """Factors and taste of these events, in one bundle with all else."""
@@ -133,7 +126,11 @@ def fit(
         count=recent.shape[0],
     )
     taste = TasteModel.fit(
-        ingredients.space, evidence, factors.user_factors, prior=prior, max_modes=settings.taste.max_modes
+        ingredients.space,
+        evidence,
+        factors.user_factors,
+        prior=settings.taste.prior,
+        max_modes=settings.taste.max_modes,
     )
     return Bundle(
         items=ingredients.items,

@@ -111,7 +111,7 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
         image_root=folder,
     )
     interactions = Interactions.from_frame(_interactions(), catalog.ids)
-    return Recommender(fit(ingredients, interactions, DEFAULT_BLEND, 4.0, {}))
+    return Recommender(fit(ingredients, interactions, DEFAULT_BLEND, {}))
 
 
 @pytest.fixture(scope="session")

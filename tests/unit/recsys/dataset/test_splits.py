@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 
 from recsys.dataset.identifiers import ItemIdentifiers
 from recsys.dataset.interactions import Interactions
-from recsys.dataset.splits import leave_last, split_by_time
+from recsys.dataset.splits import leave_last, rolling_splits, split_by_time
 from recsys.errors import DataError
 from recsys.schema import INTERACTION_COLUMNS
 
@@ -91,3 +94,36 @@ def test_splits_are_over_the_same_identifiers() -> None:
 def test_leaving_none_out_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         leave_last(interactions([("u", "a", 1)]), 0)
+
+
+def make(users: Sequence[int], times: Sequence[int]) -> Interactions:
+    """One view for each user and time, of items in turn."""
+    pairs = enumerate(zip(users, times, strict=True))
+    return interactions([(f"u{user}", "abcdefgh"[index % 8], int(time)) for index, (user, time) in pairs])
+
+
+def test_rolling_rounds_follow_each_other() -> None:
+    events = make([index % 7 for index in range(100)], range(100))
+    rounds = rolling_splits(events, 0.2, 3)
+    assert [len(train) for train, _ in rounds] == [40, 60, 80]
+    for train, test in rounds:
+        assert len(test) == 20
+        assert train.timestamps.max() < test.timestamps.min()
+    for (_, test), (train, _) in pairwise(rounds):
+        assert test.timestamps.max() == train.timestamps.max()
+
+
+def test_rolling_rounds_drop_strangers() -> None:
+    events = make([0] * 80 + [1] * 20, range(100))
+    for train, test in rolling_splits(events, 0.2, 2):
+        assert set(test.users) <= set(train.users)
+
+
+def test_rolling_rounds_without_times_are_none() -> None:
+    assert rolling_splits(make([index % 3 for index in range(10)], [0] * 10), 0.2, 3) == []
+
+
+@pytest.mark.parametrize(("share", "rounds"), [(0.0, 3), (0.4, 3)])
+def test_rolling_rounds_need_something_to_train_on(share: float, rounds: int) -> None:
+    with pytest.raises(ValueError, match="leave something to train on"):
+        rolling_splits(make([index % 3 for index in range(10)], range(10)), share, rounds)
