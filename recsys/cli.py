@@ -6,7 +6,6 @@ Libraries that take long to import are imported by the command that needs them, 
 from __future__ import annotations
 
 import os
-import secrets
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -285,14 +284,14 @@ def serve(
     import uvicorn
 
     from recsys.api.process import PROJECT_VARIABLE
-    from recsys.api.security import LINK_KEY_VARIABLE
+    from recsys.api.security import LINK_KEY_VARIABLE, kept_link_key
     from recsys.bundle import current_version
 
     project = _project(path)
     version = current_version(project.bundles)
     os.environ[PROJECT_VARIABLE] = str(project.root)
-    # All workers have to accept each other's links.
-    os.environ.setdefault(LINK_KEY_VARIABLE, secrets.token_urlsafe(32))
+    # All workers have to accept each other's links, and those from before a restart.
+    os.environ.setdefault(LINK_KEY_VARIABLE, kept_link_key(project.root))
     typer.echo(f"serving {project.settings.name} ({version}); try http://{host}:{port}/docs")
     # The access log would write user ids.
     uvicorn.run("recsys.api.process:service", factory=True, host=host, port=port, workers=workers, access_log=False)

@@ -100,7 +100,7 @@ class RestyleSettings(Settings):
     """The restyled picture: engine, default strength, size, and how long a request may wait for it."""
 
     engine: str = "film"
-    strength: Unit = 0.7
+    strength: Unit = 0.6
     size: int = Field(default=256, ge=32, le=2048)
     deadline_ms: int = Field(default=2_000, ge=0, le=60_000)
     cache_mb: int = Field(default=256, ge=1)

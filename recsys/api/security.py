@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import secrets
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -20,6 +23,17 @@ API_KEYS_VARIABLE = "RECSYS_API_KEYS"
 LINK_KEY_VARIABLE = "RECSYS_LINK_KEY"
 SIGNATURE = "signature"
 _MIN_KEY_LENGTH = 16
+LINK_KEY_FILE = "link.key"
+
+
+def kept_link_key(folder: Path) -> str:
+    """The key that signs a project's links, made at the first call and kept in its folder for its owner alone."""
+    file = folder / LINK_KEY_FILE
+    with suppress(FileExistsError):
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as written:
+            written.write(secrets.token_urlsafe(32))
+    return file.read_text(encoding="ascii")
 
 
 class Security:
