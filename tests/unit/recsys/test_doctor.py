@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
 
 def test_settings_out_of_range_are_named(shop: Path) -> None:
     settings = shop / "recsys.toml"
-    settings.write_text(settings.read_text().replace("strength = 0.7", "strength = 7"))
+    settings.write_text(re.sub(r"^strength = .*$", "strength = 7", settings.read_text(), flags=re.MULTILINE))
     finding = _finding(shop, "project")
     assert finding.level is Level.FAIL
     assert "restyle.strength" in finding.text
