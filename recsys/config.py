@@ -51,7 +51,6 @@ class StyleSettings(Settings):
     """How products become style vectors. `backbone` is one of `style.backbone.BACKBONES`."""
 
     backbone: str = "vgg-slim"
-    batch_size: int = Field(default=32, ge=1, le=1024)
 
 
 class AlsSettings(Settings):

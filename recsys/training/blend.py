@@ -128,12 +128,14 @@ def _with(weights: FloatArray, feature: int, value: float) -> FloatArray:
 def _cases(recommender: Recommender, later: Interactions, seed: int) -> Iterator[tuple[FloatArray, BoolArray, int]]:
     """Per user with later likes of unseen items: features (n, F), relevance (n,), and how many are relevant."""
     liked = later.select(later.weights > 0)
-    users = np.unique(liked.users)
+    order = np.argsort(liked.users, kind="stable")
+    users, starts = np.unique(liked.users[order], return_index=True)
+    items = dict(zip(users.tolist(), np.split(liked.items[order], starts[1:]), strict=True)) if len(users) else {}
     if len(users) > MOST_USERS:
         users = np.sort(generator(seed, "blend").choice(users, MOST_USERS, replace=False))
     for user in users:
         profile = recommender.profile_of_row(UserRow(int(user)))
-        wanted = np.setdiff1d(liked.items[liked.users == user], profile.touched)
+        wanted = np.setdiff1d(items[int(user)], profile.touched)
         if len(wanted):
             rows, table = recommender.candidates(profile)
             yield table, np.isin(rows, wanted), len(wanted)
