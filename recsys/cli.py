@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from recsys.pipeline.recommender import Recommender
     from recsys.schema import ItemId
+    from style.provenance import StyleCredit
     from style.vector import StyleVector
 
 
@@ -217,32 +218,65 @@ def restyle(
     path: ProjectPath,
     item: Annotated[str, typer.Option(help="The item whose photo is repainted.")],
     user: Annotated[str | None, typer.Option(help="Toward this user's taste.")] = None,
-    mode: Annotated[int | None, typer.Option(min=0, help="Which mode of the taste; default: the first.")] = None,
+    taste_mode: Annotated[int | None, typer.Option(min=0, help="Which mode of the taste; default: the first.")] = None,
     style: Annotated[str | None, typer.Option(help="Toward this style reference.")] = None,
+    scene: Annotated[str | None, typer.Option(help="Toward a scene's style reference, the nearest to --user.")] = None,
     like: Annotated[str | None, typer.Option(help="Toward the look of this item.")] = None,
     engine: Annotated[str | None, typer.Option(help="Default: the setting.")] = None,
     strength: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: the photo as it is.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="What is painted: product, full, background or tone. Default: the setting.")
+    ] = None,
+    keep_colour: Annotated[
+        bool | None, typer.Option("--keep-colour/--change-colour", help="Change lightness alone, or hues, too.")
+    ] = None,
+    no_fidelity: Annotated[bool, typer.Option("--no-fidelity", help="Do not limit what the strength may do.")] = False,
     size: Annotated[int | None, typer.Option(min=32, max=2048, help="Largest width in pixels.")] = None,
     out: Annotated[Path, typer.Option(help="Where it goes: .jpg, .png or .webp.")] = Path("restyled.jpg"),
+    sidecar: Annotated[
+        bool, typer.Option("--sidecar", help="Also write the picture's mark beside it, as JSON.")
+    ] = False,
+    sign_cert: Annotated[Path | None, typer.Option(help="Sign with this certificate chain (PEM; extra c2pa).")] = None,
+    sign_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
 ) -> None:
-    """Repaint one product photo toward a taste, a style reference, or another item."""
+    """Repaint one product photo toward a taste, a style reference, a scene, or another item."""
     from recsys.errors import RequestError
-    from recsys.page.pictures import format_of, ready_restyler, render_patiently, write_file
+    from recsys.page.delivery import Delivery
+    from recsys.page.pictures import format_of, ready_restyler, refuse_overwriting, render_patiently
+    from recsys.page.text import print_fidelity
     from recsys.schema import ItemId
+    from style.transfer.modes import PaintMode
 
-    if [user, style, like].count(None) != 2:
-        raise typer.BadParameter("give one of --user, --style and --like")
-    image_format = format_of(out)
+    if [user if scene is None else scene, style, like].count(None) != 2:
+        raise typer.BadParameter("give one of --user, --style, --like and --scene; --user and --scene go together")
+    if (sign_cert is None) != (sign_key is None):
+        raise typer.BadParameter("--sign-cert and --sign-key go together")
+    paint_mode = None if mode is None else _choice(PaintMode, mode, "--mode")
+    delivery = Delivery(out, format_of(out), sidecar=sidecar, certificate=sign_cert, key=sign_key)
     project = _project(path)
     recommender = _recommender(project)
     image = recommender.card(ItemId(item)).image
     if image is None:
         raise RequestError("item", f"{item!r} has no picture to restyle")
-    vector = _target_style(recommender, user, mode, style, like)
-    with ready_restyler(project, engine) as restyler:
-        picture = render_patiently(restyler, image, vector, strength=strength, width=size, image_format=image_format)
-    write_file(out, picture.data)
-    typer.echo(f"wrote {out}: {picture.media_type}, engine {picture.engine}, strength {picture.strength:g}")
+    refuse_overwriting(out, recommender.photos())
+    vector, credit = _target_style(recommender, user, taste_mode, style, scene, like)
+    with ready_restyler(project, engine, fidelity=not no_fidelity) as restyler:
+        picture = render_patiently(
+            restyler,
+            image,
+            vector,
+            strength=strength,
+            mode=paint_mode,
+            keep_colour=keep_colour,
+            width=size,
+            image_format=delivery.image_format,
+            credit=credit,
+        )
+    for written in delivery.deliver(picture):
+        typer.echo(f"wrote {written}")
+    typer.echo(f"{picture.media_type}, engine {picture.engine}, strength {picture.strength:.3g}")
+    if picture.report is not None:
+        print_fidelity(picture.report)
 
 
 @app.command()
@@ -314,6 +348,33 @@ def doctor(
     raise typer.Exit(1 if failed else 0)
 
 
+bench = typer.Typer(
+    no_args_is_help=True, help="Measure again what this project claims, each figure beside its baseline."
+)
+app.add_typer(bench, name="bench")
+
+
+@bench.callback()
+def _bench() -> None:
+    """Keeps `style` a subcommand while it is the only one."""
+
+
+@bench.command("style")
+def bench_style(
+    labelled: Annotated[Path | None, typer.Option(help="A folder of pictures per style, e.g. paintings.")] = None,
+    products: Annotated[Path | None, typer.Option(help="Product photos; columns of an items.csv are labels.")] = None,
+    judge: Annotated[Path | None, typer.Option(help="Weights of VGG-19 to relu4_1: judges restyled pictures.")] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of product and style.")] = 40,
+) -> None:
+    """Do style vectors mean style, do engines obey them, and how fast?"""
+    from style.benchmarks.run import bench_style as lines
+
+    if labelled is None and products is None:
+        raise typer.BadParameter("give --labelled, --products or both")
+    for line in lines(labelled, products, judge, pairs):
+        typer.echo(line)
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("demo"),
@@ -346,21 +407,29 @@ def _recommender(project: Project) -> Recommender:
 
 
 def _target_style(
-    recommender: Recommender, user: str | None, mode: int | None, style: str | None, like: str | None
-) -> StyleVector:
-    """The style that one of the options names."""
+    recommender: Recommender,
+    user: str | None,
+    taste_mode: int | None,
+    style: str | None,
+    scene: str | None,
+    like: str | None,
+) -> tuple[StyleVector, StyleCredit | None]:
+    """The style that one of the options names, and whose work it is."""
     from recsys.errors import RequestError
     from recsys.pipeline.request import Request
     from recsys.schema import ItemId, UserId
 
+    person = None if user is None else Request(user_id=UserId(user))
+    if scene is not None:
+        return recommender.credited_reference(recommender.reference_for_scene(scene, person, taste_mode).style_id)
     if style is not None:
-        return recommender.style_reference(style)
-    if like is not None:
-        return recommender.style_of_item(ItemId(like))
-    vector = recommender.style_for(Request(user_id=UserId(str(user))), mode)
+        return recommender.credited_reference(style)
+    if person is None:
+        return recommender.style_of_item(ItemId(str(like))), None
+    vector = recommender.style_for(person, taste_mode)
     if vector is None:
         raise RequestError("user", f"nothing is known about the taste of {user!r}; choose a style instead")
-    return vector
+    return vector, None
 
 
 def _pair(text: str, option: str, form: str) -> tuple[str, str]:

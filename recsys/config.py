@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from recsys.errors import ConfigError
 from recsys.schema import EventKind
+from style.fidelity import DEFAULT_LIMITS, FidelityLimits
+from style.transfer.modes import PaintMode
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -96,13 +98,39 @@ class RankSettings(Settings):
 
 
 class RestyleSettings(Settings):
-    """The restyled picture: engine, default strength, size, and how long a request may wait for it."""
+    """The restyled picture: engine, default strength, size, and how long a request may wait for it.
+
+    `mode`: what is painted: product, full (the whole picture), background (all but the product) or tone (colours
+    alone). `keep_colour`: change lightness alone. `fidelity`: lower the strength where the product would no longer
+    look like the one on sale: where the colour difference (CIEDE2000) of the product's pixels passes
+    `max_mean_difference` on average or `max_high_difference` for the 95th percentile, or luma's structural
+    similarity falls below `min_structure`, or the share of strong edges that are left below `min_edges`.
+    """
 
     engine: str = "film"
     strength: Unit = 0.6
+    mode: PaintMode = PaintMode.PRODUCT
+    keep_colour: bool = False
+    fidelity: bool = True
+    max_mean_difference: float = Field(default=DEFAULT_LIMITS.mean_difference, ge=0, allow_inf_nan=False)
+    max_high_difference: float = Field(default=DEFAULT_LIMITS.high_difference, ge=0, allow_inf_nan=False)
+    min_structure: float = Field(default=DEFAULT_LIMITS.structure, ge=-1, le=1)
+    min_edges: Unit = DEFAULT_LIMITS.edges
     size: int = Field(default=256, ge=32, le=2048)
     deadline_ms: int = Field(default=2_000, ge=0, le=60_000)
     cache_mb: int = Field(default=256, ge=1)
+
+    @property
+    def limits(self) -> FidelityLimits | None:
+        """The limits of fidelity, or None where they are off."""
+        if not self.fidelity:
+            return None
+        return FidelityLimits(
+            mean_difference=self.max_mean_difference,
+            high_difference=self.max_high_difference,
+            structure=self.min_structure,
+            edges=self.min_edges,
+        )
 
 
 class ProjectSettings(Settings):

@@ -118,12 +118,17 @@ def _weights() -> Iterator[Finding]:
     from style.transfer.registry import ENGINES
 
     for backbone in EMBEDDING_SHA256:
-        yield _tried(f"style space {backbone}", partial(_version, partial(StyleEmbedder.load, backbone)))
+        yield _tried(f"style space {backbone}", partial(_space, partial(StyleEmbedder.load, backbone)))
     for engine, load in ENGINES.items():
         yield _tried(f"engine {engine}", partial(_version, load))
 
 
-def _version(load: Callable[[], Stylizer | StyleEmbedder]) -> str:
+def _space(load: Callable[[], StyleEmbedder]) -> str:
+    embedder = load()
+    return f"{embedder.version}, run by {embedder.describe.name}"
+
+
+def _version(load: Callable[[], Stylizer]) -> str:
     return load().version
 
 

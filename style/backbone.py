@@ -7,7 +7,7 @@ One class serves every VGG-19 of the project: the full one, the slim one that sh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -68,7 +68,7 @@ BACKBONES: Mapping[str, WeightRecord] = {
         last_tap="relu5_1",
         padding="reflect",
         file="vgg-slim.safetensors",
-        sha256="208845d0f35a0a72ef37efaf476cede3f2d9a9b50de70e9e6022ca2ac8d16f70",
+        sha256="e4408cc95847b875424f22f0809e49cb40765a59b44d247b7257b014286a2d6b",
     ),
 }
 
@@ -96,18 +96,28 @@ class Vgg(nn.Module):
             width = record.widths[int(name[4]) - 1]
             self.convs[name] = nn.Conv2d(channels, width, 3, padding=1, padding_mode=record.padding)
             channels = width
+        self.blocks = _blocks(tuple(self.convs), self.taps)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         features: dict[str, Tensor] = {}
-        x = (images - self.mean) / self.std
-        for name, conv in self.convs.items():
+        x = self.prepare(images)
+        for tap in self.taps:
+            x = self.block(tap, x)
+            features[tap] = x
+        return features
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Images in [0, 1] to the input of the first block."""
+        prepared: Tensor = (images - self.mean) / self.std
+        return prepared
+
+    def block(self, tap: str, x: Tensor) -> Tensor:
+        """The features of one tap from those of the tap before it (from a prepared image for relu1_1)."""
+        for name in self.blocks[tap]:
             if name.endswith("_1") and name != "conv1_1":
                 x = F.max_pool2d(x, 2)
-            x = F.relu(conv(x), inplace=False)
-            tap = name.replace("conv", "relu")
-            if tap in self.taps:
-                features[tap] = x
-        return features
+            x = F.relu(self.convs[name](x), inplace=False)
+        return x
 
 
 def channels_last(network: nn.Module) -> None:
@@ -119,6 +129,18 @@ def conv_names(last_tap: str) -> list[str]:
     """VGG-19's convolution names in order, up to and with the one under `last_tap`."""
     names = [f"conv{b}_{i}" for b, n in enumerate(CONVS_PER_BLOCK, start=1) for i in range(1, n + 1)]
     return names[: names.index(last_tap.replace("relu", "conv")) + 1]
+
+
+def _blocks(convs: Sequence[str], taps: Sequence[str]) -> dict[str, list[str]]:
+    """The convolutions that lead to each tap from the one before."""
+    blocks: dict[str, list[str]] = {}
+    waiting: list[str] = []
+    for name in convs:
+        waiting.append(name)
+        tap = name.replace("conv", "relu")
+        if tap in taps:
+            blocks[tap], waiting = waiting, []
+    return blocks
 
 
 def load_backbone(name: str) -> Vgg:

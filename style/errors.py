@@ -5,7 +5,11 @@
     ├── WeightsError          network weights are missing, or their hash is wrong
     ├── VectorError           a style vector has the wrong size or is not finite
     ├── UnknownEngineError    no stylizer of that name
-    └── LibraryError          a style reference is missing or its record is wrong
+    ├── BackdropError         the backdrop is to be painted, and the photo has none
+    ├── LibraryError          a style reference is missing or its record is wrong
+    ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
+    ├── NetworkRuntimeError   no runtime of that name, or the one asked for cannot run a network
+    └── ExtraError            an optional dependency is needed; names the extra
 
 Every message says what was wrong, where, and what to do about it.
 """
@@ -33,5 +37,24 @@ class UnknownEngineError(StyleError):
     """No stylizer of that name."""
 
 
+class BackdropError(StyleError):
+    """The backdrop is to be painted, and the photo has none."""
+
+
 class LibraryError(StyleError):
     """A style reference is missing or its record is wrong."""
+
+
+class CredentialError(StyleError):
+    """A certificate or key cannot sign, or a signed picture cannot be read."""
+
+
+class NetworkRuntimeError(StyleError):
+    """No runtime of that name, or the one asked for cannot run a network."""
+
+
+class ExtraError(StyleError):
+    """An optional dependency is needed; the message names the extra that brings it."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed: pip install 'style-recsys[{extra}]'")

@@ -6,6 +6,7 @@ An optional weight map `(B, 1, H, W)` of non-negative numbers says how much each
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,10 +33,12 @@ def upper_triangle(matrices: Tensor) -> Tensor:
 
     The factor keeps lengths: the vector's Euclidean norm is the matrix's Frobenius norm.
     """
-    size = matrices.shape[1]
-    rows, columns = torch.triu_indices(size, size, device=matrices.device)
-    scale = torch.where(rows == columns, 1.0, 2.0**0.5).to(matrices)
-    return matrices[:, rows, columns] * scale
+    size = int(matrices.shape[1])
+    # Made by NumPy, so that a traced network holds them as constants.
+    rows, columns = np.triu_indices(size)
+    scale = torch.from_numpy(np.where(rows == columns, 1.0, 2.0**0.5)).to(matrices)
+    places = torch.from_numpy(rows * size + columns).to(matrices.device)
+    return matrices.flatten(1)[:, places] * scale
 
 
 def signed_sqrt(values: Tensor) -> Tensor:

@@ -7,13 +7,16 @@ Limits are checked on the header, before any pixel is decoded.
 from __future__ import annotations
 
 import io
+import re
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from style.errors import ImageError
 
@@ -21,17 +24,33 @@ Pixels = NDArray[np.float32]
 """`(H, W, 3)` float32 sRGB in [0, 1]."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+_ACCEPTED = f"accepted formats: {', '.join(FORMATS)}"
+_JPEG_SEGMENT = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")
 _SRGB = ImageCms.createProfile("sRGB")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a decoder accepts. `max_bytes` of file, `max_pixels` and `max_side` of picture, `min_side` pixels."""
+    """What a decoder accepts: `max_bytes` of file, `max_pixels`, `max_side` and `min_side` of picture.
+
+    `max_scans` is of a JPEG: each scan costs a pass over the whole picture, yet takes only some 30 bytes of the file.
+    Pillow has a limit of its own, twice `PIL.Image.MAX_IMAGE_PIXELS`, that a larger `max_pixels` does not lift.
+    """
 
     max_bytes: int = 32 * 1024 * 1024
     max_pixels: int = 64_000_000
     max_side: int = 16_384
     min_side: int = 8
+    max_scans: int = 64
 
 
 DEFAULT_LIMITS = Limits()
@@ -49,14 +68,19 @@ def read_image(path: Path, *, short_side: int | None = None, limits: Limits = DE
 def open_image(path: Path, *, short_side: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
     """Like `read_image`, but returns an upright RGB Pillow image without metadata."""
     try:
-        size = path.stat().st_size
-        if size > limits.max_bytes:
-            raise ImageError(f"{path}: {size} bytes; at most {limits.max_bytes} are accepted")
+        status = path.stat()
+        # Reading a pipe or a device may never end.
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError(f"{path}: not a file; {_ACCEPTED}")
+        if status.st_size > limits.max_bytes:
+            raise ImageError(f"{path}: {status.st_size} bytes; at most {limits.max_bytes} are accepted")
         data = path.read_bytes()
     except FileNotFoundError:
         raise ImageError(f"{path}: no such file") from None
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ImageError(f"{str(path)!r}: no path of a file: {error}") from None
     return decode_image(data, name=str(path), short_side=short_side, limits=limits)
 
 
@@ -66,28 +90,34 @@ def decode_image(
     """Decode bytes to an upright RGB Pillow image without metadata; see `read_image`.
 
     EXIF rotation is applied, an ICC profile is converted to sRGB, transparency is laid on white, only the first
-    frame is read. Raises ImageError where the bytes are no image, are truncated, or pass a limit.
+    frame is read. 16-bit numbers are taken as [0, 65535] and floats as [0, 1]. What is broken beside the pixels
+    does no harm: without a sound profile a picture is taken as sRGB, without sound EXIF as upright.
+
+    Raises ImageError where the bytes are no image, are truncated, or pass a limit.
     """
     if len(data) > limits.max_bytes:
         raise ImageError(f"{name}: {len(data)} bytes; at most {limits.max_bytes} are accepted")
     try:
         with warnings.catch_warnings():
-            # Pillow warns at a size of its own; the limits below decide, before pixels are decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow warns of sizes that the limits below refuse, and of metadata that is dropped.
+            warnings.filterwarnings("ignore", module=r"PIL\.")
             with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
                 _check_size(opened, name, limits)
+                _check_work(opened, data, name, limits)
                 if short_side is not None:
                     opened.draft("RGB", _shrunk(opened.size, short_side))
                 opened.load()
-                return _shrink(_to_srgb(ImageOps.exif_transpose(opened)), short_side)
+                return _shrink(_to_srgb(_upright(opened)), short_side)
     except ImageError:
         raise
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{name}: too many pixels: {error}") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"{name}: too many pixels; {_accepted(limits)}") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name}: not an image; accepted formats: {', '.join(FORMATS)}") from None
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError, ImageCms.PyCMSError) as error:
-        raise ImageError(f"{name}: not a whole image ({error}); accepted formats: {', '.join(FORMATS)}") from None
+        raise ImageError(f"{name}: not an image; {_ACCEPTED}") from None
+    except Exception as error:
+        # Over a damaged file, decoders trip in any way: OSError, KeyError, struct.error, OverflowError and more.
+        reason = str(error) or type(error).__name__
+        raise ImageError(f"{name}: not a whole image ({reason}); {_ACCEPTED}") from None
 
 
 def check_image(path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
@@ -101,8 +131,13 @@ def to_pixels(image: Image.Image) -> Pixels:
 
 
 def from_pixels(pixels: Pixels) -> Image.Image:
-    """`(H, W, 3)` float32 in [0, 1] as a Pillow RGB image; values outside are clipped, halves round up."""
-    return Image.fromarray((np.clip(pixels, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8), "RGB")
+    """`(H, W, 3)` float32 in [0, 1] as a Pillow RGB image; values outside are clipped, halves round up.
+
+    Raises ImageError where a value is not a number: it has no colour, and black would hide that an engine failed.
+    """
+    if np.isnan(pixels).any():
+        raise ImageError(f"{np.isnan(pixels).sum()} of {pixels.size} values of a picture are not numbers")
+    return Image.fromarray(_bytes(pixels), "RGB")
 
 
 def center_square(image: Image.Image, side: int) -> Image.Image:
@@ -115,10 +150,30 @@ def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
     if min(width, height) < limits.min_side:
         raise ImageError(f"{name}: {width}x{height} pixels; each side needs at least {limits.min_side}")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        raise ImageError(
-            f"{name}: {width}x{height} pixels; at most {limits.max_side} a side and "
-            f"{limits.max_pixels} in all are accepted"
-        )
+        raise ImageError(f"{name}: {width}x{height} pixels; {_accepted(limits)}")
+
+
+def _check_work(image: Image.Image, data: bytes, name: str, limits: Limits) -> None:
+    """Refuse small pictures in small files that take minutes, or gigabytes, to decode."""
+    if image.format in {"JPEG", "MPO"} and (scans := _scans(data)) > limits.max_scans:
+        raise ImageError(f"{name}: a JPEG of {scans} scans; at most {limits.max_scans} are accepted")
+    if isinstance(image, TiffImageFile):
+        width, height = (image.tag_v2.get(tag, 0) for tag in (TILEWIDTH, TILELENGTH))
+        if width * height > limits.max_pixels:
+            raise ImageError(f"{name}: tiles of {width}x{height} pixels; {_accepted(limits)}")
+
+
+def _scans(jpeg: bytes) -> int:
+    """The scans of the first picture in a file: what follows it, or a segment, may hold the same two bytes."""
+    scans = position = 0
+    while (found := _JPEG_SEGMENT.search(jpeg, position)) and found[0] != b"\xff\xd9":
+        scans += found[0] == b"\xff\xda"
+        position = found.end() + int.from_bytes(jpeg[found.end() : found.end() + 2])
+    return scans
+
+
+def _accepted(limits: Limits) -> str:
+    return f"at most {limits.max_side} a side and {limits.max_pixels} in all are accepted"
 
 
 def _shrunk(size: tuple[int, int], short_side: int) -> tuple[int, int]:
@@ -134,28 +189,55 @@ def _shrink(image: Image.Image, short_side: int | None) -> Image.Image:
     return image.resize(_shrunk(image.size, short_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        # The EXIF is corrupt: it is dropped with all other metadata.
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
 def _to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
-    if profile and image.mode in {"RGB", "CMYK", "L"}:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
-        assert converted is not None  # noqa: S101  only None when converting in place
-        return _bare(converted)
     if image.mode.startswith("I") or image.mode == "F":
-        return _bare(_from_deep(image))
-    if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        canvas = Image.new("RGBA", layered.size, "white")
-        return _bare(Image.alpha_composite(canvas, layered).convert("RGB"))
-    return _bare(image.convert("RGB"))
+        image = _from_deep(image)
+    if not image.has_transparency_data:
+        return _bare(_without_profile(image, profile))
+    layered = image.convert("RGBA")
+    canvas = Image.new("RGB", layered.size, "white")
+    canvas.paste(_without_profile(layered, profile), mask=layered.getchannel("A"))
+    return canvas
+
+
+def _without_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    if image.mode not in {"RGB", "CMYK", "L"}:
+        image = image.convert("RGB")
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+            assert converted is not None  # noqa: S101  only None when converting in place
+            return converted
+        except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+            # A photo with a broken profile is still a good photo, and most are sRGB.
+            pass
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _from_deep(image: Image.Image) -> Image.Image:
-    values = np.asarray(image, dtype=np.float64)
-    # 16-bit files open as integers up to 65535; float files are taken as [0, 1].
-    scale = 1.0 if image.mode == "F" else 65535.0
-    grey = (np.clip(values / scale, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-    return Image.fromarray(grey, "L").convert("RGB")
+    values = np.asarray(image)
+    if np.isnan(values).any():
+        raise ValueError("it has values that are not numbers")
+    grey = _bytes(values.astype(np.float32) / np.float32(1.0 if image.mode == "F" else 65535.0))
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[values == transparent] = 255
+    return Image.fromarray(grey, "L")
+
+
+def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    return (np.clip(values, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
 
 
 def _bare(image: Image.Image) -> Image.Image:

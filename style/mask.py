@@ -1,19 +1,29 @@
-"""Where the product is: a soft mask for photos on a plain backdrop."""
+"""Where the product is: a soft mask for photos on a plain backdrop.
+
+It runs for every picture that is embedded or restyled, on a small copy of the picture. The channels are kept as
+planes `(3, h, w)`: NumPy and SciPy are several times faster on them than on pixels.
+"""
 
 from __future__ import annotations
+
+from functools import lru_cache, reduce
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from style.images import Pixels, from_pixels
+from style.images import Pixels
 
 Mask = NDArray[np.float32]
 """`(H, W)` float32 in [0, 1]: 1 on the product, 0 on the backdrop."""
 
-_WORKING_SIDE = 160
-_SHADOW_SLOPE = 0.013
+_Planes = NDArray[np.float32]
+_Area = NDArray[np.bool_]
+
+_LONGEST_SIDE = 160
+_SHADOW_SLOPE = 0.015
 _DISC = ndimage.generate_binary_structure(2, 1)
 
 
@@ -23,76 +33,107 @@ def product_mask(pixels: Pixels, *, tolerance: float = 0.07, plain_share: float 
     A backdrop is a smooth sheet of colour: a quadratic surface is fitted to the frame's border. What lies within
     `tolerance` (in sRGB, the largest channel) of it, or is that colour in a soft shadow, and can be reached from the
     border without crossing an edge, is backdrop. At least `plain_share` of the border has to be so, else the picture
-    is taken whole.
+    is taken whole. The same pixels always give the same mask.
     """
-    small = _reduced(pixels)
-    height, width = small.shape[:2]
-    border = _border(height, width)
+    factor = -(-max(pixels.shape[:2]) // _LONGEST_SIDE)
+    small = _reduced(pixels, factor)
+    frame = _frame(*small.shape[1:])
     whole = np.ones(pixels.shape[:2], dtype=np.float32)
     # Edges are walls: a white product on white paper differs from it by little more than its outline. They also
     # tell paper from a painted ground.
-    plain = _like_backdrop(small, tolerance) & ~_edges(small)
-    if plain[border].mean() < plain_share:
+    plain = _like_backdrop(small, frame, tolerance) & ~_edges(small)
+    if plain[frame.border].mean() < plain_share:
         return whole
-    labels, _ = ndimage.label(plain)
-    reached = np.unique(labels[border & (labels > 0)])
-    backdrop = np.isin(labels, reached)
-    product = ndimage.binary_fill_holes(ndimage.binary_closing(~backdrop, _DISC, iterations=2))
-    product = ndimage.binary_opening(product, _DISC, iterations=3)
+    product = ndimage.binary_closing(~_reached(plain, frame.border), _DISC, iterations=2)
+    without_holes = ~_reached(~product, frame.outline)
+    product = ndimage.binary_opening(without_holes, _DISC, iterations=2)
     # The outline of a soft shadow is ragged; a blurred half-plane test rounds it and draws it in a little.
-    product = ndimage.gaussian_filter(product.astype(np.float32), sigma=2.5) > 0.6
+    product = ndimage.gaussian_filter(product.astype(np.float32), sigma=2.0) > 0.6
     if not 0.02 < product.mean() < 0.98:
         return whole
-    soft = ndimage.gaussian_filter(product.astype(np.float32), sigma=1.0)
-    return _enlarged(soft, pixels.shape[1], pixels.shape[0])
+    soft = ndimage.gaussian_filter(product.astype(np.float32), sigma=0.75)
+    return _enlarged(soft, factor, pixels.shape[1], pixels.shape[0])
 
 
-def _reduced(pixels: Pixels) -> Pixels:
-    image = from_pixels(pixels)
-    image.thumbnail((_WORKING_SIDE, _WORKING_SIDE), Image.Resampling.BOX)
-    return np.asarray(image, dtype=np.float32) / np.float32(255.0)
+def _reduced(pixels: Pixels, factor: int) -> _Planes:
+    """The means of squares of `factor` pixels a side, `(3, h, w)`; a last square that is cut short is continued."""
+    height, width = pixels.shape[:2]
+    if height % factor or width % factor:
+        pixels = np.pad(pixels, ((0, -height % factor), (0, -width % factor), (0, 0)), mode="edge")
+    # Sums of slices are ten times faster than a mean over two axes.
+    rows = reduce(np.add, [pixels[i::factor] for i in range(factor)])
+    sums = reduce(np.add, [rows[:, i::factor] for i in range(factor)])
+    return np.ascontiguousarray(np.moveaxis(sums, 2, 0)) / np.float32(factor * factor)
 
 
-def _enlarged(mask: NDArray[np.float32], width: int, height: int) -> Mask:
-    resized = Image.fromarray(mask, "F").resize((width, height), Image.Resampling.BILINEAR)
-    return np.clip(np.asarray(resized, dtype=np.float32), 0.0, 1.0)
+def _enlarged(mask: Mask, factor: int, width: int, height: int) -> Mask:
+    if factor > 1:
+        seen = (0.0, 0.0, width / factor, height / factor)
+        mask = np.asarray(Image.fromarray(mask, "F").resize((width, height), Image.Resampling.BILINEAR, seen))
+    return np.clip(mask, 0.0, 1.0)
 
 
-def _border(height: int, width: int, share: float = 0.04) -> NDArray[np.bool_]:
-    depth = max(1, round(share * min(height, width)))
-    border = np.ones((height, width), dtype=bool)
-    border[depth:-depth, depth:-depth] = False
-    return border
+class _Frame(NamedTuple):
+    """What depends on the size alone: `border` and `outline` (one pixel deep), and the terms of the surface."""
+
+    border: _Area
+    outline: _Area
+    terms: NDArray[np.float32]
+    border_terms: NDArray[np.float64]
 
 
-def _like_backdrop(small: Pixels, tolerance: float) -> NDArray[np.bool_]:
+@lru_cache(maxsize=16)
+def _frame(height: int, width: int) -> _Frame:
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y])
+    border = _rim(height, width, max(1, round(0.04 * min(height, width))))
+    return _Frame(border, _rim(height, width, 1), terms.reshape(6, -1).astype(np.float32), terms[:, border])
+
+
+def _rim(height: int, width: int, depth: int) -> _Area:
+    rim = np.ones((height, width), dtype=bool)
+    rim[depth:-depth, depth:-depth] = False
+    return rim
+
+
+def _reached(area: _Area, start: _Area) -> _Area:
+    """The parts of `area` that hang together with `start`."""
+    labels, count = ndimage.label(area)
+    reached = np.zeros(count + 1, dtype=bool)
+    reached[labels[start]] = True
+    reached[0] = False
+    return reached[labels]
+
+
+def _like_backdrop(small: _Planes, frame: _Frame, tolerance: float) -> _Area:
     """Where a pixel has the backdrop's colour, or that colour in shadow: times 0.5 to 1."""
-    backdrop = _backdrop(small)
-    distance = ndimage.uniform_filter(np.abs(small - backdrop).max(axis=2), size=3)
-    share = (small * backdrop).sum(axis=2) / np.maximum((backdrop * backdrop).sum(axis=2), 1e-6)
-    tint = np.abs(small - share[:, :, None] * backdrop).max(axis=2)
+    backdrop = _backdrop(small, frame)
+    distance = ndimage.uniform_filter(np.abs(small - backdrop).max(axis=0), size=3)
+    share = (small * backdrop).sum(axis=0) / np.maximum((backdrop * backdrop).sum(axis=0), 1e-6)
+    tint = np.abs(small - share * backdrop).max(axis=0)
     return np.asarray((distance < tolerance) | ((share > 0.5) & (share < 1.02) & (tint < 0.03)))
 
 
-def _edges(small: Pixels) -> NDArray[np.bool_]:
-    """Where any channel changes by more than a soft shadow does from pixel to pixel."""
-    slopes = [ndimage.gaussian_gradient_magnitude(small[:, :, channel], sigma=0.7) for channel in range(3)]
-    return np.asarray(np.max(slopes, axis=0) > _SHADOW_SLOPE)
+def _edges(small: _Planes) -> _Area:
+    """Where any channel changes by more than a soft shadow does from pixel to pixel (Sobel's operator)."""
+    wide = np.pad(small, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    down, across = wide[:, 2:] - wide[:, :-2], wide[:, :, 2:] - wide[:, :, :-2]
+    down = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
+    across = across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]
+    return np.asarray((down * down + across * across).max(axis=0) > (8 * _SHADOW_SLOPE) ** 2)
 
 
-def _backdrop(small: Pixels) -> Pixels:
+def _backdrop(small: _Planes, frame: _Frame) -> _Planes:
     """The quadratic surface through the border's colours, fitted twice: the second time without outliers."""
-    height, width = small.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=2)
-    border = _border(height, width)
-    design, colours = terms[border], small[border]
-    middle = np.median(colours, axis=0)
-    keep = np.abs(colours - middle).max(axis=1) < 0.2
+    terms, colours = frame.border_terms, small[:, frame.border]
+    middle = np.median(colours, axis=1, keepdims=True)
+    keep = np.abs(colours - middle).max(axis=0) < 0.2
     for _ in range(2):
         if keep.sum() < 12:
             keep[:] = True
-        solution = np.linalg.lstsq(design[keep], colours[keep], rcond=None)[0]
-        keep = np.abs(colours - design @ solution).max(axis=1) < 0.08
-    surface: Pixels = (terms @ solution).astype(np.float32)
+        kept = terms * keep
+        # Normal equations, 6 x 6: least squares over all border pixels would take longer than the rest of the fit.
+        solution = np.linalg.lstsq(kept @ terms.T, kept @ colours.T, rcond=1e-9)[0].T
+        keep = np.abs(colours - solution @ terms).max(axis=0) < 0.08
+    surface: _Planes = (solution.astype(np.float32) @ frame.terms).reshape(small.shape)
     return surface

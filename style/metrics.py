@@ -23,8 +23,10 @@ class RetrievalScore:
     map_at_10: float
 
 
-def retrieval_score(vectors: NDArray[np.float32], labels: Sequence[str]) -> RetrievalScore:
-    """Score unit vectors `(N, D)` against labels (N): each image asks all others, by cosine."""
+def retrieval_score(
+    vectors: NDArray[np.float32], labels: Sequence[str], asks: NDArray[np.bool_] | None = None
+) -> RetrievalScore:
+    """Score unit vectors `(N, D)` against labels (N) by cosine: each image, or each that `asks`, asks all others."""
     names = np.asarray(labels)
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -np.inf)
@@ -33,7 +35,16 @@ def retrieval_score(vectors: NDArray[np.float32], labels: Sequence[str]) -> Retr
     precision = np.cumsum(relevant, axis=1) / np.arange(1, order.shape[1] + 1)
     possible = np.minimum((names[None] == names[:, None]).sum(axis=1) - 1, order.shape[1])
     average = (precision * relevant).sum(axis=1) / np.maximum(1, possible)
-    return RetrievalScore(float(relevant[:, 0].mean()), float(average.mean()))
+    asks = np.ones(len(names), dtype=bool) if asks is None else asks
+    return RetrievalScore(float(relevant[asks, 0].mean()), float(average[asks].mean()))
+
+
+def identification(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """The share of rows of `first` `(N, D)` whose nearest row of `second` is their own, by cosine of unit vectors.
+
+    With parts of one picture: high where vectors tell single pictures apart, which is not the same as style.
+    """
+    return float(((first @ second.T).argmax(axis=1) == np.arange(len(first))).mean())
 
 
 @dataclass(frozen=True, slots=True)

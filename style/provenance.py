@@ -1,14 +1,16 @@
 """Restyled pictures say that they are: an XMP packet in the file, with the IPTC's digital source type.
 
-The type is "composite with trained algorithmic media": a photo, partly repainted by a trained network. Engine and
-version use the IPTC's own properties (Photo Metadata Standard 2025.1); strength and style reference have none, and
-live in this project's namespace.
+The type is "composite with trained algorithmic media" in every mode: under the paint there is always a photo, even
+where all of it is painted, so that "trained algorithmic media", which is made by a network alone, would be wrong;
+and "algorithmically enhanced" means minor corrections, which would say too little of new colours. Engine and version
+use the IPTC's own properties (Photo Metadata Standard 2025.1); all else lives in this project's namespace.
 """
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,14 +18,16 @@ from xml.etree import ElementTree
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from style.errors import ImageError, LibraryError
+from style.errors import ImageError, LibraryError, StyleError
 from style.images import Pixels, from_pixels
+from style.transfer.modes import PaintMode, Strength
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _OWN = "tag:style-recsys,2025:restyle/"
+_IPTC_PROPERTIES = ("DigitalSourceType", "AISystemUsed", "AISystemVersionUsed")
 _PREFIXES = {"x": "adobe:ns:meta/", "rdf": _RDF, "Iptc4xmpExt": _IPTC, "restyle": _OWN}
 _PACKET_BEGIN = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
 _PACKET_END = '<?xpacket end="r"?>'
@@ -67,12 +71,53 @@ class StyleCredit:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a restyled picture says of itself. `strength` in (0, 1], kept to three decimals."""
+    """What a restyled picture says of itself.
+
+    `strength` is the one used, which may be less than was asked; it is kept to three decimals. `model_sha256`: the
+    hash of the engine's weights, "" for an engine that has none.
+    """
 
     engine: str
     version: str
-    strength: float
+    strength: Strength
+    mode: PaintMode = PaintMode.PRODUCT
+    keep_colour: bool = False
+    model_sha256: str = ""
     credit: StyleCredit | None = None
+
+    def properties(self) -> dict[str, str]:
+        """The mark as names and texts, `DigitalSourceType` first."""
+        properties = {
+            "DigitalSourceType": DIGITAL_SOURCE_TYPE,
+            "AISystemUsed": self.engine,
+            "AISystemVersionUsed": self.version,
+            "ModelSha256": self.model_sha256,
+            "Mode": self.mode.value,
+            "KeepColour": str(self.keep_colour),
+            "TextureStrength": f"{self.strength.texture:.3f}",
+            "ColourStrength": f"{self.strength.colour:.3f}",
+        }
+        if self.credit is not None:
+            properties |= {"StyleReference": self.credit.style_id, "StyleLicence": self.credit.licence}
+        return properties
+
+    @classmethod
+    def of(cls, properties: Mapping[str, str]) -> Mark | None:
+        """The mark of `properties`, or None where they are not those of one."""
+        if properties.get("DigitalSourceType") != DIGITAL_SOURCE_TYPE:
+            return None
+        try:
+            return cls(
+                engine=properties["AISystemUsed"],
+                version=properties["AISystemVersionUsed"],
+                strength=Strength(float(properties["TextureStrength"]), float(properties["ColourStrength"])),
+                mode=PaintMode(properties["Mode"]),
+                keep_colour=properties["KeepColour"] == str(True),
+                model_sha256=properties["ModelSha256"],
+                credit=_credit(properties),
+            )
+        except (KeyError, ValueError, StyleError):
+            return None
 
 
 def encode(pixels: Pixels, image_format: ImageFormat, mark: Mark | None) -> bytes:
@@ -120,23 +165,14 @@ def _packet(mark: Mark) -> bytes:
     root = ElementTree.Element(f"{{{_PREFIXES['x']}}}xmpmeta")
     rdf = ElementTree.SubElement(root, f"{{{_RDF}}}RDF")
     description = ElementTree.SubElement(rdf, f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": ""})
-    for name, value in _properties(mark).items():
-        ElementTree.SubElement(description, name).text = value
+    for name, value in mark.properties().items():
+        ElementTree.SubElement(description, _qualified(name)).text = value
     body = ElementTree.tostring(root, encoding="unicode")
     return f"{_PACKET_BEGIN}{body}{_PACKET_END}".encode()
 
 
-def _properties(mark: Mark) -> dict[str, str]:
-    properties = {
-        f"{{{_IPTC}}}DigitalSourceType": DIGITAL_SOURCE_TYPE,
-        f"{{{_IPTC}}}AISystemUsed": mark.engine,
-        f"{{{_IPTC}}}AISystemVersionUsed": mark.version,
-        f"{{{_OWN}}}Strength": f"{mark.strength:.3f}",
-    }
-    if mark.credit is not None:
-        properties[f"{{{_OWN}}}StyleReference"] = mark.credit.style_id
-        properties[f"{{{_OWN}}}StyleLicence"] = mark.credit.licence
-    return properties
+def _namespace(name: str) -> str:
+    return _IPTC if name in _IPTC_PROPERTIES else _OWN
 
 
 def _parsed(packet: bytes) -> Mark | None:
@@ -148,19 +184,15 @@ def _parsed(packet: bytes) -> Mark | None:
     except (ElementTree.ParseError, ValueError):
         return None
     found = {element.tag: element.text or "" for element in root.iter()}
-    if found.get(f"{{{_IPTC}}}DigitalSourceType") != DIGITAL_SOURCE_TYPE:
-        return None
-    try:
-        return _mark_of(found)
-    except (KeyError, ValueError, LibraryError):
-        return None
+    return Mark.of({tag.rpartition("}")[2]: text for tag, text in found.items() if tag == _qualified(tag)})
 
 
-def _mark_of(found: dict[str, str]) -> Mark:
-    reference = found.get(f"{{{_OWN}}}StyleReference")
-    return Mark(
-        engine=found[f"{{{_IPTC}}}AISystemUsed"],
-        version=found[f"{{{_IPTC}}}AISystemVersionUsed"],
-        strength=float(found[f"{{{_OWN}}}Strength"]),
-        credit=None if reference is None else StyleCredit(reference, found[f"{{{_OWN}}}StyleLicence"]),
-    )
+def _qualified(tag: str) -> str:
+    """The tag that a property of this name has to have."""
+    name = tag.rpartition("}")[2]
+    return f"{{{_namespace(name)}}}{name}"
+
+
+def _credit(properties: Mapping[str, str]) -> StyleCredit | None:
+    reference = properties.get("StyleReference")
+    return None if reference is None else StyleCredit(reference, properties["StyleLicence"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from recsys.dataset.importers import import_data
 from recsys.dataset.project import Project
 from recsys.pipeline.recommender import Recommender
 from recsys.training.build import build
+from style.content_credentials import SigningIdentity
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -41,3 +43,48 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip("the real data sets are not beside this checkout")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def signing_identity() -> SigningIdentity:
+    """A shop's certificate, issued by an authority that nobody trusts."""
+    pytest.importorskip("c2pa", reason="the extra c2pa is not installed")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    now = datetime.datetime.now(datetime.UTC)
+    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("Authority", "Shop")}
+
+    def named(name: str) -> x509.Name:
+        attributes = {x509.NameOID.COMMON_NAME: name, x509.NameOID.ORGANIZATION_NAME: "Test"}
+        return x509.Name([x509.NameAttribute(kind, text) for kind, text in attributes.items()])
+
+    def issued(name: str, *, authority: bool) -> bytes:
+        usages = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment")
+        usages += ("key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+        wanted = ("key_cert_sign", "crl_sign") if authority else ("digital_signature",)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(named(name))
+            .issuer_name(named("Authority"))
+            .public_key(keys[name].public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(hours=1))
+            .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+            .add_extension(x509.KeyUsage(**{usage: usage in wanted for usage in usages}), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(keys[name].public_key()), critical=False)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(keys["Authority"].public_key()), critical=False
+            )
+        )
+        if not authority:
+            purpose = x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.EMAIL_PROTECTION])
+            builder = builder.add_extension(purpose, critical=False)
+        return builder.sign(keys["Authority"], hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    key = keys["Shop"].private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return SigningIdentity(issued("Shop", authority=False) + issued("Authority", authority=True), key)

@@ -21,11 +21,12 @@ from recsys.api.schemas import (
     TasteModeView,
 )
 from recsys.api.services import Services
-from recsys.pipeline.recommender import ItemCard
+from recsys.pipeline.recommender import ItemCard, Recommender
 from recsys.pipeline.request import Answer, Recommendation, Request, TasteMode, TasteReport
-from recsys.pipeline.restyle import Restyled
+from recsys.pipeline.restyled import Restyled
 from recsys.schema import Basis, ItemId
 from style.errors import ImageError
+from style.provenance import StyleCredit
 from style.vector import StyleVector
 
 BASIS_TEXTS = {
@@ -111,50 +112,84 @@ class _Pictures:
     services: Services
     links: Links
     options: RecommendationOptions
-    style_of: Callable[[int | None], StyleVector | None]
+    target_of: Callable[[int | None], _Target | None]
     until: float
-    styles: dict[int | None, StyleVector | None] = field(default_factory=dict)
+    targets: dict[int | None, _Target | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, services: Services, links: Links, request: Request, options: RecommendationOptions) -> _Pictures:
         settings = services.restyler.settings
+        if options.scene is not None:
+            # Said even where no picture will go toward it.
+            services.recommender.reference_for_scene(options.scene)
         wait_ms = settings.deadline_ms if options.deadline_ms is None else options.deadline_ms
         return cls(
             services,
             links,
             options,
-            lambda mode: services.recommender.style_for(request, mode),
+            lambda mode: _target(services.recommender, request, mode, options.scene),
             time.monotonic() + wait_ms / 1000,
         )
 
     def restyled(self, card: ItemCard, mode: int | None, rank: int) -> RestyledImage | None:
         if self.options.restyle is RestyleMode.OFF or card.image is None:
             return None
-        if mode not in self.styles:
-            self.styles[mode] = self.style_of(mode)
-        style = self.styles[mode]
-        if style is None:
+        if mode not in self.targets:
+            self.targets[mode] = self.target_of(mode)
+        target = self.targets[mode]
+        if target is None:
             return None
-        url = self.links.restyled(card.item_id, style, self.options.strength)
-        if self.options.restyle is RestyleMode.LINK or rank > MAX_INLINE_IMAGES:
+        options = self.options
+        url = self.links.restyled(
+            card.item_id,
+            target.style if target.credit is None else target.credit.style_id,
+            strength=options.strength,
+            mode=options.mode,
+            keep_colour=options.keep_colour,
+        )
+        if options.restyle is RestyleMode.LINK or rank > MAX_INLINE_IMAGES:
             return RestyledImage(url=url)
-        return self._inline(card, style, url)
+        return self._inline(card, target, url)
 
-    def _inline(self, card: ItemCard, style: StyleVector, url: str) -> RestyledImage:
+    def _inline(self, card: ItemCard, target: _Target, url: str) -> RestyledImage:
         assert card.image is not None  # noqa: S101
         restyler = self.services.restyler
         try:
             picture = restyler.render(
                 card.image,
-                style,
+                target.style,
                 strength=self.options.strength,
+                mode=self.options.mode,
+                keep_colour=self.options.keep_colour,
                 width=min(restyler.settings.size, INLINE_WIDTH),
                 deadline_ms=max(0, round(1000 * (self.until - time.monotonic()))),
+                credit=target.credit,
             )
         except ImageError:
             # One damaged file must not cost the caller the list; the link tells what is wrong with it.
             return RestyledImage(url=url)
-        return RestyledImage(url=url, status=picture.status, data=_data_uri(picture))
+        return RestyledImage(
+            url=url,
+            status=picture.status,
+            data=_data_uri(picture),
+            strength=picture.strength,
+            limited_by=list(picture.limited_by),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What pictures go toward; `credit` where that is a style reference."""
+
+    style: StyleVector
+    credit: StyleCredit | None
+
+
+def _target(recommender: Recommender, request: Request, mode: int | None, scene: str | None) -> _Target | None:
+    if scene is not None:
+        return _Target(*recommender.credited_reference(recommender.reference_for_scene(scene, request, mode).style_id))
+    style = recommender.style_for(request, mode)
+    return None if style is None else _Target(style, None)
 
 
 def _data_uri(picture: Restyled) -> str:

@@ -7,8 +7,11 @@ from urllib.parse import quote, urlencode
 
 from recsys.api.security import SIGNATURE, Security
 from recsys.config import RestyleSettings
-from recsys.pipeline.restyle import encode_style
+from recsys.pipeline.order import encode_style
+from style.transfer.modes import PaintMode
 from style.vector import StyleVector
+
+StyleId = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,27 @@ class Links:
         """To the item's picture as it is, shrunk to the size that the settings say."""
         return self._image(item_id, [("width", str(self.settings.size))])
 
-    def restyled(self, item_id: str, style: StyleVector, strength: float | None) -> str:
-        """To the item's picture in a style; the style itself travels in the link."""
-        amount = self.settings.strength if strength is None else strength
+    def restyled(
+        self,
+        item_id: str,
+        toward: StyleVector | StyleId,
+        *,
+        strength: float | None = None,
+        mode: PaintMode | None = None,
+        keep_colour: bool | None = None,
+    ) -> str:
+        """To the item's picture in a style; a style vector itself travels in the link.
+
+        What is None is written as the setting of now, so that a link means the same picture for good.
+        """
+        settings = self.settings
+        named = ("style", toward) if isinstance(toward, str) else ("vector", encode_style(toward))
         query = [
-            ("vector", encode_style(style)),
-            ("strength", f"{amount:.3f}"),
-            ("width", str(self.settings.size)),
+            named,
+            ("strength", f"{settings.strength if strength is None else strength:.3f}"),
+            ("mode", (mode or settings.mode).value),
+            ("keep_colour", str(settings.keep_colour if keep_colour is None else keep_colour).lower()),
+            ("width", str(settings.size)),
         ]
         return self._image(item_id, query)
 

@@ -17,9 +17,12 @@ from recsys.api.limits import (
 )
 from recsys.pipeline.recommender import SimilarBy
 from recsys.pipeline.request import MAX_LIMIT, Filters
-from recsys.pipeline.restyle import MAX_WIDTH, RestyleStatus
+from recsys.pipeline.restyle import MAX_WIDTH
+from recsys.pipeline.restyled import RestyleStatus
 from recsys.schema import Basis, EventKind, ItemId
+from style.fidelity import Limit
 from style.provenance import ImageFormat
+from style.transfer.modes import PaintMode
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """An id or a name: 1 to 512 characters, no control codes."""
@@ -28,6 +31,12 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Deadline = Annotated[int, Field(ge=0, le=MAX_DEADLINE_MS)]
+
+MODE_TEXT = (
+    "What is painted. `product`: the product, a plain backdrop stays. `full`: the whole picture. `background`: all but "
+    "the product. `tone`: the product's colours alone. Default: the shop's setting."
+)
+KEEP_COLOUR_TEXT = "Change lightness alone, so that hues stay. Default: the shop's setting."
 
 
 class Strict(BaseModel):
@@ -94,6 +103,13 @@ class RecommendationOptions(FilterOptions):
     strength: Share | None = Field(
         default=None, description="How strongly pictures are restyled; 0: not at all. Default: the shop's setting."
     )
+    mode: PaintMode | None = Field(default=None, description=MODE_TEXT)
+    keep_colour: bool | None = Field(default=None, description=KEEP_COLOUR_TEXT)
+    scene: Text | None = Field(
+        default=None,
+        description="Pictures go toward the style of this scene (see /v1/styles) that is nearest to the taste.",
+        examples=["holiday"],
+    )
     deadline_ms: Deadline | None = Field(
         default=None, description="How long `inline` may wait for all pictures together. Default: the shop's setting."
     )
@@ -158,8 +174,18 @@ class ImageOptions(Strict):
     vector: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9_-]{171}$", description="Toward this encoded style vector, as links have it."
     )
-    mode: int | None = Field(default=None, ge=0, le=3, description="With `user`: which mode of the taste.")
-    strength: Share | None = Field(default=None, description="0: the original; 1: fully restyled.")
+    scene: Text | None = Field(
+        default=None,
+        description="Toward the style of this scene (see /v1/styles) that is nearest to `user`; "
+        "without a user, the library's first.",
+        examples=["holiday"],
+    )
+    taste_mode: int | None = Field(default=None, ge=0, le=3, description="With `user`: which mode of the taste.")
+    strength: Share | None = Field(
+        default=None, description="0: the original; 1: as strongly as the limits of fidelity allow."
+    )
+    mode: PaintMode | None = Field(default=None, description=MODE_TEXT)
+    keep_colour: bool | None = Field(default=None, description=KEEP_COLOUR_TEXT)
     width: int | None = Field(
         default=None, ge=16, le=MAX_WIDTH, description="Pixels at most; pictures are never enlarged."
     )
@@ -171,10 +197,11 @@ class ImageOptions(Strict):
 
     @model_validator(mode="after")
     def _one_style(self) -> ImageOptions:
-        if sum(one is not None for one in (self.user, self.style, self.item, self.vector)) > 1:
-            raise ValueError("give at most one of user, style, item and vector")
-        if self.mode is not None and self.user is None:
-            raise ValueError("mode needs user: only a user's taste has modes")
+        person = self.user if self.scene is None else self.scene
+        if sum(one is not None for one in (person, self.style, self.item, self.vector)) > 1:
+            raise ValueError("give at most one of user, style, item, vector and scene; user and scene go together")
+        if self.taste_mode is not None and self.user is None:
+            raise ValueError("taste_mode needs user: only a user's taste has modes")
         return self
 
 
@@ -200,6 +227,12 @@ class RestyledImage(BaseModel):
         default=None, description="Of `data`: computed, cached, or the original where time was short."
     )
     data: str | None = Field(default=None, description="The picture as a data URI, with restyle=inline.")
+    strength: float | None = Field(
+        default=None, description="Of `data`: the strength used, at most the one asked.", examples=[0.6]
+    )
+    limited_by: list[Limit] | None = Field(
+        default=None, description="Of `data`: the limits of fidelity that lowered the strength.", examples=[[]]
+    )
 
 
 class RecommendedItem(BaseModel):
@@ -246,7 +279,7 @@ class NearStyle(BaseModel):
 class TasteModeView(BaseModel):
     """One direction of a taste."""
 
-    mode: int = Field(description="As `mode` of a picture's link.", examples=[0])
+    mode: int = Field(description="As `taste_mode` of a picture's link.", examples=[0])
     share: float = Field(description="Its part of the taste, in (0, 1].", examples=[0.7])
     text: str = Field(description="In plain words.", examples=["70 % of this taste: near Linen and Oak."])
     styles: list[NearStyle] = Field(description="The nearest styles of the library.")

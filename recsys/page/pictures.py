@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -10,12 +11,14 @@ from statistics import median
 
 from recsys.dataset.project import Project
 from recsys.errors import ConfigError, ProjectError
-from recsys.pipeline.restyle import Restyled, Restyler
+from recsys.pipeline.restyle import Restyler
+from recsys.pipeline.restyled import Restyled
 from recsys.storage.artifacts import write_bytes
 from recsys.storage.cache import DiskCache
 from style.errors import ImageError
 from style.images import open_image
-from style.provenance import ImageFormat
+from style.provenance import ImageFormat, StyleCredit
+from style.transfer.modes import PaintMode
 from style.transfer.registry import load_stylizer
 from style.vector import StyleVector
 
@@ -35,14 +38,16 @@ def restyle_cache(project: Project) -> DiskCache:
     return DiskCache(project.cache / "restyled", project.settings.restyle.cache_mb * _MEGABYTE)
 
 
-def ready_restyler(project: Project, engine: str | None = None) -> Restyler:
+def ready_restyler(project: Project, engine: str | None = None, *, fidelity: bool = True) -> Restyler:
     """A restyler whose engine (default: the setting) is loaded, so that a fault shows now and not as plain photos.
 
-    Raises WeightsError or UnknownEngineError.
+    `fidelity` False switches the limits off, whatever the setting. Raises WeightsError or UnknownEngineError.
     """
     settings = project.settings.restyle
     if engine is not None:
         settings = settings.model_copy(update={"engine": engine})
+    if not fidelity:
+        settings = settings.model_copy(update={"fidelity": False})
     stylizer = load_stylizer(settings.engine)
     return Restyler(settings, restyle_cache(project), load_engine=lambda _: stylizer)
 
@@ -53,12 +58,23 @@ def render_patiently(
     style: StyleVector,
     *,
     strength: float | None = None,
+    mode: PaintMode | None = None,
+    keep_colour: bool | None = None,
     width: int | None = None,
     image_format: ImageFormat = ImageFormat.JPEG,
+    credit: StyleCredit | None = None,
 ) -> Restyled:
     """`Restyler.render` that waits. Raises ProjectError where the picture could not be restyled."""
     picture = restyler.render(
-        image, style, strength=strength, width=width, image_format=image_format, deadline_ms=PATIENCE_MS
+        image,
+        style,
+        strength=strength,
+        mode=mode,
+        keep_colour=keep_colour,
+        width=width,
+        image_format=image_format,
+        deadline_ms=PATIENCE_MS,
+        credit=credit,
     )
     if not picture.settled:
         raise ProjectError(f"{image}: could not be restyled; the log says why")
@@ -71,6 +87,20 @@ def format_of(path: Path) -> ImageFormat:
     if suffix not in SUFFIXES:
         raise ConfigError(f"{path}: pictures are written as {', '.join(SUFFIXES)}, not {suffix or 'without a suffix'}")
     return SUFFIXES[suffix]
+
+
+def refuse_overwriting(out: Path, photos: Iterable[Path]) -> None:
+    """Raise ConfigError where `out` is one of the photos, by its own name, through a link, or as a hard link."""
+    try:
+        there = out.stat()
+    except OSError:
+        return
+    for photo in photos:
+        with suppress(OSError):
+            if os.path.samestat(there, photo.stat()):
+                raise ConfigError(
+                    f"{out}: is the photo {photo}, which restyling must never overwrite; give another --out"
+                )
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -98,14 +128,22 @@ class Pictures:
             # One damaged file must not cost the page.
             return ""
 
-    def restyled(self, image: Path | None, style: StyleVector, strength: float | None = None) -> str:
-        """A photo repainted toward a style."""
+    def restyled(self, image: Path | None, style: StyleVector, credit: StyleCredit | None = None) -> str:
+        """A photo repainted toward a style; "" where fidelity allowed nothing."""
+        source, used = self.at_strength(image, style, None, credit)
+        return source if used else ""
+
+    def at_strength(
+        self, image: Path | None, style: StyleVector, strength: float | None, credit: StyleCredit | None = None
+    ) -> tuple[str, float]:
+        """A photo repainted toward a style, and the strength that fidelity allowed."""
         if image is None:
-            return ""
+            return "", 0.0
         try:
-            return _data_uri(render_patiently(self._restyler, image, style, strength=strength))
+            picture = render_patiently(self._restyler, image, style, strength=strength, credit=credit)
         except ImageError:
-            return ""
+            return "", 0.0
+        return _data_uri(picture), picture.strength
 
 
 def usual_ratio(images: Iterable[Path]) -> float:

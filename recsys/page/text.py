@@ -14,6 +14,7 @@ from recsys.evaluation.report import METRICS, EvaluationReport
 from recsys.page.words import BASIS_WORDS, named_styles
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Answer, Recommendation, TasteMode, TasteReport
+from style.fidelity import FidelityReport
 
 
 def print_answer(recommender: Recommender, answer: Answer) -> None:
@@ -39,6 +40,25 @@ def print_answer(recommender: Recommender, answer: Answer) -> None:
 def print_basis(answer: Answer) -> None:
     """Print what a list stands on."""
     Console().print(Text(f"{BASIS_WORDS[answer.basis]} Model {answer.model_version}.", style="dim"))
+
+
+def print_fidelity(report: FidelityReport) -> None:
+    """Print the strength used, how far the product has changed, and what held the strength back."""
+    console = Console()
+    asked, used = (f"texture {s.texture:.3g}, colour {s.colour:.3g}" for s in (report.asked, report.used))
+    console.print(Text(f"strength used: {used}; asked: {asked}"))
+    if report.limited_by:
+        console.print(Text(f"limited by {', '.join(report.limited_by)}"))
+    measures = report.measures
+    if measures is None:
+        return
+    console.print(
+        Text(
+            f"product: colour difference {measures.mean_difference:.1f}, 95th percentile "
+            f"{measures.high_difference:.1f}; structure {measures.structure:.2f}; edges left {measures.edges:.0%}",
+            style="dim",
+        )
+    )
 
 
 def answer_json(recommender: Recommender, answer: Answer) -> str:

@@ -117,11 +117,14 @@ class Gatherer:
     def strength_strip(self, item_id: ItemId, style: StyleVector, toward: str) -> Strip:
         """A product from its photo to a style at full strength."""
         card = self._recommender.card(item_id)
-        pictures = [
-            Shown(self._pictures.restyled(card.image, style, strength), f"{strength:.0%}") for strength in STRENGTHS
-        ]
+        pictures = [self._graded(card, style, strength) for strength in STRENGTHS]
         text = f"{card.title or item_id}, restyled toward {toward}, by strength"
         return Strip("From the photo to a taste", text, pictures, graded=True)
+
+    def _graded(self, card: ItemCard, style: StyleVector, strength: float) -> Shown:
+        source, used = self._pictures.at_strength(card.image, style, strength)
+        note = f"limited to {used:.0%}" if source and used < strength else ""
+        return Shown(source, f"{strength:.0%}", note)
 
     def style_strip(self, item_id: ItemId) -> Strip:
         """A product's photo, and the product in style references spread over the library."""
@@ -135,7 +138,7 @@ class Gatherer:
 
     def _in_style(self, card: ItemCard, style: StyleCard) -> Shown:
         return Shown(
-            self._pictures.restyled(card.image, self._recommender.style_reference(style.style_id)),
+            self._pictures.restyled(card.image, *self._recommender.credited_reference(style.style_id)),
             style.title,
             ", ".join(style.scenes),
             self._style_picture(style.style_id),

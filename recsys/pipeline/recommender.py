@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ from recsys.pipeline.rerank import POOL, diversify
 from recsys.pipeline.retrieve import Retriever
 from recsys.profiles.cold_start import Profile, Profiler
 from recsys.schema import BoolArray, FloatArray, IntArray, ItemId, ItemRow, UserId, UserRow
+from style.provenance import StyleCredit
 from style.vector import StyleVector
 
 SHOWN_STYLES = 3
@@ -187,12 +188,8 @@ class Recommender:
 
         Raises RequestError for a mode that the taste does not have.
         """
-        taste = self.profile(request).taste
-        if not taste:
-            return None
-        if mode is not None and not 0 <= mode < len(taste.directions):
-            raise RequestError("mode", f"this taste has modes 0 .. {len(taste.directions) - 1}, got {mode}")
-        return StyleVector.of(self._space.to_style(taste.directions[mode or 0]))
+        direction = self._taste_direction(request, mode)
+        return None if direction is None else StyleVector.of(self._space.to_style(direction))
 
     def style_of_item(self, item_id: ItemId) -> StyleVector:
         """An item's own style vector. Raises UnknownIdError, or RequestError where it has no picture."""
@@ -207,9 +204,41 @@ class Recommender:
             raise UnknownIdError("style", style_id)
         return StyleVector.of(self._styles[style_id])
 
+    def credited_reference(self, style_id: str) -> tuple[StyleVector, StyleCredit]:
+        """A style reference's vector, and what is written into pictures that go toward it. Raises UnknownIdError."""
+        vector = self.style_reference(style_id)
+        licence = next(card.licence for card in self.bundle.styles if card.style_id == style_id)
+        return vector, StyleCredit(style_id, licence)
+
+    def scenes(self) -> tuple[str, ...]:
+        """The scenes that style references are tagged with, in the library's order."""
+        return tuple(dict.fromkeys(scene for card in self.bundle.styles for scene in card.scenes))
+
+    def reference_for_scene(self, scene: str, request: Request | None = None, mode: int | None = None) -> StyleCard:
+        """The style reference of a scene (holiday, sale, ...) that is nearest to a person's taste.
+
+        `mode` as in `style_for`. Without a request, or where nothing is known of the person: the library's first
+        one of the scene. Raises RequestError for a scene that no reference has, or a mode that the taste lacks.
+        """
+        suiting = [row for row, card in enumerate(self.bundle.styles) if scene in card.scenes]
+        if not suiting:
+            known = f"known ones: {', '.join(self.scenes())}" if self.scenes() else "the style library names none"
+            raise RequestError("scene", f"unknown scene {scene!r}; {known}")
+        direction = None if request is None else self._taste_direction(request, mode)
+        if direction is None:
+            return self.bundle.styles[suiting[0]]
+        nearest = int(np.argmax(self._directions[suiting] @ direction))
+        return self.bundle.styles[suiting[nearest]]
+
     def styles(self) -> tuple[StyleCard, ...]:
         """The style references that people can choose."""
         return self.bundle.styles
+
+    def photos(self) -> Iterator[Path]:
+        """Every file that the catalogue and the style references name as a picture; some may be missing."""
+        for image in (*self._catalog.images, *(card.image for card in self.bundle.styles)):
+            if image:
+                yield self.bundle.image_root / str(image)
 
     def card(self, item_id: ItemId) -> ItemCard:
         """What a page shows of an item. Raises UnknownIdError."""
@@ -223,6 +252,14 @@ class Recommender:
             available=bool(self._catalog.available[row]),
             image=self.bundle.image_root / image if image else None,
         )
+
+    def _taste_direction(self, request: Request, mode: int | None) -> FloatArray | None:
+        taste = self.profile(request).taste
+        if not taste:
+            return None
+        if mode is not None and not 0 <= mode < len(taste.directions):
+            raise RequestError("taste_mode", f"this taste has modes 0 .. {len(taste.directions) - 1}, got {mode}")
+        return np.asarray(taste.directions[mode or 0])
 
     def _mode(self, direction: FloatArray, share: float) -> TasteMode:
         everything = np.ones(len(self._catalog), dtype=np.bool_)

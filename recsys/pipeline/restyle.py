@@ -7,78 +7,32 @@ callers want at once is rendered once.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import logging
-import re
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
 from PIL import Image
 
-from recsys import __version__
 from recsys.config import RestyleSettings
+from recsys.pipeline.engines import EngineLoader, Engines
+from recsys.pipeline.order import Order, cache_key, decode_style, encode_style
+from recsys.pipeline.restyled import Restyled, RestyleStatus, pack, unpack
 from recsys.storage.cache import DiskCache
-from style.errors import ImageError, UnknownEngineError, VectorError
+from style.errors import BackdropError, UnknownEngineError
+from style.fidelity import Limit, untouched
 from style.images import Pixels, open_image, to_pixels
-from style.mask import product_mask
 from style.provenance import ImageFormat, Mark, StyleCredit, encode
+from style.repaint import Repainted, repaint
 from style.transfer.base import Stylizer, check_strength
+from style.transfer.modes import PaintMode
 from style.vector import StyleVector
 
 logger = logging.getLogger(__name__)
 
 MAX_WIDTH = 2048
-EngineLoader = Callable[[str], Stylizer]
-# 128 bytes in base64, without the padding sign.
-_ENCODED_STYLE = re.compile(r"[A-Za-z0-9_-]{171}")
-
-
-class RestyleStatus(StrEnum):
-    """Where the bytes come from: rendered now, rendered before, or the photo as it is."""
-
-    COMPUTED = "computed"
-    CACHED = "cached"
-    ORIGINAL = "original"
-
-
-@dataclass(frozen=True, slots=True)
-class Restyled:
-    """An encoded picture.
-
-    `etag` is the SHA-256 of `data` in hexadecimal. `engine` is the engine's version, None for an original.
-    `settled` is False where an original stands in for a restyled picture that could not be had in time: asking
-    again may give another answer.
-    """
-
-    data: bytes
-    media_type: str
-    status: RestyleStatus
-    etag: str
-    engine: str | None
-    strength: float
-    settled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One picture to render, every choice made. `style` holds only vectors that `encode_style` keeps exactly."""
-
-    image: Path
-    style: StyleVector
-    strength: float
-    width: int
-    engine: str
-    image_format: ImageFormat
-    credit: StyleCredit | None
 
 
 class Restyler:
@@ -100,7 +54,7 @@ class Restyler:
     ) -> None:
         self.settings = settings
         self.cache = cache
-        self._engines = _Engines(load_engine or _load_registered)
+        self._engines = Engines(load_engine)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="restyle")
         self._max_running = workers + max_waiting
         self._callers = threading.BoundedSemaphore(max_waiting)
@@ -133,18 +87,21 @@ class Restyler:
         style: StyleVector,
         *,
         strength: float | None = None,
+        mode: PaintMode | None = None,
+        keep_colour: bool | None = None,
         width: int | None = None,
         engine: str | None = None,
         image_format: ImageFormat = ImageFormat.JPEG,
         deadline_ms: int | None = None,
         credit: StyleCredit | None = None,
     ) -> Restyled:
-        """The photo repainted toward `style`; on a plain backdrop, only the product is.
+        """The photo repainted toward `style`, where `mode` says, at most as far as fidelity allows.
 
-        `strength` in [0, 1], three decimals count; 0 gives the original, unmarked. `width` in pixels: the picture
-        is shrunk (never enlarged) to be at most that wide and twice as high. `deadline_ms` 0: what is cached, or
-        the original. None takes the setting. `credit` is written into the file. Raises ImageError where the photo
-        cannot be read, VectorError for a strength outside its range, UnknownEngineError.
+        `strength` in [0, 1], three decimals count; 0 gives the original, unmarked, and so does a photo on which the
+        limits allow nothing, or that has no backdrop where only the backdrop is to be painted. `width` in pixels:
+        the picture is shrunk (never enlarged) to be at most that wide and twice as high. `deadline_ms` 0: what is
+        cached, or the original. None takes the setting. `credit` is written into the file. Raises ImageError where
+        the photo cannot be read, VectorError for a strength outside its range, UnknownEngineError.
         """
         until = time.monotonic() + (self.settings.deadline_ms if deadline_ms is None else deadline_ms) / 1000
         amount = self.settings.strength if strength is None else strength
@@ -156,19 +113,22 @@ class Restyler:
             # What is rendered is what the key says, so that no answer depends on who asked first.
             style=decode_style(encode_style(style)),
             strength=round(amount, 3),
+            mode=mode or self.settings.mode,
+            keep_colour=self.settings.keep_colour if keep_colour is None else keep_colour,
+            limits=self.settings.limits,
             width=self._width(width),
             engine=engine or self.settings.engine,
             image_format=image_format,
             credit=credit,
         )
-        key = _order_key(order)
+        key = order.key()
         return self._cached(order, key) or self._in_time(order, key, until)
 
     def original(
         self, image: Path, *, width: int | None = None, image_format: ImageFormat = ImageFormat.JPEG
     ) -> Restyled:
         """The photo as it is, shrunk and encoded as `render` would, without metadata. Raises ImageError."""
-        return _original(_pixels(image, self._width(width)), image_format, settled=True)
+        return Restyled.original(_pixels(image, self._width(width)), image_format, settled=True)
 
     def _width(self, width: int | None) -> int:
         return min(width or self.settings.size, MAX_WIDTH)
@@ -176,12 +136,15 @@ class Restyler:
     def _in_time(self, order: Order, key: str, until: float) -> Restyled:
         pixels = _pixels(order.image, order.width)
         rendered = self._awaited(self._enqueued(order, key, pixels), until)
-        return rendered or _original(pixels, order.image_format, settled=False)
+        return rendered or Restyled.original(pixels, order.image_format, settled=False)
 
     def _cached(self, order: Order, key: str) -> Restyled | None:
         version = self._engines.version(order.engine)
-        data = None if version is None else self.cache.get(_cache_key(key, version))
-        return None if data is None else _restyled(data, order, RestyleStatus.CACHED, version)
+        packed = None if version is None else self.cache.get(cache_key(key, version))
+        if version is None or packed is None:
+            return None
+        data, report = unpack(packed)
+        return Restyled.of(data, order.image_format, RestyleStatus.CACHED, version, report)
 
     def _enqueued(self, order: Order, key: str, pixels: Pixels) -> Future[Restyled] | None:
         """The render of this order, begun now or by an earlier caller; None where too many wait already."""
@@ -224,111 +187,37 @@ class Restyler:
             raise
 
     def _rendered(self, order: Order, key: str, pixels: Pixels, engine: Stylizer) -> Restyled:
-        painted = engine.restyle(pixels, order.style, order.strength, product_mask(pixels))
-        mark = Mark(order.engine, engine.version, order.strength, order.credit)
-        data = encode(painted, order.image_format, mark)
-        self.cache.put(_cache_key(key, engine.version), data)
-        return _restyled(data, order, RestyleStatus.COMPUTED, engine.version)
+        painted = _repainted(engine, pixels, order)
+        data = encode(painted.pixels, order.image_format, _mark(order, engine, painted))
+        self.cache.put(cache_key(key, engine.version), pack(data, painted.report))
+        return Restyled.of(data, order.image_format, RestyleStatus.COMPUTED, engine.version, painted.report)
 
 
-def encode_style(style: StyleVector) -> str:
-    """A style vector as 171 URL-safe characters: 8 bits a number, relative to the largest.
-
-    The cosine to the vector that `decode_style` gives back is above 0.999; encoding that one again gives the same
-    text.
-    """
-    largest = np.abs(style.values).max()
-    numbers = np.rint(style.values / largest * 127).astype(np.int8)
-    return base64.urlsafe_b64encode(numbers.tobytes()).decode().rstrip("=")
-
-
-def decode_style(text: str) -> StyleVector:
-    """The style vector in a text of `encode_style`. Raises VectorError where it is none."""
-    if not _ENCODED_STYLE.fullmatch(text):
-        raise VectorError(
-            f"an encoded style vector has 171 characters of A-Z a-z 0-9 - _, got {len(text)}: {text[:8]!r}"
-        )
-    return StyleVector.of(np.frombuffer(base64.urlsafe_b64decode(text + "="), dtype=np.int8))
-
-
-class _Engines:
-    """Engines by name, each loaded once, on the thread that first needs it; one that fails is not tried again."""
-
-    def __init__(self, load: EngineLoader) -> None:
-        self._load = load
-        self._loaded: dict[str, Stylizer] = {}
-        self._faults: dict[str, Exception] = {}
-        self._lock = threading.Lock()
-
-    def get(self, name: str) -> Stylizer:
-        with self._lock:
-            if name in self._faults:
-                raise self._faults[name].with_traceback(None)
-            if name not in self._loaded:
-                self._loaded[name] = self._first(name)
-            return self._loaded[name]
-
-    def version(self, name: str) -> str | None:
-        engine = self._loaded.get(name)
-        return None if engine is None else engine.version
-
-    def fault(self, name: str) -> str | None:
-        return str(self._faults[name]) if name in self._faults else None
-
-    def _first(self, name: str) -> Stylizer:
-        try:
-            return self._load(name)
-        except Exception as error:
-            self._faults[name] = error
-            logger.error("the engine %s cannot be loaded, photos are served as they are: %s", name, error)
-            raise
-
-
-def _load_registered(name: str) -> Stylizer:
-    # Imported on first use: the registry brings torch, which retrieving and ranking never need.
-    from style.transfer.registry import load_stylizer
-
-    return load_stylizer(name)
-
-
-def _order_key(order: Order) -> str:
-    try:
-        status = order.image.stat()
-    except OSError as error:
-        raise ImageError(f"{order.image}: cannot be read: {error.strerror}") from None
-    parts = (
-        str(order.image.absolute()),
-        status.st_mtime_ns,
-        status.st_size,
-        encode_style(order.style),
-        order.strength,
-        order.width,
-        order.engine,
-        order.image_format,
-        None if order.credit is None else (order.credit.style_id, order.credit.licence),
+def _mark(order: Order, engine: Stylizer, painted: Repainted) -> Mark | None:
+    """The mark of what was painted; None where nothing was."""
+    used = painted.report.used
+    if not used.largest:
+        return None
+    return Mark(
+        engine=order.engine,
+        version=engine.version,
+        strength=used,
+        mode=order.mode,
+        keep_colour=order.keep_colour,
+        model_sha256=engine.model_sha256,
+        credit=order.credit,
     )
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _cache_key(order_key: str, engine_version: str) -> str:
-    # Masking and encoding change with this package's version, painting with the engine's.
-    return hashlib.sha256(json.dumps([order_key, engine_version, __version__]).encode()).hexdigest()
+def _repainted(engine: Stylizer, pixels: Pixels, order: Order) -> Repainted:
+    try:
+        return repaint(engine, pixels, order.style, order.wish)
+    except BackdropError:
+        # Who looks at a shop is better served with the photo than with an error; the report says why.
+        return Repainted(pixels, untouched(order.wish.strength, Limit.NO_BACKDROP))
 
 
 def _pixels(path: Path, width: int) -> Pixels:
     image = open_image(path, short_side=width)
     image.thumbnail((width, 2 * width), Image.Resampling.BICUBIC, reducing_gap=2.0)
     return to_pixels(image)
-
-
-def _original(pixels: Pixels, image_format: ImageFormat, *, settled: bool) -> Restyled:
-    data = encode(pixels, image_format, None)
-    return Restyled(data, image_format.media_type, RestyleStatus.ORIGINAL, _etag(data), None, 0.0, settled)
-
-
-def _restyled(data: bytes, order: Order, status: RestyleStatus, engine: str | None) -> Restyled:
-    return Restyled(data, order.image_format.media_type, status, _etag(data), engine, order.strength, settled=True)
-
-
-def _etag(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

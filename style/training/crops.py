@@ -29,6 +29,21 @@ def find_images(folders: Sequence[Path]) -> list[Path]:
     return found
 
 
+def not_held_out(paths: Sequence[Path], every: int = 5) -> list[Path]:
+    """All but every so-many-th image, which recipes leave for validation; the first is left."""
+    return [path for index, path in enumerate(paths) if index % every]
+
+
+def sample_evenly(folders: Sequence[Path], per_folder: int, seed: int = 0) -> list[Path]:
+    """Up to so many images of each folder, so that a large folder does not rule the space."""
+    chosen: list[Path] = []
+    for folder in folders:
+        paths = find_images([folder])
+        order = np.random.default_rng(seed).permutation(len(paths))[:per_folder]
+        chosen += [paths[i] for i in sorted(order)]
+    return chosen
+
+
 class Crops:
     """Images in memory (8 bits a channel, short side `keep` pixels) and random crops of them.
 

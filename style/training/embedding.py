@@ -1,8 +1,10 @@
-"""Fit the whitening that turns statistics of feature maps into style vectors.
+"""Fit what turns statistics of feature maps into style vectors, on many images and without labels.
 
-Standardise each statistic, scale Gram entries so that all Gram matrices together weigh `gram_weight` squared of
-the means and deviations, then whiten by the principal components of many images, with shrinkage: the variances
-are drawn towards their mean, so that the least of them are not blown up. No labels are used.
+The space is the teacher's: its statistics are standardised, Gram entries scaled to weigh little beside means and
+deviations, and whitened by their principal components with shrinkage: the variances are drawn towards their mean, so
+that the least of them are not blown up. The student's statistics are then mapped into that space: the teacher's own
+projection, plus a ridge regression of what the student misses. Errors of the student that whitening would enlarge
+are so made small instead. Without a teacher the network's own statistics are whitened.
 The same pass fits the linear map from style vectors to Lab statistics that the engine `color` stands on.
 """
 
@@ -12,64 +14,19 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from style.backbone import TAPS, Vgg, load_backbone
-from style.embedding import GRAM_TAPS, WORKING_SIDE, StyleEmbedder
+from style.backbone import Vgg, load_backbone
+from style.embedding import WORKING_SIDE, StyleEmbedder, StyleStatistics
 from style.images import read_image
 from style.mask import product_mask
 from style.training.checkpoint import save_tensors
-from style.training.crops import find_images
+from style.training.crops import find_images, not_held_out, sample_evenly
+from style.training.teachers import load_teacher
+from style.training.whitening import fit_whitening
 from style.transfer.color import lab_statistics
-from style.vector import DIMENSIONS
-
-
-def fit_whitening(
-    statistics: Tensor, is_gram: Tensor, *, shrinkage: float = 0.1, gram_weight: float = 0.5
-) -> dict[str, Tensor]:
-    """`center` `(S,)` and `projection` `(S, 128)` from statistics `(N, S)`, with N > 128.
-
-    `is_gram` `(S,)` marks the entries of Gram matrices.
-    """
-    center = statistics.mean(dim=0)
-    balance = gram_weight * ((~is_gram).sum() / is_gram.sum()).sqrt()
-    deviation = statistics.std(dim=0)
-    # A channel that hardly ever fires would be blown up to the size of the others: floor its deviation.
-    scale = torch.where(is_gram, balance, 1.0) / deviation.clamp_min(0.05 * float(deviation.mean()))
-    standard = ((statistics - center) * scale).double()
-    _, singular, directions = torch.linalg.svd(standard, full_matrices=False)
-    variance = singular[:DIMENSIONS].square() / len(statistics)
-    variance = (1 - shrinkage) * variance + shrinkage * variance.mean()
-    # The sign of a component is arbitrary: fix it, so that the same data gives the same space everywhere.
-    components = directions[:DIMENSIONS]
-    largest = components.abs().argmax(dim=1, keepdim=True)
-    components = components * components.gather(1, largest).sign()
-    projection = scale[:, None] * (components / variance.sqrt()[:, None]).T
-    return {"center": center.float(), "projection": projection.float()}
-
-
-def gram_entries(network: Vgg) -> Tensor:
-    """Which of the statistics of this network `(S,)` are entries of Gram matrices."""
-    marks: list[bool] = []
-    for tap in network.taps:
-        width = network.record.widths[TAPS.index(tap)]
-        marks += [False] * 2 * width
-        if tap in GRAM_TAPS:
-            marks += [True] * (width * (width + 1) // 2)
-    return torch.tensor(marks)
-
-
-def sample_evenly(folders: Sequence[Path], per_folder: int, seed: int = 0) -> list[Path]:
-    """Up to so many images of each folder, so that a large folder does not rule the space."""
-    chosen: list[Path] = []
-    for folder in folders:
-        paths = find_images([folder])
-        order = np.random.default_rng(seed).permutation(len(paths))[:per_folder]
-        chosen += [paths[i] for i in sorted(order)]
-    return chosen
 
 
 def fit_color_map(vectors: Tensor, statistics: Tensor, *, ridge: float = 1e-3) -> dict[str, Tensor]:
@@ -81,30 +38,66 @@ def fit_color_map(vectors: Tensor, statistics: Tensor, *, ridge: float = 1e-3) -
     return {"weight": weight.float(), "bias": (target - weight @ center).float()}
 
 
-def describe_image(embedder: StyleEmbedder, path: Path) -> tuple[Tensor, Tensor]:
-    """The statistics `(S,)` of one image before whitening, and its Lab statistics `(6,)`, both over the product."""
-    pixels = read_image(path, short_side=WORKING_SIDE)
-    mask = product_mask(pixels)
-    return embedder.statistics(pixels, mask), torch.from_numpy(lab_statistics(pixels, mask))
+def fit_student(
+    student: Tensor, teacher: Tensor, whitening: dict[str, Tensor], *, ridge: float = 0.04
+) -> dict[str, Tensor]:
+    """`center` and `projection` that take the student's statistics `(N, S)` to the teacher's whitened ones."""
+    asked = (teacher - whitening["center"]) @ whitening["projection"]
+    # Both standardised: the student's features have units of their own.
+    teacher_scale, scale = (_deviations(rows) for rows in (teacher, student))
+    center = student.mean(dim=0)
+    projection = whitening["projection"] * (teacher_scale / scale)[:, None]
+    standard = ((student - center) / scale).double()
+    missing = (asked - (student - center) @ projection).double()
+    # As many unknowns as statistics but only N rows: solve in the space of rows.
+    inner = standard @ standard.T
+    inner.diagonal().add_(ridge * len(student))
+    correction = standard.T @ torch.linalg.solve(inner, missing)
+    return {"center": center, "projection": projection + (correction / scale[:, None]).float()}
+
+
+def _deviations(rows: Tensor) -> Tensor:
+    found = rows.std(dim=0)
+    return found.clamp_min(0.05 * float(found.mean()))
+
+
+def describe_images(networks: Sequence[Vgg], paths: Sequence[Path]) -> tuple[list[Tensor], Tensor]:
+    """Per network the statistics `(N, S)` before whitening, and Lab statistics `(N, 6)`, all over the product."""
+    embedders = [
+        StyleEmbedder(network, {"center": torch.empty(0), "projection": torch.empty(0)}) for network in networks
+    ]
+    statistics: list[list[Tensor]] = [[] for _ in networks]
+    colours: list[Tensor] = []
+    for path in tqdm(paths, unit="image", disable=None):
+        pixels = read_image(path, short_side=WORKING_SIDE)
+        mask = product_mask(pixels)
+        colours.append(torch.from_numpy(lab_statistics(pixels, mask)))
+        for rows, embedder in zip(statistics, embedders, strict=True):
+            rows.append(embedder.statistics(pixels, mask))
+    return [torch.stack(rows) for rows in statistics], torch.stack(colours)
 
 
 def main() -> None:
     """Command line of the recipe."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, nargs="+", required=True, help="folders of images of many kinds")
-    parser.add_argument("--per-folder", type=int, default=900)
+    parser.add_argument("--styles", type=Path, nargs="*", default=[], help="folders of which each fifth is held out")
+    parser.add_argument("--per-folder", type=int, default=500)
     parser.add_argument("--backbone", default="vgg-slim")
+    parser.add_argument("--teacher", type=Path, help="safetensors of the network the backbone was distilled from")
     parser.add_argument("--out", type=Path, required=True, help="folder for the two safetensors files")
     arguments = parser.parse_args()
     network = load_backbone(arguments.backbone)
-    embedder = StyleEmbedder(network, {"center": torch.empty(0), "projection": torch.empty(0)})
-    paths = sample_evenly(arguments.images, arguments.per_folder)
-    rows = [describe_image(embedder, path) for path in tqdm(paths, unit="image", disable=None)]
-    statistics, colours = (torch.stack(part) for part in zip(*rows, strict=True))
-    whitening = fit_whitening(statistics, gram_entries(network))
+    networks = [network] if arguments.teacher is None else [network, load_teacher(arguments.teacher)]
+    paths = sample_evenly(arguments.images, arguments.per_folder) + not_held_out(find_images(arguments.styles))
+    (own, *teachers), colours = describe_images(networks, paths)
+    is_gram = StyleStatistics(network).is_gram
+    whitening = fit_whitening(teachers[0] if teachers else own, is_gram)
+    if teachers:
+        whitening = fit_student(own, teachers[0], whitening)
     name = f"{arguments.backbone}-embedding.safetensors"
     save_tensors(arguments.out / name, {key: value.half() for key, value in whitening.items()})
-    vectors = StyleEmbedder(network, whitening).project(statistics)
+    vectors = StyleEmbedder(network, whitening).project(own)
     save_tensors(arguments.out / "color.safetensors", fit_color_map(vectors, colours))
 
 

@@ -31,7 +31,7 @@ CAFFE = WeightRecord(
 )
 
 
-def load_teacher(path: Path) -> nn.Module:
+def load_teacher(path: Path) -> Vgg:
     """A frozen teacher, told apart by its tensors: the 16x compressed VGG-19 or the Caffe VGG-19 to relu4_1.
 
     Both take `(B, 3, H, W)` sRGB in [0, 1] and give the taps they have, like `Vgg`.

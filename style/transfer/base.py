@@ -1,9 +1,10 @@
-"""The noun that renders: one small interface for every engine."""
+"""The noun that renders: one small interface for every engine, and how a painting is laid on a photo."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,33 +14,78 @@ from style.images import Pixels
 from style.mask import Mask
 from style.vector import StyleVector
 
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """What an engine adds to a photo `(H, W, 3)` at full strength, in two parts that add up; either may be zero.
+
+    `colour` is a function of each pixel's colour alone; `texture` is all the rest.
+    """
+
+    texture: Pixels
+    colour: Pixels
+
+    def on(
+        self,
+        image: Pixels,
+        *,
+        texture: float = 1.0,
+        colour: float = 1.0,
+        mask: Mask | None = None,
+        keep_colour: bool = False,
+    ) -> Pixels:
+        """`image + mask * (texture * t + colour * c)`, clipped to [0, 1]; `mask` `(H, W)` in [0, 1], or everywhere.
+
+        `keep_colour` changes lightness alone: what is added is replaced by its luma, so the photo's hues stay.
+        """
+        added = np.float32(texture) * self.texture + np.float32(colour) * self.colour
+        if keep_colour:
+            added = np.broadcast_to((added @ LUMA)[:, :, None], added.shape)
+        if mask is not None:
+            added = mask[:, :, None] * added
+        return np.clip(image + added, 0.0, 1.0).astype(np.float32)
+
 
 class Stylizer(ABC):
-    """Repaints images toward a style.
-
-    Engines implement `paint`, the picture at full strength. `restyle` is the same for all: it mixes the painting
-    with the original by strength and mask, hence strength 0 is the input bit for bit, whatever the engine.
-    """
+    """Repaints images toward a style. Engines implement `paint`; what strength and mask mean is the same for all."""
 
     name: ClassVar[str]
     version: str
+    model_sha256: str = ""
+    """SHA-256 of the engine's weights; "" for an engine without any."""
 
     @abstractmethod
-    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
-        """Each image `(H, W, 3)` in [0, 1] at full strength, same sizes; values may leave [0, 1]."""
+    def paint(
+        self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
+    ) -> list[Painting]:
+        """What each image `(H, W, 3)` in [0, 1] needs to be in the style, in the same sizes.
 
-    def restyle(self, image: Pixels, style: StyleVector, strength: float = 1.0, mask: Mask | None = None) -> Pixels:
-        """`image + strength * mask * (painting - image)`, clipped to [0, 1].
-
-        `strength` in [0, 1]; `mask` `(H, W)` in [0, 1] says where (default: everywhere). Raises VectorError for a
-        strength outside its range.
+        `masks` `(H, W)` say where the product is whose colours count (default: the whole picture).
         """
-        check_strength(strength)
-        if strength == 0:
+
+    def restyle(
+        self,
+        image: Pixels,
+        style: StyleVector,
+        strength: float = 1.0,
+        mask: Mask | None = None,
+        *,
+        colour: float | None = None,
+    ) -> Pixels:
+        """The image restyled inside `mask`; strength 0 is the input bit for bit, whatever the engine.
+
+        `strength` in [0, 1] is that of texture, and of colour too unless `colour` says otherwise. Raises VectorError
+        for a strength outside its range.
+        """
+        colour = strength if colour is None else colour
+        for value in (strength, colour):
+            check_strength(value)
+        if strength == 0 and colour == 0:
             return image.copy()
-        amount = np.float32(strength) if mask is None else np.float32(strength) * mask[:, :, None]
-        painting = self.paint([image], style)[0]
-        return np.clip(image + amount * (painting - image), 0.0, 1.0).astype(np.float32)
+        painting = self.paint([image], style, None if mask is None else [mask])[0]
+        return painting.on(image, texture=strength, colour=colour, mask=mask)
 
 
 def check_strength(strength: float) -> None:

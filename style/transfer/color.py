@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from style.backbone import WEIGHTS, read_weights
 from style.images import Pixels
 from style.mask import Mask, product_mask
-from style.transfer.base import Stylizer
+from style.transfer.base import Painting, Stylizer
 from style.vector import StyleVector
 
-COLOR_SHA256 = "41aac69acc606294584539fa8ce17aee53814d1a93f629196f94aeba3232f939"
+COLOR_SHA256 = "bd94bc2a2f0b5bf09b80638914a854f3fb31bfe64a11c7c333e51a2f42b724a3"
 
 _RGB_TO_XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
@@ -46,10 +46,14 @@ class ColorStylizer(Stylizer):
         weight, bias = (tensors[key].double().numpy() for key in ("weight", "bias"))
         return cls(weight, bias, f"color-{COLOR_SHA256[:8]}")
 
-    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
+    def paint(
+        self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
+    ) -> list[Painting]:
         target = self.weight @ style.values + self.bias
         mean, deviation = target[:3], np.maximum(target[3:], 1.0)
-        return [_matched(image, mean, deviation) for image in images]
+        where = [product_mask(image) for image in images] if masks is None else masks
+        changes = [_matched(image, mask, mean, deviation) - image for image, mask in zip(images, where, strict=True)]
+        return [Painting(np.zeros_like(change), change) for change in changes]
 
 
 def lab_statistics(pixels: Pixels, mask: Mask) -> NDArray[np.float64]:
@@ -78,9 +82,9 @@ def lab_to_srgb(lab: NDArray[np.float64]) -> Pixels:
     return np.asarray(encoded, dtype=np.float32)
 
 
-def _matched(image: Pixels, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> Pixels:
+def _matched(image: Pixels, mask: Mask, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> Pixels:
     lab = srgb_to_lab(image)
-    here, spread = np.split(lab_statistics(image, product_mask(image)), 2)
+    here, spread = np.split(lab_statistics(image, mask), 2)
     # A flat picture has no spread to scale: enlarge it at most fourfold, or noise becomes the picture.
     gain = np.minimum(deviation / np.maximum(spread, 1e-3), 4.0)
     return lab_to_srgb((lab - here) * gain + mean)

@@ -1,10 +1,14 @@
 """The default engine: a small network whose features are scaled and shifted by numbers computed from z.
 
 The picture is folded to a quarter of its size (pixel-unshuffle), passes residual blocks whose normalised features
-are modulated by FiLM (Perez et al. 2018), and is enlarged by bilinear steps each followed by a convolution: no
-transposed convolution or bare pixel-shuffle, which leave a grid. A colour head adds a quadratic polynomial of the
-pixel's colour with coefficients from z. Conditioning is z alone: no style image is needed at request time, and a
-blend of tastes is a blend of z's.
+are modulated by FiLM (Perez et al. 2018), and is enlarged twice: bilinearly, then by a pixel-shuffle whose grid a
+binomial filter takes out. That gives texture. A colour head maps each pixel's colour by a mixture of learned
+functions of colour; a 3-D lookup table would be such a function, sampled. Both parts are conditioned on z and on the
+photo's own colour moments (how far its colours have to go), and on no style image: a blend of tastes is a blend of
+z's.
+
+What a full-size map costs is its bytes, not its arithmetic: hence half size for the last convolution, and matrix
+products in the colour head.
 """
 
 from __future__ import annotations
@@ -19,64 +23,75 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from style.backbone import WEIGHTS, channels_last, read_weights
+from style.backbone import WEIGHTS, read_weights
+from style.gram import gram, mean_std
 from style.images import Pixels
-from style.transfer.base import Stylizer
+from style.mask import Mask
+from style.runtime import compile_network
+from style.transfer.base import Painting, Stylizer
 from style.vector import DIMENSIONS, StyleVector
 
-FILM_SHA256 = "9d8692fb8f0545a314cc5854d4a15ffbd0d906893012592df32633173c5ee7a7"
+FILM_SHA256 = "ca461db9a559193725ff01366881a85155a1d0dce6deca6cb5bbb5e259626985"
 FOLD = 4
-"""Sides are padded to multiples of this."""
+"""The body works at this fraction of the picture's size; sides are padded to multiples of it."""
+HALF = 2
 
 
 @dataclass(frozen=True, slots=True)
 class FilmShape:
-    """Channels of the body, residual blocks, channels of the last stage, width of the conditioning MLP."""
+    """Channels of the body, residual blocks, channels behind the body, functions of colour, width of the MLP."""
 
     width: int = 48
     blocks: int = 4
-    fine: int = 16
-    hidden: int = 192
+    fine: int = 24
+    colours: int = 16
+    hidden: int = 256
 
 
 class FilmNet(nn.Module):
-    """`(B, 3, H, W)` in [0, 1] and z `(B, 128)` to the painting `(B, 3, H, W)`; H and W multiples of 4.
+    """Photos `(B, 3, H, W)` in [0, 1], z `(B, 128)` and moments `(B, 9)` to texture and colour, `(B, 3, H, W)` each.
 
-    Before training it is the identity: the output layers start at zero.
+    H and W are multiples of 4. The painting is the photo plus both. Before training both are zero: the output layers
+    start so.
     """
 
     def __init__(self, shape: FilmShape | None = None) -> None:
         super().__init__()
         shape = shape or FilmShape()
-        half = shape.width // 2
-        self.enter = nn.Conv2d(3 * FOLD * FOLD, shape.width, 3, padding=1, padding_mode="reflect")
+        self.enter = _conv(3 * FOLD * FOLD, shape.width)
         self.blocks = nn.ModuleList(FilmBlock(shape.width) for _ in range(shape.blocks))
-        self.widen = nn.Conv2d(shape.width, half, 3, padding=1, padding_mode="reflect")
-        self.refine = nn.Conv2d(half, shape.fine, 3, padding=1, padding_mode="reflect")
-        self.leave = nn.Conv2d(shape.fine + 3, 3, 3, padding=1, padding_mode="reflect")
-        self.sizes = [*(2 * shape.width,) * (2 * shape.blocks), 2 * half, COLOUR_TERMS * 3]
+        self.widen = _conv(shape.width, shape.fine)
+        self.leave = _conv(shape.fine + 3 * HALF * HALF, 3 * HALF * HALF)
+        self.recolour = ColourHead(shape.colours)
+        self.sizes = [*(2 * shape.width,) * (2 * shape.blocks), 2 * shape.fine, self.recolour.coefficients]
         self.condition = nn.Sequential(
-            nn.Linear(DIMENSIONS, shape.hidden), nn.SiLU(), nn.Linear(shape.hidden, sum(self.sizes))
+            nn.Linear(DIMENSIONS + MOMENTS, shape.hidden),
+            nn.SiLU(),
+            nn.Linear(shape.hidden, shape.hidden),
+            nn.SiLU(),
+            nn.Linear(shape.hidden, sum(self.sizes)),
         )
         nn.init.zeros_(self.leave.weight)
         _zero_bias(self.leave)
-        last = self.condition[2]
+        last = self.condition[-1]
         assert isinstance(last, nn.Linear)  # noqa: S101
         with torch.no_grad():
             last.weight.mul_(0.1)
-            last.weight[-COLOUR_TERMS * 3 :] = 0
+            last.weight[-self.recolour.coefficients :] = 0
             last.bias.zero_()
 
-    def forward(self, images: Tensor, z: Tensor) -> Tensor:
-        *films, widened, colour = self.condition(z).split(self.sizes, dim=1)
-        x = F.relu(self.enter(F.pixel_unshuffle(images, FOLD) - 0.5))
+    def forward(self, images: Tensor, z: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
+        # z has length one: times the root of its length its numbers are of the size that layers expect.
+        conditions = self.condition(torch.cat([z * DIMENSIONS**0.5, moments], dim=1))
+        *films, widened, colours = torch.split(conditions, self.sizes, dim=1)
+        centred = images - 0.5
+        x = F.relu(self.enter(F.pixel_unshuffle(centred, FOLD)))
         for index, block in enumerate(self.blocks):
             x = block(x, films[2 * index], films[2 * index + 1])
-        x = F.relu(film(self.widen(_doubled(x)), widened))
-        x = F.relu(self.refine(_doubled(x)))
-        residual = self.leave(torch.cat([x, images - 0.5], dim=1))
-        painting: Tensor = images + residual + recolour(images, colour)
-        return painting
+        x = F.relu(film(self.widen(x), widened))
+        x = F.interpolate(x, scale_factor=FOLD // HALF, mode="bilinear", align_corners=False)
+        x = self.leave(torch.cat([x, F.pixel_unshuffle(centred, HALF)], dim=1))
+        return smooth(F.pixel_shuffle(x, HALF)), self.recolour(centred, colours)
 
 
 class FilmBlock(nn.Module):
@@ -84,8 +99,8 @@ class FilmBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect")
-        self.second = nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect")
+        self.first = _conv(width, width)
+        self.second = _conv(width, width)
 
     def forward(self, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
         y = F.relu(film(self.first(x), first))
@@ -98,15 +113,43 @@ def film(features: Tensor, modulation: Tensor) -> Tensor:
     return (1 + gamma) * F.instance_norm(features) + beta
 
 
-COLOUR_TERMS = 10
+def smooth(images: Tensor) -> Tensor:
+    """Each channel filtered by (1 2 1) / 4 both ways, which is 0 at a period of two pixels: the grid of a shuffle."""
+    kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 16
+    weight = kernel.expand(3, 1, 3, 3).to(images)
+    return F.conv2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), weight, groups=3)
 
 
-def recolour(images: Tensor, coefficients: Tensor) -> Tensor:
-    """The change of colour: a quadratic polynomial of (r, g, b) with coefficients `(B, 30)`, pixel by pixel."""
-    r, g, b = (images - 0.5).unbind(dim=1)
-    terms = torch.stack([torch.ones_like(r), r, g, b, r * r, g * g, b * b, r * g, g * b, b * r], dim=1)
-    matrix = coefficients.view(-1, 3, COLOUR_TERMS)
-    return torch.einsum("bkhw,bck->bchw", terms, matrix)
+class ColourHead(nn.Module):
+    """Changes colour pixel by pixel: a mixture of learned functions of (r, g, b), of r, g, b and of 1.
+
+    The functions are the same for all styles; `coefficients` numbers from z mix them.
+    """
+
+    def __init__(self, functions: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(functions, 3))
+        self.bias = nn.Parameter(torch.randn(functions, 1) * 0.5)
+        self.sizes = [3 * functions, 9, 3]
+        self.coefficients = sum(self.sizes)
+
+    def forward(self, centred: Tensor, coefficients: Tensor) -> Tensor:
+        mixture, matrix, constant = torch.split(coefficients, self.sizes, dim=1)
+        colours = centred.flatten(2)  # (B, 3, H*W)
+        functions = F.relu(self.weight @ colours + self.bias)  # (B, functions, H*W)
+        changed: Tensor = mixture.view(-1, 3, len(self.weight)) @ functions + matrix.view(-1, 3, 3) @ colours
+        return (changed + constant[:, :, None]).view_as(centred)
+
+
+MOMENTS = 9
+
+
+def colour_moments(images: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Means, deviations and correlations of r, g, b over `weights` `(B, 1, H, W)`, scaled to about one: `(B, 9)`."""
+    mean, std = mean_std(images, weights, eps=1e-4)
+    products = gram(images, weights) - mean[:, :, None] * mean[:, None, :]
+    pairs = [products[:, i, j] / (std[:, i] * std[:, j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    return torch.cat([4 * (mean - 0.5), 4 * std, torch.stack(pairs, dim=1)], dim=1)
 
 
 class FilmStylizer(Stylizer):
@@ -115,8 +158,9 @@ class FilmStylizer(Stylizer):
     name: ClassVar[str] = "film"
 
     def __init__(self, network: FilmNet, version: str) -> None:
-        self.network = network.eval().requires_grad_(False)
-        channels_last(network)
+        network.eval().requires_grad_(False)
+        example = torch.rand(1, 3, 32, 32)
+        self.network = compile_network(network, (example, torch.zeros(1, DIMENSIONS), colour_moments(example)))
         self.version = version
 
     @classmethod
@@ -126,22 +170,27 @@ class FilmStylizer(Stylizer):
         network.load_state_dict(read_weights(Path(str(WEIGHTS / "film.safetensors")), FILM_SHA256))
         return cls(network, f"film-{FILM_SHA256[:8]}")
 
-    @torch.inference_mode()
-    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
+    def paint(
+        self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
+    ) -> list[Painting]:
         z = torch.from_numpy(style.values)[None]
-        return [self._paint_one(image, z) for image in images]
+        return [self._paint_one(image, z, None if masks is None else masks[i]) for i, image in enumerate(images)]
 
-    def _paint_one(self, image: Pixels, z: Tensor) -> Pixels:
+    def _paint_one(self, image: Pixels, z: Tensor, mask: Mask | None) -> Painting:
         height, width = image.shape[:2]
-        batch = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
+        batch = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+        where = None if mask is None else torch.from_numpy(np.ascontiguousarray(mask))[None, None]
+        moments = colour_moments(batch, where)
         padded = F.pad(batch, (0, -width % FOLD, 0, -height % FOLD), mode="replicate")
-        painted = self.network(padded, z)[0, :, :height, :width]
-        pixels: Pixels = painted.permute(1, 2, 0).contiguous().numpy()
-        return pixels
+        texture, colour = (
+            part[0, :, :height, :width].permute(1, 2, 0).contiguous().numpy()
+            for part in self.network(padded, z, moments)
+        )
+        return Painting(texture, colour)
 
 
-def _doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+def _conv(entering: int, leaving: int) -> nn.Conv2d:
+    return nn.Conv2d(entering, leaving, 3, padding=1, padding_mode="reflect")
 
 
 def _zero_bias(layer: nn.Conv2d) -> None:

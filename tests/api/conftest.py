@@ -30,7 +30,8 @@ from recsys.schema import FloatArray
 from recsys.storage.cache import DiskCache
 from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
 from style.images import Pixels
-from style.transfer.base import Stylizer
+from style.mask import Mask
+from style.transfer.base import Painting, Stylizer
 from style.vector import StyleVector
 
 CATEGORIES = ("chair", "lamp", "vase")
@@ -47,9 +48,11 @@ class Negative(Stylizer):
         self.gate = threading.Event()
         self.gate.set()
 
-    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
+    def paint(
+        self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
+    ) -> list[Painting]:
         assert self.gate.wait(20)
-        return [1 - image for image in images]
+        return [Painting(np.zeros_like(image), 1 - 2 * image) for image in images]
 
 
 def _looks() -> FloatArray:
@@ -98,7 +101,8 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     items, vectors = _catalogue(folder)
     catalog = Catalog.from_frame(items)
     styles = tuple(
-        StyleCard(name, name.title(), f"{name}.jpg", ("everyday",), "Nobody", "CC0-1.0") for name in ("plain", "floral")
+        StyleCard(name, name.title(), f"{name}.jpg", ("everyday", f"{name} day"), "Nobody", "CC0-1.0")
+        for name in ("plain", "floral")
     )
     ingredients = Ingredients(
         items=items,

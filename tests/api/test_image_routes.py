@@ -9,12 +9,14 @@ import httpx
 import numpy as np
 import pytest
 
+from recsys.pipeline.order import encode_style
 from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.restyle import encode_style
+from style.fidelity import Limit
 from style.images import decode_image, read_image, to_pixels
 from style.provenance import read_mark
+from style.transfer.modes import PaintMode, Strength
 
-STYLES = [{"user": "u00"}, {"user": "u00", "mode": 0}, {"style": "floral"}, {"item": "p07"}]
+STYLES = [{"user": "u00"}, {"user": "u00", "taste_mode": 0}, {"style": "floral"}, {"item": "p07"}]
 
 
 def test_without_a_style_it_is_the_original(client: httpx.Client, recommender: Recommender) -> None:
@@ -54,10 +56,78 @@ def test_formats_are_marked_and_hold_no_metadata_of_the_photo(client: httpx.Clie
     assert answer.headers["Content-Type"] == f"image/{name}"
     mark = read_mark(answer.content)
     assert mark is not None
-    assert (mark.version, mark.strength) == ("negative-1", 0.25)
+    assert (mark.version, mark.strength) == ("negative-1", Strength(0.25, 0.25))
     assert mark.credit is not None
     assert (mark.credit.style_id, mark.credit.licence) == ("floral", "CC0-1.0")
     assert b"Jane" not in answer.content
+
+
+def test_the_headers_say_what_fidelity_has_made_of_the_strength(client: httpx.Client) -> None:
+    for status in ("computed", "cached"):
+        answer = client.get("/v1/items/p03/image", params={"style": "floral", "strength": 0.9})
+        assert answer.headers["Restyle-Status"] == status
+        used = float(answer.headers["Restyle-Strength"])
+        assert 0 < used < 0.9
+        assert set(answer.headers["Restyle-Limited-By"].split(", ")) <= set(Limit)
+        mark = read_mark(answer.content)
+        assert mark is not None
+        assert mark.strength.colour == pytest.approx(used, abs=1e-3)
+    kept = client.get("/v1/items/p03/image", params={"style": "floral", "strength": 0.05}).headers
+    assert (kept["Restyle-Strength"], kept.get("Restyle-Limited-By")) == ("0.05", None)
+    assert client.get("/v1/items/p03/image").headers["Restyle-Strength"] == "0"
+
+
+def test_modes_paint_what_they_say(client: httpx.Client, recommender: Recommender) -> None:
+    original = read_image(recommender.bundle.image_root / "3.jpg")
+
+    def changed(mode: str) -> tuple[bool, bool]:
+        """Whether the corner of the backdrop and the middle of the product are other than in the photo."""
+        query = {"style": "floral", "mode": mode, "format": "png", "width": 90, "strength": 0.3}
+        answer = client.get("/v1/items/p03/image", params=query)
+        mark = read_mark(answer.content)
+        assert mark is not None
+        assert mark.mode == mode
+        difference = np.abs(to_pixels(decode_image(answer.content)) - original)
+        return bool(difference[:10, :10].max() > 0.02), bool(difference[55:65, 40:50].max() > 0.02)
+
+    assert changed("product") == changed("tone") == (False, True)
+    assert changed("full") == (True, True)
+    assert changed("background") == (True, False)
+
+
+def test_an_unknown_mode_is_answered_with_the_known_ones(client: httpx.Client) -> None:
+    (error,) = client.get("/v1/items/p03/image?style=floral&mode=oil").json()["errors"]
+    assert error["parameter"] == "mode"
+    assert all(mode in error["detail"] for mode in PaintMode)
+
+
+def test_kept_colour_is_lightness_alone(client: httpx.Client, recommender: Recommender) -> None:
+    query = {"style": "floral", "keep_colour": "true", "format": "png", "width": 90, "strength": 0.2}
+    picture = to_pixels(decode_image(client.get("/v1/items/p03/image", params=query).content))
+    added = picture - read_image(recommender.bundle.image_root / "3.jpg")
+    assert np.abs(added - added.mean(axis=2, keepdims=True)).max() < 3 / 255
+    assert np.abs(added[55:65, 40:50]).max() > 0.02
+
+
+def test_a_scene_is_the_first_style_of_it_or_the_nearest_to_a_user(client: httpx.Client) -> None:
+    def credited(**query: str) -> str:
+        mark = read_mark(client.get("/v1/items/p03/image", params=query).content)
+        assert mark is not None
+        assert mark.credit is not None
+        return mark.credit.style_id
+
+    assert credited(scene="everyday") == credited(scene="everyday", user="nobody") == "plain"
+    assert credited(scene="floral day") == credited(scene="floral day", user="u00") == "floral"
+    assert credited(scene="everyday", user="u00") == "plain"
+    assert credited(scene="everyday", user="u01") == "floral"
+
+
+def test_an_unknown_scene_is_answered_with_the_known_ones(client: httpx.Client) -> None:
+    (error,) = client.get("/v1/items/p03/image?scene=wedding").json()["errors"]
+    assert error == {
+        "detail": "unknown scene 'wedding'; known ones: everyday, plain day, floral day",
+        "parameter": "scene",
+    }
 
 
 def test_strength_0_is_the_original_unmarked(client: httpx.Client) -> None:
@@ -111,8 +181,13 @@ def test_a_user_without_a_taste_gets_the_original(client: httpx.Client) -> None:
         ("/v1/items/p00/image?item=absent", 422, "unknown-reference"),
         ("/v1/items/p00/image?item=bare", 422, "invalid-request"),
         ("/v1/items/p00/image?style=plain&item=p01", 422, "invalid-request"),
-        ("/v1/items/p00/image?style=plain&mode=1", 422, "invalid-request"),
-        ("/v1/items/p00/image?user=u00&mode=3", 422, "invalid-request"),
+        ("/v1/items/p00/image?style=plain&taste_mode=1", 422, "invalid-request"),
+        ("/v1/items/p00/image?user=u00&taste_mode=3", 422, "invalid-request"),
+        ("/v1/items/p00/image?user=u00&scene=everyday&taste_mode=3", 422, "invalid-request"),
+        ("/v1/items/p00/image?style=plain&mode=0", 422, "invalid-request"),
+        ("/v1/items/p00/image?style=plain&scene=everyday", 422, "invalid-request"),
+        ("/v1/items/p00/image?scene=wedding", 422, "invalid-request"),
+        ("/v1/items/p00/image?style=plain&keep_colour=perhaps", 422, "invalid-request"),
         ("/v1/items/p00/image?vector=abc", 422, "invalid-request"),
         ("/v1/items/p00/image?vector=" + "A" * 171, 422, "invalid-request"),
         ("/v1/items/p00/image?format=gif", 422, "invalid-request"),

@@ -14,7 +14,8 @@ from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Filters, Request
 from recsys.schema import ItemId, UserId
 from style.images import decode_image
-from style.provenance import read_mark
+from style.provenance import Mark, read_mark
+from style.transfer.modes import PaintMode, Strength
 
 
 def get(client: httpx.Client, path: str, **query: Any) -> Any:
@@ -203,7 +204,53 @@ def test_links_give_restyled_pictures_and_no_user_id(client: httpx.Client) -> No
         assert picture.headers["Restyle-Status"] == "computed"
         mark = read_mark(picture.content)
         assert mark is not None
-        assert mark.strength == 0.4
+        assert mark.strength == Strength(0.4, 0.4)
+
+
+def linked_mark(client: httpx.Client, entry: Any) -> Mark:
+    mark = read_mark(client.get(entry["restyled"]["url"]).content)
+    assert mark is not None
+    return mark
+
+
+def test_links_carry_the_mode_whatever_it_is(client: httpx.Client) -> None:
+    (entry,) = get(client, "/v1/users/u00/recommendations", limit=1)["items"]
+    assert "&mode=product&keep_colour=false&" in entry["restyled"]["url"]
+    assert linked_mark(client, entry).mode is PaintMode.PRODUCT
+    (entry,) = get(client, "/v1/users/u00/recommendations", limit=1, mode="tone", keep_colour="true")["items"]
+    mark = linked_mark(client, entry)
+    assert (mark.mode, mark.keep_colour, mark.strength.texture) == (PaintMode.TONE, True, 0.0)
+    changed = entry["restyled"]["url"].replace("mode=tone", "mode=full")
+    assert client.get(changed).json()["type"] == "/problems/bad-signature"
+
+
+def test_a_scene_restyles_a_list_for_people_and_strangers(client: httpx.Client) -> None:
+    for user, scene, style_id in (("u01", "everyday", "floral"), ("u00", "floral day", "floral")):
+        (entry,) = get(client, f"/v1/users/{user}/recommendations", limit=1, scene=scene)["items"]
+        credit = linked_mark(client, entry).credit
+        assert credit is not None
+        assert (credit.style_id, credit.licence) == (style_id, "CC0-1.0")
+    (entry,) = get(client, "/v1/users/nobody/recommendations", limit=1, scene="everyday", restyle="inline")["items"]
+    mark = read_mark(base64.b64decode(entry["restyled"]["data"].partition(",")[2]))
+    assert mark is not None
+    assert mark.credit is not None
+    assert mark.credit.style_id == "plain"
+
+
+@pytest.mark.parametrize("restyle", ["link", "inline", "off"])
+def test_a_scene_that_no_style_has_is_refused(client: httpx.Client, restyle: str) -> None:
+    query = {"scene": "wedding", "restyle": restyle}
+    answer = client.get("/v1/users/u00/recommendations", params=query)
+    assert answer.status_code == 422
+    assert "known ones: everyday, plain day, floral day" in answer.json()["detail"]
+
+
+def test_inline_pictures_say_what_strength_was_used(client: httpx.Client) -> None:
+    (much,) = get(client, "/v1/users/u00/recommendations", limit=1, restyle="inline", strength=0.95)["items"]
+    (little,) = get(client, "/v1/users/u00/recommendations", limit=1, restyle="inline", strength=0.05)["items"]
+    assert 0 < much["restyled"]["strength"] < 0.95
+    assert much["restyled"]["limited_by"]
+    assert (little["restyled"]["strength"], little["restyled"]["limited_by"]) == (0.05, [])
 
 
 def test_restyling_can_be_off(client: httpx.Client) -> None:

@@ -44,6 +44,8 @@ DOORS = {
     "implicit": ("recsys/models/als.py",),
     "fastapi": ("recsys/api/",),
     "starlette": ("recsys/api/",),
+    "openvino": ("style/runtime.py",),
+    "c2pa": ("style/content_credentials.py",),
     "sqlite3": ("recsys/storage/",),
     "sqlalchemy": ("recsys/storage/",),
     "redis": ("recsys/storage/",),

@@ -20,10 +20,12 @@ from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery
 from recsys.api.schemas import ImageOptions, Item
 from recsys.api.security import require_key, require_key_or_signature
 from recsys.api.services import Served, Services
+from recsys.pipeline.order import decode_style
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Request as RecommendationRequest
-from recsys.pipeline.restyle import Restyled, decode_style
+from recsys.pipeline.restyled import Restyled
 from recsys.schema import ItemId, UserId
+from style.fidelity import Limit
 from style.provenance import ImageFormat, StyleCredit
 from style.vector import StyleVector
 
@@ -34,6 +36,14 @@ _PICTURE = {
     "content": {kind.media_type: {"schema": {"type": "string", "format": "binary"}} for kind in ImageFormat},
     "headers": {
         "Restyle-Status": {"schema": {"type": "string", "enum": ["computed", "cached", "original"]}},
+        "Restyle-Strength": {
+            "schema": {"type": "number"},
+            "description": "The strength used: at most the one asked, 0 for the original.",
+        },
+        "Restyle-Limited-By": {
+            "schema": {"type": "string"},
+            "description": f"What lowered the strength, separated by commas: {', '.join(Limit)}.",
+        },
         "Restyle-Engine": {"schema": {"type": "string"}, "description": "Version of the engine, if one painted."},
         "ETag": {"schema": {"type": "string"}},
     },
@@ -54,9 +64,10 @@ _PICTURE = {
 def item_image(
     item_id: ItemPath, options: Annotated[ImageOptions, Query()], services: Served, request: Request
 ) -> Response:
-    """The item's picture toward a user's taste, a style, another item's style, or as it is.
+    """The item's picture toward a user's taste, a style, a scene, another item's style, or as it is.
 
-    What cannot be rendered within the deadline is answered with the original, and rendered for the next caller.
+    Where the product would no longer look like the one on sale, the strength is lowered, and the headers say so. What
+    cannot be rendered within the deadline is answered with the original, and rendered for the next caller.
     Restyled pictures say in their metadata (XMP, IPTC digital source type) that they are.
     """
     picture = _picture(ItemId(item_id), options, services)
@@ -64,7 +75,10 @@ def item_image(
         "ETag": f'"{picture.etag}"',
         "Cache-Control": _cache_control(picture, options, services),
         "Restyle-Status": picture.status.value,
+        "Restyle-Strength": f"{picture.strength:.3g}",
     }
+    if picture.limited_by:
+        headers["Restyle-Limited-By"] = ", ".join(picture.limited_by)
     if picture.engine is not None:
         headers["Restyle-Engine"] = picture.engine
     if _has_already(request.headers.get("If-None-Match", ""), picture.etag):
@@ -87,35 +101,35 @@ def _picture(item_id: ItemId, options: ImageOptions, services: Services) -> Rest
     image = services.recommender.card(item_id).image
     if image is None:
         raise ProblemError(NO_IMAGE, f"Item {item_id!r} has no picture.")
-    style = _style(options, services.recommender)
+    style, credit = _target(options, services.recommender)
     if style is None:
         return services.restyler.original(image, width=options.width, image_format=options.format)
     return services.restyler.render(
         image,
         style,
         strength=options.strength,
+        mode=options.mode,
+        keep_colour=options.keep_colour,
         width=options.width,
         image_format=options.format,
         deadline_ms=options.deadline_ms,
-        credit=_credit(options.style, services.recommender),
+        credit=credit,
     )
 
 
-def _style(options: ImageOptions, recommender: Recommender) -> StyleVector | None:
-    """What to restyle toward; None for a user without a taste, or where no style is asked for."""
-    if options.user is not None:
-        return recommender.style_for(RecommendationRequest(user_id=UserId(options.user)), options.mode)
+def _target(options: ImageOptions, recommender: Recommender) -> tuple[StyleVector | None, StyleCredit | None]:
+    """What to restyle toward, and whose work that is; no style for a user without a taste, or if none is asked for."""
+    person = None if options.user is None else RecommendationRequest(user_id=UserId(options.user))
+    if options.scene is not None:
+        card = recommender.reference_for_scene(options.scene, person, options.taste_mode)
+        return recommender.credited_reference(card.style_id)
+    if person is not None:
+        return recommender.style_for(person, options.taste_mode), None
     if options.style is not None:
-        return recommender.style_reference(options.style)
+        return recommender.credited_reference(options.style)
     if options.item is not None:
-        return recommender.style_of_item(ItemId(options.item))
-    return None if options.vector is None else decode_style(options.vector)
-
-
-def _credit(style_id: str | None, recommender: Recommender) -> StyleCredit | None:
-    return next(
-        (StyleCredit(card.style_id, card.licence) for card in recommender.styles() if card.style_id == style_id), None
-    )
+        return recommender.style_of_item(ItemId(options.item)), None
+    return (None if options.vector is None else decode_style(options.vector)), None
 
 
 def _cache_control(picture: Restyled, options: ImageOptions, services: Services) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -27,7 +28,10 @@ from recsys.errors import DataError
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Request
 from recsys.schema import ItemId, UserId
-from style.provenance import read_mark
+from style.content_credentials import MARK_LABEL, SigningIdentity, read_manifest
+from style.provenance import ImageFormat, StyleCredit, read_mark
+from style.sidecar import read_sidecar
+from style.transfer.modes import PaintMode
 
 COMMANDS = (
     "init", "import", "simulate", "build", "recommend", "similar", "taste", "restyle", "evaluate", "page", "serve",
@@ -322,14 +326,19 @@ class TestRestyle:
     def restyle(self, sample_project: Project) -> Callable[..., Any]:
         return lambda *options: _run("restyle", sample_project.root, "--item", "p0001", "--engine", "color", *options)
 
-    @pytest.mark.parametrize("target", [("--user", USER, "--mode", "0"), ("--style", "linen"), ("--like", "p0002")])
+    @pytest.mark.parametrize(
+        "target",
+        [("--user", USER, "--taste-mode", "0"), ("--style", "linen"), ("--like", "p0002"), ("--scene", "holiday")],
+    )
     def test_writes_a_marked_picture(self, restyle: Callable[..., Any], target: Sequence[str], tmp_path: Path) -> None:
         result = restyle(*target, "--strength", 0.6, "--size", 96, "--out", tmp_path / "new" / "r.webp")
         assert result.exit_code == 0, result.output
         data = (tmp_path / "new" / "r.webp").read_bytes()
         mark = read_mark(data)
         assert mark is not None
-        assert (mark.engine, mark.strength) == ("color", 0.6)
+        assert (mark.engine, mark.version) == ("color", f"color-{mark.model_sha256[:8]}")
+        assert f"strength used: texture {mark.strength.texture:.3g}, colour {mark.strength.colour:.3g}" in result.output
+        assert mark.strength.largest <= 0.6
         with Image.open(tmp_path / "new" / "r.webp") as image:
             assert (image.format, image.width) == ("WEBP", 96)
 
@@ -340,12 +349,105 @@ class TestRestyle:
     def test_needs_exactly_one_target(self, restyle: Callable[..., Any]) -> None:
         _misused(restyle(), "one of")
         _misused(restyle("--style", "linen", "--user", USER), "one of")
+        _misused(restyle("--style", "linen", "--scene", "holiday"), "one of")
+
+    def test_help_names_every_mode(self) -> None:
+        text = " ".join(_run("restyle", "--help").output.replace("│", " ").split())
+        assert f"{', '.join(list(PaintMode)[:-2])}, {list(PaintMode)[-2]} or {list(PaintMode)[-1]}" in text
+
+    def test_modes_and_fidelity(self, restyle: Callable[..., Any], tmp_path: Path) -> None:
+        out = tmp_path / "r.png"
+        assert restyle("--style", "deco-gold", "--mode", "tone", "--keep-colour", "--out", out).exit_code == 0
+        mark = read_mark(out.read_bytes())
+        assert mark is not None
+        assert (mark.mode, mark.keep_colour, mark.strength.texture) == (PaintMode.TONE, True, 0.0)
+        assert (mark.credit, len(mark.model_sha256)) == (StyleCredit("deco-gold", "CC0-1.0"), 64)
+        free = restyle("--style", "deco-gold", "--strength", 1, "--no-fidelity", "--out", out)
+        assert "texture 1, colour 1; asked: texture 1, colour 1" in " ".join(free.output.split())
+        assert "limited by" not in free.output
+
+    def test_the_report_says_what_limited_the_strength(self, sample_project: Project, tmp_path: Path) -> None:
+        strict = tmp_path / "shop"
+        shutil.copytree(sample_project.root, strict)
+        settings = (strict / "recsys.toml").read_text(encoding="utf-8")
+        assert "max_mean_difference = 25.0" in settings
+        changed = settings.replace("max_mean_difference = 25.0", "max_mean_difference = 3.0")
+        (strict / "recsys.toml").write_text(changed, encoding="utf-8")
+        options = ("--item", "p0001", "--style", "linen", "--engine", "color", "--strength", 1)
+        result = _run("restyle", strict, *options, "--out", tmp_path / "r.png")
+        assert result.exit_code == 0, result.output
+        text = " ".join(result.output.split())
+        assert "asked: texture 1, colour 1 limited by mean-difference product: colour difference 3.0, 95th" in text
+        mark = read_mark((tmp_path / "r.png").read_bytes())
+        assert mark is not None
+        assert 0 < mark.strength.colour < 1
+
+    def test_a_signed_picture(
+        self, restyle: Callable[..., Any], signing_identity: SigningIdentity, tmp_path: Path
+    ) -> None:
+        chain, key, out = tmp_path / "chain.pem", tmp_path / "key.pem", tmp_path / "r.jpg"
+        chain.write_bytes(signing_identity.chain)
+        key.write_bytes(signing_identity.key)
+        result = restyle("--style", "linen", "--sign-cert", chain, "--sign-key", key, "--sidecar", "--out", out)
+        assert result.exit_code == 0, result.output
+        manifest = read_manifest(out.read_bytes(), ImageFormat.JPEG)
+        assert manifest["signature_info"]["common_name"] == "Shop"
+        mark = read_sidecar((tmp_path / "r.jpg.json").read_text(encoding="utf-8"), out.read_bytes())
+        assert {"label": MARK_LABEL, "data": mark.properties()} in manifest["assertions"]
+
+    def test_a_scene_is_nearest_to_the_user(
+        self, restyle: Callable[..., Any], recommender: Recommender, tmp_path: Path
+    ) -> None:
+        credited = []
+        for options in ([], ["--user", USER]):
+            assert restyle("--scene", "sale", *options, "--out", tmp_path / "r.png").exit_code == 0
+            mark = read_mark((tmp_path / "r.png").read_bytes())
+            assert mark is not None
+            assert mark.credit is not None
+            credited.append(mark.credit.style_id)
+        taste = recommender.style_for(Request(user_id=USER))
+        assert taste is not None
+        suiting = [card.style_id for card in recommender.styles() if "sale" in card.scenes]
+        assert credited == [suiting[0], recommender.reference_for_scene("sale", Request(user_id=USER)).style_id]
+        assert credited[1] in suiting
+
+    def test_a_sidecar_beside_the_picture(self, restyle: Callable[..., Any], tmp_path: Path) -> None:
+        out = tmp_path / "r.jpg"
+        assert restyle("--style", "linen", "--sidecar", "--out", out).exit_code == 0
+        beside = (tmp_path / "r.jpg.json").read_text(encoding="utf-8")
+        assert read_sidecar(beside, out.read_bytes()) == read_mark(out.read_bytes())
+
+    def test_photos_are_never_overwritten(
+        self, restyle: Callable[..., Any], recommender: Recommender, tmp_path: Path
+    ) -> None:
+        style = recommender.bundle.image_root / recommender.styles()[0].image
+        # Only through links: should this test ever fail, the sample must not be what it destroys.
+        for photo in (recommender.card(ItemId("p0001")).image, recommender.card(ItemId("p0002")).image, style):
+            assert photo is not None
+            (tmp_path / "between.jpg").unlink(missing_ok=True)
+            (tmp_path / "innocent.jpg").unlink(missing_ok=True)
+            (tmp_path / "between.jpg").symlink_to(photo)
+            (tmp_path / "innocent.jpg").symlink_to(tmp_path / "between.jpg")
+            _refused(restyle("--style", "linen", "--out", tmp_path / "innocent.jpg"), "never overwrite", "--out")
+            assert (tmp_path / "innocent.jpg").is_symlink()
+
+    def test_another_file_is_overwritten(self, restyle: Callable[..., Any], tmp_path: Path) -> None:
+        for _ in range(2):
+            assert restyle("--style", "linen", "--out", tmp_path / "r.png").exit_code == 0
+
+    def test_signing_needs_both_files(self, restyle: Callable[..., Any], tmp_path: Path) -> None:
+        _misused(restyle("--style", "linen", "--sign-cert", tmp_path / "a.pem"), "--sign-key")
+        options = ("--sign-cert", tmp_path / "a.pem", "--sign-key", tmp_path / "b.pem", "--out", tmp_path / "r.png")
+        _refused(restyle("--style", "linen", *options), "a.pem", "cannot be read")
+        assert not (tmp_path / "r.png").exists()
 
     def test_wrong_input(self, restyle: Callable[..., Any], sample_project: Project, tmp_path: Path) -> None:
         _refused(restyle("--style", "nope"), "unknown style 'nope'")
         _refused(restyle("--like", "nope"), "unknown item 'nope'")
         _refused(restyle("--user", "nobody"), "nobody", "choose a style")
-        _refused(restyle("--user", USER, "--mode", 9), "mode")
+        _refused(restyle("--user", USER, "--taste-mode", 9), "mode")
+        _refused(restyle("--scene", "wedding"), "unknown scene 'wedding'", "holiday", "everyday")
+        _misused(restyle("--style", "linen", "--mode", "oil"), "product, full, background, tone")
         _refused(restyle("--style", "linen", "--out", tmp_path / "r.gif"), ".gif", ".png")
         _refused(restyle("--style", "linen", "--engine", "nope"), "unknown engine 'nope'", "color")
         _misused(restyle("--style", "linen", "--strength", 2), "--strength")

@@ -140,7 +140,12 @@ class TestPage:
         page = _Reader((tmp_path / "one.html").read_text(encoding="utf-8"))
         strip = [_bytes(source) for source, alt in page.images if alt.endswith("%")]
         marks = [read_mark(data) for data in strip]
-        assert [0.0 if mark is None else mark.strength for mark in marks] == list(STRENGTHS)
+        used = [0.0 if mark is None else mark.strength.largest for mark in marks]
+        assert used[0] == 0.0 < used[1]
+        assert used == sorted(used)
+        assert all(strength <= asked for strength, asked in zip(used, STRENGTHS, strict=True))
+        limited = sum(strength < asked for strength, asked in zip(used, STRENGTHS, strict=True))
+        assert page.text.count("limited to") == limited
 
     def test_footer_names_model_and_metric(self, page: _Reader, recommender: Recommender) -> None:
         assert recommender.version in page.text

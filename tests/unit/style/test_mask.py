@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import pytest
 
 from style.images import Pixels
 from style.mask import product_mask
@@ -20,9 +23,10 @@ def disc(size: int) -> np.ndarray:
     return (y - size / 2) ** 2 + (x - size / 2) ** 2 < (size / 4) ** 2
 
 
-def test_the_product_is_found_on_a_shaded_backdrop() -> None:
-    mask = product_mask(studio())
-    inside = disc(120)
+@pytest.mark.parametrize("size", [120, 224, 333])
+def test_the_product_is_found_on_a_shaded_backdrop(size: int) -> None:
+    mask = product_mask(studio(size))
+    inside = disc(size)
     assert mask[inside].mean() > 0.97
     assert mask[~inside].mean() < 0.08
 
@@ -46,3 +50,25 @@ def test_the_mask_has_the_size_of_the_picture_and_a_soft_edge() -> None:
     mask = product_mask(np.repeat(np.repeat(studio(), 4, axis=0), 4, axis=1))
     assert mask.shape == (480, 480)
     assert ((mask > 0.1) & (mask < 0.9)).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (8, 8), (163, 331), (400, 9)])
+def test_any_size_has_a_mask(shape: tuple[int, int]) -> None:
+    mask = product_mask(np.linspace(0, 1, shape[0] * shape[1] * 3, dtype=np.float32).reshape(*shape, 3))
+    assert mask.shape == shape
+    assert mask.dtype == np.float32
+    assert 0 <= mask.min() <= mask.max() <= 1
+
+
+def test_the_mask_of_an_odd_size_is_not_shifted() -> None:
+    picture = studio(331)
+    far, near = product_mask(picture), product_mask(picture[::-1, ::-1])[::-1, ::-1]
+    assert np.abs(far - near).mean() < 0.005
+
+
+def test_the_same_pixels_have_the_same_mask_on_any_thread() -> None:
+    pictures = [studio(120), studio(224)] * 8
+    with ThreadPoolExecutor(4) as pool:
+        masks = list(pool.map(product_mask, pictures))
+    for picture, mask in zip(pictures, masks, strict=True):
+        assert np.array_equal(mask, product_mask(picture))

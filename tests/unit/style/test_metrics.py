@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from style.backbone import load_backbone
-from style.metrics import retrieval_score, ssim, transfer_score
+from style.metrics import identification, retrieval_score, ssim, transfer_score
 
 
 def test_retrieval_by_hand() -> None:
@@ -41,3 +41,17 @@ def test_transfer_scores_at_both_ends() -> None:
     replaced = transfer_score(judge, product, style, style)
     assert replaced.style_gain == pytest.approx(1.0)
     assert replaced.content < 0.9
+
+
+def test_only_those_that_ask_are_scored() -> None:
+    vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1], [1, 0.2]], dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    labels = ["a", "a", "b", "b", "b"]
+    assert retrieval_score(vectors, labels).recall_at_1 == pytest.approx(0.6)  # rows 1 and 4 are each other's nearest
+    assert retrieval_score(vectors, labels, np.array([0, 0, 0, 0, 1], dtype=bool)).recall_at_1 == 0
+
+
+def test_identification_counts_rows_that_find_themselves() -> None:
+    first = np.eye(4, dtype=np.float32)
+    assert identification(first, first) == 1
+    assert identification(first, first[[1, 0, 2, 3]]) == 0.5

@@ -11,9 +11,18 @@ from PIL import Image, PngImagePlugin
 from style.errors import ImageError, LibraryError
 from style.images import Pixels, decode_image, to_pixels
 from style.provenance import DIGITAL_SOURCE_TYPE, ImageFormat, Mark, StyleCredit, encode, read_mark
+from style.transfer.modes import PaintMode, Strength
 
 FORMATS = list(ImageFormat)
-MARK = Mark("film", "film-1a2b3c4d", 0.7, StyleCredit("linen", "CC0-1.0"))
+MARK = Mark(
+    "film",
+    "film-1a2b3c4d",
+    Strength(0.7, 0.4),
+    PaintMode.FULL,
+    keep_colour=True,
+    model_sha256="0f" * 32,
+    credit=StyleCredit("linen", "CC0-1.0"),
+)
 
 
 @pytest.fixture
@@ -27,8 +36,13 @@ def picture() -> Pixels:
     "mark",
     [
         MARK,
-        Mark("color", "color-2", 1.0),
-        Mark("film", "film-1", 0.125, StyleCredit('<a href="x">&amp; Zoë ]]> 花', "© 2025 <b>\n'all' & \"more\"")),
+        Mark("color", "color-2", Strength(0.0, 1.0), PaintMode.TONE),
+        Mark(
+            "film",
+            "film-1",
+            Strength(0.125, 0.5),
+            credit=StyleCredit('<a href="x">&amp; Zoë ]]> 花', "© 2025 <b>\n'all' & \"more\""),
+        ),
     ],
 )
 def test_the_mark_is_read_back(picture: Pixels, image_format: ImageFormat, mark: Mark) -> None:
@@ -41,6 +55,13 @@ def test_the_packet_is_xmp_that_names_the_source_type(picture: Pixels, image_for
     assert data.count(b"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia") == 1
     assert b"<?xpacket begin=" in data
     assert b"Iptc4xmpExt:DigitalSourceType>" in data
+    assert b"restyle:ModelSha256>" + b"0f" * 32 in data
+
+
+@pytest.mark.parametrize("mode", list(PaintMode))
+def test_no_mode_claims_more_or_less_than_a_composite(mode: PaintMode) -> None:
+    assert Mark("film", "film-1", Strength(1.0, 1.0), mode).properties()["DigitalSourceType"] == DIGITAL_SOURCE_TYPE
+    assert DIGITAL_SOURCE_TYPE.endswith("/compositeWithTrainedAlgorithmicMedia")
 
 
 @pytest.mark.parametrize("image_format", FORMATS)

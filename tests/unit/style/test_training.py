@@ -66,7 +66,7 @@ def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_distilling_resumes_where_it_stopped(images: list[Path], teacher: Path, tmp_path: Path) -> None:
-    settings = DistillSettings(steps=4, batch=2, side=48, save_every=2)
+    settings = DistillSettings(steps=4, batch=2, side=64, blocks=0.75, save_every=2)
     distill(images, teacher, tmp_path / "whole", settings)
     stop_after(2, tmp_path / "parts", lambda out: distill(images, teacher, out, settings))
     distill(images, teacher, tmp_path / "parts", settings)

@@ -9,19 +9,24 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from recsys.config import RestyleSettings
-from recsys.pipeline.restyle import Restyled, Restyler, RestyleStatus, decode_style, encode_style
+from recsys.pipeline.order import decode_style, encode_style
+from recsys.pipeline.restyle import Restyler
+from recsys.pipeline.restyled import Restyled, RestyleStatus
 from recsys.storage.cache import DiskCache
 from style.errors import ImageError, UnknownEngineError, VectorError, WeightsError
+from style.fidelity import Limit
 from style.images import Pixels, decode_image, read_image, to_pixels
+from style.mask import Mask
 from style.provenance import ImageFormat, StyleCredit, read_mark
-from style.transfer.base import Stylizer
+from style.transfer.base import Painting, Stylizer
+from style.transfer.modes import PaintMode, Strength
 from style.vector import StyleVector
 
 LONG_MS = 30_000
@@ -31,6 +36,7 @@ class Negative(Stylizer):
     """Inverts colours once its gate is open, and counts how often."""
 
     name: ClassVar[str] = "negative"
+    model_sha256 = "cd" * 32
 
     def __init__(self, version: str = "negative-1") -> None:
         self.version = version
@@ -38,10 +44,12 @@ class Negative(Stylizer):
         self.gate = threading.Event()
         self.gate.set()
 
-    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
+    def paint(
+        self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
+    ) -> list[Painting]:
         assert self.gate.wait(20)
         self.painted += 1
-        return [1 - image for image in images]
+        return [Painting(np.zeros_like(image), 1 - 2 * image) for image in images]
 
 
 class Broken(Stylizer):
@@ -50,7 +58,9 @@ class Broken(Stylizer):
     name: ClassVar[str] = "broken"
     version = "broken-1"
 
-    def paint(self, images: Sequence[Pixels], style: StyleVector) -> list[Pixels]:
+    def paint(
+        self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
+    ) -> list[Painting]:
         raise RuntimeError("out of order")
 
 
@@ -68,9 +78,10 @@ def cache(tmp_path: Path) -> DiskCache:
 def build(cache: DiskCache) -> Iterator[Callable[..., Restyler]]:
     built: list[Restyler] = []
 
-    def make(engine: Stylizer, **limits: int) -> Restyler:
-        settings = RestyleSettings(engine=engine.name, size=64, deadline_ms=LONG_MS)
-        built.append(Restyler(settings, cache, load_engine=lambda _: engine, **limits))
+    def make(engine: Stylizer, *, settings: dict[str, Any] | None = None, **bounds: int) -> Restyler:
+        # Without fidelity, unless a test asks for it: what is asked is what is painted.
+        chosen = {"engine": engine.name, "size": 64, "deadline_ms": LONG_MS, "fidelity": False} | (settings or {})
+        built.append(Restyler(RestyleSettings(**chosen), cache, load_engine=lambda _: engine, **bounds))
         return built[-1]
 
     yield make
@@ -149,7 +160,8 @@ def test_a_restyled_picture_is_computed_then_cached_with_the_same_bytes(
     assert engine.painted == 1
     mark = read_mark(first.data)
     assert mark is not None
-    assert (mark.engine, mark.version, mark.strength, mark.credit) == ("negative", "negative-1", 0.5, credit)
+    assert (mark.engine, mark.version, mark.credit) == ("negative", "negative-1", credit)
+    assert (mark.strength, mark.mode, mark.model_sha256) == (Strength(0.5, 0.5), PaintMode.PRODUCT, "cd" * 32)
 
 
 def test_the_picture_is_painted_at_the_strength_asked(restyler: Restyler, photo: Path, style: StyleVector) -> None:
@@ -194,7 +206,82 @@ def test_other_choices_are_other_pictures(
     restyler.render(photo, style, width=32)
     restyler.render(photo, style, image_format=ImageFormat.PNG)
     restyler.render(photo, style, credit=StyleCredit("linen", "CC0-1.0"))
-    assert engine.painted == 6
+    restyler.render(photo, style, mode=PaintMode.FULL)
+    restyler.render(photo, style, mode=PaintMode.TONE)
+    restyler.render(photo, style, keep_colour=True)
+    assert engine.painted == 9
+
+
+def test_other_limits_are_other_pictures(
+    build: Callable[..., Restyler], engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    choices = ({}, {"fidelity": True}, {"fidelity": True, "min_structure": 0.9}, {"fidelity": True, "min_edges": 0.1})
+    for settings in choices:
+        assert build(engine, settings=settings).render(photo, style).status is RestyleStatus.COMPUTED
+    assert engine.painted == 4
+
+
+@pytest.mark.parametrize("image_format", list(ImageFormat))
+def test_fidelity_lowers_the_strength_and_the_answer_says_so_from_the_cache_too(
+    build: Callable[..., Restyler], studio: Path, style: StyleVector, image_format: ImageFormat
+) -> None:
+    restyler = build(Negative(), settings={"fidelity": True})
+    first, second = (restyler.render(studio, style, strength=0.9, image_format=image_format) for _ in range(2))
+    assert (first.status, second.status) == (RestyleStatus.COMPUTED, RestyleStatus.CACHED)
+    assert first.report == second.report
+    assert first.report is not None
+    assert first.report.asked == Strength(0.9, 0.9)
+    assert 0 < first.strength < 0.9
+    assert Limit.MEAN_DIFFERENCE in first.limited_by
+    mark = read_mark(second.data)
+    assert mark is not None
+    assert mark.strength.colour == pytest.approx(first.strength, abs=1e-9)
+    assert first.report.measures is not None
+    assert first.report.measures.mean_difference <= restyler.settings.max_mean_difference
+
+
+def test_where_the_limits_allow_nothing_the_original_is_served_and_not_rendered_again(
+    build: Callable[..., Restyler], engine: Negative, studio: Path, style: StyleVector
+) -> None:
+    restyler = build(engine, settings={"fidelity": True, "max_mean_difference": 0})
+    for _ in range(2):
+        answer = restyler.render(studio, style)
+        assert (answer.status, answer.settled, answer.engine) == (RestyleStatus.ORIGINAL, True, None)
+        assert (answer.strength, answer.limited_by) == (0.0, (Limit.MEAN_DIFFERENCE,))
+        assert answer.data == restyler.original(studio).data
+    assert engine.painted == 1
+
+
+def test_the_background_alone(restyler: Restyler, studio: Path, style: StyleVector) -> None:
+    answer = restyler.render(studio, style, mode=PaintMode.BACKGROUND, width=120, image_format=ImageFormat.PNG)
+    original = read_image(studio)
+    np.testing.assert_array_equal(pixels_of(answer)[40:80, 40:80], original[40:80, 40:80])
+    assert np.abs(pixels_of(answer)[:20] - original[:20]).min() > 0.3
+    mark = read_mark(answer.data)
+    assert mark is not None
+    assert mark.mode is PaintMode.BACKGROUND
+
+
+def test_a_photo_without_a_backdrop_is_served_as_it_is_where_only_that_may_be_painted(
+    restyler: Restyler, photo: Path, style: StyleVector
+) -> None:
+    for _ in range(2):
+        answer = restyler.render(photo, style, mode=PaintMode.BACKGROUND)
+        assert (answer.status, answer.settled) == (RestyleStatus.ORIGINAL, True)
+        assert answer.limited_by == (Limit.NO_BACKDROP,)
+        assert read_mark(answer.data) is None
+
+
+def test_mode_and_colour_come_from_the_settings(
+    build: Callable[..., Restyler], studio: Path, style: StyleVector
+) -> None:
+    restyler = build(Negative(), settings={"mode": "full", "keep_colour": True})
+    mark = read_mark(restyler.render(studio, style).data)
+    assert mark is not None
+    assert (mark.mode, mark.keep_colour) == (PaintMode.FULL, True)
+    mark = read_mark(restyler.render(studio, style, mode=PaintMode.TONE, keep_colour=False).data)
+    assert mark is not None
+    assert (mark.mode, mark.keep_colour, mark.strength) == (PaintMode.TONE, False, Strength(0.0, 0.6))
 
 
 def test_a_changed_photo_or_engine_is_rendered_anew(

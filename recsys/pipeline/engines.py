@@ -1,0 +1,56 @@
+"""Engines by name, each loaded once, on the thread that first needs it; one that fails is not tried again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from style.transfer.base import Stylizer
+
+logger = logging.getLogger(__name__)
+
+EngineLoader = Callable[[str], Stylizer]
+
+
+class Engines:
+    """Safe to share between threads. `load` makes an engine by name."""
+
+    def __init__(self, load: EngineLoader | None = None) -> None:
+        self._load = load or _load_registered
+        self._loaded: dict[str, Stylizer] = {}
+        self._faults: dict[str, Exception] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str) -> Stylizer:
+        """The engine, loaded now if it was not. Raises what loading raises, now or the first time."""
+        with self._lock:
+            if name in self._faults:
+                raise self._faults[name].with_traceback(None)
+            if name not in self._loaded:
+                self._loaded[name] = self._first(name)
+            return self._loaded[name]
+
+    def version(self, name: str) -> str | None:
+        """The version of an engine that is loaded, else None."""
+        engine = self._loaded.get(name)
+        return None if engine is None else engine.version
+
+    def fault(self, name: str) -> str | None:
+        """Why an engine could not be loaded, or None as long as nothing is known against it."""
+        return str(self._faults[name]) if name in self._faults else None
+
+    def _first(self, name: str) -> Stylizer:
+        try:
+            return self._load(name)
+        except Exception as error:
+            self._faults[name] = error
+            logger.error("the engine %s cannot be loaded, photos are served as they are: %s", name, error)
+            raise
+
+
+def _load_registered(name: str) -> Stylizer:
+    # Imported on first use: the registry brings torch, which retrieving and ranking never need.
+    from style.transfer.registry import load_stylizer
+
+    return load_stylizer(name)

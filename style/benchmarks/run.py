@@ -1,0 +1,35 @@
+"""All figures of the style tower, line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from style.benchmarks.speed import speed_lines
+from style.benchmarks.transfer import pairs, transfer_lines
+from style.benchmarks.vectors import vector_lines
+from style.embedding import StyleEmbedder
+from style.training.crops import find_images
+from style.training.teachers import load_teacher
+
+SPEED_FILES = 300
+
+
+def bench_style(
+    labelled: Path | None, products: Path | None, judge: Path | None = None, count: int = 40
+) -> Iterator[str]:
+    """The lines of the tables that the given folders and weights allow.
+
+    `labelled` has a folder of pictures per style; `products` has pictures below it and may have `items.csv`, whose
+    columns of few values are labels; `judge` is a network's file that `style.training.teachers` reads, VGG-19 best.
+    """
+    embedder = StyleEmbedder.load()
+    if labelled is not None or (products is not None and (products / "items.csv").is_file()):
+        yield from vector_lines(embedder, labelled, products)
+        yield ""
+    if labelled is not None and products is not None and judge is not None:
+        yield from transfer_lines(embedder, load_teacher(judge), pairs(products, labelled, count))
+        yield ""
+    folder = products or labelled
+    if folder is not None:
+        yield from speed_lines(embedder, find_images([folder])[:SPEED_FILES])

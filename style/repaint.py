@@ -1,0 +1,143 @@
+"""From photos to restyled photos: product mask, painting, mode and fidelity, in this order.
+
+Several photos of one product are restyled as one: with one style, one palette that the engine judges colours by, and
+one strength, so that the same product has the same colour in all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from style.errors import ImageError
+from style.fidelity import (
+    DEFAULT_LIMITS,
+    Composite,
+    FidelityLimits,
+    FidelityReport,
+    Limit,
+    Ruler,
+    faithful,
+    untouched,
+)
+from style.images import Pixels
+from style.mask import Mask, product_mask
+from style.transfer.base import Painting, Stylizer
+from style.transfer.modes import PaintMode, Strength, painted_where
+from style.vector import StyleVector
+
+PALETTE = 2048
+"""Colours of a gallery's palette, all its photos together."""
+
+MARGIN = 32
+"""Rows between a photo and the palette below it, so that no engine's texture carries colours across."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How photos are to be restyled. `limits` None: as strongly as asked, whatever becomes of the product.
+
+    `keep_colour` changes lightness alone, so that hues stay.
+    """
+
+    strength: Strength
+    mode: PaintMode = PaintMode.PRODUCT
+    keep_colour: bool = False
+    limits: FidelityLimits | None = DEFAULT_LIMITS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repainted:
+    """A restyled picture `(H, W, 3)` in [0, 1], and what fidelity has to say of it."""
+
+    pixels: Pixels
+    report: FidelityReport
+
+
+def repaint(engine: Stylizer, photo: Pixels, style: StyleVector, wish: Wish, product: Mask | None = None) -> Repainted:
+    """One photo `(H, W, 3)` in [0, 1] restyled; `product` is its mask `(H, W)` (default: `product_mask`).
+
+    Strength 0 is the photo bit for bit; so is what an empty mask gives in a mode that paints the product. Raises
+    BackdropError for the mode `background` on a photo without a backdrop, ImageError for a mask of another size.
+    """
+    where, product = _masks(photo, product, wish.mode)
+    if not wish.strength.largest:
+        return Repainted(photo.copy(), FidelityReport(wish.strength, wish.strength, None, ()))
+    if not where.any():
+        return Repainted(photo.copy(), untouched(wish.strength, Limit.NO_PRODUCT))
+    painting = engine.paint([photo], style, [_judged(product)])[0]
+    composite = Composite(photo, painting, product, where, wish.keep_colour)
+    report = faithful(composite, wish.strength, wish.limits)
+    return Repainted(composite.at(report.used), report)
+
+
+def repaint_gallery(
+    engine: Stylizer,
+    photos: Sequence[Pixels],
+    style: StyleVector,
+    wish: Wish,
+    products: Sequence[Mask] | None = None,
+) -> list[Repainted]:
+    """Photos of one product restyled alike, whatever their backdrops, sizes and crops.
+
+    The engine judges colours by a palette of the product in all photos, so that its map from colour to colour is the
+    same for all. The strength is the smallest that fidelity allows for any of them; `limited_by` is that photo's.
+    Sizes may differ. Raises like `repaint`, and ImageError without a photo.
+    """
+    if not photos:
+        raise ImageError("a gallery needs at least one photo")
+    masks = [
+        _masks(photo, None if products is None else products[index], wish.mode) for index, photo in enumerate(photos)
+    ]
+    palette = _palette(photos, [product for _, product in masks])
+    composites = [
+        Composite(photo, _painted_by_palette(engine, photo, palette, style), product, where, wish.keep_colour)
+        for photo, (where, product) in zip(photos, masks, strict=True)
+    ]
+    reports = [faithful(composite, wish.strength, wish.limits) for composite in composites]
+    shared = min(reports, key=lambda report: report.used.largest)
+    return [_at_shared(composite, wish, shared) for composite in composites]
+
+
+def _masks(photo: Pixels, product: Mask | None, mode: PaintMode) -> tuple[Mask, Mask]:
+    product = product_mask(photo) if product is None else product
+    if product.shape != photo.shape[:2]:
+        raise ImageError(f"the mask of a photo {photo.shape[:2]} has to have its size, got {product.shape}")
+    return painted_where(mode, product), product
+
+
+def _judged(product: Mask) -> Mask:
+    """By which pixels the engine judges colours: the product's, or all where there is none."""
+    return product if product.any() else np.ones_like(product)
+
+
+def _at_shared(composite: Composite, wish: Wish, shared: FidelityReport) -> Repainted:
+    measures = None if wish.limits is None else Ruler(composite).measures(shared.used)
+    report = FidelityReport(wish.strength, shared.used, measures, shared.limited_by)
+    return Repainted(composite.at(shared.used), report)
+
+
+def _palette(photos: Sequence[Pixels], products: Sequence[Mask]) -> Pixels:
+    """Colours of the product `(N, 3)`, as many from each photo, evenly spread over it."""
+    colours = [photo[product > 0.5] for photo, product in zip(photos, products, strict=True)]
+    colours = [own for own in colours if len(own)] or [photo.reshape(-1, 3) for photo in photos]
+    share = max(1, PALETTE // len(colours))
+    return np.concatenate([own[np.linspace(0, len(own) - 1, share).astype(int)] for own in colours])
+
+
+def _painted_by_palette(engine: Stylizer, photo: Pixels, palette: Pixels, style: StyleVector) -> Painting:
+    """The photo's painting, with colours judged by the palette instead of the photo.
+
+    Engines judge colours where a mask says, so the palette goes below the photo, and the mask says there.
+    """
+    height, width = photo.shape[:2]
+    rows = math.ceil(len(palette) / width)
+    strip = np.resize(palette, (rows, width, 3))
+    extended = np.concatenate([np.pad(photo, ((0, MARGIN), (0, 0), (0, 0)), mode="edge"), strip])
+    judged = np.zeros(extended.shape[:2], dtype=np.float32)
+    judged[height + MARGIN :].reshape(-1)[: len(palette)] = 1.0
+    painting = engine.paint([extended], style, [judged])[0]
+    return Painting(painting.texture[:height].copy(), painting.colour[:height].copy())

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from style.backbone import load_backbone
+from style.benchmarks.run import bench_style
+from style.benchmarks.transfer import pairs, transfer_lines
+from style.benchmarks.vectors import vector_lines
+from style.embedding import StyleEmbedder
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two styles of eleven pictures: red noise and blue stripes, with a table that says which is which."""
+    random = np.random.default_rng(0)
+    rows = []
+    for index in range(22):
+        style = ("noise", "stripes")[index % 2]
+        pixels = np.full((96, 96, 3), 0.5)
+        if style == "noise":
+            pixels[:, :, 0] += random.uniform(-0.5, 0.5, (96, 96))
+        else:
+            pixels[:, :, 2] += 0.5 * np.sign(np.sin(np.arange(96) * random.uniform(0.8, 1.2)))
+        file = tmp_path / "pictures" / style / f"{index}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((pixels * 255).astype(np.uint8)).save(file)
+        rows.append({"item_id": index, "image": f"{style}/{index}.png", "look": style})
+    with (tmp_path / "pictures" / "items.csv").open("w", newline="", encoding="utf-8") as lines:
+        table = csv.DictWriter(lines, rows[0])
+        table.writeheader()
+        table.writerows(rows)
+    return tmp_path / "pictures"
+
+
+def test_vectors_are_scored_by_folder_by_column_and_by_halves(pictures: Path) -> None:
+    table = "\n".join(vector_lines(StyleEmbedder.load(), pictures, pictures))
+    by_folder = [line for line in table.splitlines() if " folder " in line]
+    assert len(by_folder) == 2
+    assert "raw Gram" in by_folder[0]
+    assert all(line.split()[-2:] == ["1.000", "1.000"] for line in by_folder)
+    assert "look" in table
+    assert "item_id" not in table
+    assert "of 22 left halves" in table
+
+
+def test_transfer_prints_a_row_per_engine_and_strength(pictures: Path) -> None:
+    examples = pairs(pictures / "noise", pictures / "stripes", 2)
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(examples[0], pairs(pictures / "noise", pictures / "stripes", 2)[0], strict=True)
+    )
+    lines = list(transfer_lines(StyleEmbedder.load(), load_backbone("vgg-slim"), examples))
+    assert sum(line.startswith("film") for line in lines) == 5
+    assert sum(line.startswith("color") for line in lines) == 5
+
+
+@pytest.mark.slow
+def test_one_command_prints_all_tables(pictures: Path) -> None:
+    lines = list(bench_style(pictures, pictures, None))
+    assert any(line.startswith("VGG-19 to relu4_1") for line in lines)
+    assert any(line.startswith("AdaIN, VGG-19") for line in lines)
