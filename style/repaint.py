@@ -24,7 +24,7 @@ from style.fidelity import (
     untouched,
 )
 from style.images import Pixels
-from style.mask import Mask, product_mask
+from style.mask import Mask, matte, product_mask
 from style.transfer.base import Painting, Stylizer
 from style.transfer.modes import PaintMode, Strength, painted_where
 from style.vector import StyleVector
@@ -103,10 +103,13 @@ def repaint_gallery(
 
 
 def _masks(photo: Pixels, product: Mask | None, mode: PaintMode) -> tuple[Mask, Mask]:
-    product = product_mask(photo) if product is None else product
+    """Where to paint, and where the product is. A mask that is found is generous: paint needs a matte of it."""
+    given = product
+    product = product_mask(photo) if given is None else given
     if product.shape != photo.shape[:2]:
         raise ImageError(f"the mask of a photo {photo.shape[:2]} has to have its size, got {product.shape}")
-    return painted_where(mode, product), product
+    generous = given is None and mode is not PaintMode.BACKGROUND
+    return painted_where(mode, matte(product, photo) if generous else product), product
 
 
 def _judged(product: Mask) -> Mask:

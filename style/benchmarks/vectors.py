@@ -22,7 +22,7 @@ HELD_OUT = 5
 
 def vector_lines(embedder: StyleEmbedder, labelled: Path | None, products: Path | None) -> Iterator[str]:
     """A table: retrieval by folder of `labelled`, by each label column of `products/items.csv`, and identification."""
-    yield f"{'pictures':10}{'label':18}{'classes':>8}{'vector':>22}{'numbers':>9}{'R@1':>8}{'mAP@10':>8}"
+    yield f"{'pictures':15}{'label':18}{'classes':>8}{'vector':>26}{'numbers':>9}{'R@1':>8}{'mAP@10':>8}"
     if labelled is not None:
         yield from _by_folder(embedder, labelled)
     if products is not None and (products / "items.csv").is_file():
@@ -64,7 +64,7 @@ def _line(
 ) -> str:
     score = retrieval_score(vectors, labels, asks)
     return (
-        f"{pictures[:9]:10}{label[:17]:18}{len(set(labels)):8}{name:>22}{vectors.shape[1]:9}"
+        f"{pictures[:14]:15}{label[:17]:18}{len(set(labels)):8}{name:>26}{vectors.shape[1]:9}"
         f"{score.recall_at_1:8.3f}{score.map_at_10:8.3f}"
     )
 

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import trange
 
 from style.backbone import Vgg, channels_last
@@ -32,20 +33,23 @@ from style.training.descent import descend, set_learning_rate
 from style.training.log import TrainingLog
 from style.training.targets import FeatureStatistics, Palettes, Styles, read_styles
 from style.training.teachers import load_teacher
-from style.transfer.film import FilmNet, colour_moments
+from style.transfer.film import FilmNet
+from style.vector import DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)
 class FilmSettings:
     """Steps of Adam over `batch` crops of `side` pixels, the weights of the losses, and the floors of likeness.
 
+    `average` is how much of the running average of weights a step leaves.
     `content` and `similarity` are what deep cosine and SSIM must not fall below at full strength, on average.
     """
 
     steps: int = 12_000
     batch: int = 8
     side: int = 128
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 6e-4
+    average: float = 0.998
     gram: float = 0.5
     palette: float = 2.0
     outside: float = 5.0
@@ -96,9 +100,13 @@ def train_film(
     targets = read_styles(styles, StyleEmbedder.load(), describe, device, seed=settings.seed)
     network = FilmNet().to(device)
     channels_last(network)
+    fit_palette(network.palette, targets)
     floors = Floors({"content": settings.content, "similarity": settings.similarity}).to(device)
-    trained = nn.ModuleDict({"network": network, "floors": floors})
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
+    # Colours are sensitive to the numbers that make them: what ships is the average over the last steps.
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
+    trained = nn.ModuleDict({"network": network, "floors": floors, "average": average})
+    learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, betas=(0.9, 0.99))
     checkpoint = out / "checkpoint.safetensors"
     done = load_checkpoint(checkpoint, trained, optimizer)
     log = TrainingLog(out)
@@ -111,11 +119,25 @@ def train_film(
         strength = torch.from_numpy(np.minimum(1.0, random.uniform(0.0, 2.0, settings.batch))).float().to(device)
         losses = film_losses(network, floors, describe, images, style, strength, settings)
         descend(optimizer, losses)
+        average.update_parameters(network)
         log.write(step, losses)
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
             save_checkpoint(checkpoint, trained, optimizer, step + 1)
-            save_tensors(out / "film.safetensors", {k: v.half().cpu() for k, v in network.state_dict().items()})
+            save_tensors(out / "film.safetensors", {k: v.half().cpu() for k, v in average.module.state_dict().items()})
+    network.load_state_dict(average.module.state_dict())
     return network
+
+
+@torch.no_grad()
+def fit_palette(layer: nn.Linear, styles: Styles, ridge: float = 10.0) -> None:
+    """The map from z to colours by least squares. It stays so: descent is too rough for numbers as exact as these."""
+    z = torch.cat([styles.z * DIMENSIONS**0.5, torch.ones_like(styles.z[:, :1])], dim=1).double()
+    asked = torch.cat([styles.moments[:, :3] / 4, (styles.moments[:, 3:6] / 4).log()], dim=1).double()
+    inner = z.T @ z + ridge * torch.eye(z.shape[1]).to(z)
+    solution = torch.linalg.solve(inner, z.T @ asked).T.float()
+    layer.weight.copy_(solution[:, :-1])
+    layer.bias.copy_(solution[:, -1])
+    layer.requires_grad_(requires_grad=False)
 
 
 def film_losses(
@@ -131,7 +153,7 @@ def film_losses(
     with torch.no_grad():
         before, content = describe(images)
         target = before.toward(style.statistics, strength)
-    texture, colour = network(images, style.z, colour_moments(images))
+    texture, colour = network(images, style.z, torch.ones_like(images[:, :1]))
     painted = images + strength[:, None, None, None] * (texture + colour)
     after, kept = describe(painted)
     likeness = {"content": cosine(content, kept), "similarity": similarity(luma(images), luma(painted))}

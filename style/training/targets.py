@@ -17,6 +17,7 @@ from style.embedding import StyleEmbedder
 from style.gram import gram, mean_std
 from style.images import open_image, to_pixels
 from style.mask import product_mask
+from style.transfer.film import colour_moments
 
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
@@ -102,11 +103,12 @@ class Palettes:
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """N styles: z `(N, 128)`, feature statistics and palettes `(N, 12, 32)`."""
+    """N styles: z `(N, 128)`, feature statistics, palettes `(N, 12, 32)` and colour moments `(N, 9)`."""
 
     z: Tensor
     statistics: Statistics
     palettes: Tensor
+    moments: Tensor
 
     def draw(self, random: np.random.Generator, batch: int, blend_share: float) -> Styles:
         """`batch` styles, a share of them blends of two or three."""
@@ -123,6 +125,7 @@ class Styles:
             F.normalize(mixing @ self.z[flat], dim=1),
             self.statistics.rows(flat).mix(mixing),
             torch.einsum("ab,bij->aij", mixing, self.palettes[flat]),
+            mixing @ self.moments[flat],
         )
 
 
@@ -144,6 +147,7 @@ def read_styles(
     vectors: list[Tensor] = []
     statistics: list[Statistics] = []
     palettes: list[Tensor] = []
+    moments: list[Tensor] = []
     for row, path in enumerate(tqdm(paths, desc="styles", unit="image", disable=None)):
         picture = to_pixels(open_image(path, short_side=round(side * 1.4)))
         random = np.random.default_rng((seed, row))
@@ -154,7 +158,11 @@ def read_styles(
             vectors.append(torch.from_numpy(embedder.embed(pixels, mask).values))
             statistics.append(describe(image.to(device), weights.to(device))[0])
             palettes.append(Palettes.of_colours(image[:, :, weights[0, 0] > 0.5]))
-    return Styles(torch.stack(vectors).to(device), Statistics.joined(statistics), torch.cat(palettes).to(device))
+            moments.append(colour_moments(image, weights))
+    joined = Statistics.joined(statistics)
+    return Styles(
+        torch.stack(vectors).to(device), joined, torch.cat(palettes).to(device), torch.cat(moments).to(device)
+    )
 
 
 def _square(picture: np.ndarray, random: np.random.Generator, side: int, *, whole: bool) -> np.ndarray:

@@ -2,10 +2,10 @@
 
 The picture is folded to a quarter of its size (pixel-unshuffle), passes residual blocks whose normalised features
 are modulated by FiLM (Perez et al. 2018), and is enlarged twice: bilinearly, then by a pixel-shuffle whose grid a
-binomial filter takes out. That gives texture. A colour head maps each pixel's colour by a mixture of learned
-functions of colour; a 3-D lookup table would be such a function, sampled. Both parts are conditioned on z and on the
-photo's own colour moments (how far its colours have to go), and on no style image: a blend of tastes is a blend of
-z's.
+binomial filter takes out. That gives texture. A colour head first moves the photo's colours to the mean and spread
+that a linear map reads from z (Reinhard et al. 2001, whose target is a style image), then corrects them by a mixture
+of learned functions of colour; a 3-D lookup table would be such a function, sampled. Both parts are conditioned on z
+and on the photo's own colour moments, and on no style image: a blend of tastes is a blend of z's.
 
 What a full-size map costs is its bytes, not its arithmetic: hence half size for the last convolution, and matrix
 products in the colour head.
@@ -31,7 +31,7 @@ from style.runtime import compile_network
 from style.transfer.base import Painting, Stylizer
 from style.vector import DIMENSIONS, StyleVector
 
-FILM_SHA256 = "ca461db9a559193725ff01366881a85155a1d0dce6deca6cb5bbb5e259626985"
+FILM_SHA256 = "536e72aae006703d4c7b3f2254d2aee72275499966a7ff3c0dec7199ee719806"
 FOLD = 4
 """The body works at this fraction of the picture's size; sides are padded to multiples of it."""
 HALF = 2
@@ -49,10 +49,10 @@ class FilmShape:
 
 
 class FilmNet(nn.Module):
-    """Photos `(B, 3, H, W)` in [0, 1], z `(B, 128)` and moments `(B, 9)` to texture and colour, `(B, 3, H, W)` each.
+    """Photos `(B, 3, H, W)` in [0, 1], z `(B, 128)` and weights to texture and colour, `(B, 3, H, W)` each.
 
-    H and W are multiples of 4. The painting is the photo plus both. Before training both are zero: the output layers
-    start so.
+    Weights `(B, 1, H, W)` say which pixels are the product, whose colours count. H and W are multiples of 4. The
+    painting is the photo plus both. Before training texture is zero: the output layer starts so.
     """
 
     def __init__(self, shape: FilmShape | None = None) -> None:
@@ -62,6 +62,7 @@ class FilmNet(nn.Module):
         self.blocks = nn.ModuleList(FilmBlock(shape.width) for _ in range(shape.blocks))
         self.widen = _conv(shape.width, shape.fine)
         self.leave = _conv(shape.fine + 3 * HALF * HALF, 3 * HALF * HALF)
+        self.palette = nn.Linear(DIMENSIONS, 6)
         self.recolour = ColourHead(shape.colours)
         self.sizes = [*(2 * shape.width,) * (2 * shape.blocks), 2 * shape.fine, self.recolour.coefficients]
         self.condition = nn.Sequential(
@@ -80,9 +81,11 @@ class FilmNet(nn.Module):
             last.weight[-self.recolour.coefficients :] = 0
             last.bias.zero_()
 
-    def forward(self, images: Tensor, z: Tensor, moments: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor, z: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        moments = colour_moments(images, weights)
         # z has length one: times the root of its length its numbers are of the size that layers expect.
-        conditions = self.condition(torch.cat([z * DIMENSIONS**0.5, moments], dim=1))
+        z = z * DIMENSIONS**0.5
+        conditions = self.condition(torch.cat([z, moments], dim=1))
         *films, widened, colours = torch.split(conditions, self.sizes, dim=1)
         centred = images - 0.5
         x = F.relu(self.enter(F.pixel_unshuffle(centred, FOLD)))
@@ -91,7 +94,8 @@ class FilmNet(nn.Module):
         x = F.relu(film(self.widen(x), widened))
         x = F.interpolate(x, scale_factor=FOLD // HALF, mode="bilinear", align_corners=False)
         x = self.leave(torch.cat([x, F.pixel_unshuffle(centred, HALF)], dim=1))
-        return smooth(F.pixel_shuffle(x, HALF)), self.recolour(centred, colours)
+        moved = move_colours(centred, moments, self.palette(z))
+        return smooth(F.pixel_shuffle(x, HALF)), moved + self.recolour(centred, colours)
 
 
 class FilmBlock(nn.Module):
@@ -134,7 +138,8 @@ class ColourHead(nn.Module):
         self.coefficients = sum(self.sizes)
 
     def forward(self, centred: Tensor, coefficients: Tensor) -> Tensor:
-        mixture, matrix, constant = torch.split(coefficients, self.sizes, dim=1)
+        # A tenth: colours are the output itself, and steps that suit the layers before would be too rough for them.
+        mixture, matrix, constant = torch.split(0.1 * coefficients, self.sizes, dim=1)
         colours = centred.flatten(2)  # (B, 3, H*W)
         functions = F.relu(self.weight @ colours + self.bias)  # (B, functions, H*W)
         changed: Tensor = mixture.view(-1, 3, len(self.weight)) @ functions + matrix.view(-1, 3, 3) @ colours
@@ -142,14 +147,37 @@ class ColourHead(nn.Module):
 
 
 MOMENTS = 9
+OPPONENT = (
+    torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]) / torch.tensor([[3.0], [2.0], [6.0]]).sqrt()
+)
+"""Orthonormal axes of colour along which photos' colours are nearly uncorrelated (Ruderman et al. 1998)."""
+FROM_OPPONENT = OPPONENT.T.contiguous()
 
 
 def colour_moments(images: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Means, deviations and correlations of r, g, b over `weights` `(B, 1, H, W)`, scaled to about one: `(B, 9)`."""
-    mean, std = mean_std(images, weights, eps=1e-4)
-    products = gram(images, weights) - mean[:, :, None] * mean[:, None, :]
-    pairs = [products[:, i, j] / (std[:, i] * std[:, j]) for i, j in ((0, 1), (0, 2), (1, 2))]
-    return torch.cat([4 * (mean - 0.5), 4 * std, torch.stack(pairs, dim=1)], dim=1)
+    """Means, deviations and correlations along the opponent axes over `weights` `(B, 1, H, W)`, `(B, 9)`.
+
+    Means are those of colours minus mid-grey; means and deviations are times four, to be of the size of one.
+    """
+    mean, std = mean_std(images - 0.5, weights, eps=0.0)
+    covariance = gram(images - 0.5, weights) - mean[:, :, None] * mean[:, None, :]
+    axes = OPPONENT.to(images)
+    covariance = axes @ covariance @ FROM_OPPONENT.to(images)
+    std = (torch.stack([covariance[:, i, i] for i in range(3)], dim=1).clamp_min(0) + 1e-4).sqrt()
+    pairs = [covariance[:, i, j] / (std[:, i] * std[:, j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+    return torch.cat([4 * mean @ FROM_OPPONENT.to(images), 4 * std, torch.stack(pairs, dim=1)], dim=1)
+
+
+def move_colours(centred: Tensor, moments: Tensor, palette: Tensor) -> Tensor:
+    """What moves colours from the photo's `moments` to `palette` `(B, 6)`: means and logarithms of deviations."""
+    mean, std = moments[:, :3] / 4, moments[:, 3:6] / 4
+    asked, spread = palette[:, :3], palette[:, 3:]
+    # A flat photo has no spread to scale: enlarge it at most fourfold, or noise becomes the picture.
+    gain = (spread.exp() / std).clamp(0.1, 4.0)
+    axes, back = OPPONENT.to(centred), FROM_OPPONENT.to(centred)
+    colours = centred.flatten(2)
+    along = gain[:, :, None] * (axes @ colours) + (asked - gain * mean)[:, :, None]  # (B, 3, H*W)
+    return (back @ along - colours).view_as(centred)
 
 
 class FilmStylizer(Stylizer):
@@ -159,8 +187,8 @@ class FilmStylizer(Stylizer):
 
     def __init__(self, network: FilmNet, version: str) -> None:
         network.eval().requires_grad_(False)
-        example = torch.rand(1, 3, 32, 32)
-        self.network = compile_network(network, (example, torch.zeros(1, DIMENSIONS), colour_moments(example)))
+        example = (torch.rand(1, 3, 32, 32), torch.zeros(1, DIMENSIONS), torch.rand(1, 1, 32, 32))
+        self.network = compile_network(network, example)
         self.version = version
 
     @classmethod
@@ -178,13 +206,14 @@ class FilmStylizer(Stylizer):
 
     def _paint_one(self, image: Pixels, z: Tensor, mask: Mask | None) -> Painting:
         height, width = image.shape[:2]
-        batch = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
-        where = None if mask is None else torch.from_numpy(np.ascontiguousarray(mask))[None, None]
-        moments = colour_moments(batch, where)
-        padded = F.pad(batch, (0, -width % FOLD, 0, -height % FOLD), mode="replicate")
+        more = ((0, -height % FOLD), (0, -width % FOLD))
+        photo = np.pad(image, (*more, (0, 0)), mode="edge").transpose(2, 0, 1)[None]
+        where = np.pad(np.ones((height, width), dtype=np.float32) if mask is None else mask, more)[None, None]
+        # NumPy, not torch, makes ready: torch's threads would wait for more work in the runtime's way.
+        batch, weights = (torch.from_numpy(np.ascontiguousarray(part)) for part in (photo, where))
         texture, colour = (
-            part[0, :, :height, :width].permute(1, 2, 0).contiguous().numpy()
-            for part in self.network(padded, z, moments)
+            np.ascontiguousarray(part.numpy()[0, :, :height, :width].transpose(1, 2, 0))
+            for part in self.network(batch, z, weights)
         )
         return Painting(texture, colour)
 

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from style.backbone import load_backbone
 from style.embedding import StyleStatistics
 from style.runtime import RunnableNetwork, Runtime, compile_network
-from style.transfer.film import MOMENTS, FilmNet
+from style.transfer.film import FilmNet
 from style.vector import DIMENSIONS
 
 Inputs = tuple[Tensor, ...]
 
 
 def film_inputs(batch: int, height: int, width: int) -> Inputs:
-    return torch.rand(batch, 3, height, width), torch.randn(batch, DIMENSIONS) / 11, torch.randn(batch, MOMENTS)
+    return torch.rand(batch, 3, height, width), torch.randn(batch, DIMENSIONS) / 11, torch.ones(batch, 1, height, width)
 
 
 def masked_images(batch: int, height: int, width: int) -> Inputs:

@@ -9,16 +9,35 @@ from style.benchmarks.transfer import grid
 from style.images import Pixels
 from style.mask import Mask
 from style.transfer.base import Painting, Stylizer
-from style.transfer.film import ColourHead, FilmNet, colour_moments, film, smooth
+from style.transfer.film import ColourHead, FilmNet, colour_moments, film, move_colours, smooth
 from style.transfer.registry import load_stylizer
 from style.vector import StyleVector
 
 
-def test_before_training_nothing_is_added() -> None:
+def test_before_training_there_is_no_texture() -> None:
     torch.manual_seed(0)
     image = torch.rand(2, 3, 32, 48)
-    for part in FilmNet()(image, torch.randn(2, 128), colour_moments(image)):
-        assert torch.equal(part, torch.zeros_like(image))
+    texture, _ = FilmNet()(image, torch.randn(2, 128), torch.ones(2, 1, 32, 48))
+    assert torch.equal(texture, torch.zeros_like(image))
+
+
+def test_moved_colours_have_the_mean_and_spread_that_were_asked() -> None:
+    torch.manual_seed(0)
+    photo, style = (
+        torch.rand(1, 3, 24, 24),
+        0.3 + 0.4 * torch.rand(1, 3, 24, 24) * torch.tensor([1, 0.5, 0.8])[:, None, None],
+    )
+    moments, asked = colour_moments(photo), colour_moments(style)
+    palette = torch.cat([asked[:, :3] / 4, (asked[:, 3:6] / 4).log()], dim=1)
+    moved = photo + move_colours(photo - 0.5, moments, palette)
+    assert torch.allclose(colour_moments(moved)[:, :6], asked[:, :6], atol=0.02)
+
+
+def test_a_flat_photo_is_not_torn_apart() -> None:
+    flat = torch.full((1, 3, 8, 8), 0.9)
+    flat[:, :, 0, 0] = 0.91
+    moved = move_colours(flat - 0.5, colour_moments(flat), torch.zeros(1, 6))
+    assert (flat + moved).std() <= 4.1 * flat.std()
 
 
 def test_colour_is_a_function_of_the_pixel_alone() -> None:
@@ -36,8 +55,8 @@ def test_colour_moments_are_those_of_the_masked_pixels() -> None:
     image, mask = torch.rand(1, 3, 8, 8), torch.zeros(1, 1, 8, 8)
     mask[:, :, :, :4] = 1
     assert torch.allclose(colour_moments(image, mask), colour_moments(image[:, :, :, :4]), atol=1e-5)
-    grey = torch.rand(1, 1, 8, 8).expand(1, 3, 8, 8)
-    assert torch.allclose(colour_moments(grey)[0, 6:], torch.ones(3), atol=1e-2)
+    grey = colour_moments(torch.rand(1, 1, 8, 8).expand(1, 3, 8, 8))[0]
+    assert torch.allclose(grey[[1, 2, 6, 7, 8]], torch.zeros(5), atol=1e-3)
 
 
 def test_smoothing_takes_out_a_checkerboard() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from style.images import Pixels
-from style.mask import product_mask
+from style.mask import matte, product_mask
 
 
 def studio(size: int = 120) -> Pixels:
@@ -72,3 +72,17 @@ def test_the_same_pixels_have_the_same_mask_on_any_thread() -> None:
         masks = list(pool.map(product_mask, pictures))
     for picture, mask in zip(pictures, masks, strict=True):
         assert np.array_equal(mask, product_mask(picture))
+
+
+def test_a_matte_follows_the_outline_and_goes_nowhere_beyond_the_mask() -> None:
+    picture, inside = studio(256), disc(256)
+    mask = product_mask(picture)
+    drawn_in = matte(mask, picture)
+    assert (drawn_in <= mask).all()
+    assert drawn_in[~inside].sum() < 0.5 * mask[~inside].sum()
+    assert drawn_in[inside].mean() > 0.88
+
+
+def test_a_whole_picture_keeps_its_mask() -> None:
+    ones = np.ones((64, 64), dtype=np.float32)
+    assert np.array_equal(matte(ones, studio(64)), ones)

@@ -14,7 +14,7 @@ from style.backbone import load_backbone
 from style.embedding import StyleStatistics
 from style.errors import NetworkRuntimeError
 from style.runtime import RUNTIME_VARIABLE, RunnableNetwork, Runtime, chosen_runtime, compile_network
-from style.transfer.film import MOMENTS, FilmNet
+from style.transfer.film import FilmNet
 from style.vector import DIMENSIONS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,7 +44,7 @@ def runnable(film: FilmNet, request: pytest.FixtureRequest) -> RunnableNetwork:
 def film_inputs(batch: int, height: int, width: int, seed: int = 1) -> tuple[Tensor, ...]:
     rng = torch.Generator().manual_seed(seed)
     z = nn.functional.normalize(torch.randn(batch, DIMENSIONS, generator=rng), dim=1)
-    return torch.rand(batch, 3, height, width, generator=rng), z, torch.randn(batch, MOMENTS, generator=rng)
+    return torch.rand(batch, 3, height, width, generator=rng), z, torch.rand(batch, 1, height, width, generator=rng)
 
 
 def masked_image(height: int, width: int) -> tuple[Tensor, ...]:

@@ -16,7 +16,8 @@ from style.errors import ImageError
 from style.training.checkpoint import save_tensors
 from style.training.crops import Crops, find_images
 from style.training.distill import DistillSettings, distill
-from style.training.film import FilmSettings, train_film
+from style.training.film import FilmSettings, fit_palette, train_film
+from style.training.targets import Statistics, Styles
 
 
 @pytest.fixture
@@ -71,6 +72,17 @@ def test_distilling_resumes_where_it_stopped(images: list[Path], teacher: Path, 
     stop_after(2, tmp_path / "parts", lambda out: distill(images, teacher, out, settings))
     distill(images, teacher, tmp_path / "parts", settings)
     assert same(tmp_path / "whole" / "vgg-slim.safetensors", tmp_path / "parts" / "vgg-slim.safetensors")
+
+
+def test_the_palette_starts_where_least_squares_puts_it() -> None:
+    random = torch.Generator().manual_seed(0)
+    z = torch.nn.functional.normalize(torch.randn(400, 128, generator=random), dim=1)
+    rule = torch.randn(128, 6, generator=random)
+    means, spreads = (0.1 * z @ rule).split([3, 3], dim=1)
+    moments = torch.cat([4 * means, 4 * spreads.exp(), torch.zeros(400, 3)], dim=1)
+    layer = torch.nn.Linear(128, 6)
+    fit_palette(layer, Styles(z, Statistics({}, {}), torch.zeros(400, 12, 32), moments), ridge=1e-6)
+    assert torch.allclose(layer(z * 128**0.5), torch.cat([means, spreads], dim=1), atol=1e-3)
 
 
 @pytest.mark.slow
