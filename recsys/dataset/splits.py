@@ -1,15 +1,54 @@
-"""Train and test by time: a model is only ever asked about what came after what it saw."""
+"""What is learned from and what is asked: splits by time, and the other protocols that results are published under.
+
+`split_by_time`, `rolling_splits` and `leave_last` cut events in two. A `Holdout` says the rest, too: who is asked, what
+is known of them then, and what may be recommended; `hold_out` makes one by any `SplitMethod`. Draws depend on ids and
+the seed alone, so neither the order of rows nor who else is in the data changes a split.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
 from recsys.dataset.interactions import Interactions
 from recsys.errors import DataError
+from recsys.rng import derive_seed
+from recsys.schema import USER_ID, BoolArray, IntArray
+
+PART = "part"
+"""Column of imported interactions that came in two files: one of `Part`."""
+
+
+class Part(StrEnum):
+    """The parts of a split that came with the data."""
+
+    TRAIN = "train"
+    TEST = "test"
+
+
+class SplitMethod(StrEnum):
+    """How events are held out.
+
+    TIME: one moment for all; nothing later is learned from, so it is what a shop meets. LEAVE_LAST: the last events of
+    each person; others' later events are in the train (Ji et al. 2023). RANDOM: a share of each person's items,
+    whenever they were (NGCF, LightGCN); the past is told by the future. STRONG: people of whom nothing is learned, part
+    of whose items is folded in when they are asked (Liang et al. 2018). COLD_ITEMS: items of which nothing is learned.
+    PREDEFINED: the train and test files that came with the data.
+    """
+
+    TIME = "time"
+    LEAVE_LAST = "leave-last"
+    RANDOM = "random"
+    STRONG = "strong"
+    COLD_ITEMS = "cold-items"
+    PREDEFINED = "predefined"
 
 
 class Split(NamedTuple):
@@ -76,3 +115,177 @@ def leave_last(interactions: Interactions, events: int = 1) -> Split:
     total = groups.transform("size").to_numpy()
     last = (from_end < events) & (total > events)
     return Split(interactions.select(~last), interactions.select(last))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holdout:
+    """One task: all parts are over the same users U and items I.
+
+    train: what models may learn from. history: what is known of those asked when they are asked; `train` itself, but
+    under strong generalisation what is folded in. test: what they did, to be predicted. users: (Q,) their rows,
+    ascending. items: (I,) True for what may be recommended.
+    """
+
+    train: Interactions
+    history: Interactions
+    test: Interactions
+    users: IntArray
+    items: BoolArray
+
+    @property
+    def folds_in(self) -> bool:
+        """Whether those asked are strangers to the train, so that models have to fold them in."""
+        return self.history is not self.train
+
+
+def usual_method(frame: pd.DataFrame) -> SplitMethod:
+    """PREDEFINED for interactions that came with a test file, else TIME."""
+    return SplitMethod.PREDEFINED if PART in frame else SplitMethod.TIME
+
+
+def hold_out(
+    frame: pd.DataFrame,
+    item_ids: ItemIdentifiers,
+    method: SplitMethod,
+    *,
+    share: float = 0.2,
+    events: int = 1,
+    seed: int = 0,
+) -> Holdout:
+    """Hold out by `method` from interactions as `Project.load_interactions` gives them.
+
+    `share` of events (TIME), of each person's items (RANDOM, STRONG), of people (STRONG) or of items (COLD_ITEMS) is
+    held out; `events` per person for LEAVE_LAST. Raises DataError where the data do not allow it, ValueError for a
+    `share` outside (0, 1) or fewer than one of `events`.
+    """
+    if method is SplitMethod.PREDEFINED:
+        return predefined(frame, item_ids)
+    whole = Interactions.from_frame(frame, item_ids)
+    match method:
+        case SplitMethod.TIME:
+            return _weak(split_by_time(whole, share))
+        case SplitMethod.LEAVE_LAST:
+            return _weak(leave_last(whole, events))
+        case SplitMethod.RANDOM:
+            return random_per_user(whole, share, seed=seed)
+        case SplitMethod.STRONG:
+            return strong_generalisation(whole, share, share, seed=seed)
+        case SplitMethod.COLD_ITEMS:
+            return cold_items(whole, share, seed=seed)
+
+
+def random_per_user(interactions: Interactions, share: float = 0.2, *, seed: int) -> Holdout:
+    """About `share` of each user's items are test, at random; users with one item stay in train.
+
+    All events of a user with an item go the same way. The number is rounded to the nearest, half up, and leaves at
+    least one item in train. Source: Wang et al. 2019 (NGCF), where the share is 0.2. Raises like `hold_out`.
+    """
+    return _weak(_random_pairs(interactions, share, seed))
+
+
+def strong_generalisation(interactions: Interactions, people: float = 0.2, share: float = 0.2, *, seed: int) -> Holdout:
+    """A share of `people` is not learned from; of their items `share` (at least one) is asked for, the rest folded in.
+
+    Held out are users with at least two items, as one has to be folded in and one asked for.
+    Source: Marlin 2004; Liang et al. 2018 (Mult-VAE), where share is 0.2. Raises like `hold_out`.
+    """
+    _check_share(people)
+    pairs = _pairs(interactions)
+    eligible = np.flatnonzero(np.bincount(pairs.users, minlength=interactions.shape[0]) >= 2)
+    count = min(max(1, round(people * len(eligible))), len(eligible) - 1)
+    if count < 1:
+        raise DataError("strong generalisation needs two users with two items each: one to learn from, one to ask")
+    draws = _draws(interactions.user_ids, seed, "held-out users")
+    held = eligible[np.argsort(draws[eligible], kind="stable")[:count]]
+    others = np.isin(interactions.users, held)
+    folded, test = _random_pairs(interactions.select(others), share, seed, least=1)
+    train = interactions.select(~others)
+    return Holdout(train, folded, test, np.unique(test.users), np.ones(interactions.shape[1], dtype=np.bool_))
+
+
+def cold_items(interactions: Interactions, share: float = 0.2, *, seed: int, among_all: bool = False) -> Holdout:
+    """A share of the items that have events is taken out of train whole; these are what is asked for.
+
+    By default only they may be recommended, so that content is what tells them apart; with `among_all` they compete
+    with all others. Users without any event in train are not asked. Source: Volkovs et al. 2017 (DropoutNet).
+    Raises like `hold_out`.
+    """
+    _check_share(share)
+    touched = np.unique(interactions.items)
+    count = min(max(1, round(share * len(touched))), len(touched) - 1)
+    if count < 1:
+        raise DataError("holding items out needs at least two items with events")
+    draws = _draws(interactions.item_ids, seed, "cold items")
+    cold = np.zeros(interactions.shape[1], dtype=np.bool_)
+    cold[touched[np.argsort(draws[touched], kind="stable")[:count]]] = True
+    held = cold[interactions.items]
+    train, test = interactions.select(~held), interactions.select(held)
+    known = test.select(np.isin(test.users, train.users))
+    return _weak(Split(train, known), np.ones_like(cold) if among_all else cold)
+
+
+def predefined(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> Holdout:
+    """The train and test files that were imported together; raises DataError where there was no test file."""
+    if PART not in frame:
+        raise DataError("these interactions came without a test file; `recsys import --test-interactions` takes one")
+    user_ids = UserIdentifiers.of("user", frame[USER_ID].unique())
+    parts = (Interactions.from_frame(frame[frame[PART] == part], item_ids, user_ids) for part in Part)
+    return _weak(Split(*parts))
+
+
+def _weak(split: Split, items: BoolArray | None = None) -> Holdout:
+    """Those asked are known from the train (weak generalisation); `items` default to all."""
+    if not len(split.test):
+        raise DataError("this split holds out nothing: there are too few events for it")
+    allowed = np.ones(split.train.shape[1], dtype=np.bool_) if items is None else items
+    return Holdout(split.train, split.train, split.test, np.unique(split.test.users), allowed)
+
+
+class _Pairs(NamedTuple):
+    """The distinct (user, item) of N events; `of_event` (N,) says which is whose."""
+
+    users: IntArray
+    items: IntArray
+    of_event: IntArray
+
+
+def _pairs(interactions: Interactions) -> _Pairs:
+    keys, of_event = np.unique(interactions.users * interactions.shape[1] + interactions.items, return_inverse=True)
+    users, items = np.divmod(keys, interactions.shape[1])
+    return _Pairs(users, items, of_event)
+
+
+def _random_pairs(interactions: Interactions, share: float, seed: int, least: int = 0) -> Split:
+    _check_share(share)
+    pairs = _pairs(interactions)
+    draws = _mixed(
+        _draws(interactions.user_ids, seed, "user")[pairs.users],
+        _draws(interactions.item_ids, seed, "item")[pairs.items],
+    )
+    order = np.lexsort((pairs.items, draws, pairs.users))
+    place = np.empty(len(order), dtype=np.int64)
+    starts = np.searchsorted(pairs.users, pairs.users)  # pairs are sorted by user
+    place[order] = np.arange(len(order)) - starts[order]
+    totals = np.bincount(pairs.users, minlength=interactions.shape[0])
+    wanted = np.minimum(np.maximum(np.floor(share * totals + 0.5), least), totals - 1)
+    held = (place < wanted[pairs.users])[pairs.of_event]
+    return Split(interactions.select(~held), interactions.select(held))
+
+
+def _draws(ids: UserIdentifiers | ItemIdentifiers, seed: int, purpose: str) -> NDArray[np.uint64]:
+    """A number at random for each id, (N,), that no other id has a part in: SipHash keyed by seed and purpose."""
+    key = f"{derive_seed(seed, 'split', purpose):016x}"
+    return np.asarray(pd.util.hash_array(ids.values, hash_key=key, categorize=False), dtype=np.uint64)
+
+
+def _mixed(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Two draws as one, by the finaliser of SplitMix64 (Steele et al. 2014); arithmetic is modulo 2^64."""
+    mixed = one + other * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)
+
+
+def _check_share(share: float) -> None:
+    if not 0.0 < share < 1.0:
+        raise ValueError(f"share {share}: must lie between 0 and 1")

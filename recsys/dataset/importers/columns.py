@@ -24,13 +24,22 @@ from recsys.schema import (
 
 Aliases = Mapping[str, tuple[str, ...]]
 
-_ITEM_ALIASES = ("item", "product_id", "product", "movie_id", "article_id", "asin", "sku")
+_ITEM_ALIASES = ("item", "product_id", "product", "movie_id", "article_id", "parent_asin", "asin", "sku")
 _USER_ALIASES = ("user", "uid", "customer_id", "customer", "visitor_id", "visitorid", "reviewer_id")
 
 ITEM_FIELDS: Aliases = {
     ITEM_ID: (*_ITEM_ALIASES, "id"),
-    TITLE: ("movie_title", "product_title", "product_name", "product_display_name", "item_name", "name"),
-    CATEGORY: ("class", "genres", "genre", "article", "article_type", "categories", "product_type"),
+    TITLE: ("movie_title", "product_title", "product_name", "product_display_name", "prod_name", "item_name", "name"),
+    CATEGORY: (
+        "class",
+        "genres",
+        "genre",
+        "article",
+        "article_type",
+        "categories",
+        "product_type",
+        "product_type_name",
+    ),
     PRICE: ("unit_price", "list_price"),
     AVAILABLE: ("in_stock", "is_available", "availability"),
     IMAGE: ("image_path", "image_file", "img", "photo", "picture"),
@@ -40,7 +49,7 @@ INTERACTION_FIELDS: Aliases = {
     ITEM_ID: _ITEM_ALIASES,
     EVENT: ("event_type", "event_name", "action", "behavior", "behaviour"),
     WEIGHT: (),
-    TIMESTAMP: ("ts", "time", "datetime", "date", "event_time", "created_at", "unix_timestamp"),
+    TIMESTAMP: ("ts", "time", "datetime", "date", "event_time", "created_at", "unix_timestamp", "t_dat"),
     RATING: ("score", "stars", "overall"),
 }
 USER_FIELDS: Aliases = {USER_ID: (*_USER_ALIASES, "id")}

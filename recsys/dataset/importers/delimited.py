@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm import tqdm
 
-from recsys.dataset.importers.table import RawTable, Reject
-from recsys.errors import DataError, Problem
+from recsys.dataset.importers.lines import Rows
+from recsys.dataset.importers.table import RawTable
+from recsys.errors import DataError
 
 DELIMITERS = (",", ";", "\t")
-_CHUNK = 65_536
 _ATOMIC_TYPES = ("token", "token_seq", "float", "float_seq")
 
 
@@ -89,49 +87,28 @@ def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
     lines = _Lines(file)
     reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
     header = _header(path, reader)
-    chunks: list[list[pa.StringArray]] = []
-    rows: list[list[str]] = []
-    numbers: list[int] = []
-    rejects: list[Reject] = []
-    with tqdm(desc=f"read {path.name}", unit=" rows", unit_scale=True, disable=None, leave=False) as bar:
-        while True:
-            lines.record.clear()
-            first = lines.number + 1
-            try:
-                row = next(reader)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                # A stray quote swallows what follows: give up one line only, and read the rest afresh.
-                raw = lines.record[0].rstrip("\r\n")
-                message = f"not valid CSV ({error}); close or double the quotes of this line"
-                rejects.append(Reject(Problem(path, first, None, message), raw))
-                lines.rewind()
-                continue
-            if len(row) != len(header):
-                raw = "".join(lines.record).rstrip("\r\n")
-                if raw.strip():
-                    counts = f"{len(row)} fields where the header has {len(header)}"
-                    message = f"{counts}; quote values that hold {delimiter!r}"
-                    rejects.append(Reject(Problem(path, first, None, message), raw))
-                continue
-            rows.append(row)
-            numbers.append(first)
-            if len(rows) == _CHUNK:
-                chunks.append(_columns(rows))
-                bar.update(len(rows))
-                rows = []
-    if rows:
-        chunks.append(_columns(rows))
-    columns = {
-        name: pa.concat_arrays([chunk[index] for chunk in chunks]) if chunks else pa.array([], pa.string())
-        for index, name in enumerate(header)
-    }
-    return RawTable(path, columns, np.array(numbers, dtype=np.int64), rejects=rejects)
-
-
-def _columns(rows: list[list[str]]) -> list[pa.StringArray]:
-    return [pc.utf8_trim_whitespace(pa.array(values, pa.string())) for values in zip(*rows, strict=True)]
+    rows = Rows(path, header)
+    while True:
+        lines.record.clear()
+        first = lines.number + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            # A stray quote swallows what follows: give up one line only, and read the rest afresh.
+            raw = lines.record[0].rstrip("\r\n")
+            rows.reject(first, None, f"not valid CSV ({error}); close or double the quotes of this line", raw)
+            lines.rewind()
+            continue
+        if len(row) == len(header):
+            rows.add(first, row)
+            continue
+        raw = "".join(lines.record).rstrip("\r\n")
+        if raw.strip():
+            counts = f"{len(row)} fields where the header has {len(header)}"
+            rows.reject(first, None, f"{counts}; quote values that hold {delimiter!r}", raw)
+    return rows.table()
 
 
 def _sniff(header: str) -> str:

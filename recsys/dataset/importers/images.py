@@ -10,16 +10,30 @@ import numpy as np
 from tqdm import tqdm
 
 from recsys.dataset.importers.table import RowCheck
+from recsys.errors import DataError
 from recsys.schema import IMAGE
 from style.errors import ImageError
 from style.images import check_image
 
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 _THREADS = 8
 
 
 def locate(image: str, root: Path) -> Path:
     """The absolute path of a file's `image`; relative ones start at `root`. Links are not followed."""
     return Path(os.path.abspath(root / image))  # noqa: PTH100  Path.resolve would follow links
+
+
+def pictures_by_name(folder: Path) -> dict[str, str]:
+    """Pictures anywhere below a folder: the name without its suffix to the path relative to the folder.
+
+    Of several with one name the first path in alphabetical order stands. Raises DataError where there is no folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of pictures")
+    paths = (Path(base) / name for base, _, names in os.walk(folder) for name in names)
+    found = sorted(path.relative_to(folder) for path in paths if path.suffix.lower() in PICTURE_SUFFIXES)
+    return {path.stem: path.as_posix() for path in reversed(found)}
 
 
 def check_pictures(check: RowCheck, root: Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from recsys.config import EventSettings
 from recsys.dataset.importers.table import RowCheck
 from recsys.dataset.importers.values import as_bools, as_series, blank, numbers, timestamps
+from recsys.dataset.splits import PART, Part
 from recsys.schema import EVENT, ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT, EventKind, IntArray
 
 KINDS = tuple(EventKind)
@@ -56,14 +57,19 @@ def parse_interactions(
 def finish_interactions(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Sort by (timestamp, user_id, item_id, event), drop repeats of these four, and count them.
 
-    Of repeats the one with the largest weight (then rating) stays, whatever order they came in.
+    Of repeats the one with the largest weight (then rating) stays, whatever order they came in; but one that is to be
+    learned from before one that is to be asked for, where both parts of a split have it. Rows without a part, beside
+    others with one, are to be learned from.
     """
+    if PART in frame:
+        frame = frame.assign(**{PART: frame[PART].fillna(Part.TRAIN.value)})
     keys = [
         frame[TIMESTAMP].to_numpy(),
         *(pd.factorize(frame[name], sort=True)[0] for name in (USER_ID, ITEM_ID)),
     ]
     keys.append(pd.factorize(frame[EVENT], sort=True)[0])
-    amounts = [frame[name].to_numpy() for name in (WEIGHT, RATING) if name in frame]
+    amounts = [(frame[PART] == Part.TRAIN).to_numpy()] if PART in frame else []
+    amounts += [frame[name].to_numpy() for name in (WEIGHT, RATING) if name in frame]
     order = np.lexsort([*reversed(amounts), *reversed(keys)])
     same = np.logical_and.reduce([key[order][1:] == key[order][:-1] for key in keys])
     last = np.append(~same, True)[: len(order)]

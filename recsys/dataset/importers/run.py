@@ -17,29 +17,20 @@ from recsys.dataset.importers.columns import (
     Aliases,
     name_columns,
 )
-from recsys.dataset.importers.delimited import read_atomic, read_delimited
+from recsys.dataset.importers.formats import WITHOUT_CATALOGUE, FileFormat, Table, read_table, recognise
 from recsys.dataset.importers.images import check_pictures, locate
 from recsys.dataset.importers.interactions import finish_interactions, parse_interactions
 from recsys.dataset.importers.items import finish_items, finish_rows, merge, parse_items, upsert
-from recsys.dataset.importers.parquet import read_parquet
 from recsys.dataset.importers.rejects import place, write_rejects
 from recsys.dataset.importers.report import ImportReport
 from recsys.dataset.importers.table import RawTable, Reject, RowCheck
 from recsys.dataset.importers.users import parse_users
+from recsys.dataset.importers.values import as_series
 from recsys.dataset.project import INTERACTIONS_FILE, ITEMS_FILE, USERS_FILE, Project
+from recsys.dataset.splits import PART, Part
 from recsys.errors import BadRowsError, DataError, ProjectError
 from recsys.schema import EVENT, IMAGE, ITEM_ID, RATING, TIMESTAMP, USER_ID, EventKind
 from recsys.storage.artifacts import exclusive_lock, replacing_folder, write_frame
-
-READERS = {
-    ".csv": read_delimited,
-    ".tsv": read_delimited,
-    ".txt": read_delimited,
-    ".inter": read_atomic,
-    ".item": read_atomic,
-    ".user": read_atomic,
-    ".parquet": read_parquet,
-}
 
 
 class ImportMode(StrEnum):
@@ -80,8 +71,10 @@ def import_data(
     *,
     items: Path | Sequence[Path] | None = None,
     interactions: Path | None = None,
+    test_interactions: Path | None = None,
     users: Path | None = None,
     images: Path | None = None,
+    file_format: FileFormat | None = None,
     columns: Mapping[str, str] | None = None,
     mode: ImportMode = ImportMode.REPLACE,
     skip_bad: bool = False,
@@ -89,11 +82,14 @@ def import_data(
 ) -> ImportReport:
     """Bring tables into a project. Either all of it is there afterwards, or the project is as it was.
 
-    Files are CSV (comma, semicolon or tab; UTF-8), Parquet, or RecBole atomic files, told apart by suffix.
+    Files are in one of `FileFormat`, each recognised by its suffix and first line, or all in `file_format`. A format
+    without a catalogue makes one of the ids in its events, where neither the project nor the import has any.
+    `test_interactions`: the part of a published split that models are asked for; `interactions` is then its train.
     Several `items` files describe one catalogue: their rows are matched by id, and where two have a value the
     earlier file's stands. Tables that are not given stay as they are.
 
-    `images`: folder that relative image paths start from; default: the folder of each items file.
+    `images`: folder that relative image paths start from; default: the folder of each items file. Formats of data sets
+    whose pictures are named by the item's id look there for them.
     `columns`: renames, the file's column to ours. `check_images` decodes every picture that is named.
 
     A row with any problem is bad as a whole, an item with a broken picture too (empty its image field to have
@@ -105,11 +101,15 @@ def import_data(
     renames = dict(columns or {})
     if not items_files and interactions is None and users is None:
         raise DataError("nothing to import: give items, interactions or users")
+    if test_interactions is not None and interactions is None:
+        raise DataError(f"{test_interactions}: a test part needs the interactions to learn from beside it")
     with exclusive_lock(project.root):
-        raw_items = [_read(path) for path in items_files]
-        raw_interactions = _read(interactions) if interactions else None
-        raw_users = _read(users) if users else None
-        _check_renames(renames, [*raw_items, *(t for t in (raw_interactions, raw_users) if t is not None)])
+        raw_items = [read_table(path, Table.ITEMS, file_format, images) for path in items_files]
+        raw_interactions = [
+            read_table(path, Table.INTERACTIONS, file_format) for path in (interactions, test_interactions) if path
+        ]
+        raw_users = read_table(users, Table.USERS, file_format) if users else None
+        _check_renames(renames, [*raw_items, *raw_interactions, *(t for t in (raw_users,) if t is not None)])
         found = _Findings()
         tables = _existing(project)
         if raw_items:
@@ -119,7 +119,9 @@ def import_data(
             new = _users(raw_users, renames, found)
             keep = tables.users if mode is ImportMode.APPEND else None
             tables.users = finish_rows(new if keep is None else upsert(keep, new, USER_ID), USER_ID)
-        if raw_interactions is not None:
+        if interactions is not None:
+            if tables.items is None and (file_format or recognise(interactions)) in WITHOUT_CATALOGUE:
+                tables.items = _catalogue_of_events(raw_interactions, found)
             keep = tables.interactions if mode is ImportMode.APPEND else None
             tables.interactions = _interactions(raw_interactions, renames, project, tables, keep, skip_bad, found)
         if found.all_rejects and not skip_bad:
@@ -133,18 +135,6 @@ def import_data(
         except OSError as error:
             raise ProjectError(f"{project.root}: cannot be written: {error}; nothing was imported") from error
     return _report(tables, given, found, rejects)
-
-
-def _read(path: Path) -> RawTable:
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"{path}: unknown kind of file; use one of {', '.join(READERS)}")
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    table = reader(path)
-    if not len(table) and not table.rejects:
-        raise DataError(f"{path}: a header but no rows; there is nothing to import")
-    return table
 
 
 def _check_renames(renames: Mapping[str, str], tables: Sequence[RawTable]) -> None:
@@ -205,8 +195,14 @@ def _users(raw: RawTable, renames: Mapping[str, str], found: _Findings) -> pd.Da
     return frame[~check.bad]
 
 
+def _catalogue_of_events(parts: Sequence[RawTable], found: _Findings) -> pd.DataFrame:
+    ids = pd.unique(pd.concat([as_series(part.columns[ITEM_ID]) for part in parts]))
+    found.notes.append(f"no catalogue in this format: {len(ids):,} items are known by their ids alone")
+    return finish_items(pd.DataFrame({ITEM_ID: pd.Series(ids, dtype="str")}))
+
+
 def _interactions(
-    raw: RawTable,
+    parts: Sequence[RawTable],
     renames: Mapping[str, str],
     project: Project,
     tables: _Tables,
@@ -214,27 +210,42 @@ def _interactions(
     skip_bad: bool,
     found: _Findings,
 ) -> pd.DataFrame:
+    """The events of one file, or of a train and a test file, whose rows are then marked."""
     if tables.items is None:
-        raise DataError(f"{raw.path}: the project has no items yet; import items first, or together with these")
-    check, others = _start(raw, INTERACTION_FIELDS, renames)
+        raise DataError(f"{parts[0].path}: the project has no items yet; import items first, or together with these")
     known = tables.items[ITEM_ID]
     if not skip_bad:
         # The item's own problem is reported; repeating it for each of its interactions would bury it.
         known = pd.concat([known, pd.Series(sorted(found.left_out), dtype="str")])
-    frame = parse_interactions(check, project.settings.events, known, found.left_out)
-    found.rejects["interactions"] = check.rejects
+    frames = []
+    for raw, part in zip(parts, Part, strict=False):
+        check, others = _start(raw, INTERACTION_FIELDS, renames)
+        frame = parse_interactions(check, project.settings.events, known, found.left_out)
+        found.rejects.setdefault("interactions", []).extend(check.rejects)
+        _note_interactions(check, others, project, found)
+        good = frame[~check.bad]
+        frames.append(good.assign(**{PART: part.value}) if len(parts) > 1 else good)
+    if len(frames) > 1:
+        found.notes.append(f"{len(frames[1]):,} events are the test part of a split that came with the data")
+    if old is not None:
+        frames.insert(0, old)
+    whole = pd.concat(frames) if len(frames) > 1 else frames[0]
+    finished, found.duplicates = finish_interactions(whole)
+    return finished
+
+
+def _note_interactions(check: RowCheck, others: Mapping[str, str], project: Project, found: _Findings) -> None:
+    notes = []
     if others:
-        found.notes.append(f"columns not used: {', '.join(others)}")
+        notes.append(f"columns not used: {', '.join(others)}")
     if TIMESTAMP not in check.names:
-        found.notes.append("no timestamp column: all times are 0, so nothing can be split or decayed by time")
+        notes.append("no timestamp column: all times are 0, so nothing can be split or decayed by time")
     if EVENT not in check.names and RATING in check.names:
         threshold = project.settings.events.rating_threshold
-        found.notes.append(f"no event column: ratings from {threshold:g} up are likes, the others dislikes")
+        notes.append(f"no event column: ratings from {threshold:g} up are likes, the others dislikes")
     elif EVENT not in check.names:
-        found.notes.append(f"no event or rating column: every row is a {EventKind.CLICK}")
-    good = frame[~check.bad]
-    finished, found.duplicates = finish_interactions(good if old is None else pd.concat([old, good]))
-    return finished
+        notes.append(f"no event or rating column: every row is a {EventKind.CLICK}")
+    found.notes.extend(note for note in notes if note not in found.notes)
 
 
 def _drop_orphans(tables: _Tables, skip_bad: bool, found: _Findings) -> None:

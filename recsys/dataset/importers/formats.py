@@ -1,0 +1,135 @@
+"""The file formats that can be imported: their names, how each is recognised, and which reader has which table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from recsys.dataset.importers import amazon, hm, lightgcn, movielens
+from recsys.dataset.importers.delimited import DELIMITERS, read_atomic, read_delimited
+from recsys.dataset.importers.lines import first_line
+from recsys.dataset.importers.parquet import read_parquet
+from recsys.dataset.importers.table import RawTable
+from recsys.errors import DataError
+
+
+class FileFormat(StrEnum):
+    """What a file is written in. All but the first three are public data sets' own."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    RECBOLE = "recbole"
+    MOVIELENS = "movielens"
+    LIGHTGCN = "lightgcn"
+    AMAZON_REVIEWS = "amazon-reviews"
+    HM = "hm"
+
+
+class Table(StrEnum):
+    """What a file holds."""
+
+    ITEMS = "items"
+    INTERACTIONS = "interactions"
+    USERS = "users"
+
+
+Reader = Callable[[Path], RawTable]
+
+READERS: Mapping[FileFormat, Mapping[Table, Reader]] = {
+    FileFormat.CSV: dict.fromkeys(Table, read_delimited),
+    FileFormat.PARQUET: dict.fromkeys(Table, read_parquet),
+    FileFormat.RECBOLE: dict.fromkeys(Table, read_atomic),
+    FileFormat.MOVIELENS: {
+        Table.ITEMS: movielens.read_films,
+        Table.INTERACTIONS: movielens.read_ratings,
+        Table.USERS: movielens.read_people,
+    },
+    FileFormat.LIGHTGCN: {Table.INTERACTIONS: lightgcn.read_lightgcn},
+    FileFormat.AMAZON_REVIEWS: {Table.ITEMS: amazon.read_products, Table.INTERACTIONS: amazon.read_reviews},
+    FileFormat.HM: {
+        Table.ITEMS: hm.read_articles,
+        Table.INTERACTIONS: hm.read_transactions,
+        Table.USERS: hm.read_customers,
+    },
+}
+WITH_PICTURES: Mapping[FileFormat, Callable[[Path, Path | None], RawTable]] = {
+    FileFormat.AMAZON_REVIEWS: amazon.read_products,
+    FileFormat.HM: hm.read_articles,
+}
+"""Formats whose pictures are found by the item's id, in a folder beside the file of items."""
+
+WITHOUT_CATALOGUE = (FileFormat.LIGHTGCN,)
+"""Formats that know no more of an item than who touched it."""
+
+CSV_SUFFIXES = (".csv", ".tsv", ".txt")
+_PARQUET_SUFFIX = ".parquet"
+_JSON_SUFFIXES = (".jsonl", ".jsonl.gz")
+_ATOMIC_HEADER = re.compile(r"[^\t:]+:(token|float)(_seq)?(\t|$)")
+_LISTS = re.compile(r"\d+( \d+)* ?")
+_TABBED = re.compile(r"\d+(\t\d+(\.\d+)?){1,2}")
+_RATING_100K = re.compile(r"\d+\t\d+\t\d(\.\d+)?\t\d+")
+_PIPES_100K = (len(movielens.GENRES) + 5, 5)
+
+
+def read_table(path: Path, table: Table, file_format: FileFormat | None = None, images: Path | None = None) -> RawTable:
+    """Read one file as one kind of table, in `file_format` or in the one it is recognised as.
+
+    `images`: folder of pictures, for the formats that find them by the item's id. Raises DataError where there is no
+    such file, its format is not recognised or does not have such a table, or it holds no rows.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    found = recognise(path) if file_format is None else file_format
+    readers = READERS[found]
+    if table not in readers:
+        raise DataError(f"{path}: the format {found} has no {table}; it has {', '.join(readers)}")
+    by_id = WITH_PICTURES.get(found) if table is Table.ITEMS else None
+    read = readers[table](path) if by_id is None else by_id(path, images)
+    if not len(read) and not read.rejects:
+        raise DataError(f"{path}: a header but no rows; there is nothing to import")
+    return read
+
+
+def recognise(path: Path) -> FileFormat:
+    """The format of a file, by its suffix where that says enough, else by its first line. Raises DataError."""
+    name = path.name.lower()
+    if name.endswith(_PARQUET_SUFFIX):
+        return FileFormat.PARQUET
+    if name.endswith(_JSON_SUFFIXES):
+        return FileFormat.AMAZON_REVIEWS
+    first = first_line(path)
+    found = _by_content(first)
+    if found is None and name.endswith(CSV_SUFFIXES):
+        return FileFormat.CSV
+    if found is None and name.endswith((".inter", ".item", ".user")):
+        return FileFormat.RECBOLE
+    if found is None:
+        raise DataError(
+            f"{path}: unknown kind of file; use one of {', '.join((*CSV_SUFFIXES, _PARQUET_SUFFIX, *_JSON_SUFFIXES))}, "
+            f"or name its format: {', '.join(FileFormat)}"
+        )
+    return found
+
+
+def _by_content(first: str) -> FileFormat | None:
+    if _ATOMIC_HEADER.match(first):
+        return FileFormat.RECBOLE
+    if _is_movielens(first):
+        return FileFormat.MOVIELENS
+    if _LISTS.fullmatch(first) or _TABBED.fullmatch(first):
+        return FileFormat.LIGHTGCN
+    header = {cell.strip().strip('"') for delimiter in DELIMITERS for cell in first.split(delimiter)}
+    if any(header >= set(columns) for columns in (hm.TRANSACTION_COLUMNS, hm.ARTICLE_COLUMNS, hm.CUSTOMER_COLUMNS)):
+        return FileFormat.HM
+    return None
+
+
+def _is_movielens(first: str) -> bool:
+    if first.startswith(("userId,movieId,rating", "movieId,title,genres")):
+        return True
+    cells = first.split("|")
+    # The films and the people of 100k; the first cell of both is a number.
+    piped = len(cells) in _PIPES_100K and cells[0].isdigit()
+    return piped or re.match(r"\d+::", first) is not None or _RATING_100K.fullmatch(first) is not None

@@ -1,0 +1,242 @@
+"""Several models on one task: figures with intervals, tests against a baseline, whole and by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from recsys.dataset.splits import Holdout
+from recsys.errors import DataError
+from recsys.evaluation.beyond_accuracy import (
+    calibration_error,
+    exposure,
+    gini,
+    novelty,
+    serendipity,
+    style_diversity,
+)
+from recsys.evaluation.controls import popularity_only
+from recsys.evaluation.protocol import Result, ScoreFunction, evaluate_holdout
+from recsys.evaluation.significance import (
+    Interval,
+    Values,
+    bootstrap_means,
+    holm,
+    permutation_p_values,
+    resamples,
+)
+from recsys.evaluation.slices import Slice, sliced, standard_slices
+from recsys.models.base import Model
+from recsys.schema import FloatArray
+
+SLICE_METRICS = ("recall", "ndcg", "hit_rate")
+WHOLE = "all users"
+_CATALOGUE_RESAMPLES = 200
+"""Fewer than for means: each counts the whole catalogue anew, and an interval's bounds need no more."""
+
+Models = Mapping[str, Model | ScoreFunction]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One metric of one model: its mean over `users` for whom it is defined, with a 95 % bootstrap interval.
+
+    `p_value`: of no difference from the baseline; `corrected`: the same by Holm, for as many models as are compared.
+    Both are None for the baseline itself and for metrics of the catalogue as a whole (coverage, Gini).
+    """
+
+    interval: Interval
+    users: int
+    p_value: float | None = None
+    corrected: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """All users, or one slice: how many users and relevant items, and figures by model and metric.
+
+    Without users there are no figures.
+    """
+
+    name: str
+    users: int
+    relevant_items: int
+    figures: Mapping[str, Mapping[str, Figure]]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonReport:
+    """What was compared, how, and what came of it.
+
+    `split` in words; `k` the length of the lists; `items` that may be recommended; `skipped` users without anything
+    relevant. `sampled`: None, or that figures are of sampled negatives and tell little of full rankings.
+    """
+
+    split: str
+    baseline: str
+    k: int
+    seed: int
+    train_events: int
+    test_events: int
+    items: int
+    skipped: int
+    sampled: int | None
+    whole: Part
+    slices: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lens:
+    """What lists are looked at with beside accuracy.
+
+    `vectors` (I, D): style vectors, zeros without a picture, for the variety of lists; `groups`: by name such as
+    "style" or "category", the share (I, G) of each item in each group, for calibration. Absent ones leave their
+    metrics out.
+    """
+
+    vectors: FloatArray | None = None
+    groups: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+def compare_models(
+    models: Models,
+    holdout: Holdout,
+    *,
+    baseline: str,
+    split: str,
+    k: int = 10,
+    lens: Lens | None = None,
+    slices: Sequence[Slice] | None = None,
+    sampled: int | None = None,
+    seed: int = 0,
+) -> ComparisonReport:
+    """Ask every model (name to model fitted on `holdout.train`, or to its scores) and test each against `baseline`.
+
+    Strangers to the train are folded in from their history. `slices` default to the standard ones. Raises DataError
+    where the baseline is none of the models, or nobody can be measured.
+    """
+    if baseline not in models:
+        raise DataError(f"the baseline {baseline!r} is none of the models; use one of {', '.join(models)}")
+    results = {
+        name: evaluate_holdout(model, holdout, k=k, sampled=sampled, seed=seed) for name, model in models.items()
+    }
+    popular = evaluate_holdout(popularity_only(holdout), holdout, k=k, sampled=sampled, seed=seed)
+    values = {name: user_values(result, holdout, popular, lens or Lens()) for name, result in results.items()}
+    figures = compared(values, baseline, seed=seed)
+    allowed = int(holdout.items.sum())
+    for name, result in results.items():
+        figures[name] |= _catalogue_figures(result, holdout, seed)
+    first = results[baseline]
+    return ComparisonReport(
+        split=split,
+        baseline=baseline,
+        k=k,
+        seed=seed,
+        train_events=len(holdout.train),
+        test_events=len(holdout.test),
+        items=allowed,
+        skipped=first.skipped,
+        sampled=sampled,
+        whole=Part(WHOLE, len(first.users), int(first.relevant.nnz), figures),
+        slices=tuple(
+            _part(results, part, baseline, seed) for part in (standard_slices(holdout) if slices is None else slices)
+        ),
+    )
+
+
+def user_values(result: Result, holdout: Holdout, popular: Result, lens: Lens) -> dict[str, Values]:
+    """Every metric that is one value a user, (Q,) by name; `popular`: popularity's result for the same users."""
+    touched = np.bincount(
+        np.unique(holdout.train.users * holdout.train.shape[1] + holdout.train.items) % holdout.train.shape[1],
+        minlength=holdout.train.shape[1],
+    )
+    values = {
+        **result.per_user,
+        "novelty": novelty(result.rows, touched, max(1, len(np.unique(holdout.train.users)))),
+        "serendipity": serendipity(result.rows, result.relevant, popular.rows),
+    }
+    if lens.vectors is not None:
+        values["style_diversity"] = style_diversity(result.rows, lens.vectors)
+    if lens.groups:
+        history = holdout.history.matrix()[result.users]
+        for name, groups in lens.groups.items():
+            values[f"{name}_calibration_error"] = calibration_error(result.rows, history, groups)
+    return values
+
+
+def compared(values: Mapping[str, Mapping[str, Values]], baseline: str, *, seed: int) -> dict[str, dict[str, Figure]]:
+    """Figures by model and metric from values (Q,) by model and metric, for the same users in the same order.
+
+    All models are measured on the same resamples. A metric that is defined for nobody is left out.
+    """
+    found: dict[str, dict[str, Figure]] = {name: {} for name in values}
+    others = [name for name in values if name != baseline]
+    for metric in values[baseline]:
+        table = np.column_stack([values[name][metric] for name in values])
+        if np.isnan(table).all(axis=0).any():
+            continue
+        intervals = dict(zip(values, bootstrap_means(table, seed=seed), strict=True))
+        p_values = _p_values(values, metric, others, baseline, seed)
+        corrected = dict(zip(p_values, holm(np.array(list(p_values.values()))), strict=True))
+        for name, interval in intervals.items():
+            count = int(np.count_nonzero(~np.isnan(values[name][metric])))
+            adjusted = float(corrected[name]) if name in corrected else None
+            found[name][metric] = Figure(interval, count, p_values.get(name), adjusted)
+    return found
+
+
+def _p_values(
+    values: Mapping[str, Mapping[str, Values]], metric: str, others: Sequence[str], baseline: str, seed: int
+) -> dict[str, float]:
+    """By model, for those that share at least one user with the baseline for whom the metric is defined."""
+    differences = {name: values[name][metric] - values[baseline][metric] for name in others}
+    testable = [name for name, difference in differences.items() if not np.isnan(difference).all()]
+    if not testable:
+        return {}
+    found = permutation_p_values(np.column_stack([differences[name] for name in testable]), seed=seed)
+    return dict(zip(testable, map(float, found), strict=True))
+
+
+def _part(results: Mapping[str, Result], part: Slice, baseline: str, seed: int) -> Part:
+    parts = {name: sliced(result, part) for name, result in results.items()}
+    first = parts[baseline]
+    if not len(first):
+        return Part(part.name, 0, 0, {})
+    values = {name: {metric: each.per_user[metric] for metric in SLICE_METRICS} for name, each in parts.items()}
+    return Part(part.name, len(first), first.relevant_items, compared(values, baseline, seed=seed))
+
+
+def _catalogue_figures(result: Result, holdout: Holdout, seed: int) -> dict[str, Figure]:
+    """Coverage and Gini among the items that may be recommended, with intervals of resampled users.
+
+    A resample has about 63 % of the users, so fewer items are shown in it than to all: the spread of the resamples is
+    right, but they lie beside the figure. They are moved to lie around it.
+    """
+    shown = exposure(result.rows, len(holdout.items))[holdout.items]
+    observed = np.array([np.count_nonzero(shown) / len(shown), gini(shown)])
+    lists = _exposures(result, holdout)
+    drawn = []
+    for counts in resamples(len(result.users), seed=seed, times=_CATALOGUE_RESAMPLES):
+        # One resample of the catalogue at a time, as a catalogue may be large.
+        for each in counts:
+            again = np.asarray(each @ lists)
+            drawn.append([np.count_nonzero(again) / len(again), gini(again)])
+    moved = np.array(drawn) + (observed - np.mean(drawn, axis=0))
+    bounds = np.quantile(moved, [0.025, 0.975], axis=0).clip(0.0, 1.0)
+    return {
+        # Where all resamples are alike, the mean of theirs is off by a rounding error.
+        name: Figure(Interval(float(value), float(min(low, value)), float(max(high, value))), len(result.users))
+        for name, value, low, high in zip(("coverage", "gini"), observed, *bounds, strict=True)
+    }
+
+
+def _exposures(result: Result, holdout: Holdout) -> csr_matrix:
+    """(Q, A): which of the A allowed items each list shows."""
+    shown = result.rows >= 0
+    column = np.cumsum(holdout.items) - 1
+    indptr = np.concatenate([[0], np.cumsum(shown.sum(axis=1))])
+    shape = (len(result.rows), int(holdout.items.sum()))
+    return csr_matrix((np.ones(int(shown.sum())), column[result.rows[shown]], indptr), shape=shape)

@@ -1,0 +1,46 @@
+"""Which groups items belong to, for calibration: their categories, or clusters of their style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.cluster import KMeans
+
+from recsys.errors import DataError
+from recsys.rng import derive_seed
+from recsys.schema import FloatArray
+
+STYLE_GROUPS = 20
+
+
+def category_groups(categories: Sequence[str]) -> FloatArray:
+    """(I, G): the share of each item in each category; several, as in `Comedy|Drama`, share alike (Steck 2018).
+
+    Columns are the categories by name; an item without one ("") is in none.
+    """
+    parts = [sorted({part for part in category.split("|") if part}) for category in categories]
+    names = sorted({part for each in parts for part in each})
+    column = {name: place for place, name in enumerate(names)}
+    shares = np.zeros((len(parts), len(names)), dtype=np.float32)
+    for row, each in enumerate(parts):
+        for part in each:
+            shares[row, column[part]] = 1.0 / len(each)
+    return shares
+
+
+def style_groups(vectors: FloatArray, groups: int = STYLE_GROUPS, *, seed: int) -> FloatArray:
+    """(I, G): 1 for the cluster of each item's style vector (I, D), by k-means; none for items without a vector.
+
+    G is `groups`, or the number of different vectors where that is smaller. Raises DataError where no item has one.
+    """
+    pictured = vectors.any(axis=1)
+    different = len(np.unique(vectors[pictured], axis=0))
+    if not different:
+        raise DataError("no item has a style vector: there are no groups of style")
+    count = min(groups, different)
+    means = KMeans(count, n_init=4, random_state=derive_seed(seed, "style groups") % 2**32)
+    labels = means.fit_predict(vectors[pictured].astype(np.float64))
+    shares = np.zeros((len(vectors), count), dtype=np.float32)
+    shares[np.flatnonzero(pictured), labels] = 1.0
+    return shares

@@ -1,0 +1,132 @@
+"""A comparison as Markdown, plain text or JSON: what was asked, every model, every slice, and what is the baseline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+
+from recsys.evaluation.comparison import ComparisonReport, Figure, Part
+from recsys.evaluation.protocol import at_k
+
+
+class TableFormat(StrEnum):
+    """How a comparison is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+_ACCURACY = ("recall", "ndcg", "map", "mrr", "hit_rate", "precision", "capped_recall")
+_DIGITS = 9
+"""Digits of numbers in JSON: sums in another order differ beyond."""
+
+
+def render(report: ComparisonReport, form: TableFormat) -> str:
+    """The report in one format; ends with a line end."""
+    if form is TableFormat.JSON:
+        return as_json(report)
+    return as_markdown(report) if form is TableFormat.MARKDOWN else as_text(report)
+
+
+def as_json(report: ComparisonReport) -> str:
+    """All of the report, with a note where figures are sampled; numbers to nine digits."""
+    whole = {"full_ranking": report.sampled is None, **asdict(report)}
+    return json.dumps(_rounded(whole), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_markdown(report: ComparisonReport) -> str:
+    """Headings and tables."""
+    lines = [" ".join(_preamble(report)), ""]
+    for title, table in _tables(report):
+        lines += [f"### {title}", ""]
+        if table:
+            header, *rows = table
+            lines += [_row(header), _row(["---"] * len(header)), *map(_row, rows), ""]
+        else:
+            lines += ["Nobody is in this slice.", ""]
+    return "\n".join([*lines, _legend(report)]) + "\n"
+
+
+def as_text(report: ComparisonReport) -> str:
+    """Aligned columns, for a terminal."""
+    lines = [*_preamble(report), ""]
+    for title, table in _tables(report):
+        lines.append(title)
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
+        lines += [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+        ]
+        lines += ["" if table else "nobody is in this slice\n"]
+    return "\n".join([*lines, _legend(report)]) + "\n"
+
+
+def _preamble(report: ComparisonReport) -> list[str]:
+    candidates = (
+        f"all {report.items:,} items ranked, no sampled negatives"
+        if report.sampled is None
+        else f"SAMPLED: relevant items ranked against {report.sampled:,} others only; says little of full rankings"
+    )
+    return [
+        f"Split: {report.split}; {report.train_events:,} events to learn from, {report.test_events:,} held out.",
+        f"{report.whole.users:,} people with {report.whole.relevant_items:,} relevant items ({report.skipped:,} people "
+        f"with none left out); {candidates}.",
+    ]
+
+
+def _legend(report: ComparisonReport) -> str:
+    return (
+        f"Brackets: 95 % bootstrap intervals over people. p: paired permutation test against {report.baseline}, the "
+        f"baseline, by Holm corrected for the number of models. Seed {report.seed}."
+    )
+
+
+def _tables(report: ComparisonReport) -> Iterable[tuple[str, list[list[str]]]]:
+    metrics = list(report.whole.figures[report.baseline])
+    right = [metric for metric in _ACCURACY if metric in metrics]
+    yield _title(report.whole, report, "accuracy"), _table(report, report.whole, right)
+    yield (
+        _title(report.whole, report, "beyond accuracy"),
+        _table(report, report.whole, [metric for metric in metrics if metric not in right]),
+    )
+    for part in report.slices:
+        found = list(part.figures[report.baseline]) if part.figures else []
+        yield _title(part, report), _table(report, part, found) if found else []
+
+
+def _title(part: Part, report: ComparisonReport, what: str = "") -> str:
+    counts = f"{part.users:,} people, {part.relevant_items:,} relevant items"
+    sampled = "" if report.sampled is None else f", sampled {report.sampled}"
+    return f"{part.name[:1].upper()}{part.name[1:]}{', ' if what else ''}{what} ({counts}{sampled})"
+
+
+def _table(report: ComparisonReport, part: Part, metrics: Sequence[str]) -> list[list[str]]:
+    rows = [["model", *(at_k(metric, report.k, report.sampled) for metric in metrics)]]
+    for name, figures in part.figures.items():
+        label = f"{name} (baseline)" if name == report.baseline else name
+        rows.append([label, *(_cell(figures[metric], part.users) for metric in metrics)])
+    return rows
+
+
+def _cell(figure: Figure, users: int) -> str:
+    interval = figure.interval
+    text = f"{interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
+    if figure.corrected is not None:
+        text += " p<0.001" if figure.corrected < 0.001 else f" p={figure.corrected:.3f}"
+    return text if figure.users == users else f"{text} n={figure.users:,}"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(each) for each in value]
+    return value
