@@ -1,4 +1,4 @@
-"""The vocabulary of every model: fit, score, recommend, fold in, save, load.
+"""The vocabulary of every model: fit, partial fit, score, recommend, fold in, explain, save, load.
 
 Models work on dense rows. A matrix is a SciPy CSR `(U, I)` of signed event weights: positive is liking,
 negative is disliking, and a stored entry of any sign counts as viewed.
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from recsys.errors import BundleError, DataError, NotFittedError, UnknownIdError
+from recsys.errors import BundleError, DataError, NotFittedError, RequestError, UnknownIdError
 from recsys.ranked import Ranked, top_k
 from recsys.schema import BoolArray, FloatArray, IntArray
 
@@ -28,7 +28,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class Model(ABC):
-    """A recommender. Subclasses fill in the five underscored methods; people use the others."""
+    """A recommender. Subclasses fill in the underscored methods; people use the others.
+
+    `_partial_fit` and `_contributions` are for the models that can: left alone, they refuse with the reason.
+    """
 
     name: ClassVar[str]
 
@@ -46,6 +49,20 @@ class Model(ABC):
             raise DataError(f"cannot fit {self.name} on an empty matrix of shape {matrix.shape}")
         self._fit(matrix)
         self._viewed = matrix
+        return self
+
+    def partial_fit(self, matrix: csr_matrix, *, item_vectors: FloatArray | None = None) -> Self:
+        """Take in new events (U', I') without fitting anew, U' >= U and I' >= I.
+
+        Rows and columns beyond those fitted are new users and new items. Weights are added to what is known of
+        their pair. `item_vectors` (I' - I, D) are the style vectors of the new items; models without style ignore
+        them. Each model's class says how near it comes to `fit` on all events. A call that fails changes nothing.
+        Raises NotFittedError; RequestError if the model cannot; or DataError for a matrix that is smaller than the
+        fitted one or not finite, or for vectors that do not match the new items.
+        """
+        merged = added(self.viewed, canonical(matrix))
+        self._partial_fit(merged, self.viewed, item_vectors)
+        self._viewed = merged
         return self
 
     def scores(self, user_rows: IntArray) -> FloatArray:
@@ -84,6 +101,24 @@ class Model(ABC):
         _, items = self.shape
         checked_rows("item row", np.array([item_row]), items)
         return top_k(self._similarities(item_row)[None], k, np.arange(items) != item_row)
+
+    def explain(self, events: csr_matrix, item_row: int) -> Ranked:
+        """Which of one user's `events` (1, I) speak for `item_row`, and how much: Ranked (1, n), strongest first.
+
+        The contributions add up to the item's score less what it scores for a user without events. An event that
+        contributes nothing is left out; where none does, there is one padded place.
+        Raises NotFittedError, RequestError if the model cannot, DataError for events of another shape, or
+        UnknownIdError for the item.
+        """
+        row = self._checked_events(events)
+        if row.shape[0] != 1:
+            raise DataError(f"explain takes the events of one user (1, I), not {row.shape}")
+        checked_rows("item row", np.array([item_row]), row.shape[1])
+        contributions = self._contributions(row, item_row)
+        reasons = np.full(row.shape, -np.inf, dtype=np.float32)
+        counts = contributions != 0
+        reasons[0, row.indices[counts]] = contributions[counts]
+        return top_k(reasons, max(1, int(counts.sum())))
 
     def save(self, folder: Path) -> None:
         """Write arrays (npz) and settings (JSON) into `folder`, made if absent. Raises NotFittedError."""
@@ -147,6 +182,19 @@ class Model(ABC):
     def _similarities(self, item_row: int) -> FloatArray:
         """(I,) likeness of all items to one."""
 
+    def _partial_fit(
+        self,
+        matrix: csr_matrix,  # noqa: ARG002
+        before: csr_matrix,  # noqa: ARG002
+        item_vectors: FloatArray | None,  # noqa: ARG002
+    ) -> None:
+        """Learn from all events, canonical (U', I'), of which `before` (U, I) are known."""
+        raise RequestError("partial_fit", f"{self.name} cannot take in new events; fit it on all of them")
+
+    def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:  # noqa: ARG002
+        """What each stored entry of canonical `events` (1, I) adds to the score of an item, (n,)."""
+        raise RequestError("explain", f"{self.name} does not score by events, so none is a reason; use another model")
+
     @abstractmethod
     def _arrays(self) -> Arrays:
         """What was learned, for `save`."""
@@ -168,6 +216,26 @@ def canonical(matrix: csr_matrix) -> csr_matrix:
     if not np.isfinite(matrix.data).all():
         raise DataError("the matrix holds weights that are not finite; clean the events first")
     return matrix
+
+
+def resized(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
+    """`matrix` (U, I) with empty rows and columns appended up to `shape`. Raises DataError if it is smaller."""
+    users, items = matrix.shape
+    if shape[0] < users or shape[1] < items:
+        raise DataError(f"{shape} has fewer users or items than the {matrix.shape} fitted; append new ones at the end")
+    indptr = np.append(matrix.indptr, np.full(shape[0] - users, matrix.indptr[-1], dtype=matrix.indptr.dtype))
+    return csr_matrix((matrix.data, matrix.indices, indptr), shape=shape)
+
+
+def added(known: csr_matrix, new: csr_matrix) -> csr_matrix:
+    """The sum of two canonical matrices in the shape of the second, which must be no smaller.
+
+    Unlike `+`, it keeps entries that add up to 0: they count as viewed.
+    """
+    known = resized(known, new.shape)
+    parts = [known.tocoo(), new.tocoo()]
+    data, rows, columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("data", "row", "col"))
+    return canonical(csr_matrix((data, (rows, columns)), shape=new.shape))
 
 
 def mask_viewed(scores: FloatArray, viewed: csr_matrix) -> None:

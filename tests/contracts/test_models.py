@@ -1,12 +1,14 @@
 """One suite for every model, on toy data whose right answer is known by construction.
 
-A new model joins by one line in MODELS, and one in PERSONAL if its ranking depends on the user.
+A new model joins by one line in MODELS, and by its name in PERSONAL if its ranking depends on the user, in EXPLAINS if
+it has `explain`, and in UPDATES if it has `partial_fit` (in EXACT if that gives what `fit` on all events gives).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,17 +18,49 @@ from recsys.config import AlsSettings
 from recsys.errors import BundleError, DataError, NotFittedError, RequestError, UnknownIdError
 from recsys.models.als import AlsModel
 from recsys.models.base import ARRAYS_FILE, SETTINGS_FILE, Model
+from recsys.models.ease import EaseModel
+from recsys.models.item_knn import ItemKnnModel
 from recsys.models.popularity import PopularityModel
+from recsys.models.rp3beta import Rp3BetaModel
+from recsys.models.settings import EaseSettings, ItemKnnSettings, Rp3BetaSettings, Weighting
+from recsys.models.style_als import StyleAlsModel
+from recsys.models.style_head import StyleHeadModel
+from recsys.models.style_knn import StyleKnnModel
 from recsys.ranked import NO_ROW
-
-MODELS: dict[str, Callable[[], Model]] = {
-    "popularity": PopularityModel,
-    "als": lambda: AlsModel(AlsSettings(factors=8), seed=3, threads=1),
-}
-PERSONAL = ("als",)
+from recsys.schema import FloatArray
 
 BLOCKS, BLOCK_USERS, BLOCK_ITEMS, LEFT_OUT = 4, 9, 6, 2
 USERS, ITEMS = BLOCKS * BLOCK_USERS, BLOCKS * BLOCK_ITEMS
+
+
+def looks(blocks: np.ndarray) -> FloatArray:
+    """Style vectors (N, 8) of items of these blocks: items of a block look nearly the same."""
+    noise = np.random.default_rng(0).standard_normal((len(blocks), 8)) / 50
+    return np.asarray(np.eye(8)[blocks] + noise, dtype=np.float32)
+
+
+VECTORS = looks(np.arange(ITEMS) // BLOCK_ITEMS)
+ALS = AlsSettings(factors=8)
+
+MODELS: dict[str, Callable[[FloatArray], Model]] = {
+    "popularity": lambda _: PopularityModel(),
+    "als": lambda _: AlsModel(ALS, seed=3, threads=1),
+    "item_knn_cosine": lambda _: ItemKnnModel(ItemKnnSettings(weighting=Weighting.COSINE)),
+    "item_knn_tfidf": lambda _: ItemKnnModel(ItemKnnSettings(weighting=Weighting.TFIDF)),
+    "item_knn_bm25": lambda _: ItemKnnModel(ItemKnnSettings(weighting=Weighting.BM25)),
+    "rp3beta": lambda _: Rp3BetaModel(Rp3BetaSettings(neighbours=12)),
+    "ease": lambda _: EaseModel(EaseSettings(regularization=200.0)),
+    "ease_sparse": lambda _: EaseModel(EaseSettings(regularization=200.0, memory_limit=0, neighbours=10)),
+    "style_knn": StyleKnnModel,
+    "style_head": lambda vectors: StyleHeadModel(vectors, ALS, style_ridge=0.1, seed=3, threads=1),
+    "style_als": lambda vectors: StyleAlsModel(vectors, ALS, seed=3, threads=1),
+}
+"""From the items' style vectors, which most ignore, to an unfitted model."""
+PERSONAL = tuple(name for name in MODELS if name != "popularity")
+EXPLAINS = PERSONAL
+EXACT = ("item_knn_cosine", "item_knn_tfidf", "item_knn_bm25", "rp3beta", "style_knn")
+UPDATES = (*EXACT, "ease", "style_head", "style_als")
+STYLE = ("style_knn", "style_head", "style_als")
 
 
 def block_matrix() -> csr_matrix:
@@ -46,7 +80,7 @@ def left_out(user: int) -> list[int]:
 
 @pytest.fixture(params=MODELS)
 def make(request: pytest.FixtureRequest) -> Callable[[], Model]:
-    return MODELS[request.param]
+    return partial(MODELS[request.param], VECTORS)
 
 
 @pytest.fixture
@@ -56,7 +90,7 @@ def model(make: Callable[[], Model]) -> Model:
 
 @pytest.fixture(params=PERSONAL)
 def personal(request: pytest.FixtureRequest) -> Model:
-    return MODELS[request.param]().fit(block_matrix())
+    return MODELS[request.param](VECTORS).fit(block_matrix())
 
 
 def test_a_user_gets_exactly_the_rest_of_their_block(personal: Model) -> None:
@@ -154,6 +188,15 @@ def test_the_storage_of_the_matrix_does_not_matter(make: Callable[[], Model]) ->
     assert not raw.has_canonical_format
     expected = make().fit(csr_matrix(plain[backwards])).scores(backwards)
     np.testing.assert_array_equal(make().fit(raw).scores(backwards), expected)
+
+
+@pytest.mark.parametrize("name", [*EXACT, "ease", "ease_sparse"])
+def test_the_order_of_users_does_not_matter(name: str) -> None:
+    """Where nothing is drawn at random."""
+    matrix, order = with_opinions(), np.random.default_rng(2).permutation(USERS)
+    expected = MODELS[name](VECTORS).fit(matrix).scores(order)
+    shuffled = MODELS[name](VECTORS).fit(csr_matrix(matrix[order]))
+    np.testing.assert_allclose(shuffled.scores(np.arange(USERS)), expected, atol=1e-5)
 
 
 def test_fit_leaves_its_input_alone(make: Callable[[], Model]) -> None:
@@ -267,3 +310,203 @@ def test_weights_that_are_not_finite_are_refused(make: Callable[[], Model], bad:
 def test_an_empty_matrix_is_refused(make: Callable[[], Model], shape: tuple[int, int]) -> None:
     with pytest.raises(DataError, match="empty matrix"):
         make().fit(csr_matrix(shape, dtype=np.float32))
+
+
+def test_a_user_and_an_item_without_events_do_no_harm(make: Callable[[], Model]) -> None:
+    dense = block_matrix().toarray()
+    dense[4] = 0.0
+    dense[:, 9] = 0.0
+    model = make().fit(csr_matrix(dense))
+    assert np.isfinite(model.scores(np.arange(USERS))).all()
+    assert np.isfinite(model.fold_in_scores(csr_matrix(np.eye(ITEMS, dtype=np.float32)[[9]]))).all()
+    assert len(set(model.similar_items(9, ITEMS).rows[0])) == ITEMS
+    assert len(set(model.similar_items(3, ITEMS).rows[0])) == ITEMS
+
+
+@pytest.mark.parametrize("weight", [0.0, -5.0])
+def test_a_matrix_without_likes_can_be_fitted_unless_there_is_nothing_to_factor(
+    make: Callable[[], Model], weight: float
+) -> None:
+    matrix = csr_matrix(np.full((USERS, ITEMS), weight, dtype=np.float32))
+    if weight == 0.0 and isinstance(make(), AlsModel):
+        with pytest.raises(DataError, match="non-zero weight"):
+            make().fit(matrix)
+        return
+    model = make().fit(matrix)
+    assert np.isfinite(model.scores(np.arange(USERS))).all()
+    assert np.isfinite(model.fold_in_scores(block_matrix())).all()
+
+
+def with_opinions() -> csr_matrix:
+    """The block matrix with dislikes, other weights, and an entry of weight 0."""
+    matrix = block_matrix()
+    random = np.random.default_rng(1)
+    matrix.data = random.choice([-5.0, 1.0, 2.0, 5.0, 20.0], size=matrix.nnz, p=[0.1, 0.2, 0.2, 0.4, 0.1])
+    matrix.data[7] = 0.0
+    return csr_matrix(matrix, dtype=np.float32)
+
+
+@pytest.mark.parametrize("name", EXPLAINS)
+@pytest.mark.parametrize("item_row", [3, 8, 14])
+def test_contributions_add_up_to_the_score(name: str, item_row: int) -> None:
+    matrix = with_opinions()
+    model = MODELS[name](VECTORS).fit(matrix)
+    nothing = model.fold_in_scores(csr_matrix((1, ITEMS), dtype=np.float32))[0, item_row]
+    for user in range(0, USERS, 5):
+        reasons = model.explain(matrix[[user]], item_row)
+        touched = reasons.rows != NO_ROW
+        assert set(reasons.rows[touched]) <= set(matrix[[user]].indices)
+        assert (np.diff(reasons.scores[touched]) <= 0).all()
+        score = model.scores(np.array([user]))[0, item_row]
+        assert reasons.scores[touched].sum() == pytest.approx(score - nothing, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", EXPLAINS)
+def test_the_reason_for_an_item_lies_in_its_block(name: str) -> None:
+    events = np.zeros((1, ITEMS), dtype=np.float32)
+    events[0, [2, 8, 20]] = 5.0
+    model = MODELS[name](VECTORS).fit(block_matrix())
+    assert model.explain(csr_matrix(events), 10).rows[0, 0] == 8
+
+
+@pytest.mark.parametrize("name", EXPLAINS)
+def test_explain_refuses_two_users_and_unknown_items(name: str) -> None:
+    model = MODELS[name](VECTORS)
+    with pytest.raises(NotFittedError, match="fit"):
+        model.explain(block_matrix()[[0]], 0)
+    model.fit(block_matrix())
+    with pytest.raises(DataError, match="one user"):
+        model.explain(block_matrix()[:2], 0)
+    with pytest.raises(UnknownIdError, match=f"item row '{ITEMS}'"):
+        model.explain(block_matrix()[[0]], ITEMS)
+    assert model.explain(csr_matrix((1, ITEMS), dtype=np.float32), 0).rows.tolist() == [[NO_ROW]]
+
+
+def test_a_model_that_cannot_explain_says_so() -> None:
+    for name in MODELS.keys() - set(EXPLAINS):
+        with pytest.raises(RequestError, match="explain"):
+            MODELS[name](VECTORS).fit(block_matrix()).explain(block_matrix()[[0]], 0)
+
+
+KNOWN_USERS, KNOWN_ITEMS = USERS - 4, ITEMS - 2
+
+
+def known_part(matrix: csr_matrix) -> csr_matrix:
+    """What was known before the last 4 users and the last 2 items came, and before five events among the others."""
+    known = csr_matrix(matrix[:KNOWN_USERS, :KNOWN_ITEMS]).tocoo()
+    early = np.arange(known.nnz) % 29 != 3
+    parts = (known.data[early], (known.row[early], known.col[early]))
+    return csr_matrix(parts, shape=known.shape)
+
+
+def news(matrix: csr_matrix) -> csr_matrix:
+    """What came after."""
+    known = known_part(matrix)
+    known.resize(matrix.shape)
+    later = csr_matrix(matrix - known)
+    later.eliminate_zeros()
+    return later
+
+
+def grown(name: str, matrix: csr_matrix) -> Model:
+    model = MODELS[name](VECTORS[:KNOWN_ITEMS]).fit(known_part(matrix))
+    return model.partial_fit(news(matrix), item_vectors=VECTORS[KNOWN_ITEMS:])
+
+
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.parametrize("make_matrix", [block_matrix, with_opinions])
+def test_partial_fit_gives_what_fit_on_all_events_gives(name: str, make_matrix: Callable[[], csr_matrix]) -> None:
+    matrix = make_matrix()
+    users = np.arange(USERS)
+    partly, whole = grown(name, matrix), MODELS[name](VECTORS).fit(matrix)
+    np.testing.assert_allclose(partly.scores(users), whole.scores(users), atol=2e-5)
+    np.testing.assert_allclose(partly.fold_in_scores(matrix), whole.fold_in_scores(matrix), atol=2e-5)
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_new_users_and_new_items_are_taken_in(name: str) -> None:
+    model = grown(name, block_matrix())
+    assert model.shape == (USERS, ITEMS)
+    np.testing.assert_array_equal(model.viewed.toarray(), block_matrix().toarray())
+    ranked = model.recommend(np.arange(USERS), LEFT_OUT)
+    for user in range(USERS):
+        assert sorted(ranked.rows[user]) == sorted(left_out(user))
+    np.testing.assert_allclose(model.fold_in_scores(block_matrix()), model.scores(np.arange(USERS)), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", STYLE)
+def test_new_items_without_events_are_ranked_by_their_looks(name: str) -> None:
+    model = MODELS[name](VECTORS).fit(block_matrix())
+    empty = csr_matrix((USERS, ITEMS + BLOCKS), dtype=np.float32)
+    model.partial_fit(empty, item_vectors=looks(np.arange(BLOCKS)))
+    scores = model.scores(np.arange(USERS))[:, ITEMS:]
+    np.testing.assert_array_equal(scores.argmax(axis=1), np.arange(USERS) // BLOCK_USERS)
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_nothing_new_changes_nothing(name: str) -> None:
+    model = MODELS[name](VECTORS).fit(block_matrix())
+    before = model.scores(np.arange(USERS))
+    model.partial_fit(csr_matrix((USERS, ITEMS), dtype=np.float32))
+    np.testing.assert_allclose(model.scores(np.arange(USERS)), before, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_events_that_add_up_to_nothing_still_count_as_viewed(name: str) -> None:
+    model = MODELS[name](VECTORS).fit(block_matrix())
+    taken_back = csr_matrix(([-5.0], ([0], [2])), shape=(USERS, ITEMS))
+    ranked = model.partial_fit(taken_back).recommend(np.array([0]), ITEMS)
+    assert 2 not in ranked.rows
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_an_updated_model_can_be_saved(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("models")
+    model = grown(name, block_matrix())
+    model.save(folder)
+    loaded = type(model).load(folder)
+    np.testing.assert_array_equal(loaded.scores(np.arange(USERS)), model.scores(np.arange(USERS)))
+    more = csr_matrix(([5.0], ([0], [20])), shape=(USERS, ITEMS))
+    expected = model.partial_fit(more).scores(np.arange(USERS))
+    np.testing.assert_allclose(loaded.partial_fit(more).scores(np.arange(USERS)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_bad_news_is_refused_and_changes_nothing(name: str) -> None:
+    model = MODELS[name](VECTORS)
+    with pytest.raises(NotFittedError, match="fit"):
+        model.partial_fit(block_matrix())
+    before = model.fit(block_matrix()).scores(np.arange(USERS))
+    broken = block_matrix()
+    broken.data[0] = np.nan
+    for bad in (block_matrix()[:-1], block_matrix()[:, :-1], broken):
+        with pytest.raises(DataError):
+            model.partial_fit(csr_matrix(bad))
+    np.testing.assert_array_equal(model.scores(np.arange(USERS)), before)
+
+
+@pytest.mark.parametrize("name", STYLE)
+def test_new_items_need_their_vectors(name: str) -> None:
+    model = MODELS[name](VECTORS).fit(block_matrix())
+    before = model.scores(np.arange(USERS))
+    news = csr_matrix(([5.0, 5.0], ([0, 1], [ITEMS, ITEMS + 1])), shape=(USERS, ITEMS + 2))
+    for vectors in (None, VECTORS[:1], VECTORS[:2, :5], np.full((2, 8), np.nan), VECTORS[0]):
+        with pytest.raises(DataError, match=r"item.vectors"):
+            model.partial_fit(news, item_vectors=vectors)
+    np.testing.assert_array_equal(model.scores(np.arange(USERS)), before)
+
+
+@pytest.mark.parametrize("name", STYLE)
+def test_item_vectors_must_be_the_items(name: str) -> None:
+    with pytest.raises(DataError, match=f"{ITEMS - 1} item vectors"):
+        MODELS[name](VECTORS[1:]).fit(block_matrix())
+    with pytest.raises(DataError, match="not finite"):
+        MODELS[name](np.full((ITEMS, 8), np.nan, dtype=np.float32))
+
+
+def test_a_model_that_cannot_be_updated_says_so() -> None:
+    for name in MODELS.keys() - set(UPDATES):
+        model = MODELS[name](VECTORS).fit(block_matrix())
+        with pytest.raises(RequestError, match="partial_fit"):
+            model.partial_fit(block_matrix())
+        np.testing.assert_array_equal(model.viewed.toarray(), block_matrix().toarray())

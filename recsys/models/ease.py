@@ -1,0 +1,219 @@
+"""EASE: the best linear item-item model in closed form, exact while the dense matrix fits, else item by item.
+
+Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data" (WWW 2019).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Self
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import spotrf, spotri
+from scipy.sparse import csr_matrix
+
+from recsys.errors import RequestError
+from recsys.models.base import Arrays
+from recsys.models.item_item import ItemItemModel
+from recsys.models.settings import EaseSettings
+from recsys.ranked import top_k
+from recsys.schema import FloatArray, IntArray
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 512
+"""Rows or columns that are worked on at a time."""
+
+
+class EaseModel(ItemItemModel):
+    """S minimises |X - X S|^2 + λ |S|^2 with a diagonal of 0, X being the signals of likes (Steck, eq. 1 to 4).
+
+    λ is `settings.regularization` times the mean square of the signals, so that it is in likes whatever the scale of
+    the weights. With G = X'X and P = (G + λI)^-1, S_ji = -P_ji / P_ii off the diagonal (Steck, eq. 8). The inverse is
+    made in the one dense matrix that is kept, of `dense_bytes(items)`. Where that is above `settings.memory_limit`,
+    a warning is logged, and each column is solved on its own, over the K = `settings.neighbours` items N that are
+    liked together with item i most often (of equal ones, the most popular):
+
+        S_Ni = (G_NN + λI)^-1 G_Ni,    0 elsewhere
+
+    This is Steck's problem for column i with all other coefficients held at 0. With K = all other items it is
+    Steck's solution, since the constraint on the diagonal makes each column a ridge regression on the others.
+
+    `partial_fit` of the dense form is exact up to rounding, λ staying as it was: P changes by the rows of the people
+    with new events (Woodbury identity). It holds the matrix twice meanwhile. The sparse form cannot, as one event can
+    change every column: it raises RequestError.
+    """
+
+    name = "ease"
+
+    def __init__(self, settings: EaseSettings | None = None) -> None:
+        super().__init__()
+        self.settings = settings or EaseSettings()
+        self._dense: FloatArray = np.empty((0, 0), dtype=np.float32)
+        self._sparse: csr_matrix | None = None
+        self._diagonal: FloatArray = np.empty(0, dtype=np.float32)
+        self._penalty = 1.0
+
+    def _learn(self, likes: csr_matrix) -> None:
+        self._penalty = self.settings.regularization * mean_square(likes)
+        self._solve(likes)
+
+    def _solve(self, likes: csr_matrix) -> None:
+        items = likes.shape[1]
+        needed, limit = dense_bytes(items), self.settings.memory_limit
+        if needed > limit and items > 1:
+            k = min(self.settings.neighbours, items - 1)
+            logger.warning(
+                "ease: %d items need %d bytes, the limit is %d: using %d neighbours each", items, needed, limit, k
+            )
+            self._sparse = neighbour_regressions(likes, k, self._penalty)
+            self._dense = np.empty((0, 0), dtype=np.float32)
+        else:
+            self._sparse = None
+            self._keep(inverse_gram(likes, self._penalty))
+
+    def _keep(self, inverse: FloatArray) -> None:
+        """Turn P into S in place, keeping P's diagonal, from which `_inverse` goes back."""
+        self._diagonal = np.diagonal(inverse).copy()
+        inverse /= -self._diagonal
+        np.fill_diagonal(inverse, 0.0)
+        self._dense = inverse
+
+    def _inverse(self, items: int) -> FloatArray:
+        """P (items, items), for items without events so far as well: their part is I / λ."""
+        known = len(self._diagonal)
+        inverse = np.zeros((items, items), dtype=np.float32)
+        np.multiply(self._dense, -self._diagonal, out=inverse[:known, :known])
+        np.fill_diagonal(inverse, np.pad(self._diagonal, (0, items - known), constant_values=1.0 / self._penalty))
+        return inverse
+
+    def _relearn(
+        self,
+        likes: csr_matrix,
+        before: csr_matrix,
+        item_vectors: FloatArray | None,  # noqa: ARG002
+    ) -> None:
+        items = likes.shape[1]
+        needed, limit = dense_bytes(items), self.settings.memory_limit
+        if self._sparse is not None or needed > limit:
+            raise RequestError(
+                "partial_fit", f"ease needs {needed} bytes for it, the limit is {limit}; fit it on all events"
+            )
+        users = np.unique((likes - before).nonzero()[0])
+        if 2 * len(users) >= items:
+            self._solve(likes)
+        elif len(users) or items > len(self._diagonal):
+            inverse = self._inverse(items)
+            if len(users):
+                exchange_rows(inverse, likes[users], before[users])
+            self._keep(inverse)
+
+    def _spread(self, signals: csr_matrix) -> FloatArray:
+        if self._sparse is not None:
+            return np.asarray((signals @ self._sparse).toarray())
+        return np.asarray(signals @ self._dense)
+
+    def _pairs(self, rows: IntArray, item_row: int) -> FloatArray:
+        if self._sparse is not None:
+            return np.asarray(self._sparse[rows][:, [item_row]].toarray()[:, 0])
+        return np.asarray(self._dense[rows, item_row])
+
+    def _similarities(self, item_row: int) -> FloatArray:
+        row = self._dense[item_row] if self._sparse is None else self._sparse[[item_row]].toarray()[0]
+        return np.asarray(row + self._bias)
+
+    def _largest_similarity(self) -> float:
+        if self._sparse is not None:
+            return float(np.abs(self._sparse.data).max(initial=0.0))
+        return float(max(self._dense.max(), -self._dense.min()))
+
+    def _arrays(self) -> Arrays:
+        arrays: dict[str, Any] = {"bias": self._bias, "largest": np.float64(self._largest)}
+        if self._sparse is None:
+            return {**arrays, "dense": self._dense, "diagonal": self._diagonal}
+        return {**arrays, **{f"sparse_{name}": getattr(self._sparse, name) for name in ("data", "indices", "indptr")}}
+
+    def _settings(self) -> dict[str, Any]:
+        return {"ease": self.settings.model_dump(), "penalty": self._penalty}
+
+    @classmethod
+    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+        model = cls(EaseSettings.model_validate(settings["ease"]))
+        model._penalty = settings["penalty"]
+        model._bias, model._largest = arrays["bias"], float(arrays["largest"])
+        if "dense" in arrays:
+            model._dense, model._diagonal = arrays["dense"], arrays["diagonal"]
+        else:
+            parts = tuple(arrays[f"sparse_{name}"] for name in ("data", "indices", "indptr"))
+            model._sparse = csr_matrix(parts, shape=(len(model._bias),) * 2)
+        return model
+
+
+def dense_bytes(items: int) -> int:
+    """Bytes of a dense float32 items x items matrix: what exact EASE takes, while it is fitted, too."""
+    return 4 * items * items
+
+
+def mean_square(matrix: csr_matrix) -> float:
+    """Of the stored entries; 1 if there are none."""
+    return float(np.mean(np.square(matrix.data))) if matrix.nnz else 1.0
+
+
+def inverse_gram(matrix: csr_matrix, penalty: float) -> FloatArray:
+    """(X'X + penalty I)^-1 (I, I) float32 of a sparse X (U, I), made in place by LAPACK's Cholesky routines."""
+    items = matrix.shape[1]
+    columns = csr_matrix(matrix.T)
+    gram = np.empty((items, items), dtype=np.float32, order="F")
+    for start in range(0, items, BLOCK):
+        # the Gram matrix is symmetric: filling Fortran's columns with rows is the same, and in the order of memory
+        gram[:, start : start + BLOCK] = (columns[start : start + BLOCK] @ matrix).toarray().T
+    gram[np.diag_indices(items)] += penalty
+    factor, _ = spotrf(gram, lower=1, overwrite_a=1)
+    inverse, _ = spotri(factor, lower=1, overwrite_c=1)
+    # spotri fills one triangle. Transposed, the array is in C order and its upper triangle is the right one.
+    inverse = inverse.T
+    for start in range(0, items, BLOCK):
+        end = start + BLOCK
+        corner = inverse[start:end, start:end]
+        corner[:] = np.triu(corner) + np.triu(corner, 1).T
+        inverse[end:, start:end] = inverse[start:end, end:].T
+    return np.asarray(inverse)
+
+
+def exchange_rows(inverse: FloatArray, new: csr_matrix, old: csr_matrix) -> None:
+    """Update P = (X'X + λI)^-1 in place when rows `old` (n, I) of X become `new` (n, I).
+
+    Woodbury: P - P R' (C + R P R')^-1 R P with R = [new; old] and C = diag(1, -1).
+    """
+    through = np.vstack([new @ inverse, old @ inverse])  # (2n, I): R P
+    middle = np.vstack([new @ through.T, old @ through.T])  # R P R'
+    signs = np.repeat([1.0, -1.0], len(through) // 2).astype(np.float32)
+    weights = np.linalg.solve(middle + np.diag(signs), through)
+    for start in range(0, len(inverse), BLOCK):
+        inverse[start : start + BLOCK] -= through[:, start : start + BLOCK].T @ weights
+
+
+def neighbour_regressions(likes: csr_matrix, k: int, penalty: float) -> csr_matrix:
+    """S (I, I) whose column i is the ridge regression of item i on the k items most often liked with it."""
+    order = np.argsort(-np.bincount(likes.indices, minlength=likes.shape[1]), kind="stable")
+    columns = csr_matrix(likes[:, order].T)  # by popularity: of equal neighbours top_k takes the first
+    neighbours = np.vstack([_most_together(columns, start, k) for start in range(0, len(order), BLOCK)])
+    weights = np.empty(neighbours.shape, dtype=np.float32)
+    for item, chosen in enumerate(neighbours):
+        part = columns[np.append(chosen, item)]
+        gram = (part @ part.T).toarray()
+        system = gram[:-1, :-1]
+        system[np.diag_indices(k)] += penalty
+        weights[item] = cho_solve(cho_factor(system, check_finite=False), gram[:-1, -1], check_finite=False)
+    places = (order[neighbours].ravel(), np.repeat(order, k))
+    return csr_matrix((weights.ravel(), places), shape=(len(order), len(order)))
+
+
+def _most_together(columns: csr_matrix, start: int, k: int) -> IntArray:
+    """The k items that most people like as well as each item of a block that begins at `start`, (B, k)."""
+    liked = csr_matrix((np.ones_like(columns.data), columns.indices, columns.indptr), shape=columns.shape)
+    counts = (liked[start : start + BLOCK] @ liked.T).toarray()
+    rows = np.arange(len(counts))
+    counts[rows, start + rows] = -1.0
+    return top_k(counts, k).rows

@@ -1,0 +1,97 @@
+"""What models have in common that score an item by the user's events at other items."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from recsys.models.base import Model, resized
+from recsys.models.popularity import log_popularity
+from recsys.schema import FloatArray, IntArray
+
+TIE_BREAK = 1e-4
+"""The most popular item's bonus, as a share of the largest similarity: it orders what no event speaks for."""
+
+
+class ItemItemModel(Model):
+    """Score of user u for item i = sum_j x_uj S_ji + L min(x_ui, 0) + b_i, with
+
+    - x = sign(w) log(1 + |w|): what the user's event at an item says;
+    - S (I, I): what an event at item j adds to item i, with a diagonal of 0: an item is no evidence for itself;
+    - L the largest |S|: a disliked item loses by its own dislike, and its neighbours by S;
+    - b_i = 1e-4 L times log-popularity scaled to [0, 1], for items of which the events say nothing.
+
+    S is learned from likes alone: that two items are both disliked does not make them alike. Users have no state of
+    their own, so that known and folded-in users are the same thing, and `explain` is exact: the contribution of
+    the event at j is x_uj S_ji.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bias: FloatArray = np.empty(0, dtype=np.float32)
+        self._largest = 1.0
+
+    @abstractmethod
+    def _learn(self, likes: csr_matrix) -> None:
+        """Learn S from signals of likes (U, I), all positive."""
+
+    @abstractmethod
+    def _relearn(self, likes: csr_matrix, before: csr_matrix, item_vectors: FloatArray | None) -> None:
+        """Bring S up to date with likes (U', I'), having learned `before`, in the same shape."""
+
+    @abstractmethod
+    def _spread(self, signals: csr_matrix) -> FloatArray:
+        """x S: (Q, I) sparse to (Q, I)."""
+
+    @abstractmethod
+    def _pairs(self, rows: IntArray, item_row: int) -> FloatArray:
+        """S[rows, item_row], (n,)."""
+
+    @abstractmethod
+    def _largest_similarity(self) -> float:
+        """max |S|."""
+
+    def _fit(self, matrix: csr_matrix) -> None:
+        with threadpool_limits(1, "blas"):
+            self._learn(likes(matrix))
+        self._set_bias(matrix)
+
+    def _partial_fit(self, matrix: csr_matrix, before: csr_matrix, item_vectors: FloatArray | None) -> None:
+        with threadpool_limits(1, "blas"):
+            self._relearn(likes(matrix), likes(resized(before, matrix.shape)), item_vectors)
+        self._set_bias(matrix)
+
+    def _set_bias(self, matrix: csr_matrix) -> None:
+        popularity = log_popularity(matrix)
+        self._largest = self._largest_similarity() or 1.0
+        self._bias = (TIE_BREAK * self._largest * popularity / max(float(popularity.max()), 1e-9)).astype(np.float32)
+
+    def _scores(self, user_rows: IntArray) -> FloatArray:
+        return self._fold_in_scores(self.viewed[user_rows])
+
+    def _fold_in_scores(self, matrix: csr_matrix) -> FloatArray:
+        said = signals(matrix)
+        dislikes = self._largest * said.minimum(0)
+        return np.asarray(self._spread(said) + dislikes.toarray() + self._bias, dtype=np.float32)
+
+    def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:
+        said = signals(events)
+        rows = said.indices.astype(np.int64)
+        own = np.where(rows == item_row, self._largest * np.minimum(said.data, 0.0), 0.0)
+        return np.asarray(said.data * self._pairs(rows, item_row) + own, dtype=np.float32)
+
+
+def signals(matrix: csr_matrix) -> csr_matrix:
+    """sign(w) log(1 + |w|) of each entry, in a matrix with the same entries."""
+    data = np.sign(matrix.data) * np.log1p(np.abs(matrix.data))
+    return csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def likes(matrix: csr_matrix) -> csr_matrix:
+    """The signals of positive weights alone."""
+    positive = signals(matrix).maximum(0)
+    positive.eliminate_zeros()
+    return csr_matrix(positive)

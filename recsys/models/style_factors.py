@@ -1,0 +1,103 @@
+"""What ALS models have in common whose item factors come from style vectors."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_matrix
+
+from recsys.config import AlsSettings
+from recsys.errors import ConfigError, DataError
+from recsys.models.als import AlsModel, _item_damping, _unit_peak
+from recsys.models.base import Arrays
+from recsys.models.features import checked_vectors, style_features
+from recsys.models.popularity import log_popularity
+from recsys.schema import BoolArray, FloatArray
+
+
+class StyleFactorsModel(AlsModel):
+    """ALS with a linear map B from an item's style vector z_i, and a constant 1, to factors B z_i.
+
+    Users are solved for over the items that somebody has touched (`_offered`): that an item nobody could know of
+    was not touched says nothing about anybody.
+    """
+
+    usual_ridge: ClassVar[float]
+
+    def __init__(
+        self,
+        item_vectors: FloatArray,
+        settings: AlsSettings | None = None,
+        *,
+        style_ridge: float | None = None,
+        seed: int = 0,
+        threads: int = 0,
+    ) -> None:
+        """`item_vectors`: (I, D), finite, zeros for items without a picture. `style_ridge` > 0, by default the
+        class's `usual_ridge`, is the ridge penalty of B for vectors of length 1.
+        `threads` are implicit's, where a subclass fits with it.
+
+        Raises DataError for vectors of another kind, ConfigError for a penalty that is not above 0.
+        """
+        super().__init__(settings, seed=seed, threads=threads)
+        self.style_ridge = self.usual_ridge if style_ridge is None else style_ridge
+        if not self.style_ridge > 0:
+            raise ConfigError(f"style_ridge must be above 0, not {style_ridge}")
+        self.item_vectors = checked_vectors(item_vectors)
+        self._map: FloatArray = np.empty((0, self.settings.factors), dtype=np.float32)
+        self._offered: BoolArray = np.empty(0, dtype=np.bool_)
+
+    def style_factors(self, item_vectors: FloatArray) -> FloatArray:
+        """B z: the factors that style vectors (N, D) predict, (N, F) float32. Raises NotFittedError, DataError."""
+        self._fitted(self._map)
+        return style_features(checked_vectors(item_vectors, self.item_vectors.shape[1])) @ self._map
+
+    def _check_items(self, matrix: csr_matrix) -> None:
+        if len(self.item_vectors) != matrix.shape[1]:
+            raise DataError(f"{len(self.item_vectors)} item vectors cannot describe {matrix.shape[1]} items")
+
+    def _weigh(self, matrix: csr_matrix) -> None:
+        """What depends on the events' numbers alone: damping and popularity bias."""
+        self._item_damping = _item_damping(matrix, self.settings.item_damping)
+        self._item_bias = self.settings.popularity * _unit_peak(log_popularity(matrix))
+
+    def _set_item_factors(self, item_factors: FloatArray) -> None:
+        super()._set_item_factors(item_factors[self._offered])
+        self._item_factors = item_factors
+
+    def _arrays(self) -> Arrays:
+        learned = {"item_vectors": self.item_vectors, "map": self._map, "offered": self._offered}
+        return {**super()._arrays(), **learned}
+
+    def _settings(self) -> dict[str, Any]:
+        return {**super()._settings(), "style_ridge": self.style_ridge}
+
+    @classmethod
+    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+        als = AlsSettings.model_validate(settings["als"])
+        model = cls(arrays["item_vectors"], als, style_ridge=settings["style_ridge"], seed=settings["seed"])
+        model._map, model._offered = arrays["map"], arrays["offered"]
+        model._user_factors = arrays["user_factors"]
+        model._item_bias = arrays["item_bias"]
+        model._item_damping = arrays["item_damping"]
+        model._penalty = settings["penalty"]
+        model._set_item_factors(arrays["item_factors"])
+        return model
+
+
+def touched_items(confidences: csr_matrix) -> BoolArray:
+    """Which columns have an entry, (I,)."""
+    return np.bincount(confidences.indices, minlength=confidences.shape[1]) > 0
+
+
+def ridge(features: FloatArray, targets: FloatArray, penalty: float) -> FloatArray:
+    """The linear map (D, F) from features (N, D), whose last is the constant, to targets (N, F).
+
+    Minimises |targets - features @ map|^2 + penalty |map|^2, the constant's row being free (Hoerl and Kennard 1970).
+    """
+    system = (features.T @ features).astype(np.float64)
+    system[np.diag_indices(len(system) - 1)] += penalty
+    factor = cho_factor(system, lower=True)
+    return cho_solve(factor, (features.T @ targets).astype(np.float64)).astype(np.float32)
