@@ -109,10 +109,10 @@ class EaseModel(ItemItemModel):
                 exchange_rows(inverse, likes[users], before[users])
             self._keep(inverse)
 
-    def _spread(self, signals: csr_matrix) -> FloatArray:
+    def _spread(self, likes: csr_matrix) -> FloatArray:
         if self._sparse is not None:
-            return np.asarray((signals @ self._sparse).toarray())
-        return np.asarray(signals @ self._dense)
+            return np.asarray((likes @ self._sparse).toarray())
+        return np.asarray(likes @ self._dense)
 
     def _pairs(self, rows: IntArray, item_row: int) -> FloatArray:
         if self._sparse is not None:

@@ -49,8 +49,8 @@ class NeighbourModel(ItemItemModel):
         replaced = nearest(*self._factors(likes), rows, self._neighbours)
         self._similarity = with_rows(resized(self._similarity, (likes.shape[1],) * 2), rows, replaced)
 
-    def _spread(self, signals: csr_matrix) -> FloatArray:
-        return np.asarray((signals @ self._similarity).toarray())
+    def _spread(self, likes: csr_matrix) -> FloatArray:
+        return np.asarray((likes @ self._similarity).toarray())
 
     def _pairs(self, rows: IntArray, item_row: int) -> FloatArray:
         return np.asarray(self._similarity[rows][:, [item_row]].toarray()[:, 0])

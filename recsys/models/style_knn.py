@@ -45,11 +45,9 @@ class StyleKnnModel(ItemItemModel):
         self.item_vectors = appended(self.item_vectors, item_vectors, likes.shape[1])
         self._directions = directions(self.item_vectors)
 
-    def _spread(self, signals: csr_matrix) -> FloatArray:
-        own = csr_matrix(
-            (signals.data * self._lengths[signals.indices], signals.indices, signals.indptr), signals.shape
-        )
-        return np.asarray((signals @ self._directions) @ self._directions.T - own.toarray())
+    def _spread(self, likes: csr_matrix) -> FloatArray:
+        own = csr_matrix((likes.data * self._lengths[likes.indices], likes.indices, likes.indptr), likes.shape)
+        return np.asarray((likes @ self._directions) @ self._directions.T - own.toarray())
 
     @property
     def _lengths(self) -> FloatArray:

@@ -67,8 +67,17 @@ def test_of_equal_neighbours_the_lower_rows_are_kept() -> None:
 def test_scores_are_sums_over_the_users_events(events: csr_matrix) -> None:
     model = ItemKnnModel(ItemKnnSettings(neighbours=20)).fit(events)
     similarity, said = model._similarity.toarray(), signals(events).toarray()
-    expected = said @ similarity + similarity.max() * np.minimum(said, 0.0) + model._bias
+    expected = np.maximum(said, 0.0) @ similarity + similarity.max() * np.minimum(said, 0.0) + model._bias
     np.testing.assert_allclose(model.scores(np.arange(events.shape[0])), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_dislike_is_not_passed_on_to_neighbours(events: csr_matrix) -> None:
+    model = ItemKnnModel().fit(events)
+    likes_of_two = csr_matrix(([5.0, 5.0], ([0, 0], [3, 4])), shape=(1, events.shape[1]))
+    and_a_dislike = csr_matrix(([5.0, 5.0, -5.0], ([0, 0, 0], [3, 4, 9])), shape=(1, events.shape[1]))
+    change = model.fold_in_scores(and_a_dislike) - model.fold_in_scores(likes_of_two)
+    assert np.flatnonzero(change).tolist() == [9]
+    assert change[0, 9] < 0
 
 
 def test_dislikes_make_no_items_alike() -> None:

@@ -17,7 +17,7 @@ def test_scores_are_sums_of_cosines(events: csr_matrix, tastes: FloatArray) -> N
         cosines = np.nan_to_num(vectors @ vectors.T / np.outer(lengths, lengths))
     np.fill_diagonal(cosines, 0.0)
     said = signals(events).toarray()
-    expected = said @ cosines + np.minimum(said, 0.0) + model._bias
+    expected = np.maximum(said, 0.0) @ cosines + np.minimum(said, 0.0) + model._bias
     np.testing.assert_allclose(model.scores(np.arange(events.shape[0])), expected, atol=1e-4)
 
 
