@@ -17,10 +17,11 @@ from PIL import Image
 from scipy import ndimage
 
 from style.ciede2000 import ciede2000
+from style.color_space import luma, srgb_to_lab
 from style.errors import VectorError
 from style.images import Pixels
 from style.mask import Mask
-from style.transfer.base import LUMA, Painting
+from style.transfer.base import Painting
 from style.transfer.modes import Strength
 
 MEASURING_SIDE = 160
@@ -157,32 +158,32 @@ class Ruler:
         places = np.flatnonzero(self._inside)
         self._sample = places[:: math.ceil(len(places) / SAMPLE) or 1]
         self._lab = self._sampled(self._small.photo)
-        luma = self._small.photo @ LUMA
-        self._structure = _Structure(luma)
-        self._edges = (_slopes(luma) > _STRONG_EDGE) & self._core
+        before = luma(self._small.photo)
+        self._structure = _Structure(before)
+        self._edges = (_slopes(before) > _STRONG_EDGE) & self._core
 
     def measures(self, strength: Strength) -> Measures:
         """Of the composite at a strength; an empty product has changed in nothing."""
         if not self._inside.any():
             return Measures()
         after = self._small.at(strength)
-        luma = after @ LUMA
+        lightness = luma(after)
         difference = ciede2000(self._lab, self._sampled(after))
         return Measures(
             mean_difference=float(difference.mean()),
             high_difference=float(np.percentile(difference, 95)),
-            structure=float(self._structure.similarity(luma)[self._core].mean()),
-            edges=self._edges_left(luma),
+            structure=float(self._structure.similarity(lightness)[self._core].mean()),
+            edges=self._edges_left(lightness),
         )
 
     def _sampled(self, pixels: Pixels) -> NDArray[np.float64]:
-        return _lab(pixels.reshape(-1, 3)[self._sample])
+        return srgb_to_lab(pixels.reshape(-1, 3)[self._sample])
 
-    def _edges_left(self, luma: NDArray[np.float32]) -> float:
+    def _edges_left(self, lightness: NDArray[np.float32]) -> float:
         if not self._edges.any():
             return 1.0
         # As in Canny's hysteresis, an edge that is there already may be weaker; and it may move by a pixel.
-        slopes = ndimage.maximum_filter(_slopes(luma), size=3)
+        slopes = ndimage.maximum_filter(_slopes(lightness), size=3)
         return float((slopes[self._edges] > _STRONG_EDGE / 2).mean())
 
 
@@ -221,10 +222,10 @@ def _bisected(
 class _Structure:
     """SSIM of pictures with one luma `(H, W)`, pixel by pixel: Gaussian windows of sigma 1.5."""
 
-    def __init__(self, luma: NDArray[np.float32]) -> None:
-        self._luma = luma
-        self._mean = _blurred(luma)
-        self._variance = _blurred(luma * luma) - self._mean**2
+    def __init__(self, lightness: NDArray[np.float32]) -> None:
+        self._luma = lightness
+        self._mean = _blurred(lightness)
+        self._variance = _blurred(lightness * lightness) - self._mean**2
 
     def similarity(self, other: NDArray[np.float32]) -> NDArray[np.float32]:
         mean = _blurred(other)
@@ -239,15 +240,8 @@ def _blurred(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(ndimage.gaussian_filter(values, sigma=1.5, radius=5))
 
 
-def _slopes(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(ndimage.gaussian_gradient_magnitude(luma, sigma=1.0))
-
-
-def _lab(colours: Pixels) -> NDArray[np.float64]:
-    # Imported on first use: the engines bring torch, which a process that only measures limits never needs.
-    from style.transfer.color import srgb_to_lab
-
-    return srgb_to_lab(colours)
+def _slopes(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(ndimage.gaussian_gradient_magnitude(lightness, sigma=1.0))
 
 
 def _reduced(values: NDArray[np.float32], factor: int) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from style.color_space import luma
 from style.images import Pixels
 
 Mask = NDArray[np.float32]
@@ -66,7 +67,7 @@ def matte(mask: Mask, pixels: Pixels) -> Mask:
         return mask
     reach = max(1, round(side / 64))
     shrunk = ndimage.minimum_filter(mask, size=2 * reach + 1)
-    guide = np.ascontiguousarray(pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32))
+    guide = np.ascontiguousarray(luma(pixels))
     return np.clip(np.minimum(mask, _guided(shrunk, guide, 2 * 2 * reach - 1)), 0.0, 1.0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from style.color_space import luma
 from style.gram import gram, mean_std
 from style.images import Pixels
 
@@ -75,12 +76,6 @@ def transfer_score(judge: nn.Module, product: Pixels, style: Pixels, restyled: P
     )
 
 
-def luma(pixels: Pixels) -> NDArray[np.float32]:
-    """Rec. 601 luma `(H, W)` in [0, 1]."""
-    weighted: NDArray[np.float32] = pixels @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    return weighted
-
-
 def ssim(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """Mean structural similarity of two pictures `(H, W)` in [0, 1] (Wang et al. 2004: Gaussian window, sigma 1.5)."""
     window = _gaussian(11, 1.5)
@@ -89,11 +84,15 @@ def ssim(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     def blurred(v: Tensor) -> Tensor:
         return F.conv2d(v, window)
 
+    return float(structural_similarity(x, y, blurred).mean())
+
+
+def structural_similarity(x: Tensor, y: Tensor, blurred: Callable[[Tensor], Tensor]) -> Tensor:
+    """SSIM place by place of pictures `(B, 1, H, W)` in [0, 1], given what averages a window (Wang et al. 2004)."""
     mx, my = blurred(x), blurred(y)
     vx, vy, cov = blurred(x * x) - mx * mx, blurred(y * y) - my * my, blurred(x * y) - mx * my
     c1, c2 = 0.01**2, 0.03**2
-    score = ((2 * mx * my + c1) * (2 * cov + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))
-    return float(score.mean())
+    return ((2 * mx * my + c1) * (2 * cov + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))
 
 
 def _gaussian(size: int, sigma: float) -> Tensor:

@@ -60,7 +60,7 @@ def style_diversity(rows: IntArray, vectors: FloatArray) -> Values:
     two others. Source: Smyth and McClave 2001; Ziegler et al. 2005 (as similarity).
     """
     unit, styled = _unit(vectors)
-    lists = _lists(rows, len(vectors))
+    lists = shown_items(rows, len(vectors))
     counts = lists @ styled.astype(np.float64)
     sums = lists @ unit  # (Q, D)
     # |sum of n unit vectors|^2 is n plus twice the cosines of all pairs.
@@ -79,7 +79,7 @@ def calibration_error(rows: IntArray, history: csr_matrix, groups: FloatArray) -
     """
     positive = csr_matrix((np.maximum(history.data, 0), history.indices, history.indptr), shape=history.shape)
     wanted, has_wanted = _shares(positive @ groups)
-    given, has_given = _shares(_lists(rows, len(groups)) @ groups)
+    given, has_given = _shares(shown_items(rows, len(groups)) @ groups)
     mixed = (1 - SMOOTHING) * given + SMOOTHING * wanted
     ratio = np.divide(wanted, mixed, out=np.ones_like(wanted), where=wanted > 0)
     divergence = (wanted * np.log(ratio)).sum(axis=1)
@@ -98,7 +98,7 @@ def serendipity(rows: IntArray, relevant: csr_matrix, popular: IntArray) -> Valu
     return np.asarray((hits(rows, relevant) & ~expected).mean(axis=1))
 
 
-def _lists(rows: IntArray, items: int) -> csr_matrix:
+def shown_items(rows: IntArray, items: int) -> csr_matrix:
     """Which items each list holds, (Q, I) of ones."""
     shown = rows >= 0
     indptr = np.concatenate([[0], np.cumsum(shown.sum(axis=1))])

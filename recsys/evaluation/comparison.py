@@ -16,6 +16,7 @@ from recsys.evaluation.beyond_accuracy import (
     gini,
     novelty,
     serendipity,
+    shown_items,
     style_diversity,
 )
 from recsys.evaluation.controls import popularity_only
@@ -30,7 +31,7 @@ from recsys.evaluation.significance import (
 )
 from recsys.evaluation.slices import Slice, sliced, standard_slices
 from recsys.models.base import Model
-from recsys.schema import FloatArray
+from recsys.schema import FloatArray, IntArray
 
 SLICE_METRICS = ("recall", "ndcg", "hit_rate")
 WHOLE = "all users"
@@ -124,7 +125,8 @@ def compare_models(
         name: evaluate_holdout(model, holdout, k=k, sampled=sampled, seed=seed) for name, model in models.items()
     }
     popular = evaluate_holdout(popularity_only(holdout), holdout, k=k, sampled=sampled, seed=seed)
-    values = {name: user_values(result, holdout, popular, lens or Lens()) for name, result in results.items()}
+    background = _Background.of(holdout, popular)
+    values = {name: _user_values(result, background, lens or Lens()) for name, result in results.items()}
     figures = compared(values, baseline, seed=seed)
     allowed = int(holdout.items.sum())
     for name, result in results.items():
@@ -147,23 +149,36 @@ def compare_models(
     )
 
 
-def user_values(result: Result, holdout: Holdout, popular: Result, lens: Lens) -> dict[str, Values]:
-    """Every metric that is one value a user, (Q,) by name; `popular`: popularity's result for the same users."""
-    touched = np.bincount(
-        np.unique(holdout.train.users * holdout.train.shape[1] + holdout.train.items) % holdout.train.shape[1],
-        minlength=holdout.train.shape[1],
-    )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Background:
+    """What every model's lists are held against: popularity's result for the same users, how many of so many `users`
+    touched each item in train (I,), and the history (U, I)."""
+
+    popular: Result
+    touched: IntArray
+    users: int
+    history: csr_matrix
+
+    @classmethod
+    def of(cls, holdout: Holdout, popular: Result) -> _Background:
+        seen = holdout.train.seen()
+        users = np.count_nonzero(np.diff(seen.indptr))
+        touched = np.bincount(seen.indices, minlength=seen.shape[1])
+        return cls(popular, touched, max(1, int(users)), holdout.history.matrix())
+
+
+def _user_values(result: Result, background: _Background, lens: Lens) -> dict[str, Values]:
+    """Every metric that is one value a user, (Q,) by name."""
     values = {
         **result.per_user,
-        "novelty": novelty(result.rows, touched, max(1, len(np.unique(holdout.train.users)))),
-        "serendipity": serendipity(result.rows, result.relevant, popular.rows),
+        "novelty": novelty(result.rows, background.touched, background.users),
+        "serendipity": serendipity(result.rows, result.relevant, background.popular.rows),
     }
     if lens.vectors is not None:
         values["style_diversity"] = style_diversity(result.rows, lens.vectors)
-    if lens.groups:
-        history = holdout.history.matrix()[result.users]
-        for name, groups in lens.groups.items():
-            values[f"{name}_calibration_error"] = calibration_error(result.rows, history, groups)
+    for name, groups in lens.groups.items():
+        history = background.history[result.users]
+        values[f"{name}_calibration_error"] = calibration_error(result.rows, history, groups)
     return values
 
 
@@ -217,7 +232,7 @@ def _catalogue_figures(result: Result, holdout: Holdout, seed: int) -> dict[str,
     """
     shown = exposure(result.rows, len(holdout.items))[holdout.items]
     observed = np.array([np.count_nonzero(shown) / len(shown), gini(shown)])
-    lists = _exposures(result, holdout)
+    lists = csr_matrix(shown_items(result.rows, len(holdout.items))[:, holdout.items])
     drawn = []
     for counts in resamples(len(result.users), seed=seed, times=_CATALOGUE_RESAMPLES):
         # One resample of the catalogue at a time, as a catalogue may be large.
@@ -231,12 +246,3 @@ def _catalogue_figures(result: Result, holdout: Holdout, seed: int) -> dict[str,
         name: Figure(Interval(float(value), float(min(low, value)), float(max(high, value))), len(result.users))
         for name, value, low, high in zip(("coverage", "gini"), observed, *bounds, strict=True)
     }
-
-
-def _exposures(result: Result, holdout: Holdout) -> csr_matrix:
-    """(Q, A): which of the A allowed items each list shows."""
-    shown = result.rows >= 0
-    column = np.cumsum(holdout.items) - 1
-    indptr = np.concatenate([[0], np.cumsum(shown.sum(axis=1))])
-    shape = (len(result.rows), int(holdout.items.sum()))
-    return csr_matrix((np.ones(int(shown.sum())), column[result.rows[shown]], indptr), shape=shape)

@@ -16,9 +16,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.config import AlsSettings
 from recsys.errors import DataError, NotFittedError
-from recsys.models.base import Arrays, Model, checked_rows
+from recsys.models.base import Arrays, Model
 from recsys.models.popularity import log_popularity
-from recsys.ranked import Ranked, top_k
 from recsys.rng import derive_seed
 from recsys.schema import FloatArray, IntArray
 
@@ -77,37 +76,13 @@ class AlsModel(Model):
         """
         return self._fold_in(self._confidences(self._checked_events(matrix)))
 
-    def explain(self, events: csr_matrix, item_row: int) -> Ranked:
-        """How much each touched item adds to the score of `item_row` for one user, `events` (1, I).
-
-        Ranked (1, n) over the user's n liked items, the strongest reason first (Hu, eq. 7); the contributions
-        add up to the score less `item_bias[item_row]`. Dislikes add nothing of their own: they shape what the
-        likes add. A user without likes gets one padded place.
-        Raises NotFittedError, DataError for events of another shape, or UnknownIdError for the item.
-        """
-        row = self._confidences(self._checked_events(events))
-        if row.shape[0] != 1:
-            raise DataError(f"explain takes the events of one user (1, I), not {row.shape}")
-        checked_rows("item row", np.array([item_row]), row.shape[1])
-        touched = self._item_factors[row.indices]
-        likeness = touched @ self._solve(touched, row.data, self._item_factors[item_row])
-        liked = row.data > 0
-        contributions = np.full(row.shape, -np.inf, dtype=np.float32)
-        contributions[0, row.indices[liked]] = likeness[liked] * row.data[liked]
-        return top_k(contributions, max(1, int(liked.sum())))
-
     def _fitted(self, array: FloatArray) -> FloatArray:
         if self._viewed is None:
             raise NotFittedError(self.name)
         return array
 
     def _fit(self, matrix: csr_matrix) -> None:
-        self._item_damping = _item_damping(matrix, self.settings.item_damping)
-        confidences = self._confidences(matrix)
-        if confidences.nnz == 0:
-            raise DataError("cannot fit als without a single event of non-zero weight")
-        self._item_bias = self.settings.popularity * _unit_peak(log_popularity(matrix))
-        self._penalty = self.settings.regularization * _noise_level(confidences)
+        confidences = self._weighed(matrix)
         # implicit parallelises over rows itself and warns when BLAS has threads of its own; one BLAS thread
         # also keeps the sums, and so the factors, independent of the machine's number of cores
         with threadpool_limits(1, "blas"):
@@ -122,6 +97,20 @@ class AlsModel(Model):
             self._set_item_factors(engine.item_factors)
             # implicit stops on an item step: one more user step makes known and folded-in users agree
             self._user_factors = self._fold_in(confidences)
+
+    def _weighed(self, matrix: csr_matrix) -> csr_matrix:
+        """Learn what depends on the events' numbers alone: damping, bias and λ; returns the confidences."""
+        self._reweigh(matrix)
+        confidences = self._confidences(matrix)
+        if confidences.nnz == 0:
+            raise DataError(f"cannot fit {self.name} without a single event of non-zero weight")
+        self._penalty = self.settings.regularization * _noise_level(confidences)
+        return confidences
+
+    def _reweigh(self, matrix: csr_matrix) -> None:
+        """Bring damping and bias up to date, which follow every event; λ stays between fits."""
+        self._item_damping = _item_damping(matrix, self.settings.item_damping)
+        self._item_bias = self.settings.popularity * _unit_peak(log_popularity(matrix))
 
     def _set_item_factors(self, item_factors: FloatArray) -> None:
         """Keep the factors (I, F) and what every fold-in shares: Y'Y + λI (F, F)."""
@@ -165,6 +154,15 @@ class AlsModel(Model):
         directions = self._item_factors / np.maximum(norms, np.finfo(np.float32).tiny)
         return np.asarray(directions @ directions[item_row])
 
+    def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:
+        """Hu, eq. 7. Dislikes add nothing of their own: they shape what the likes add."""
+        row = self._confidences(events)
+        touched = self._item_factors[row.indices]
+        likeness = touched @ self._solve(touched, row.data, self._item_factors[item_row])
+        contributions = np.zeros(events.nnz, dtype=np.float32)
+        contributions[events.data != 0] = likeness * np.maximum(row.data, 0.0)
+        return contributions
+
     def _arrays(self) -> Arrays:
         return {
             "user_factors": self._user_factors,
@@ -179,12 +177,15 @@ class AlsModel(Model):
     @classmethod
     def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         model = cls(AlsSettings.model_validate(settings["als"]), seed=settings["seed"])
-        model._user_factors = arrays["user_factors"]
-        model._item_bias = arrays["item_bias"]
-        model._item_damping = arrays["item_damping"]
-        model._penalty = settings["penalty"]
-        model._set_item_factors(arrays["item_factors"])
+        model._restore(settings, arrays)
         return model
+
+    def _restore(self, settings: dict[str, Any], arrays: Arrays) -> None:
+        self._user_factors = arrays["user_factors"]
+        self._item_bias = arrays["item_bias"]
+        self._item_damping = arrays["item_damping"]
+        self._penalty = settings["penalty"]
+        self._set_item_factors(arrays["item_factors"])
 
 
 def _item_damping(matrix: csr_matrix, power: float) -> FloatArray:

@@ -25,6 +25,7 @@ ARRAYS_FILE = "arrays.npz"
 SETTINGS_FILE = "model.json"
 
 Arrays = Mapping[str, NDArray[Any]]
+_PARTS = ("data", "indices", "indptr")
 
 
 class Model(ABC):
@@ -124,7 +125,7 @@ class Model(ABC):
         """Write arrays (npz) and settings (JSON) into `folder`, made if absent. Raises NotFittedError."""
         viewed = self.viewed
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {f"viewed_{key}": getattr(viewed, key) for key in ("data", "indices", "indptr", "shape")}
+        arrays = {**matrix_arrays("viewed", viewed), "viewed_shape": np.array(viewed.shape)}
         np.savez(folder / ARRAYS_FILE, allow_pickle=False, **arrays, **self._arrays())
         header = {"model": self.name, "settings": self._settings()}
         (folder / SETTINGS_FILE).write_text(json.dumps(header, indent=2, sort_keys=True), encoding="utf-8")
@@ -140,8 +141,8 @@ class Model(ABC):
             if header["model"] != cls.name:
                 raise BundleError(f"{folder}: holds a {header['model']!r} model, not {cls.name!r}")
             model = cls._restored(header["settings"], arrays)
-            parts = tuple(arrays[f"viewed_{key}"] for key in ("data", "indices", "indptr"))
-            model._viewed = csr_matrix(parts, shape=tuple(arrays["viewed_shape"]))
+            users, items = arrays["viewed_shape"]
+            model._viewed = matrix_of(arrays, "viewed", (int(users), int(items)))
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise BundleError(f"{folder}: not a readable {cls.name} model: {error!r}; fit it again") from error
         return model
@@ -207,6 +208,16 @@ class Model(ABC):
     @abstractmethod
     def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         """The model from what `_settings` and `_arrays` gave."""
+
+
+def matrix_arrays(name: str, matrix: csr_matrix) -> dict[str, Any]:
+    """The parts of a matrix as arrays for `Model._arrays`, from which `matrix_of` makes it again."""
+    return {f"{name}_{part}": getattr(matrix, part) for part in _PARTS}
+
+
+def matrix_of(arrays: Arrays, name: str, shape: tuple[int, int]) -> csr_matrix:
+    """The matrix that `matrix_arrays` took apart. Raises KeyError where a part is missing."""
+    return csr_matrix(tuple(arrays[f"{name}_{part}"] for part in _PARTS), shape=shape)
 
 
 def canonical(matrix: csr_matrix) -> csr_matrix:

@@ -14,7 +14,7 @@ from scipy.linalg.lapack import spotrf, spotri
 from scipy.sparse import csr_matrix
 
 from recsys.errors import RequestError
-from recsys.models.base import Arrays
+from recsys.models.base import Arrays, matrix_arrays, matrix_of
 from recsys.models.item_item import ItemItemModel
 from recsys.models.settings import EaseSettings
 from recsys.ranked import top_k
@@ -132,7 +132,7 @@ class EaseModel(ItemItemModel):
         arrays: dict[str, Any] = {"bias": self._bias, "largest": np.float64(self._largest)}
         if self._sparse is None:
             return {**arrays, "dense": self._dense, "diagonal": self._diagonal}
-        return {**arrays, **{f"sparse_{name}": getattr(self._sparse, name) for name in ("data", "indices", "indptr")}}
+        return {**arrays, **matrix_arrays("sparse", self._sparse)}
 
     def _settings(self) -> dict[str, Any]:
         return {"ease": self.settings.model_dump(), "penalty": self._penalty}
@@ -145,8 +145,7 @@ class EaseModel(ItemItemModel):
         if "dense" in arrays:
             model._dense, model._diagonal = arrays["dense"], arrays["diagonal"]
         else:
-            parts = tuple(arrays[f"sparse_{name}"] for name in ("data", "indices", "indptr"))
-            model._sparse = csr_matrix(parts, shape=(len(model._bias),) * 2)
+            model._sparse = matrix_of(arrays, "sparse", (len(model._bias),) * 2)
         return model
 
 

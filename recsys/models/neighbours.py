@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-from recsys.models.base import Arrays, resized
+from recsys.models.base import Arrays, matrix_arrays, matrix_of, resized
 from recsys.models.item_item import ItemItemModel
 from recsys.schema import FloatArray, IntArray
 
@@ -62,13 +62,12 @@ class NeighbourModel(ItemItemModel):
         return np.asarray(self._similarity[[item_row]].toarray()[0] + self._bias)
 
     def _arrays(self) -> Arrays:
-        parts = {f"similarity_{name}": getattr(self._similarity, name) for name in ("data", "indices", "indptr")}
+        parts = matrix_arrays("similarity", self._similarity)
         return {"bias": self._bias, "largest": np.float64(self._largest), **parts}
 
     def _restore(self, arrays: Arrays) -> None:
         self._bias, self._largest = arrays["bias"], float(arrays["largest"])
-        parts = tuple(arrays[f"similarity_{name}"] for name in ("data", "indices", "indptr"))
-        self._similarity = csr_matrix(parts, shape=(len(self._bias),) * 2)
+        self._similarity = matrix_of(arrays, "similarity", (len(self._bias),) * 2)
 
 
 def nearest(left: csr_matrix, right: csr_matrix, rows: IntArray, k: int) -> csr_matrix:

@@ -6,8 +6,6 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recsys.errors import DataError
-from recsys.models.als import _noise_level
 from recsys.models.base import resized
 from recsys.models.features import appended, style_features
 from recsys.models.least_squares import solve_rows
@@ -40,11 +38,7 @@ class StyleAlsModel(StyleFactorsModel):
 
     def _fit(self, matrix: csr_matrix) -> None:
         self._check_items(matrix)
-        self._weigh(matrix)
-        confidences = self._confidences(matrix)
-        if confidences.nnz == 0:
-            raise DataError(f"cannot fit {self.name} without a single event of non-zero weight")
-        self._penalty = self.settings.regularization * _noise_level(confidences)
+        confidences = self._weighed(matrix)
         self._offered = touched_items(confidences)
         with threadpool_limits(1, "blas"):
             self._set_item_factors(self._alternate(confidences))
@@ -68,7 +62,7 @@ class StyleAlsModel(StyleFactorsModel):
 
     def _partial_fit(self, matrix: csr_matrix, before: csr_matrix, item_vectors: FloatArray | None) -> None:
         self.item_vectors = appended(self.item_vectors, item_vectors, matrix.shape[1])
-        self._weigh(matrix)
+        self._reweigh(matrix)
         confidences = self._confidences(matrix)
         prior = style_features(self.item_vectors) @ self._map
         items = np.concatenate([self._item_factors, prior[len(self._item_factors) :]])

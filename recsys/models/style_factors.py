@@ -10,10 +10,9 @@ from scipy.sparse import csr_matrix
 
 from recsys.config import AlsSettings
 from recsys.errors import ConfigError, DataError
-from recsys.models.als import AlsModel, _item_damping, _unit_peak
+from recsys.models.als import AlsModel
 from recsys.models.base import Arrays
 from recsys.models.features import checked_vectors, style_features
-from recsys.models.popularity import log_popularity
 from recsys.schema import BoolArray, FloatArray
 
 
@@ -58,11 +57,6 @@ class StyleFactorsModel(AlsModel):
         if len(self.item_vectors) != matrix.shape[1]:
             raise DataError(f"{len(self.item_vectors)} item vectors cannot describe {matrix.shape[1]} items")
 
-    def _weigh(self, matrix: csr_matrix) -> None:
-        """What depends on the events' numbers alone: damping and popularity bias."""
-        self._item_damping = _item_damping(matrix, self.settings.item_damping)
-        self._item_bias = self.settings.popularity * _unit_peak(log_popularity(matrix))
-
     def _set_item_factors(self, item_factors: FloatArray) -> None:
         super()._set_item_factors(item_factors[self._offered])
         self._item_factors = item_factors
@@ -79,11 +73,7 @@ class StyleFactorsModel(AlsModel):
         als = AlsSettings.model_validate(settings["als"])
         model = cls(arrays["item_vectors"], als, style_ridge=settings["style_ridge"], seed=settings["seed"])
         model._map, model._offered = arrays["map"], arrays["offered"]
-        model._user_factors = arrays["user_factors"]
-        model._item_bias = arrays["item_bias"]
-        model._item_damping = arrays["item_damping"]
-        model._penalty = settings["penalty"]
-        model._set_item_factors(arrays["item_factors"])
+        model._restore(settings, arrays)
         return model
 
 

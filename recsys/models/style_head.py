@@ -51,7 +51,7 @@ class StyleHeadModel(StyleFactorsModel):
         item_vectors: FloatArray | None,
     ) -> None:
         self.item_vectors = appended(self.item_vectors, item_vectors, matrix.shape[1])
-        self._weigh(matrix)
+        self._reweigh(matrix)
         self._offered = touched_items(self._touched(matrix))
         with threadpool_limits(1, "blas"):
             self._solve_users(matrix)

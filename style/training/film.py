@@ -26,7 +26,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import trange
 
 from style.backbone import Vgg, channels_last
+from style.color_space import LUMA
 from style.embedding import StyleEmbedder
+from style.metrics import structural_similarity
 from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
 from style.training.crops import Crops, find_images, not_held_out, sample_evenly
 from style.training.descent import descend, set_learning_rate
@@ -179,8 +181,7 @@ def cosine(a: Tensor, b: Tensor) -> Tensor:
 
 def luma(images: Tensor) -> Tensor:
     """Rec. 601 luma `(B, 1, H, W)`."""
-    r, g, b = images.unbind(dim=1)
-    return (0.299 * r + 0.587 * g + 0.114 * b).unsqueeze(1)
+    return torch.einsum("bchw,c->bhw", images, torch.from_numpy(LUMA).to(images)).unsqueeze(1)
 
 
 def similarity(x: Tensor, y: Tensor) -> Tensor:
@@ -189,11 +190,7 @@ def similarity(x: Tensor, y: Tensor) -> Tensor:
     def blurred(v: Tensor) -> Tensor:
         return F.avg_pool2d(v, 8, stride=2)
 
-    mx, my = blurred(x), blurred(y)
-    vx, vy, cov = blurred(x * x) - mx * mx, blurred(y * y) - my * my, blurred(x * y) - mx * my
-    c1, c2 = 0.01**2, 0.03**2
-    score = ((2 * mx * my + c1) * (2 * cov + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))
-    return score.flatten(1).mean(dim=1)
+    return structural_similarity(x, y, blurred).flatten(1).mean(dim=1)
 
 
 def main() -> None:

@@ -9,12 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from style.color_space import luma
 from style.errors import VectorError
 from style.images import Pixels
 from style.mask import Mask
 from style.vector import StyleVector
-
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Painting:
         """
         added = np.float32(texture) * self.texture + np.float32(colour) * self.colour
         if keep_colour:
-            added = np.broadcast_to((added @ LUMA)[:, :, None], added.shape)
+            added = np.broadcast_to(luma(added)[:, :, None], added.shape)
         if mask is not None:
             added = mask[:, :, None] * added
         return np.clip(image + added, 0.0, 1.0).astype(np.float32)

@@ -184,6 +184,7 @@ class FilmStylizer(Stylizer):
     """The engine `film`: one forward pass of `FilmNet`."""
 
     name: ClassVar[str] = "film"
+    model_sha256 = FILM_SHA256
 
     def __init__(self, network: FilmNet, version: str) -> None:
         network.eval().requires_grad_(False)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from style.color_space import luma
 from style.errors import VectorError
 from style.fidelity import (
     DEFAULT_LIMITS,
@@ -20,7 +21,7 @@ from style.fidelity import (
 )
 from style.images import Pixels
 from style.mask import Mask
-from style.metrics import luma, ssim
+from style.metrics import ssim
 from style.transfer.base import Painting
 from style.transfer.modes import Strength
 

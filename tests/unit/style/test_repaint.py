@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from style.ciede2000 import ciede2000
+from style.color_space import luma, srgb_to_lab
 from style.errors import BackdropError, ImageError
 from style.fidelity import Limit
 from style.images import Pixels
 from style.mask import Mask
 from style.repaint import Repainted, Wish, repaint, repaint_gallery
-from style.transfer.base import LUMA, Painting, Stylizer
-from style.transfer.color import ColorStylizer, srgb_to_lab
+from style.transfer.base import Painting, Stylizer
+from style.transfer.color import ColorStylizer
 from style.transfer.modes import PaintMode, Strength
 from style.vector import StyleVector
 
@@ -115,7 +116,7 @@ class TestModes:
         photo, mask = shot(0.3, 0.0)
         added = repaint(Stripes(), photo, style(), unlimited(PaintMode.PRODUCT, keep_colour=True), mask).pixels - photo
         np.testing.assert_allclose(added - added.mean(axis=2, keepdims=True), 0, atol=1e-6)
-        assert np.abs(added[mask == 1] @ LUMA).mean() > 0.05
+        assert np.abs(luma(added[mask == 1])).mean() > 0.05
 
     def test_the_background_of_a_photo_without_one_is_refused(self) -> None:
         photo = np.random.default_rng(0).uniform(0, 1, (64, 64, 3)).astype(np.float32)
