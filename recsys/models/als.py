@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.config import AlsSettings
 from recsys.errors import DataError, NotFittedError
-from recsys.models.base import Arrays, Model
+from recsys.models.base import Arrays, Model, resized
+from recsys.models.least_squares import solve_rows
 from recsys.models.popularity import log_popularity
 from recsys.rng import derive_seed
 from recsys.schema import FloatArray, IntArray
@@ -37,6 +38,9 @@ class AlsModel(Model):
 
     Where this departs from Hu: the damping; the bias, which is added after the fit; and λ, which is
     `regularization` times the noise level (`_noise_level`), so that one setting serves small and large data.
+
+    `partial_fit` solves for the items with new events, new ones included, and then for all users; λ and the other
+    items' factors stay as they were until the next `fit`.
 
     The same matrix, settings and seed give the same factors whatever `threads` is (0: all cores).
     """
@@ -162,6 +166,29 @@ class AlsModel(Model):
         contributions = np.zeros(events.nnz, dtype=np.float32)
         contributions[events.data != 0] = likeness * np.maximum(row.data, 0.0)
         return contributions
+
+    def _partial_fit(
+        self,
+        matrix: csr_matrix,
+        before: csr_matrix,
+        item_vectors: FloatArray | None,  # noqa: ARG002
+    ) -> None:
+        self._reweigh(matrix)
+        confidences = self._confidences(matrix)
+        changed = np.unique((matrix - resized(before, matrix.shape)).nonzero()[1])
+        prior = self._prior(matrix.shape[1])
+        items = np.concatenate([self._item_factors, prior[len(self._item_factors) :]])
+        with threadpool_limits(1, "blas"):
+            self._set_item_factors(items)
+            users = self._fold_in(confidences)
+            by_item = csr_matrix(confidences.T)[changed]
+            items[changed] = solve_rows(by_item, users, users.T @ users, self._penalty, prior[changed])
+            self._set_item_factors(items)
+            self._user_factors = self._fold_in(confidences)
+
+    def _prior(self, items: int) -> FloatArray:
+        """Where the factors of items start from, (items, F)."""
+        return np.zeros((items, self.settings.factors), dtype=np.float32)
 
     def _arrays(self) -> Arrays:
         return {

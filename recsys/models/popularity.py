@@ -27,6 +27,15 @@ class PopularityModel(Model):
     def _fit(self, matrix: csr_matrix) -> None:
         self._popularity = log_popularity(matrix)
 
+    def _partial_fit(
+        self,
+        matrix: csr_matrix,
+        before: csr_matrix,  # noqa: ARG002
+        item_vectors: FloatArray | None,  # noqa: ARG002
+    ) -> None:
+        """Exact: counting again is all there is to fitting."""
+        self._fit(matrix)
+
     def _scores(self, user_rows: IntArray) -> FloatArray:
         return np.tile(self._popularity, (len(user_rows), 1))
 

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recsys.models.base import resized
 from recsys.models.features import appended, style_features
 from recsys.models.least_squares import solve_rows
 from recsys.models.style_factors import StyleFactorsModel, ridge, touched_items
@@ -62,17 +61,8 @@ class StyleAlsModel(StyleFactorsModel):
 
     def _partial_fit(self, matrix: csr_matrix, before: csr_matrix, item_vectors: FloatArray | None) -> None:
         self.item_vectors = appended(self.item_vectors, item_vectors, matrix.shape[1])
-        self._reweigh(matrix)
-        confidences = self._confidences(matrix)
-        prior = style_features(self.item_vectors) @ self._map
-        items = np.concatenate([self._item_factors, prior[len(self._item_factors) :]])
-        self._offered = np.pad(self._offered, (0, len(items) - len(self._offered)))
-        changed = np.unique((matrix - resized(before, matrix.shape)).nonzero()[1])
-        with threadpool_limits(1, "blas"):
-            self._set_item_factors(items)
-            users = self._fold_in(confidences)
-            by_item = csr_matrix(confidences.T)[changed]
-            items[changed] = solve_rows(by_item, users, users.T @ users, self._penalty, prior[changed])
-            self._offered = touched_items(confidences)
-            self._set_item_factors(items)
-            self._user_factors = self._fold_in(confidences)
+        self._offered = touched_items(matrix)
+        super()._partial_fit(matrix, before, item_vectors)
+
+    def _prior(self, items: int) -> FloatArray:  # noqa: ARG002
+        return style_features(self.item_vectors) @ self._map

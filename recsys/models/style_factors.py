@@ -77,9 +77,9 @@ class StyleFactorsModel(AlsModel):
         return model
 
 
-def touched_items(confidences: csr_matrix) -> BoolArray:
-    """Which columns have an entry, (I,)."""
-    return np.bincount(confidences.indices, minlength=confidences.shape[1]) > 0
+def touched_items(matrix: csr_matrix) -> BoolArray:
+    """Which columns have an entry other than 0, (I,)."""
+    return np.bincount(matrix.indices, weights=matrix.data != 0, minlength=matrix.shape[1]) > 0
 
 
 def ridge(features: FloatArray, targets: FloatArray, penalty: float) -> FloatArray:

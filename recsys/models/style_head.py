@@ -27,18 +27,12 @@ class StyleHeadModel(StyleFactorsModel):
 
     def _fit(self, matrix: csr_matrix) -> None:
         self._check_items(matrix)
-        self._offered = touched_items(self._touched(matrix))
+        self._offered = touched_items(matrix)
         super()._fit(matrix)
         features = style_features(self.item_vectors)
         with threadpool_limits(1, "blas"):
             self._map = ridge(features[self._offered], self._item_factors[self._offered], self.style_ridge)
             self._solve_users(matrix)
-
-    @staticmethod
-    def _touched(matrix: csr_matrix) -> csr_matrix:
-        touched = matrix.copy()
-        touched.eliminate_zeros()
-        return touched
 
     def _solve_users(self, matrix: csr_matrix) -> None:
         self._set_item_factors(style_features(self.item_vectors) @ self._map)
@@ -52,6 +46,6 @@ class StyleHeadModel(StyleFactorsModel):
     ) -> None:
         self.item_vectors = appended(self.item_vectors, item_vectors, matrix.shape[1])
         self._reweigh(matrix)
-        self._offered = touched_items(self._touched(matrix))
+        self._offered = touched_items(matrix)
         with threadpool_limits(1, "blas"):
             self._solve_users(matrix)

@@ -160,9 +160,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and weights")
     parser.add_argument("--steps", type=int, default=DistillSettings().steps)
     parser.add_argument("--batch", type=int, default=DistillSettings().batch)
+    parser.add_argument("--blocks", type=float, default=DistillSettings().blocks, help="share of steps block by block")
     parser.add_argument("--seed", type=int, default=DistillSettings().seed)
     arguments = parser.parse_args()
-    settings = DistillSettings(steps=arguments.steps, batch=arguments.batch, seed=arguments.seed)
+    settings = DistillSettings(
+        steps=arguments.steps, batch=arguments.batch, blocks=arguments.blocks, seed=arguments.seed
+    )
     images = find_images(arguments.images) + not_held_out(find_images(arguments.styles))
     distill(images, arguments.teacher, arguments.out, settings)
 

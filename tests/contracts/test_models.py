@@ -58,8 +58,8 @@ MODELS: dict[str, Callable[[FloatArray], Model]] = {
 """From the items' style vectors, which most ignore, to an unfitted model."""
 PERSONAL = tuple(name for name in MODELS if name != "popularity")
 EXPLAINS = PERSONAL
-EXACT = ("item_knn_cosine", "item_knn_tfidf", "item_knn_bm25", "rp3beta", "style_knn")
-UPDATES = (*EXACT, "ease", "style_head", "style_als")
+EXACT = ("popularity", "item_knn_cosine", "item_knn_tfidf", "item_knn_bm25", "rp3beta", "style_knn")
+UPDATES = (*EXACT, "ease", "als", "style_head", "style_als")
 STYLE = ("style_knn", "style_head", "style_als")
 
 
@@ -429,8 +429,9 @@ def test_new_users_and_new_items_are_taken_in(name: str) -> None:
     assert model.shape == (USERS, ITEMS)
     np.testing.assert_array_equal(model.viewed.toarray(), block_matrix().toarray())
     ranked = model.recommend(np.arange(USERS), LEFT_OUT)
-    for user in range(USERS):
-        assert sorted(ranked.rows[user]) == sorted(left_out(user))
+    if name in PERSONAL:
+        for user in range(USERS):
+            assert sorted(ranked.rows[user]) == sorted(left_out(user))
     np.testing.assert_allclose(model.fold_in_scores(block_matrix()), model.scores(np.arange(USERS)), atol=1e-6)
 
 
