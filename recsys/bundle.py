@@ -1,7 +1,7 @@
 """A bundle: all that is trained, with ids, versions, hashes and metrics; written, checked and swapped as one.
 
 <bundles>/<version>/manifest.json   format, version, settings, counts, metrics, and the SHA-256 of every other file
-<bundles>/<version>/...             items, users, style vectors, factors, taste map, blend, histories
+<bundles>/<version>/...             items, users, style vectors, factors, neighbours, taste map, blend, histories
 <bundles>/current.json              which version is served; replaced atomically
 
 The version is a hash of the content: the same data and settings give the same version. Vector indexes are not
@@ -28,10 +28,16 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.identifiers import UserIdentifiers
 from recsys.errors import BundleError, DataError
 from recsys.models.als import AlsModel
+from recsys.models.base import load_model
+from recsys.models.ease import EaseModel
+from recsys.models.item_item import ItemItemModel
+from recsys.models.item_knn import ItemKnnModel
+from recsys.models.style_als import StyleAlsModel
+from recsys.pipeline.curves import Curves
 from recsys.pipeline.rank import FEATURES, Blend
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import TasteModel
-from recsys.schema import FloatArray
+from recsys.schema import BoolArray, FloatArray
 from recsys.storage.artifacts import (
     read_array,
     read_frame,
@@ -43,7 +49,7 @@ from recsys.storage.artifacts import (
     write_json,
 )
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 CURRENT = "current.json"
 _VERSION = re.compile(r"[0-9a-f]{16}")
@@ -66,7 +72,7 @@ class Bundle:
     """Everything that answers a request. U users, I items, S style references.
 
     `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
-    `trend` (I,) in [0, 1] is how popular an item is now;
+    `trend` and `fresh` (I,) in [0, 1] are how popular an item is now, and how new;
     `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
     start; `metrics` were measured on later events while the bundle was built.
     """
@@ -75,11 +81,13 @@ class Bundle:
     user_ids: UserIdentifiers
     space: StyleSpace
     factors: AlsModel
+    neighbours: ItemItemModel
     taste: TasteModel
     blend: Blend
     recent: csr_matrix
     seen: csr_matrix
     trend: FloatArray
+    fresh: FloatArray
     styles: tuple[StyleCard, ...]
     style_vectors: FloatArray
     settings: ProjectSettings
@@ -88,6 +96,11 @@ class Bundle:
     image_root: Path
     catalog: Catalog
     version: str = "unsaved"
+
+    @property
+    def untouched(self) -> BoolArray:
+        """Which items nobody has touched yet, (I,)."""
+        return np.asarray(np.bincount(self.seen.indices, minlength=self.seen.shape[1]) == 0)
 
 
 def save_bundle(bundle: Bundle, bundles: Path, created: int) -> str:
@@ -174,14 +187,16 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
     write_array(folder / "item_vectors.npy", bundle.space.vectors)
     write_array(folder / "style_vectors.npy", bundle.style_vectors)
     write_json(folder / "styles.json", [asdict(card) for card in bundle.styles])
-    bundle.factors.save(folder / "als")
+    bundle.factors.save(folder / "factors")
+    bundle.neighbours.save(folder / "neighbours")
     write_array(folder / "trend.npy", bundle.trend)
+    write_array(folder / "fresh.npy", bundle.fresh)
     write_array(folder / "taste_weight.npy", bundle.taste.weight)
     write_array(folder / "taste_bias.npy", bundle.taste.bias)
     learned = {
         "taste_prior": bundle.taste.prior,
         "max_modes": bundle.taste.max_modes,
-        "blend": dict(bundle.blend.weights),
+        "blend": _blend_settings(bundle.blend),
     }
     write_json(folder / "learned.json", learned)
     _write_matrix(folder / "recent", bundle.recent)
@@ -190,7 +205,8 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
 
 def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bundle:
     items = read_frame(folder / "items.parquet")
-    catalog = Catalog.from_frame(items)
+    # Rows are in the order they were written: items that came since the build are at the end.
+    catalog = Catalog.from_frame(items, sort=False)
     user_ids: UserIdentifiers = UserIdentifiers.load(folder / "users.parquet")
     shape = (len(user_ids), len(catalog))
     learned = read_json(folder / "learned.json")
@@ -198,17 +214,19 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         items=items,
         user_ids=user_ids,
         space=StyleSpace.of(read_array(folder / "item_vectors.npy"), catalog.category_codes),
-        factors=AlsModel.load(folder / "als"),
+        factors=load_model(folder / "factors", (StyleAlsModel, AlsModel)),
+        neighbours=load_model(folder / "neighbours", (EaseModel, ItemKnnModel)),
         taste=TasteModel(
             read_array(folder / "taste_weight.npy"),
             read_array(folder / "taste_bias.npy"),
             float(learned["taste_prior"]),
             int(learned["max_modes"]),
         ),
-        blend=Blend({name: float(learned["blend"][name]) for name in FEATURES}),
+        blend=_blend(learned["blend"]),
         recent=_read_matrix(folder / "recent", shape),
         seen=_read_matrix(folder / "seen", shape),
         trend=read_array(folder / "trend.npy"),
+        fresh=read_array(folder / "fresh.npy"),
         styles=tuple(
             StyleCard(**{**card, "scenes": tuple(card["scenes"])}) for card in read_json(folder / "styles.json")
         ),
@@ -220,6 +238,24 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         catalog=catalog,
         version=str(manifest["version"]),
     )
+
+
+def _blend_settings(blend: Blend) -> dict[str, Any]:
+    curves = blend.curves
+    return {
+        "weights": dict(blend.weights),
+        "new_weights": dict(blend.new_weights),
+        "new_offset": blend.new_offset,
+        "curves": None if curves is None else {"knots": curves.knots.tolist(), "values": curves.values.tolist()},
+    }
+
+
+def _blend(found: dict[str, Any]) -> Blend:
+    weights, new = ({name: float(found[part][name]) for name in FEATURES} for part in ("weights", "new_weights"))
+    curves = found["curves"]
+    if curves is not None:
+        curves = Curves(*(np.array(curves[part], dtype=np.float32) for part in ("knots", "values")))
+    return Blend(weights, new, float(found["new_offset"]), curves)
 
 
 def _write_matrix(stem: Path, matrix: csr_matrix) -> None:

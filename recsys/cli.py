@@ -141,6 +141,15 @@ def build(path: ProjectPath) -> None:
 
 
 @app.command()
+def refresh(path: ProjectPath) -> None:
+    """Take in new and changed items since the last build, in seconds and without training."""
+    from recsys.training.refresh import refresh as refresh_bundle
+
+    done = refresh_bundle(_project(path))
+    typer.echo(f"now {done.version}: {done.added} new items, {done.gone} gone and no longer available")
+
+
+@app.command()
 def recommend(
     path: ProjectPath,
     user: Annotated[str | None, typer.Option(help="Who the recommendations are for.")] = None,

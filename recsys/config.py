@@ -87,11 +87,13 @@ class TasteSettings(Settings):
 class RankSettings(Settings):
     """Candidates per source, and how variety is traded for fit (`diversity` 0: fit alone, 1: variety alone).
 
-    `trend_half_life_days`: how fast an event stops counting for what is popular now. `validation_share`: the
+    `trend_half_life_days`: how fast an event stops counting for what is popular now. `fresh_half_life_days`: how fast
+    an item stops being new. `validation_share`: the
     blend is fitted on what came next in three rounds of this share of events.
     """
 
     trend_half_life_days: float = Field(default=7.0, gt=0)
+    fresh_half_life_days: float = Field(default=14.0, gt=0)
     candidates: int = Field(default=200, ge=10, le=10_000)
     diversity: Unit = 0.15
     validation_share: float = Field(default=0.1, gt=0, lt=0.3)

@@ -44,9 +44,13 @@ class Catalog:
     attributes: pd.DataFrame
 
     @classmethod
-    def from_frame(cls, frame: pd.DataFrame) -> Catalog:
-        """From a frame with `recsys.schema.ITEM_COLUMNS`, such as `Project.load_items()`; rows by sorted id."""
-        frame = frame.sort_values(ITEM_ID, ignore_index=True)
+    def from_frame(cls, frame: pd.DataFrame, *, sort: bool = True) -> Catalog:
+        """From a frame with `recsys.schema.ITEM_COLUMNS`, such as `Project.load_items()`.
+
+        Rows are by sorted id, or, with `sort` False, in the frame's order.
+        """
+        if sort:
+            frame = frame.sort_values(ITEM_ID, ignore_index=True)
         codes, names = pd.factorize(frame[CATEGORY], sort=True)
         return cls(
             ids=ItemIdentifiers("item", frame[ITEM_ID].tolist()),

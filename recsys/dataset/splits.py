@@ -137,6 +137,12 @@ class Holdout:
         """Whether those asked are strangers to the train, so that models have to fold them in."""
         return self.history is not self.train
 
+    @property
+    def in_time(self) -> bool:
+        """Whether all that is asked for came after all that may be learned from."""
+        train, test = self.train.timestamps, self.test.timestamps
+        return len(train) == 0 or int(train.max()) < int(test.min())
+
 
 def usual_method(frame: pd.DataFrame) -> SplitMethod:
     """PREDEFINED for interactions that came with a test file, else TIME."""

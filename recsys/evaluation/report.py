@@ -20,13 +20,14 @@ from recsys.evaluation.controls import Control, controlled_style
 from recsys.evaluation.groups import category_groups, style_groups
 from recsys.evaluation.protocol import Result, ScoreFunction, evaluate
 from recsys.evaluation.significance import Interval, Values, bootstrap_mean, compare
+from recsys.models.als import AlsModel
 from recsys.models.base import Model
 from recsys.models.popularity import PopularityModel
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Request
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
-from recsys.schema import FloatArray, IntArray, UserRow
+from recsys.schema import BoolArray, FloatArray, IntArray, UserRow
 from recsys.training.build import Ingredients, load_interactions, prepare, train
 
 METRICS = ("recall", "ndcg")
@@ -85,7 +86,7 @@ def _results(ingredients: Ingredients, split: Split, k: int) -> dict[str, Result
         BASELINE: PopularityModel().fit(earlier),
         "trend": partial(_same_for_all, bundle.trend),
         bundle.factors.name: bundle.factors,
-        "blend": partial(_blend_scores, Recommender(bundle)),
+        "blend": partial(_blend_scores, Recommender(bundle), None),
     }
     # What a person has touched at all is neither shown nor relevant, whatever the touch came to in weight.
     viewed = split.train.seen().astype(np.float32)
@@ -97,9 +98,9 @@ def _same_for_all(scores: FloatArray, users: IntArray) -> FloatArray:
     return np.tile(scores, (len(users), 1))
 
 
-def _blend_scores(recommender: Recommender, users: IntArray) -> FloatArray:
-    """(Q,) user rows to (Q, I) scores."""
-    return np.stack([recommender.scores(recommender.profile_of_row(UserRow(int(user)))) for user in users])
+def _blend_scores(recommender: Recommender, items: BoolArray | None, users: IntArray) -> FloatArray:
+    """(Q,) user rows to (Q, I) scores of `items` (I,), as they are served."""
+    return np.stack([recommender.scores(recommender.profile_of_row(UserRow(int(user))), items) for user in users])
 
 
 def _figures(name: str, result: Result, baseline: Result, seed: int) -> ModelFigures:
@@ -183,12 +184,14 @@ def compare_holdout(
 
 
 def own_models(ingredients: Ingredients, holdout: Holdout) -> dict[str, Model | ScoreFunction]:
-    """Popularity, trend, ALS and the blend, by name, of what may be learned from a holdout."""
-    bundle = train(ingredients, holdout.train)
+    """Popularity, trend, plain ALS, the blend's own sources and the blend, by name, of what a holdout lets learn."""
+    bundle, matrix = train(ingredients, holdout.train, in_time=holdout.in_time), holdout.train.matrix()
     return {
-        BASELINE: PopularityModel().fit(holdout.train.matrix()),
+        BASELINE: PopularityModel().fit(matrix),
         "trend": partial(_same_for_all, bundle.trend),
+        AlsModel.name: AlsModel(ingredients.settings.als, seed=ingredients.settings.seed).fit(matrix),
         bundle.factors.name: bundle.factors,
+        bundle.neighbours.name: bundle.neighbours,
         "blend": _blend(Recommender(bundle), holdout),
     }
 
@@ -220,13 +223,13 @@ def described(method: SplitMethod, share: float = TEST_SHARE, events: int = 1) -
 def _controlled_blend(ingredients: Ingredients, holdout: Holdout, control: Control, seed: int) -> ScoreFunction:
     vectors = controlled_style(ingredients.space.vectors, control, seed=seed)
     without = replace(ingredients, space=StyleSpace.of(vectors, ingredients.catalog.category_codes))
-    return _blend(Recommender(train(without, holdout.train)), holdout)
+    return _blend(Recommender(train(without, holdout.train, in_time=holdout.in_time)), holdout)
 
 
 def _blend(recommender: Recommender, holdout: Holdout) -> ScoreFunction:
     """The blend for those asked: from their rows or, where nothing of them was learned, from their history."""
     if not holdout.folds_in:
-        return partial(_blend_scores, recommender)
+        return partial(_blend_scores, recommender, holdout.items)
     history, ids = holdout.history.matrix(), holdout.history.item_ids
 
     def profile(user: int) -> Profile:
@@ -234,4 +237,4 @@ def _blend(recommender: Recommender, holdout: Holdout) -> ScoreFunction:
         items = ids.ids(row.indices.astype(np.int64))
         return recommender.profile(Request(items=dict(zip(items, row.data.tolist(), strict=True))))
 
-    return lambda users: np.stack([recommender.scores(profile(user)) for user in users.tolist()])
+    return lambda users: np.stack([recommender.scores(profile(user), holdout.items) for user in users.tolist()])

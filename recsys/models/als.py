@@ -72,6 +72,17 @@ class AlsModel(Model):
         """(I,) float32 in [0, settings.popularity], the same for every user. Raises NotFittedError."""
         return self._fitted(self._item_bias)
 
+    @classmethod
+    def untaught(cls, items: int, settings: AlsSettings | None = None) -> Self:
+        """A model of `items` items before the first event: factors and bias are 0, and so is every score."""
+        model = cls(settings)
+        nobody = csr_matrix(np.empty((0, items), dtype=np.float32))
+        model._reweigh(nobody)
+        model._penalty = 1.0
+        model._set_item_factors(model._prior(items))
+        model._viewed = nobody
+        return model
+
     def fold_in(self, matrix: csr_matrix) -> FloatArray:
         """Factors of users given as rows of events, known or new: (Q, I) to (Q, F) float32.
 
@@ -185,6 +196,11 @@ class AlsModel(Model):
             items[changed] = solve_rows(by_item, users, users.T @ users, self._penalty, prior[changed])
             self._set_item_factors(items)
             self._user_factors = self._fold_in(confidences)
+
+    def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:  # noqa: ARG002
+        self._reweigh(matrix)
+        prior = self._prior(matrix.shape[1])
+        self._set_item_factors(np.concatenate([self._item_factors, prior[len(self._item_factors) :]]))
 
     def _prior(self, items: int) -> FloatArray:
         """Where the factors of items start from, (items, F)."""

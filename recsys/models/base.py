@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ _PARTS = ("data", "indices", "indptr")
 class Model(ABC):
     """A recommender. Subclasses fill in the underscored methods; people use the others.
 
+    Arrays that were learned are replaced, never written into, so that a shallow copy can go its own way.
     `_partial_fit` and `_contributions` are for the models that can: left alone, they refuse with the reason.
     """
 
@@ -64,6 +65,19 @@ class Model(ABC):
         merged = added(self.viewed, canonical(matrix))
         self._partial_fit(merged, self.viewed, item_vectors)
         self._viewed = merged
+        return self
+
+    def add_items(self, item_vectors: FloatArray) -> Self:
+        """Append new items that nobody has touched, in milliseconds: what was learned stays as it is.
+
+        `item_vectors` (N, D) are their style vectors, zeros without a picture; models without style ignore all but
+        how many there are. Models that score by style rank new items at once, others after `fit` or `partial_fit`.
+        Raises NotFittedError, or DataError for vectors of another kind, which changes nothing.
+        """
+        users, items = self.shape
+        grown = resized(self.viewed, (users, items + len(item_vectors)))
+        self._add_items(grown, item_vectors)
+        self._viewed = grown
         return self
 
     def scores(self, user_rows: IntArray) -> FloatArray:
@@ -192,6 +206,10 @@ class Model(ABC):
         """Learn from all events, canonical (U', I'), of which `before` (U, I) are known."""
         raise RequestError("partial_fit", f"{self.name} cannot take in new events; fit it on all of them")
 
+    @abstractmethod
+    def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:
+        """Make room for the new items, the last columns of all events (U, I'), canonical."""
+
     def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:  # noqa: ARG002
         """What each stored entry of canonical `events` (1, I) adds to the score of an item, (n,)."""
         raise RequestError("explain", f"{self.name} does not score by events, so none is a reason; use another model")
@@ -208,6 +226,21 @@ class Model(ABC):
     @abstractmethod
     def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         """The model from what `_settings` and `_arrays` gave."""
+
+
+AnyModel = TypeVar("AnyModel", bound=Model)
+
+
+def load_model(folder: Path, kinds: Sequence[type[AnyModel]]) -> AnyModel:
+    """Read a model of any of these classes. Raises BundleError like `Model.load`, and for a model of another class."""
+    try:
+        name = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))["model"]
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{folder}: no readable model: {error!r}; fit it again") from error
+    for kind in kinds:
+        if kind.name == name:
+            return kind.load(folder)
+    raise BundleError(f"{folder}: holds a {name!r} model, not one of {', '.join(kind.name for kind in kinds)}")
 
 
 def matrix_arrays(name: str, matrix: csr_matrix) -> dict[str, Any]:

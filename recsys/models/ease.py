@@ -14,7 +14,7 @@ from scipy.linalg.lapack import spotrf, spotri
 from scipy.sparse import csr_matrix
 
 from recsys.errors import RequestError
-from recsys.models.base import Arrays, matrix_arrays, matrix_of
+from recsys.models.base import Arrays, matrix_arrays, matrix_of, resized
 from recsys.models.item_item import ItemItemModel
 from recsys.models.settings import EaseSettings
 from recsys.ranked import top_k
@@ -108,6 +108,14 @@ class EaseModel(ItemItemModel):
             if len(users):
                 exchange_rows(inverse, likes[users], before[users])
             self._keep(inverse)
+
+    def _make_room(self, items: int, item_vectors: FloatArray) -> None:  # noqa: ARG002
+        if self._sparse is not None:
+            self._sparse = resized(self._sparse, (items, items))
+            return
+        new = items - len(self._diagonal)
+        self._dense = np.pad(self._dense, ((0, new), (0, new)))
+        self._diagonal = np.pad(self._diagonal, (0, new), constant_values=1.0 / self._penalty)
 
     def _spread(self, likes: csr_matrix) -> FloatArray:
         if self._sparse is not None:

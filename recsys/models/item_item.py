@@ -45,6 +45,10 @@ class ItemItemModel(Model):
         """Bring S up to date with likes (U', I'), having learned `before`, in the same shape."""
 
     @abstractmethod
+    def _make_room(self, items: int, item_vectors: FloatArray) -> None:
+        """Enlarge S to (items, items) by new items without events, described by `item_vectors`."""
+
+    @abstractmethod
     def _spread(self, likes: csr_matrix) -> FloatArray:
         """x S: (Q, I) signals of likes to (Q, I)."""
 
@@ -65,6 +69,10 @@ class ItemItemModel(Model):
         with threadpool_limits(1, "blas"):
             self._relearn(likes(matrix), likes(resized(before, matrix.shape)), item_vectors)
         self._set_bias(matrix)
+
+    def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:
+        self._make_room(matrix.shape[1], item_vectors)
+        self._bias = np.pad(self._bias, (0, matrix.shape[1] - len(self._bias)))
 
     def _set_bias(self, matrix: csr_matrix) -> None:
         popularity = log_popularity(matrix)

@@ -49,6 +49,9 @@ class NeighbourModel(ItemItemModel):
         replaced = nearest(*self._factors(likes), rows, self._neighbours)
         self._similarity = with_rows(resized(self._similarity, (likes.shape[1],) * 2), rows, replaced)
 
+    def _make_room(self, items: int, item_vectors: FloatArray) -> None:  # noqa: ARG002
+        self._similarity = resized(self._similarity, (items, items))
+
     def _spread(self, likes: csr_matrix) -> FloatArray:
         return np.asarray((likes @ self._similarity).toarray())
 

@@ -36,6 +36,9 @@ class PopularityModel(Model):
         """Exact: counting again is all there is to fitting."""
         self._fit(matrix)
 
+    def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:  # noqa: ARG002
+        self._fit(matrix)
+
     def _scores(self, user_rows: IntArray) -> FloatArray:
         return np.tile(self._popularity, (len(user_rows), 1))
 

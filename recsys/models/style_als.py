@@ -63,6 +63,3 @@ class StyleAlsModel(StyleFactorsModel):
         self.item_vectors = appended(self.item_vectors, item_vectors, matrix.shape[1])
         self._offered = touched_items(matrix)
         super()._partial_fit(matrix, before, item_vectors)
-
-    def _prior(self, items: int) -> FloatArray:  # noqa: ARG002
-        return style_features(self.item_vectors) @ self._map

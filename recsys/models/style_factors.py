@@ -12,7 +12,7 @@ from recsys.config import AlsSettings
 from recsys.errors import ConfigError, DataError
 from recsys.models.als import AlsModel
 from recsys.models.base import Arrays
-from recsys.models.features import checked_vectors, style_features
+from recsys.models.features import appended, checked_vectors, style_features
 from recsys.schema import BoolArray, FloatArray
 
 
@@ -56,6 +56,14 @@ class StyleFactorsModel(AlsModel):
     def _check_items(self, matrix: csr_matrix) -> None:
         if len(self.item_vectors) != matrix.shape[1]:
             raise DataError(f"{len(self.item_vectors)} item vectors cannot describe {matrix.shape[1]} items")
+
+    def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:
+        self.item_vectors = appended(self.item_vectors, item_vectors, matrix.shape[1])
+        self._offered = np.pad(self._offered, (0, matrix.shape[1] - len(self._offered)))
+        super()._add_items(matrix, item_vectors)
+
+    def _prior(self, items: int) -> FloatArray:  # noqa: ARG002
+        return style_features(self.item_vectors) @ self._map
 
     def _set_item_factors(self, item_factors: FloatArray) -> None:
         super()._set_item_factors(item_factors[self._offered])

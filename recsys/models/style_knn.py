@@ -45,6 +45,10 @@ class StyleKnnModel(ItemItemModel):
         self.item_vectors = appended(self.item_vectors, item_vectors, likes.shape[1])
         self._directions = directions(self.item_vectors)
 
+    def _make_room(self, items: int, item_vectors: FloatArray) -> None:
+        self.item_vectors = appended(self.item_vectors, item_vectors, items)
+        self._directions = directions(self.item_vectors)
+
     def _spread(self, likes: csr_matrix) -> FloatArray:
         own = csr_matrix((likes.data * self._lengths[likes.indices], likes.indices, likes.indptr), likes.shape)
         return np.asarray((likes @ self._directions) @ self._directions.T - own.toarray())

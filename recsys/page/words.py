@@ -26,9 +26,11 @@ EVENT_WORDS = {
 
 FEATURE_WORDS = {
     "factors": "people alike",
+    "neighbours": "liked together",
     "style": "style",
     "popularity": "popularity",
     "trend": "trend",
+    "fresh": "new",
     "category": "category",
     "price": "price",
 }

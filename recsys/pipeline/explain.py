@@ -9,6 +9,8 @@ import numpy as np
 
 from recsys.dataset.catalog import Catalog
 from recsys.models.als import AlsModel
+from recsys.models.base import Model
+from recsys.models.item_item import ItemItemModel
 from recsys.pipeline.rank import FEATURES
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
@@ -25,6 +27,7 @@ class Explainer:
 
     catalog: Catalog
     factors: AlsModel
+    neighbours: ItemItemModel
     space: StyleSpace
     styles: FloatArray
     titles: Sequence[str]
@@ -34,19 +37,25 @@ class Explainer:
 
         `lift` (len(FEATURES),) is what each feature adds to this item's score less what it adds on average.
         """
+        if not lift.any():
+            return "From the catalogue", None
         strongest = FEATURES[int(np.argmax(lift))]
         if strongest == "factors" and profile.factors is not None:
-            return self._because(profile, row)
+            return self._because(self.factors, profile, row)
+        if strongest == "neighbours" and profile.neighbours is not None:
+            return self._because(self.neighbours, profile, row)
         if strongest == "style" and profile.taste:
             return self._matches_taste(profile, row)
         if strongest == "category":
             return f"You often look at {self.catalog.category_names[self.catalog.category_codes[row]]}", None
         if strongest == "price":
             return "In the price range you usually choose", None
+        if strongest == "fresh":
+            return "New here", None
         return ("Popular right now" if strongest == "trend" else "Popular with everyone"), None
 
-    def _because(self, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
-        behind = self.factors.explain(profile.events, row).rows[0, 0]
+    def _because(self, model: Model, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
+        behind = model.explain(profile.events, row).rows[0, 0]
         if behind == NO_ROW:
             return "People like you liked it", None
         return f"People who liked {self._name(behind)} liked this too", ItemRow(int(behind))

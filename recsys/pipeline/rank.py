@@ -1,4 +1,4 @@
-"""Rank: a blend of few features with meanings, whose weights are fitted on held-out later events."""
+"""Rank: a blend of few features with meanings, by weights or curves that are fitted on held-out later events."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import numpy as np
 
 from recsys.dataset.catalog import Catalog
 from recsys.models.als import AlsModel
+from recsys.pipeline.curves import Curves
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
-from recsys.schema import FloatArray, IntArray
+from recsys.schema import BoolArray, FloatArray, IntArray
 
-FEATURES = ("factors", "style", "popularity", "trend", "category", "price")
+FEATURES = ("factors", "neighbours", "style", "popularity", "trend", "fresh", "category", "price")
 """The columns of a feature table, in order.
 
-factors: p_u . q_i of collaborative filtering. style: how well the item fits the taste's best mode. popularity: the
-factor model's item bias over its largest. trend: the same of events faded by age, what is popular now. category: the
+factors: p_u . q_i of collaborative filtering. neighbours: what the user's likes say for the item by what else the same
+people like. style: how well the item fits the taste's best mode. popularity: the
+factor model's item bias over its largest. trend: the same of events faded by age, what is popular now. fresh: 1 for an
+item that came just now, halved with each half-life. category: the
 share of the user's likes in the item's category. price: exp(-|log price - the user's mean log price|). All are 0 where
 unknown.
 """
@@ -25,20 +28,25 @@ unknown.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """Computes the features of candidates for one profile; `trend` (I,) in [0, 1]."""
+    """Computes the features of candidates for one profile; `trend` and `fresh` (I,) in [0, 1], `untouched` (I,) where
+    nobody has touched an item yet."""
 
     catalog: Catalog
     factors: AlsModel
     space: StyleSpace
     trend: FloatArray
+    fresh: FloatArray
+    untouched: BoolArray
 
     def table(self, profile: Profile, rows: IntArray) -> FloatArray:
         """(n, len(FEATURES)) for candidate item rows (n,)."""
         columns = {
             "factors": self._factors(profile, rows),
+            "neighbours": self._neighbours(profile, rows),
             "style": profile.taste.match(self.space.directions[rows]),
             "popularity": self.factors.item_bias[rows] / max(float(self.factors.item_bias.max()), 1e-9),
             "trend": self.trend[rows],
+            "fresh": self.fresh[rows],
             "category": self._category(profile, rows),
             "price": self._price(profile, rows),
         }
@@ -48,6 +56,11 @@ class Features:
         if profile.factors is None:
             return np.zeros(len(rows), dtype=np.float32)
         return self.factors.item_factors[rows] @ profile.factors
+
+    def _neighbours(self, profile: Profile, rows: IntArray) -> FloatArray:
+        if profile.neighbours is None:
+            return np.zeros(len(rows), dtype=np.float32)
+        return profile.neighbours[rows]
 
     def _category(self, profile: Profile, rows: IntArray) -> FloatArray:
         codes = self.catalog.category_codes
@@ -67,10 +80,30 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """A weight (at least 0) per feature; the score of an item is the weighted sum."""
+    """A weight (at least 0) per feature, the score being the weighted sum; or, where they did better, `curves`.
+
+    `new_weights` are for items that nobody has touched: of these only pictures, category and price say something, and
+    factors are guessed from the picture, so that what is right for the others is not right for them. `new_offset` is
+    what they get for being new, as part of the feature `fresh`.
+    """
 
     weights: Mapping[str, float]
+    new_weights: Mapping[str, float]
+    new_offset: float = 0.0
+    curves: Curves | None = None
 
-    def contributions(self, table: FloatArray) -> FloatArray:
-        """What each feature adds to the score: (n, len(FEATURES))."""
-        return table * np.array([self.weights[name] for name in FEATURES], dtype=np.float32)
+    def contributions(self, table: FloatArray, new: BoolArray) -> FloatArray:
+        """What each feature adds to the score, (n, len(FEATURES)).
+
+        From the table of all candidates (n, len(FEATURES)) and which of them are new items (n,).
+        """
+        others = table * _row(self.weights) if self.curves is None else self.curves.contributions(table)
+        if not new.any():
+            return others
+        own = table * _row(self.new_weights)
+        own[:, FEATURES.index("fresh")] += np.float32(self.new_offset)
+        return np.where(new[:, None], own, others)
+
+
+def _row(weights: Mapping[str, float]) -> FloatArray:
+    return np.array([weights[name] for name in FEATURES], dtype=np.float32)

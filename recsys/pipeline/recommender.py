@@ -59,22 +59,31 @@ class Recommender:
         self.bundle = bundle
         self.version = bundle.version
         self.blend: Blend = bundle.blend
+        self.untouched: BoolArray = bundle.untouched
         self._catalog = bundle.catalog
         self._space = bundle.space
         self._settings = bundle.settings.rank
-        self._retriever = Retriever.of(bundle.factors, bundle.space, bundle.trend)
-        self._features = Features(bundle.catalog, bundle.factors, bundle.space, bundle.trend)
+        self._retriever = Retriever.of(bundle.factors, bundle.space, bundle.trend, bundle.fresh)
+        self._features = Features(
+            bundle.catalog, bundle.factors, bundle.space, bundle.trend, bundle.fresh, bundle.untouched
+        )
         self._styles = {card.style_id: vector for card, vector in zip(bundle.styles, bundle.style_vectors, strict=True)}
         self._directions = np.array(
             [self._space.to_direction(vector) for vector in bundle.style_vectors], dtype=np.float32
         ).reshape(-1, self._space.dimensions)
         self._explainer = Explainer(
-            bundle.catalog, bundle.factors, bundle.space, self._directions, [card.title for card in bundle.styles]
+            bundle.catalog,
+            bundle.factors,
+            bundle.neighbours,
+            bundle.space,
+            self._directions,
+            [card.title for card in bundle.styles],
         )
         self._profiler = Profiler(
             user_ids=bundle.user_ids,
             item_ids=bundle.catalog.ids,
             factors=bundle.factors,
+            neighbours=bundle.neighbours,
             recent=bundle.recent,
             seen=bundle.seen,
             space=bundle.space,
@@ -92,7 +101,7 @@ class Recommender:
         rows = self._retriever.candidates(profile, allowed, max(self._settings.candidates, POOL * request.limit))
         if not len(rows):
             return Answer((), profile.basis, self.version)
-        contributions = self.blend.contributions(self._features.table(profile, rows))
+        contributions = self.blend.contributions(self._features.table(profile, rows), self.untouched[rows])
         diversity = self._settings.diversity if request.diversity is None else request.diversity
         order = diversify(contributions.sum(axis=1), self._space.directions[rows], request.limit, diversity)
         chosen = self._explained(profile, rows[order], contributions[order], contributions.mean(axis=0))
@@ -103,18 +112,20 @@ class Recommender:
         chosen = [self.style_reference(style_id).values for style_id in request.styles]
         return self._profiler.profile(request.user_id, request.items, chosen)
 
-    def scores(self, profile: Profile) -> FloatArray:
-        """The blend's score of every item, (I,): what `recommend` ranks by, before filters and variety."""
-        rows = np.arange(len(self._catalog))
-        return np.asarray(self.blend.contributions(self._features.table(profile, rows)).sum(axis=1))
+    def scores(self, profile: Profile, items: BoolArray | None = None) -> FloatArray:
+        """What `recommend` ranks unseen `items` (I,) by, before variety: (I,), -inf for what was not retrieved."""
+        rows, table = self.candidates(profile, items)
+        scores = np.full(len(self._catalog), -np.inf, dtype=np.float32)
+        scores[rows] = self.blend.contributions(table, self.untouched[rows]).sum(axis=1)
+        return scores
 
     def profile_of_row(self, user: UserRow) -> Profile:
         """The profile of a user's row."""
         return self._profiler.of_row(user)
 
-    def candidates(self, profile: Profile) -> tuple[IntArray, FloatArray]:
-        """What is retrieved for a person among unseen items: rows (n,) and their features (n, len(FEATURES))."""
-        allowed = np.ones(len(self._catalog), dtype=np.bool_)
+    def candidates(self, profile: Profile, items: BoolArray | None = None) -> tuple[IntArray, FloatArray]:
+        """What is retrieved for a person among unseen `items` (I,): rows (n,) and their features (n, len(FEATURES))."""
+        allowed = np.ones(len(self._catalog), dtype=np.bool_) if items is None else items.copy()
         allowed[profile.touched] = False
         rows = self._retriever.candidates(profile, allowed, self._settings.candidates)
         return rows, self._features.table(profile, rows)

@@ -18,21 +18,24 @@ from recsys.schema import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retriever:
-    """Four sources: factors and taste by vector index, popularity and trend by fixed orders (I,), best first."""
+    """Six sources: factors and taste by vector index; neighbours by the profile's own scores; what is popular, rising
+    and new by fixed orders (I,), best first."""
 
     by_factors: VectorIndex
     by_style: VectorIndex
     by_popularity: IntArray
     by_trend: IntArray
+    by_freshness: IntArray
 
     @classmethod
-    def of(cls, factors: AlsModel, space: StyleSpace, trend: FloatArray) -> Self:
-        """Build the indexes; `trend` (I,) is what is popular now.
+    def of(cls, factors: AlsModel, space: StyleSpace, trend: FloatArray, fresh: FloatArray) -> Self:
+        """Build the indexes; `trend` (I,) is what is popular now, `fresh` (I,) what is new.
 
         The item bias rides along as one more dimension, against a constant 1 of the user.
         """
         biased = np.column_stack([factors.item_factors, factors.item_bias])
-        orders = [np.argsort(-popularity, kind="stable") for popularity in (factors.item_bias, trend)]
+        orders = [np.argsort(-values, kind="stable") for values in (factors.item_bias, trend, fresh)]
+        orders[-1] = orders[-1][: np.count_nonzero(fresh)]
         return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), *orders)
 
     def candidates(self, profile: Profile, allowed: BoolArray, count: int) -> IntArray:
@@ -40,7 +43,10 @@ class Retriever:
 
         Popularity is always a source, so that min(count, allowed items) candidates come back whatever is known.
         """
-        found = [order[allowed[order]][:count] for order in (self.by_popularity, self.by_trend)]
+        fixed = (self.by_popularity, self.by_trend, self.by_freshness)
+        found = [order[allowed[order]][:count] for order in fixed]
+        if profile.neighbours is not None:
+            found.append(_best(profile.neighbours, allowed, count))
         if profile.factors is not None:
             query = np.append(profile.factors, np.float32(1.0))[None]
             found.append(self.by_factors.search(query, count, allowed).rows.ravel())
@@ -54,3 +60,11 @@ class Retriever:
         found = self.by_style.search(direction[None], count, allowed)
         here = found.rows[0] != NO_ROW
         return found.rows[0][here], found.scores[0][here]
+
+
+def _best(scores: FloatArray, allowed: BoolArray, count: int) -> IntArray:
+    """The rows (n,) of up to `count` best allowed scores (I,), in no order."""
+    rows = np.flatnonzero(allowed)
+    if len(rows) <= count:
+        return rows
+    return rows[np.argpartition(-scores[rows], count - 1)[:count]]

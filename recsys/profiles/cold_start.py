@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
 from recsys.models.als import AlsModel
+from recsys.models.item_item import ItemItemModel
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import Taste, TasteModel, event_say
 from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId, UserRow
@@ -20,7 +21,8 @@ class Profile:
     """What one request knows of a person.
 
     `liked` (n,) item rows with their say (n,) > 0, `touched` (m,) all item rows ever touched, `events` (1, I) the
-    weights that factors were folded in from, `factors` (F,) or None where there are no likes.
+    weights that factors were folded in from, `factors` (F,) and `neighbours` (I,), what the likes say for each item by
+    what else the same people like; both None where there are no likes.
     """
 
     liked: IntArray
@@ -28,6 +30,7 @@ class Profile:
     touched: IntArray
     events: csr_matrix
     factors: FloatArray | None
+    neighbours: FloatArray | None
     taste: Taste
     basis: Basis
 
@@ -43,6 +46,7 @@ class Profiler:
     user_ids: UserIdentifiers
     item_ids: ItemIdentifiers
     factors: AlsModel
+    neighbours: ItemItemModel
     recent: csr_matrix
     seen: csr_matrix
     space: StyleSpace
@@ -79,6 +83,7 @@ class Profiler:
             touched=touched,
             events=events,
             factors=factors,
+            neighbours=self.neighbours.fold_in_scores(events)[0] if len(liked) else None,
             taste=self._taste(liked, say, factors, chosen),
             basis=_basis(row is not None and len(liked) > 0, len(liked) > 0, bool(chosen)),
         )

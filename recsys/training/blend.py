@@ -1,72 +1,195 @@
-"""Fit the weights of the blend on later events that the models did not see."""
+"""Fit the blend, weights or curves, on later events that the models did not see."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys.dataset.interactions import Interactions
+from recsys.pipeline.curves import Curves, relative
 from recsys.pipeline.rank import FEATURES, Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.rng import generator
-from recsys.schema import BoolArray, FloatArray, UserRow
+from recsys.schema import BoolArray, FloatArray, IntArray, UserRow
+from recsys.training.curves import fit_curves
 
 MOST_USERS = 2_000
 """The weights are few: this many users' later events settle them."""
-SAME_FOR_ALL = ("popularity", "trend")
+SAME_FOR_ALL = ("popularity", "trend", "fresh")
 """Features that rank alike for everybody."""
 SMALLEST_GAIN = 2e-4
 """A weight is changed only if it helps by more: a feature that says nothing keeps its place."""
 
 
-class BlendCases:
-    """What to rank for users of later events: feature tables (U, n, F), padded, and which rows are relevant.
+NEW_ITEM_OFFSETS = (0.0, -0.5, -1.0, -2.0, -4.0)
+"""Where new items' scores may lie against the others', in deviations of these: never above them on average."""
+FEWEST_PEOPLE = 50
+"""Curves are tried only where this many people can be asked, and as many learned from."""
+K = 10
+"""Length of the lists that are made best."""
 
-    `rounds` are recommenders and later events: each must have been trained on events before its own later ones.
+
+class Round(NamedTuple):
+    """One recommender and events that it did not learn from; `items` (I,) that compete (None: all)."""
+
+    recommender: Recommender
+    later: Interactions
+    items: BoolArray | None = None
+
+
+class Case(NamedTuple):
+    """One user of a round: features (n, F) of the candidates, which are relevant and which new items (n,), and how many
+    items would have been relevant, retrieved or not."""
+
+    table: FloatArray
+    relevant: BoolArray
+    new: BoolArray
+    wanted: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlendCases:
+    """What to rank for U people: feature tables (U, n, F), padded, and which rows (U, n) are relevant or new items.
+
+    `rounds` (U,) says from which round each is; `wanted` (U,) how many items are relevant, retrieved or not.
     """
 
-    def __init__(self, rounds: Iterable[tuple[Recommender, Interactions]], *, seed: int, k: int = 10) -> None:
-        cases = [case for recommender, later in rounds for case in _cases(recommender, later, seed)]
-        longest = max((len(relevant) for _, relevant, _ in cases), default=0)
-        self.tables = np.zeros((len(cases), longest, len(FEATURES)), dtype=np.float32)
-        self.relevant = np.zeros((len(cases), longest), dtype=bool)
-        self.padding = np.ones((len(cases), longest), dtype=bool)
-        for i, (table, relevant, _) in enumerate(cases):
-            self.tables[i, : len(table)], self.relevant[i, : len(table)] = table, relevant
-            self.padding[i, : len(table)] = False
-        self.discount = 1.0 / np.log2(np.arange(2, k + 2))
-        wanted = np.array([min(count, k) for _, _, count in cases], dtype=np.int64)
-        self.ideal = np.cumsum(self.discount)[wanted - 1] if len(cases) else np.zeros(0)
+    tables: FloatArray
+    relevant: BoolArray
+    new: BoolArray
+    padding: BoolArray
+    wanted: IntArray
+    rounds: IntArray
+
+    @classmethod
+    def of(cls, rounds: Iterable[Round], *, seed: int) -> BlendCases:
+        """The people of these rounds."""
+        cases = [(index, case) for index, each in enumerate(rounds) for case in _cases(each, seed)]
+        shape = (len(cases), max((len(case.relevant) for _, case in cases), default=0))
+        tables = np.zeros((*shape, len(FEATURES)), dtype=np.float32)
+        relevant, new, padding = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool), np.ones(shape, dtype=bool)
+        for i, (_, case) in enumerate(cases):
+            here = slice(len(case.relevant))
+            tables[i, here], relevant[i, here], new[i, here] = case.table, case.relevant, case.new
+            padding[i, here] = False
+        wanted = np.array([case.wanted for _, case in cases], dtype=np.int64)
+        return cls(tables, relevant, new, padding, wanted, np.array([index for index, _ in cases], dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.tables)
 
-    def quality(self, weights: FloatArray) -> float:
-        """Mean NDCG@k of ranking by these weights (F,)."""
-        return float(self.per_user(weights).mean())
+    def only(self, which: BoolArray) -> BlendCases:
+        """The people where `which` (U,) is True."""
+        return BlendCases(*(getattr(self, each.name)[which] for each in fields(self)))
 
-    def per_user(self, weights: FloatArray) -> NDArray[np.float64]:
-        """NDCG@k of each user (U,), over everything relevant, retrieved or not."""
-        scores = np.where(self.padding, -np.inf, self.tables @ weights)
-        k = min(len(self.discount), scores.shape[1])
+    def weighted(self, weights: FloatArray) -> FloatArray:
+        """Scores (U, n) of a weighted sum (F,)."""
+        return np.asarray(self.tables @ weights)
+
+    def quality(self, weights: FloatArray) -> float:
+        """Mean NDCG@10 of ranking by a weighted sum (F,)."""
+        return float(self.ndcg(self.weighted(weights)).mean())
+
+    def ndcg(self, scores: FloatArray) -> NDArray[np.float64]:
+        """NDCG@10 of each person (U,) of ranking by scores (U, n), over all that is relevant, retrieved or not."""
+        scores = np.where(self.padding, -np.inf, scores)
+        k = min(K, scores.shape[1])
         best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         order = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, axis=1), kind="stable"), axis=1)
-        gains = np.take_along_axis(self.relevant, order, axis=1) * self.discount[:k]
-        return np.asarray(gains.sum(axis=1) / self.ideal)
+        discount = 1.0 / np.log2(np.arange(2, K + 2))
+        gains = np.take_along_axis(self.relevant, order, axis=1) * discount[:k]
+        return np.asarray(gains.sum(axis=1) / np.cumsum(discount)[np.minimum(self.wanted, K) - 1])
 
     def spread(self) -> FloatArray:
         """The standard deviation of each feature over all rows, (F,)."""
         return np.asarray(self.tables[~self.padding].std(axis=0))
 
 
-def fit_blend(cases: BlendCases) -> Blend:
-    """The blend with the best mean NDCG on the cases, of which there has to be one at least."""
-    weights = max((ascend(cases.quality, start) for start in _starts(cases.spread())), key=cases.quality)
-    weights = personal(cases, weights)
-    weights = weights / weights.max()
-    return Blend({name: round(float(weight), 6) for name, weight in zip(FEATURES, weights, strict=True)})
+def fit_blend(cases: BlendCases, new: BlendCases) -> Blend:
+    """The blend with the best mean NDCG on the cases, of which there has to be one at least.
+
+    Curves take the place of weights where they are better on people whom neither was fitted on. `new` cases, which
+    may be none, ask for new items among new ones; they settle the weights of these. How new items compare with all
+    others the first cases settle: new ones get as much as costs nothing there.
+    """
+    weights = fit_weights(cases)
+    curves = curves_of(cases) if curves_pay(cases) else None
+    if not len(new):
+        return Blend(_named(weights), _named(weights), curves=curves)
+    scores = cases.weighted(weights) if curves is None else curve_scores(cases, curves)
+    new_weights, offset = _placed(cases, scores, new, _best(new))
+    return Blend(_named(weights), _named(new_weights), round(offset, 6), curves)
+
+
+def quality(cases: BlendCases, blend: Blend) -> float:
+    """Mean NDCG@10 of a blend on the cases."""
+    scores = np.zeros(cases.relevant.shape, dtype=np.float32)
+    for own, table, new, gap in zip(scores, cases.tables, cases.new, cases.padding, strict=True):
+        own[~gap] = blend.contributions(table[~gap], new[~gap]).sum(axis=1)
+    return float(cases.ndcg(scores).mean())
+
+
+def fit_weights(cases: BlendCases) -> FloatArray:
+    """The weights (F,) with the best mean NDCG, the largest being 1."""
+    weights = personal(cases, _best(cases))
+    return np.asarray(weights / weights.max())
+
+
+def _best(cases: BlendCases) -> FloatArray:
+    return max((ascend(cases.quality, start) for start in _starts(cases.spread())), key=cases.quality)
+
+
+def curves_pay(cases: BlendCases) -> bool:
+    """Whether curves beat weights on the last round's people (or every second one's), both fitted on the others'."""
+    held = cases.rounds == cases.rounds.max() if cases.rounds.any() else np.arange(len(cases)) % 2 == 1
+    if min(held.sum(), (~held).sum()) < FEWEST_PEOPLE:
+        return False
+    known, asked = cases.only(~held), cases.only(held)
+    if not known.relevant.any():
+        return False
+    by_weights = asked.ndcg(asked.weighted(fit_weights(known)))
+    difference = asked.ndcg(curve_scores(asked, curves_of(known))) - by_weights
+    return bool(difference.mean() > difference.std() / np.sqrt(len(difference)))
+
+
+def curves_of(cases: BlendCases) -> Curves:
+    """The curves that tell what people like next from what else was retrieved for them."""
+    people = [(table[~gap], hits[~gap]) for table, hits, gap in zip(*_parts(cases), strict=True) if not gap.all()]
+    columns = np.concatenate([np.hstack([table, relative(table)]) for table, _ in people])
+    return fit_curves(columns, np.concatenate([hits for _, hits in people]))
+
+
+def curve_scores(cases: BlendCases, curves: Curves) -> FloatArray:
+    """Scores (U, n) by curves, 0 in the padding."""
+    scores = np.zeros(cases.relevant.shape, dtype=np.float32)
+    for own, table, gap in zip(scores, cases.tables, cases.padding, strict=True):
+        own[~gap] = curves.contributions(table[~gap]).sum(axis=1)
+    return scores
+
+
+def _parts(cases: BlendCases) -> tuple[FloatArray, BoolArray, BoolArray]:
+    return cases.tables, cases.relevant, cases.padding
+
+
+def _placed(cases: BlendCases, scores: FloatArray, new: BlendCases, weights: FloatArray) -> tuple[FloatArray, float]:
+    """Weights of new items in units of the others' `scores` (U, n), and an offset, the largest that costs nothing."""
+    known = scores[~cases.padding]
+    found = new.weighted(weights)[~new.padding]
+    weights = (weights * (known.std() / max(float(found.std()), 1e-9))).astype(np.float32)
+    centre = float(known.mean() - found.mean() * known.std() / max(float(found.std()), 1e-9))
+    offsets = [centre + step * float(known.std()) for step in NEW_ITEM_OFFSETS]
+    placed = cases.weighted(weights)
+    quality = [float(cases.ndcg(np.where(cases.new, placed + offset, scores)).mean()) for offset in offsets]
+    least = max(quality) - SMALLEST_GAIN
+    return weights, next(offset for offset, each in zip(offsets, quality, strict=True) if each >= least)
+
+
+def _named(weights: FloatArray) -> dict[str, float]:
+    return {name: round(float(weight), 6) for name, weight in zip(FEATURES, weights, strict=True)}
 
 
 def personal(cases: BlendCases, weights: FloatArray) -> FloatArray:
@@ -75,7 +198,7 @@ def personal(cases: BlendCases, weights: FloatArray) -> FloatArray:
     What is popular is scaled down in steps as long as the mean NDCG stays within half a standard error of where it
     was: of rankings that cannot be told apart, the shop wants the personal one.
     """
-    before = cases.per_user(weights)
+    before = cases.ndcg(cases.weighted(weights))
     least = float(before.mean() - 0.5 * before.std() / np.sqrt(len(before)))
     for _ in range(20):
         trial = np.where(np.isin(FEATURES, SAME_FOR_ALL), 0.8 * weights, weights).astype(np.float32)
@@ -125,9 +248,9 @@ def _with(weights: FloatArray, feature: int, value: float) -> FloatArray:
     return changed
 
 
-def _cases(recommender: Recommender, later: Interactions, seed: int) -> Iterator[tuple[FloatArray, BoolArray, int]]:
-    """Per user with later likes of unseen items: features (n, F), relevance (n,), and how many are relevant."""
-    liked = later.select(later.weights > 0)
+def _cases(each: Round, seed: int) -> Iterator[Case]:
+    """Per user with later likes of unseen items."""
+    recommender, liked = each.recommender, each.later.select(each.later.weights > 0)
     order = np.argsort(liked.users, kind="stable")
     users, starts = np.unique(liked.users[order], return_index=True)
     items = dict(zip(users.tolist(), np.split(liked.items[order], starts[1:]), strict=True)) if len(users) else {}
@@ -137,5 +260,5 @@ def _cases(recommender: Recommender, later: Interactions, seed: int) -> Iterator
         profile = recommender.profile_of_row(UserRow(int(user)))
         wanted = np.setdiff1d(items[int(user)], profile.touched)
         if len(wanted):
-            rows, table = recommender.candidates(profile)
-            yield table, np.isin(rows, wanted), len(wanted)
+            rows, table = recommender.candidates(profile, each.items)
+            yield Case(table, np.isin(rows, wanted), recommender.untouched[rows], len(wanted))

@@ -6,33 +6,58 @@ events and what people did later, so that no weight is fitted on events that a m
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
 
 from recsys.bundle import Bundle, StyleCard, save_bundle
-from recsys.clock import Clock, now
+from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.config import ProjectSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import Project
-from recsys.dataset.splits import rolling_splits
+from recsys.dataset.splits import Split, cold_items, random_per_user, rolling_splits
+from recsys.errors import DataError
 from recsys.models.als import AlsModel
+from recsys.models.ease import EaseModel
+from recsys.models.item_item import ItemItemModel
+from recsys.models.item_knn import ItemKnnModel
 from recsys.models.popularity import log_popularity
-from recsys.pipeline.rank import FEATURES, Blend
+from recsys.models.settings import EaseSettings
+from recsys.models.style_als import StyleAlsModel
+from recsys.pipeline.rank import Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import Evidence, TasteModel, event_say
-from recsys.schema import FloatArray
-from recsys.training.blend import BlendCases, fit_blend
+from recsys.schema import INTERACTION_COLUMNS, FloatArray
+from recsys.training.blend import BlendCases, Round, fit_blend, quality
 from recsys.training.style_vectors import catalogue_vectors, embedder_version, library_vectors
 
 ROUNDS = 3
 """The blend is fitted on this many stretches of later events."""
-DEFAULT_BLEND = Blend({"factors": 1.0, "style": 0.3, "popularity": 0.1, "trend": 0.1, "category": 0.1, "price": 0.05})
+NEW_ITEMS_SHARE = 0.2
+"""The share of items that are taken as new in the round that settles the weights of these."""
+DEFAULT_WEIGHTS = {
+    "factors": 1.0,
+    "neighbours": 0.2,
+    "style": 0.3,
+    "popularity": 0.1,
+    "trend": 0.1,
+    "fresh": 0.02,
+    "category": 0.1,
+    "price": 0.05,
+}
+DEFAULT_BLEND = Blend(DEFAULT_WEIGHTS, DEFAULT_WEIGHTS)
 """Where there are no later events to fit on: a new shop."""
+EASE_BYTES = 256 * 1024**2
+"""A bundle's exact EASE is no larger: 8,192 items. Above it each item is predicted from the nearest ones alone."""
+EASE_ITEMS = 100_000
+"""From here on that takes too long, too: item-kNN stands in, which is nearly as good where data are sparse."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,33 +103,64 @@ def prepare(project: Project) -> Ingredients:
 
 
 def load_interactions(project: Project, catalog: Catalog) -> Interactions:
-    """A project's interactions over the rows of its catalogue."""
+    """A project's interactions over the rows of its catalogue; none where only a catalogue was imported."""
+    if project.items_file.exists() and not project.interactions_file.exists():
+        return Interactions.from_frame(pd.DataFrame(columns=list(INTERACTION_COLUMNS)), catalog.ids)
     return Interactions.from_frame(project.load_interactions(), catalog.ids)
 
 
-def train(ingredients: Ingredients, interactions: Interactions) -> Bundle:
-    """Choose the blend on later events, then fit everything on all events."""
-    blend, metrics = choose_blend(ingredients, interactions)
+def train(ingredients: Ingredients, interactions: Interactions, *, in_time: bool = True) -> Bundle:
+    """Choose the blend on later events, then fit everything on all events.
+
+    `in_time` False: on events held out at random, for a test that is so.
+    """
+    blend, metrics = choose_blend(ingredients, interactions, in_time=in_time)
     return fit(ingredients, interactions, blend, metrics)
 
 
-def choose_blend(ingredients: Ingredients, interactions: Interactions) -> tuple[Blend, dict[str, float]]:
+def choose_blend(
+    ingredients: Ingredients, interactions: Interactions, *, in_time: bool = True
+) -> tuple[Blend, dict[str, float]]:
     """The blend with the best NDCG@10 on what came next, in several rounds, and that figure.
 
-    One round's users are few and its winners partly chance; three rounds halve that. A catalogue whose events cannot
-    be split by time gets the defaults.
+    One round's users are few and its winners partly chance; three rounds halve that. Events without times (or with
+    `in_time` False) are held out at random, once; where nothing can be held out, the blend is the default. One more
+    round, where there are pictures, asks for new items among new ones, since what comes next is seldom new and says
+    little of how to rank it.
     """
     settings = ingredients.settings
-    rounds = (
-        (Recommender(fit(ingredients, earlier, DEFAULT_BLEND, {})), later)
-        for earlier, later in rolling_splits(interactions, settings.rank.validation_share, ROUNDS)
-    )
-    cases = BlendCases(rounds, seed=settings.seed)
+    cases = BlendCases.of(_rounds(ingredients, interactions, in_time), seed=settings.seed)
     if not len(cases):
         return DEFAULT_BLEND, {}
-    blend = fit_blend(cases)
-    weights = np.array([blend.weights[name] for name in FEATURES], dtype=np.float32)
-    return blend, {"validation_ndcg@10": round(cases.quality(weights), 5)}
+    new = BlendCases.of(_new_item_rounds(ingredients, interactions), seed=settings.seed)
+    blend = fit_blend(cases, new)
+    metrics = {"validation_ndcg@10": cases, "validation_new_items_ndcg@10": new}
+    return blend, {name: round(quality(each, blend), 5) for name, each in metrics.items() if len(each)}
+
+
+def _rounds(ingredients: Ingredients, interactions: Interactions, in_time: bool) -> Iterator[Round]:
+    settings = ingredients.settings
+    for earlier, later in _validation(interactions, settings.rank.validation_share, settings.seed, in_time):
+        yield Round(Recommender(fit(ingredients, earlier, DEFAULT_BLEND, {})), later)
+
+
+def _new_item_rounds(ingredients: Ingredients, interactions: Interactions) -> Iterator[Round]:
+    """One round that asks for new items among new ones; none where there are no pictures, which alone describe them."""
+    if len(interactions) and ingredients.space.vectors.any():
+        with suppress(DataError):
+            cold = cold_items(interactions, NEW_ITEMS_SHARE, seed=ingredients.settings.seed)
+            yield Round(Recommender(fit(ingredients, cold.train, DEFAULT_BLEND, {})), cold.test, cold.items)
+
+
+def _validation(interactions: Interactions, share: float, seed: int, in_time: bool) -> list[Split]:
+    rounds = rolling_splits(interactions, share, ROUNDS) if in_time else []
+    if rounds or not len(interactions):
+        return rounds
+    try:
+        drawn = random_per_user(interactions, share, seed=seed)
+    except DataError:
+        return []
+    return [Split(drawn.train, drawn.test)]
 
 
 def fit(
@@ -115,7 +171,8 @@ def fit(
 ) -> Bundle:
     """Factors and taste of these events, in one bundle with all else."""
     settings = ingredients.settings
-    factors = AlsModel(settings.als, seed=settings.seed).fit(interactions.matrix())
+    matrix = interactions.matrix()
+    factors = fit_factors(ingredients, matrix)
     recent = interactions.matrix(half_life_days=settings.taste.half_life_days)
     liked = recent.tocoo()
     positive = liked.data > 0
@@ -137,11 +194,13 @@ def fit(
         user_ids=interactions.user_ids,
         space=ingredients.space,
         factors=factors,
+        neighbours=fit_neighbours(matrix),
         taste=taste,
         blend=blend,
         recent=recent,
         seen=interactions.seen(),
         trend=_trend(interactions, settings.rank.trend_half_life_days),
+        fresh=_fresh(interactions, settings.rank.fresh_half_life_days),
         styles=ingredients.styles,
         style_vectors=ingredients.style_vectors,
         settings=settings,
@@ -150,6 +209,40 @@ def fit(
         image_root=ingredients.image_root,
         catalog=ingredients.catalog,
     )
+
+
+def fit_factors(ingredients: Ingredients, matrix: csr_matrix) -> AlsModel:
+    """Factors of a matrix (U, I): drawn towards the pictures' styles where there are pictures."""
+    settings, vectors = ingredients.settings, ingredients.space.vectors
+    if not matrix.nnz:
+        return AlsModel.untaught(matrix.shape[1], settings.als)
+    if vectors.any():
+        return StyleAlsModel(vectors, settings.als, seed=settings.seed).fit(matrix)
+    return AlsModel(settings.als, seed=settings.seed).fit(matrix)
+
+
+def fit_neighbours(matrix: csr_matrix) -> ItemItemModel:
+    """Items that the same people like, from a matrix (U, I): the best model that the catalogue's size allows."""
+    if not matrix.nnz:
+        nobody = csr_matrix(np.zeros((1, matrix.shape[1]), dtype=np.float32))
+        return ItemKnnModel().fit(nobody)
+    if matrix.shape[1] <= EASE_ITEMS:
+        return EaseModel(EaseSettings(memory_limit=EASE_BYTES)).fit(matrix)
+    return ItemKnnModel().fit(matrix)
+
+
+def _fresh(interactions: Interactions, half_life_days: float) -> FloatArray:
+    """How new each item is, (I,) in [0, 1]: halved with each half-life since its first event; 0 where it has none.
+
+    0 everywhere, too, where all events have one time.
+    """
+    fresh = np.zeros(interactions.shape[1], dtype=np.float32)
+    times = interactions.timestamps
+    if len(times) and times.min() < times.max():
+        rows, first = np.unique(interactions.items, return_index=True)  # events are in time order
+        age_days = (times.max() - times[first]) / SECONDS_PER_DAY
+        fresh[rows] = 0.5 ** (age_days / half_life_days)
+    return fresh
 
 
 def _trend(interactions: Interactions, half_life_days: float) -> FloatArray:

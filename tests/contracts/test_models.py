@@ -6,6 +6,7 @@ it has `explain`, and in UPDATES if it has `partial_fit` (in EXACT if that gives
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from functools import partial
@@ -442,6 +443,23 @@ def test_new_items_without_events_are_ranked_by_their_looks(name: str) -> None:
     model.partial_fit(empty, item_vectors=looks(np.arange(BLOCKS)))
     scores = model.scores(np.arange(USERS))[:, ITEMS:]
     np.testing.assert_array_equal(scores.argmax(axis=1), np.arange(USERS) // BLOCK_USERS)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_items_that_are_added_leave_the_others_alone(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    model = MODELS[name](VECTORS).fit(block_matrix())
+    before, original = model.scores(np.arange(USERS)), copy.copy(model)
+    model.add_items(looks(np.arange(BLOCKS)))
+    assert model.shape == (USERS, ITEMS + BLOCKS)
+    np.testing.assert_allclose(model.scores(np.arange(USERS))[:, :ITEMS], before, atol=1e-5)
+    assert np.isfinite(model.scores(np.arange(USERS))).all()
+    np.testing.assert_array_equal(original.scores(np.arange(USERS)), before)
+    if name in STYLE:
+        new = model.scores(np.arange(USERS))[:, ITEMS:]
+        np.testing.assert_array_equal(new.argmax(axis=1), np.arange(USERS) // BLOCK_USERS)
+    folder = tmp_path_factory.mktemp("models")
+    model.save(folder)
+    np.testing.assert_array_equal(type(model).load(folder).scores(np.arange(USERS)), model.scores(np.arange(USERS)))
 
 
 @pytest.mark.parametrize("name", UPDATES)

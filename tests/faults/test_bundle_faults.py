@@ -26,7 +26,15 @@ def damage(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["items.parquet", "item_vectors.npy", "als/arrays.npz", "learned.json", "seen_indices.npy"]
+    "name",
+    [
+        "items.parquet",
+        "item_vectors.npy",
+        "factors/arrays.npz",
+        "neighbours/arrays.npz",
+        "learned.json",
+        "seen_indices.npy",
+    ],
 )
 def test_one_flipped_bit_is_found_and_named(bundles: Path, name: str) -> None:
     damage(bundles / current_version(bundles) / name)
@@ -43,7 +51,7 @@ def test_a_missing_file_is_named(bundles: Path) -> None:
 def test_a_manifest_of_another_format_is_refused(bundles: Path) -> None:
     file = bundles / current_version(bundles) / MANIFEST
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
-    with pytest.raises(BundleError, match="format 99, this version reads 1"):
+    with pytest.raises(BundleError, match="format 99, this version reads 2"):
         load_bundle(bundles, bundles)
 
 

@@ -173,8 +173,8 @@ def test_controls_are_compared_beside_the_models(tmp_path: Path) -> None:
 
     compared = compare_holdout(ingredients, holdout, split="cold", k=5, controls=True, extra=extra)
     assert set(compared.whole.figures) == {
-        "popularity", "trend", "als", "blend", "blend, shuffled style", "blend, random style", "nearest",
-        "nearest, shuffled",
+        "popularity", "trend", "als", "style_als", "ease", "blend", "blend, shuffled style", "blend, random style",
+        "nearest", "nearest, shuffled",
     }  # fmt: skip
     assert compared.items == round(0.2 * 2 * ITEMS_EACH)
     figures = compared.whole.figures

@@ -102,7 +102,7 @@ def test_nothing_known_is_said(blocks: Recommender) -> None:
     answer = blocks.recommend(Request(user_id=UserId("stranger")))
     assert answer.basis is Basis.POPULAR
     assert len(answer.recommendations) == 10
-    assert {r.reason for r in answer.recommendations} <= {"Popular with everyone", "Popular right now"}
+    assert {r.reason for r in answer.recommendations} <= {"Popular with everyone", "Popular right now", "New here"}
     assert blocks.style_for(Request()) is None
     assert blocks.taste(Request()).modes == ()
 

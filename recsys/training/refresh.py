@@ -1,0 +1,103 @@
+"""Refresh: a bundle takes in new items and what has changed of the others, in seconds and without training.
+
+A new item gets factors from its picture (`Model.add_items`), is new in every sense (`fresh` 1), and is retrieved,
+ranked by the weights of new items, and explained like any other. What people did meanwhile waits for the next build.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from recsys.bundle import Bundle, load_bundle, save_bundle
+from recsys.clock import Clock, now
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.project import Project
+from recsys.errors import BundleError, DataError
+from recsys.models.base import resized
+from recsys.profiles.style_space import StyleSpace
+from recsys.schema import AVAILABLE, ITEM_COLUMNS, ITEM_ID, FloatArray
+from recsys.training.style_vectors import catalogue_vectors, embedder_version
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The bundle's new version, how many items were added, and how many are gone (they are no longer available)."""
+
+    version: str
+    added: int
+    gone: int
+
+
+def refresh(project: Project, clock: Clock = now) -> Refreshed:
+    """Bring the current bundle's catalogue up to what was imported last, and publish it as a new version.
+
+    Raises ProjectError before the first import, BundleError before the first build or where the bundle's style
+    vectors are of another backbone.
+    """
+    bundle = load_bundle(project.bundles, project.root)
+    if bundle.embedder != embedder_version(project.settings.style.backbone):
+        raise BundleError(f"{project.bundles}: its style vectors are {bundle.embedder}'s; run `recsys build`")
+    items = project.load_items()
+    is_new = bundle.catalog.ids.find(items[ITEM_ID]) < 0
+    added = items[is_new]
+    vectors = catalogue_vectors(project, Catalog.from_frame(added, sort=False))
+    fresh = add_items(with_facts(bundle, items[~is_new]), added, vectors)
+    gone = len(bundle.catalog) - int((~is_new).sum())
+    return Refreshed(save_bundle(fresh, project.bundles, clock()), len(added), gone)
+
+
+def with_facts(bundle: Bundle, items: pd.DataFrame) -> Bundle:
+    """The bundle with titles, prices and the rest of its items as in `items`; those not in there are unavailable."""
+    facts = items.set_index(ITEM_ID).reindex(columns=[c for c in bundle.items.columns if c != ITEM_ID])
+    frame = bundle.items.set_index(ITEM_ID)
+    frame[AVAILABLE] = frame.index.isin(facts.index)
+    frame.loc[facts.index] = facts
+    frame = frame.reset_index().astype(bundle.items.dtypes.to_dict())
+    catalog = Catalog.from_frame(frame, sort=False)
+    space = StyleSpace.of(bundle.space.vectors, catalog.category_codes)
+    return replace(bundle, items=frame, catalog=catalog, space=space)
+
+
+def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundle:
+    """The bundle with further `items` (N rows of `recsys.schema.ITEM_COLUMNS`) and their style vectors (N, 128).
+
+    Vectors are unit, zeros without a picture. The bundle given stays as it is, and goes on serving meanwhile.
+    Raises DataError for an id that is there already, or vectors that are not one for each item.
+    """
+    if len(items) != len(vectors):
+        raise DataError(f"{len(vectors)} style vectors cannot describe {len(items)} new items")
+    known = bundle.catalog.ids.find(items[ITEM_ID]) >= 0
+    if known.any():
+        raise DataError(f"item {items[ITEM_ID].iloc[int(known.argmax())]!r} is in the bundle already")
+    if not len(items):
+        return bundle
+    new = items.reindex(columns=bundle.items.columns)
+    frame = pd.concat([bundle.items, new], ignore_index=True).astype(
+        {column: bundle.items.dtypes[column] for column in ITEM_COLUMNS}
+    )
+    catalog = Catalog.from_frame(frame, sort=False)
+    shape = (len(bundle.user_ids), len(catalog))
+    return replace(
+        bundle,
+        items=frame,
+        catalog=catalog,
+        space=StyleSpace.of(np.concatenate([bundle.space.vectors, vectors]), catalog.category_codes),
+        factors=copy.copy(bundle.factors).add_items(vectors),
+        neighbours=copy.copy(bundle.neighbours).add_items(vectors),
+        recent=resized(bundle.recent, shape),
+        seen=resized(bundle.seen, shape),
+        trend=np.pad(bundle.trend, (0, len(items))),
+        fresh=np.pad(bundle.fresh, (0, len(items)), constant_values=1.0),
+        version=_version(bundle.version, items),
+    )
+
+
+def _version(before: str, items: pd.DataFrame) -> str:
+    """A name of its own for what is served before it is saved; saving gives the hash of the content."""
+    ids = "\n".join(map(str, items[ITEM_ID]))
+    return hashlib.sha256(f"{before}\n{ids}".encode()).hexdigest()[:16]
