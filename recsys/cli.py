@@ -163,6 +163,13 @@ def recommend(
     price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Never this item; repeatable.")] = None,
     diversity: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: fit alone, 1: variety alone.")] = None,
+    calibration: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="How much to keep to the mix of what was liked.")
+    ] = None,
+    exploration: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="The share of places for little-known items.")
+    ] = None,
+    refresh: Annotated[str, typer.Option(help="Any text; another one explores other items.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Recommend items to a user, to somebody who touched some items, or to somebody who chose a style."""
@@ -184,6 +191,9 @@ def recommend(
         limit=limit,
         filters=filters,
         diversity=diversity,
+        calibration=calibration,
+        exploration=exploration,
+        refresh=refresh,
     )
     recommender = _recommender(project)
     answer = recommender.recommend(request)

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recsys.errors import ConfigError
-from recsys.schema import EventKind
+from recsys.schema import EventKind, Reranker
 from style.fidelity import DEFAULT_LIMITS, FidelityLimits
 from style.transfer.modes import PaintMode
 
@@ -85,8 +85,11 @@ class TasteSettings(Settings):
 
 
 class RankSettings(Settings):
-    """Candidates per source, and how variety is traded for fit (`diversity` 0: fit alone, 1: variety alone).
+    """Candidates per source, and how lists are made of them.
 
+    `reranker`: what gives a list variety: mmr, dpp or none. `diversity`: how variety is traded for fit (0: fit alone,
+    1: variety alone). `calibration`: how much a list keeps to the mix of the person's styles and categories (0: not at
+    all). `exploration`: the share of places that go to little-known items.
     `trend_half_life_days`: how fast an event stops counting for what is popular now. `fresh_half_life_days`: how fast
     an item stops being new. `validation_share`: the
     blend is fitted on what came next in three rounds of this share of events.
@@ -95,7 +98,10 @@ class RankSettings(Settings):
     trend_half_life_days: float = Field(default=7.0, gt=0)
     fresh_half_life_days: float = Field(default=14.0, gt=0)
     candidates: int = Field(default=200, ge=10, le=10_000)
+    reranker: Reranker = Reranker.MMR
     diversity: Unit = 0.15
+    calibration: Unit = 0.3
+    exploration: Unit = 0.0
     validation_share: float = Field(default=0.1, gt=0, lt=0.3)
 
 

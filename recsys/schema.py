@@ -57,6 +57,14 @@ class EventKind(StrEnum):
     DISLIKE = "dislike"
 
 
+class Reranker(StrEnum):
+    """How a list gets variety: maximal marginal relevance, a determinantal point process, or not at all."""
+
+    MMR = "mmr"
+    DPP = "dpp"
+    NONE = "none"
+
+
 class Basis(StrEnum):
     """What is known of the person a request is for, best first; every answer says which."""
 

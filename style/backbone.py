@@ -68,7 +68,7 @@ BACKBONES: Mapping[str, WeightRecord] = {
         last_tap="relu5_1",
         padding="reflect",
         file="vgg-slim.safetensors",
-        sha256="e4408cc95847b875424f22f0809e49cb40765a59b44d247b7257b014286a2d6b",
+        sha256="49dbf0f61f2918c928aad29eb9c739c256d6e87842a978c0d78d4e0232c85d1b",
     ),
 }
 

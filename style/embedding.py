@@ -34,7 +34,7 @@ WORKING_SIDE = 224
 STATISTICS = 4
 """Counts up with every change of mask or statistics: vectors made before belong to another space."""
 
-EMBEDDING_SHA256 = {"vgg-slim": "cbb07fa154c716d1f58660560359e025a47b80fdc6db4f5864519bde77e271f0"}
+EMBEDDING_SHA256 = {"vgg-slim": "4a9ae392aab82d4f1e33be9f446315f87dfebbce647699f22849f71acf474f1e"}
 
 
 class StyleEmbedder:

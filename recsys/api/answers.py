@@ -61,6 +61,8 @@ def recommended(
         reason=recommendation.reason,
         because=recommendation.because,
         mode=recommendation.mode,
+        propensity=recommendation.propensity,
+        explored=recommendation.explored,
         restyled=restyled,
         contributions=dict(recommendation.contributions) if explain else None,
     )

@@ -13,6 +13,7 @@ from recsys.api.limits import (
     MAX_EXCLUDED,
     MAX_ID_LENGTH,
     MAX_SESSION_ITEMS,
+    MAX_SHOWN,
     MAX_STYLES,
 )
 from recsys.pipeline.recommender import SimilarBy
@@ -95,6 +96,28 @@ class RecommendationOptions(FilterOptions):
         default=None,
         description="0: fit alone; 1: variety alone. Default: the shop's setting.",
         examples=[0.2],
+    )
+    calibration: Share | None = Field(
+        default=None,
+        description="How much the list keeps to the mix of styles and categories of what was liked; 0: not at all. "
+        "Default: the shop's setting.",
+        examples=[0.2],
+    )
+    exploration: Share | None = Field(
+        default=None,
+        description="The share of places that go to little-known items, to try them out. Default: the shop's setting.",
+        examples=[0.1],
+    )
+    shown: list[Text] = Field(
+        default_factory=list,
+        max_length=MAX_SHOWN,
+        description="Ids of items shown before in this session; they come after all others. Repeatable.",
+    )
+    refresh: Text | None = Field(
+        default=None,
+        description="Any text that tells this request from others of the same person, such as a session's id and a "
+        "count: with the same text the same items are explored.",
+        examples=["s42-3"],
     )
     restyle: RestyleMode = Field(
         default=RestyleMode.LINK,
@@ -244,6 +267,12 @@ class RecommendedItem(BaseModel):
     reason: str = Field(description="Why, in a sentence for people.", examples=["Matches your taste for Linen"])
     because: str | None = Field(description="Id of the touched item behind it, if one stands out.")
     mode: int | None = Field(description="Which mode of the taste it matches best.", examples=[0])
+    propensity: float = Field(
+        description="How probable it was, before any draw, that this item has this rank; 1 where nothing was random. "
+        "Log it with the rank, to weigh clicks by.",
+        examples=[1.0],
+    )
+    explored: bool = Field(description="Whether it is there to be tried out, not for its score.", examples=[False])
     restyled: RestyledImage | None = Field(description="null without a taste, without a picture, or when off.")
     contributions: dict[str, float] | None = Field(
         description="With explain=true: the parts of the score by feature.",

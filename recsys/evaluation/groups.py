@@ -1,8 +1,6 @@
-"""Which groups items belong to, for calibration: their categories, or clusters of their style."""
+"""Which groups items belong to by their look, for calibration: clusters of their style."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -12,21 +10,6 @@ from recsys.rng import derive_seed
 from recsys.schema import FloatArray
 
 STYLE_GROUPS = 20
-
-
-def category_groups(categories: Sequence[str]) -> FloatArray:
-    """(I, G): the share of each item in each category; several, as in `Comedy|Drama`, share alike (Steck 2018).
-
-    Columns are the categories by name; an item without one ("") is in none.
-    """
-    parts = [sorted({part for part in category.split("|") if part}) for category in categories]
-    names = sorted({part for each in parts for part in each})
-    column = {name: place for place, name in enumerate(names)}
-    shares = np.zeros((len(parts), len(names)), dtype=np.float32)
-    for row, each in enumerate(parts):
-        for part in each:
-            shares[row, column[part]] = 1.0 / len(each)
-    return shares
 
 
 def style_groups(vectors: FloatArray, groups: int = STYLE_GROUPS, *, seed: int) -> FloatArray:

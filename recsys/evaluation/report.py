@@ -13,11 +13,12 @@ from functools import partial
 
 import numpy as np
 
+from recsys.dataset.categories import category_groups
 from recsys.dataset.project import Project
 from recsys.dataset.splits import Holdout, Split, SplitMethod, hold_out, split_by_time, usual_method
 from recsys.evaluation.comparison import ComparisonReport, Lens, Models, compare_models
 from recsys.evaluation.controls import Control, controlled_style
-from recsys.evaluation.groups import category_groups, style_groups
+from recsys.evaluation.groups import style_groups
 from recsys.evaluation.protocol import Result, ScoreFunction, evaluate
 from recsys.evaluation.significance import Interval, Values, bootstrap_mean, compare
 from recsys.models.als import AlsModel

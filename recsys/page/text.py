@@ -89,6 +89,8 @@ def _entry(recommender: Recommender, found: Recommendation) -> dict[str, Any]:
         "reason": found.reason,
         "because": found.because,
         "mode": found.mode,
+        "propensity": found.propensity,
+        "explored": found.explored,
     }
 
 

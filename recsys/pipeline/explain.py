@@ -15,7 +15,11 @@ from recsys.pipeline.rank import FEATURES
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
 from recsys.ranked import NO_ROW
-from recsys.schema import FloatArray, ItemRow
+from recsys.schema import BoolArray, FloatArray, ItemRow
+
+NOTHING = 1e-6
+"""A lift this small is rounding."""
+FROM_THE_CATALOGUE = "From the catalogue"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,14 +41,15 @@ class Explainer:
 
         `lift` (len(FEATURES),) is what each feature adds to this item's score less what it adds on average.
         """
-        if not lift.any():
-            return "From the catalogue", None
+        lift = np.where(_speaks(profile), lift, -np.inf)
+        if lift.max() <= NOTHING:
+            return FROM_THE_CATALOGUE, None
         strongest = FEATURES[int(np.argmax(lift))]
-        if strongest == "factors" and profile.factors is not None:
+        if strongest == "factors":
             return self._because(self.factors, profile, row)
-        if strongest == "neighbours" and profile.neighbours is not None:
+        if strongest == "neighbours":
             return self._because(self.neighbours, profile, row)
-        if strongest == "style" and profile.taste:
+        if strongest == "style":
             return self._matches_taste(profile, row)
         if strongest == "category":
             return f"You often look at {self.catalog.category_names[self.catalog.category_codes[row]]}", None
@@ -81,3 +86,16 @@ class Explainer:
 
     def _name(self, row: int) -> str:
         return str(self.catalog.titles[row]) or self.catalog.ids.id(ItemRow(int(row)))
+
+
+def _speaks(profile: Profile) -> BoolArray:
+    """Which features say something of this person, or of everybody, (len(FEATURES),)."""
+    likes = bool(profile.liked.size)
+    personal = {
+        "factors": profile.factors is not None,
+        "neighbours": profile.neighbours is not None,
+        "style": bool(profile.taste),
+        "category": likes,
+        "price": likes,
+    }
+    return np.array([personal.get(name, True) for name in FEATURES])

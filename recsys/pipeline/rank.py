@@ -25,6 +25,9 @@ share of the user's likes in the item's category. price: exp(-|log price - the u
 unknown.
 """
 
+SAME_FOR_ALL = ("popularity", "trend", "fresh")
+"""Features that rank alike for everybody."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:

@@ -1,18 +1,21 @@
-"""One request from start to end: profile, retrieve, rank, rerank, explain."""
+"""One request from start to end: profile, retrieve, rank, rerank, explore, explain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 
 from recsys.bundle import Bundle, StyleCard
+from recsys.dataset.categories import category_groups
 from recsys.errors import RequestError, UnknownIdError
-from recsys.pipeline.explain import Explainer
-from recsys.pipeline.rank import FEATURES, Blend, Features
+from recsys.pipeline.calibrate import Mix, category_mix, taste_mix
+from recsys.pipeline.explain import FROM_THE_CATALOGUE, Explainer
+from recsys.pipeline.explore import LittleKnown, Places, explore
+from recsys.pipeline.rank import FEATURES, SAME_FOR_ALL, Blend, Features
 from recsys.pipeline.request import (
     Answer,
     Filters,
@@ -22,15 +25,17 @@ from recsys.pipeline.request import (
     TasteMode,
     TasteReport,
 )
-from recsys.pipeline.rerank import POOL, diversify
+from recsys.pipeline.rerank import POOL, Reranking, best_pool, rerank
 from recsys.pipeline.retrieve import Retriever
 from recsys.profiles.cold_start import Profile, Profiler
+from recsys.rng import generator
 from recsys.schema import BoolArray, FloatArray, IntArray, ItemId, ItemRow, UserId, UserRow
 from style.provenance import StyleCredit
 from style.vector import StyleVector
 
 SHOWN_STYLES = 3
 SHOWN_ITEMS = 6
+UNTRIED = "New to most people here"
 
 
 class SimilarBy(StrEnum):
@@ -67,6 +72,8 @@ class Recommender:
         self._features = Features(
             bundle.catalog, bundle.factors, bundle.space, bundle.trend, bundle.fresh, bundle.untouched
         )
+        self._categories = category_groups(bundle.catalog.category_names)
+        self._little_known = LittleKnown.of(bundle.seen)
         self._styles = {card.style_id: vector for card, vector in zip(bundle.styles, bundle.style_vectors, strict=True)}
         self._directions = np.array(
             [self._space.to_direction(vector) for vector in bundle.style_vectors], dtype=np.float32
@@ -91,21 +98,18 @@ class Recommender:
         )
 
     def recommend(self, request: Request) -> Answer:
-        """The best items for a request, best first.
+        """The best items for a request, best first; what was shown before comes last.
 
         As many as asked wherever that many pass the filters. Raises UnknownIdError for an unknown item, style or
         category; an unknown user is one of whom nothing is known.
         """
         profile = self.profile(request)
         allowed = self.allowed(request.filters, profile)
-        rows = self._retriever.candidates(profile, allowed, max(self._settings.candidates, POOL * request.limit))
-        if not len(rows):
-            return Answer((), profile.basis, self.version)
-        contributions = self.blend.contributions(self._features.table(profile, rows), self.untouched[rows])
-        diversity = self._settings.diversity if request.diversity is None else request.diversity
-        order = diversify(contributions.sum(axis=1), self._space.directions[rows], request.limit, diversity)
-        chosen = self._explained(profile, rows[order], contributions[order], contributions.mean(axis=0))
-        return Answer(chosen, profile.basis, self.version)
+        shown = self._rows_mask(request.shown)
+        fresh = self._list(request, profile, allowed & ~shown, request.limit)
+        # What was shown before is no news to try out.
+        again = self._list(replace(request, exploration=0.0), profile, allowed & shown, request.limit - len(fresh))
+        return Answer(fresh + again, profile.basis, self.version)
 
     def profile(self, request: Request) -> Profile:
         """What is known of the person behind a request."""
@@ -138,8 +142,7 @@ class Recommender:
             max_price=filters.price_max,
             available_only=not filters.unavailable,
         )
-        excluded = self._catalog.ids.find(list(filters.exclude))
-        allowed[excluded[excluded >= 0]] = False
+        allowed &= ~self._rows_mask(filters.exclude)
         if not filters.seen:
             allowed[profile.touched] = False
         return allowed
@@ -285,14 +288,76 @@ class Recommender:
             items=tuple(self._catalog.ids.ids(rows)),
         )
 
-    def _explained(
-        self, profile: Profile, rows: IntArray, contributions: FloatArray, average: FloatArray
-    ) -> tuple[Recommendation, ...]:
-        modes = self._modes(profile, rows)
-        return tuple(
-            self._recommendation(profile, ItemRow(int(row)), parts, average, mode)
-            for row, parts, mode in zip(rows, contributions, modes, strict=True)
+    def _rows_mask(self, ids: Collection[ItemId]) -> BoolArray:
+        """Which items (I,) have one of these ids; unknown ones are ignored."""
+        mask = np.zeros(len(self._catalog), dtype=np.bool_)
+        if ids:
+            rows = self._catalog.ids.find(list(ids))
+            mask[rows[rows >= 0]] = True
+        return mask
+
+    def _list(self, request: Request, profile: Profile, allowed: BoolArray, limit: int) -> tuple[Recommendation, ...]:
+        """Retrieve, rank, rerank, explore and explain among the `allowed` (I,)."""
+        if limit < 1 or not allowed.any():
+            return ()
+        ranked = self._ranked(profile, allowed, limit)
+        order = self._reranked(request, profile, ranked, limit)
+        places = self._with_explored(request, profile, allowed, ranked.rows[order])
+        return self._explained(profile, places, ranked)
+
+    def _ranked(self, profile: Profile, allowed: BoolArray, limit: int) -> _Ranked:
+        rows = self._retriever.candidates(profile, allowed, max(self._settings.candidates, POOL * limit))
+        contributions = self._contributions(profile, rows)
+        return _Ranked(rows, contributions, best_pool(contributions.sum(axis=1), limit))
+
+    def _contributions(self, profile: Profile, rows: IntArray) -> FloatArray:
+        """(n, len(FEATURES)) of candidates (n,), which may be compared with each other: it takes all of them."""
+        return self.blend.contributions(self._features.table(profile, rows), self.untouched[rows])
+
+    def _reranked(self, request: Request, profile: Profile, ranked: _Ranked, limit: int) -> IntArray:
+        """Positions of the list among the ranked ones."""
+        reranking = Reranking(
+            self._settings.reranker,
+            _first_given(request.diversity, self._settings.diversity),
+            _first_given(request.calibration, self._settings.calibration),
         )
+        mixes = self._mixes(profile, ranked.rows) if reranking.calibration else []
+        return rerank(ranked.scores, self._space.directions[ranked.rows], limit, reranking, mixes)
+
+    def _mixes(self, profile: Profile, rows: IntArray) -> list[Mix]:
+        codes = self._catalog.category_codes
+        mixes = (
+            taste_mix(profile.taste, self._space.directions[rows]),
+            category_mix(self._categories, codes[profile.liked], profile.say, codes[rows]),
+        )
+        return [mix for mix in mixes if mix is not None]
+
+    def _with_explored(self, request: Request, profile: Profile, allowed: BoolArray, rows: IntArray) -> Places:
+        """The list of `rows` (k,) with its share of little-known items that fit the person best."""
+        share = _first_given(request.exploration, self._settings.exploration)
+        little_known = self._little_known.among(allowed, rows) if share else np.zeros_like(allowed)
+        if not little_known.any():
+            return Places.certain(rows)
+        who = ("session",) if request.user_id is None else ("user", request.user_id)
+        random = generator(self.bundle.settings.seed, "explore", *who, request.refresh)
+        return explore(rows, self._ranked(profile, little_known, len(rows)).rows, share, random)
+
+    def _explained(self, profile: Profile, places: Places, ranked: _Ranked) -> tuple[Recommendation, ...]:
+        contributions, modes = self._parts(profile, places.rows, ranked), self._modes(profile, places.rows)
+        average = ranked.contributions.mean(axis=0)
+        return tuple(
+            self._recommendation(profile, places, place, parts, average, mode)
+            for place, (parts, mode) in enumerate(zip(contributions, modes, strict=True))
+        )
+
+    def _parts(self, profile: Profile, rows: IntArray, ranked: _Ranked) -> FloatArray:
+        """What each feature adds to the scores of a list (k,); explored items may be none of the candidates."""
+        beside = np.setdiff1d(rows, ranked.candidates)
+        everything, contributions = np.concatenate([ranked.candidates, beside]), ranked.contributions
+        if len(beside):
+            contributions = np.vstack([contributions, self._contributions(profile, everything)[-len(beside) :]])
+        order = np.argsort(everything)
+        return np.asarray(contributions[order[np.searchsorted(everything, rows, sorter=order)]])
 
     def _modes(self, profile: Profile, rows: IntArray) -> Sequence[int | None]:
         if not profile.taste:
@@ -300,9 +365,15 @@ class Recommender:
         return [int(mode) for mode in profile.taste.best_modes(self._space.directions[rows])]
 
     def _recommendation(
-        self, profile: Profile, row: ItemRow, parts: FloatArray, average: FloatArray, mode: int | None
+        self, profile: Profile, places: Places, place: int, parts: FloatArray, average: FloatArray, mode: int | None
     ) -> Recommendation:
-        reason, because = self._explainer.reason(profile, row, parts - average)
+        row, explored = ItemRow(int(places.rows[place])), bool(places.explored[place])
+        lift = parts - average
+        # What hardly anybody knows is not popular, whatever a score says of it.
+        told = np.where(np.isin(FEATURES, SAME_FOR_ALL), -np.inf, lift) if explored else lift
+        reason, because = self._explainer.reason(profile, row, told)
+        if explored and reason == FROM_THE_CATALOGUE:
+            reason = UNTRIED
         return Recommendation(
             item_id=self._catalog.ids.id(row),
             score=float(parts.sum()),
@@ -310,4 +381,30 @@ class Recommender:
             reason=reason,
             because=None if because is None else self._catalog.ids.id(because),
             mode=mode,
+            propensity=float(places.propensities[place]),
+            explored=explored,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ranked:
+    """All that was retrieved, `candidates` (n,) ascending, what each feature adds to their scores, `contributions`
+    (n, len(FEATURES)), and which are the best, `pool` (m,), best first."""
+
+    candidates: IntArray
+    contributions: FloatArray
+    pool: IntArray
+
+    @property
+    def rows(self) -> IntArray:
+        """The pool's rows, (m,)."""
+        return np.asarray(self.candidates[self.pool])
+
+    @property
+    def scores(self) -> FloatArray:
+        """The pool's scores, (m,)."""
+        return np.asarray(self.contributions[self.pool].sum(axis=1))
+
+
+def _first_given(asked: float | None, setting: float) -> float:
+    return setting if asked is None else asked

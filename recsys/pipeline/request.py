@@ -44,7 +44,12 @@ class Request:
 
     `user_id`: a known or unknown user, or None for an anonymous session. `items`: items touched in this session,
     each with a weight (negative: disliked); they count beside the user's history. `styles`: chosen style
-    references. `diversity` in [0, 1] replaces the setting; `limit` in 1 .. MAX_LIMIT.
+    references. `limit` in 1 .. MAX_LIMIT. `diversity`, `calibration` and `exploration` in [0, 1] replace the settings.
+
+    `shown`: what was shown before in this session; it comes after everything else that passes the filters, so a list
+    repeats only where nothing new is left, and is never shorter for it. Unknown ids are ignored. `refresh`: any text
+    that tells this request from others of the same user, or of anybody without an account (such as the session's id
+    and a count): with the same text the same items are explored.
     """
 
     user_id: UserId | None = None
@@ -53,12 +58,18 @@ class Request:
     limit: int = 10
     filters: Filters = Filters()
     diversity: float | None = None
+    calibration: float | None = None
+    exploration: float | None = None
+    shown: frozenset[ItemId] = frozenset()
+    refresh: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
             raise RequestError("limit", f"must lie in 1 .. {MAX_LIMIT}, got {self.limit}")
-        if self.diversity is not None and not 0.0 <= self.diversity <= 1.0:
-            raise RequestError("diversity", f"must lie in [0, 1], got {self.diversity}")
+        for name in ("diversity", "calibration", "exploration"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise RequestError(name, f"must lie in [0, 1], got {value}")
         for item, weight in self.items.items():
             if not np.isfinite(weight) or weight == 0:
                 raise RequestError("items", f"weight of {item!r} must be a number other than 0, got {weight}")
@@ -71,6 +82,9 @@ class Recommendation:
     `contributions` are the parts of the score by feature and sum to `score`;
     `reason` is a sentence for people; `because` is the touched item behind it, if one stands out; `mode` is the
     index of the taste mode that the item matches best, or None without a taste.
+
+    `propensity` in (0, 1] is how probable it was, before any draw, that this item stands in this place: 1 where nothing
+    was random. `explored`: it is there to be tried out, not because it scored best.
     """
 
     item_id: ItemId
@@ -79,6 +93,8 @@ class Recommendation:
     reason: str
     because: ItemId | None
     mode: int | None
+    propensity: float = 1.0
+    explored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

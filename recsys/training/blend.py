@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys.dataset.interactions import Interactions
 from recsys.pipeline.curves import Curves, relative
-from recsys.pipeline.rank import FEATURES, Blend
+from recsys.pipeline.rank import FEATURES, SAME_FOR_ALL, Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.rng import generator
 from recsys.schema import BoolArray, FloatArray, IntArray, UserRow
@@ -19,8 +19,6 @@ from recsys.training.curves import fit_curves
 
 MOST_USERS = 2_000
 """The weights are few: this many users' later events settle them."""
-SAME_FOR_ALL = ("popularity", "trend", "fresh")
-"""Features that rank alike for everybody."""
 SMALLEST_GAIN = 2e-4
 """A weight is changed only if it helps by more: a feature that says nothing keeps its place."""
 

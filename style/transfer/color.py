@@ -21,7 +21,7 @@ from style.mask import Mask, product_mask
 from style.transfer.base import Painting, Stylizer
 from style.vector import StyleVector
 
-COLOR_SHA256 = "bd94bc2a2f0b5bf09b80638914a854f3fb31bfe64a11c7c333e51a2f42b724a3"
+COLOR_SHA256 = "3c68e8a2f541aa947e2502816c201a0f32adf6b1c4eb2a9b97ad3ebf435d1af6"
 
 
 class ColorStylizer(Stylizer):

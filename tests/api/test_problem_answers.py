@@ -38,6 +38,8 @@ def problem(answer: httpx.Response, status: int, slug: str) -> Any:
         ("price_min=-1", "price_min", "greater than or equal to 0"),
         ("price_max=inf", "price_max", "finite"),
         ("diversity=1.5", "diversity", "less than or equal to 1"),
+        ("exploration=2", "exploration", "less than or equal to 1"),
+        ("calibration=-1", "calibration", "greater than or equal to 0"),
         ("restyle=later", "restyle", "'link', 'inline' or 'off'"),
         ("deadline_ms=-1", "deadline_ms", "greater than or equal to 0"),
         ("explain=perhaps", "explain", "valid boolean"),

@@ -45,6 +45,27 @@ def test_a_user_gets_what_the_recommender_says(client: httpx.Client, recommender
         assert entry["contributions"] == pytest.approx(one.contributions)
 
 
+def test_exploration_and_calibration_are_asked_for_and_propensities_told(
+    client: httpx.Client, recommender: Recommender
+) -> None:
+    options: dict[str, Any] = {"limit": 8, "exploration": 0.5, "calibration": 0.4, "refresh": "s7-2"}
+    answer = get(client, "/v1/users/u03/recommendations", shown=["p04", "p06"], **options)
+    shown = frozenset({ItemId("p04"), ItemId("p06")})
+    expected = recommender.recommend(Request(user_id=UserId("u03"), shown=shown, **options)).recommendations
+    assert ids(answer) == [one.item_id for one in expected]
+    assert [entry["propensity"] for entry in answer["items"]] == [one.propensity for one in expected]
+    assert [entry["explored"] for entry in answer["items"]] == [one.explored for one in expected]
+    assert {entry["explored"] for entry in answer["items"]} == {True, False}
+    again = client.post("/v1/recommendations", json={"styles": ["plain"], "shown": ["p04"], **options}).json()
+    session = Request(styles=("plain",), shown=frozenset({ItemId("p04")}), **options)
+    assert ids(again) == [one.item_id for one in recommender.recommend(session).recommendations]
+
+
+def test_nothing_is_random_unless_asked_for(client: httpx.Client) -> None:
+    for entry in get(client, "/v1/users/u03/recommendations")["items"]:
+        assert (entry["propensity"], entry["explored"]) == (1.0, False)
+
+
 @pytest.mark.parametrize(("user", "parity"), [("u00", 0), ("u01", 1), ("u12", 0), ("u13", 1)])
 def test_people_who_buy_one_look_get_that_look(client: httpx.Client, user: str, parity: int) -> None:
     found = ids(get(client, f"/v1/users/{user}/recommendations", limit=5, diversity=0))

@@ -32,6 +32,9 @@ def requests(draw: st.DrawFn) -> Request:
         },
         limit=draw(st.integers(1, 60)),
         diversity=draw(st.one_of(st.none(), st.floats(0, 1))),
+        calibration=draw(st.one_of(st.none(), st.floats(0, 1))),
+        exploration=draw(st.one_of(st.none(), st.floats(0, 1))),
+        shown=frozenset(ItemId(i) for i in draw(st.sets(st.sampled_from(items), max_size=30))),
         filters=Filters(
             categories=frozenset(draw(st.sets(st.sampled_from(categories()), max_size=2))),
             price_min=low,
@@ -70,5 +73,8 @@ def test_no_filter_leaks_and_the_list_is_full(recommender: Recommender, request:
         card.price is not None and card.price <= asked.price_max + 0.005 for card in cards
     )
     assert len(ids) == min(request.limit, int(recommender.allowed(asked, profile).sum()))
+    fresh = [item_id not in request.shown for item_id in ids]
+    assert fresh == sorted(fresh, reverse=True)
+    assert all(0 < found.propensity <= 1 for found in answer.recommendations)
     scores = np.array([sum(r.contributions.values()) for r in answer.recommendations])
     assert np.allclose(scores, [r.score for r in answer.recommendations], atol=1e-4)

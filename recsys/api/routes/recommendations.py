@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -40,9 +41,7 @@ def recommend_for_user(
 
     A user of whom nothing is known gets the most popular items, and `basis` says so.
     """
-    request = Request(
-        user_id=UserId(user_id), limit=options.limit, filters=options.filters(), diversity=options.diversity
-    )
+    request = _request(options, Request(user_id=UserId(user_id)))
     return recommendation_list(services, links, request, options)
 
 
@@ -53,13 +52,8 @@ def recommend_for_user(
 )
 def recommend_for_session(body: SessionRequest, _: NoQuery, services: Served, links: LinkMaker) -> RecommendationList:
     """The best items for somebody without an account, from what was touched in this session and chosen styles."""
-    request = Request(
-        items=_weights(body.items, services.events),
-        styles=tuple(dict.fromkeys(body.styles)),
-        limit=body.limit,
-        filters=body.filters(),
-        diversity=body.diversity,
-    )
+    who = Request(items=_weights(body.items, services.events), styles=tuple(dict.fromkeys(body.styles)))
+    request = _request(body, who)
     return recommendation_list(services, links, request, body)
 
 
@@ -81,6 +75,20 @@ def similar_items(
     )
     return SimilarList(
         items=similar_entries(services, links, answer), by=options.by, model_version=answer.model_version
+    )
+
+
+def _request(options: RecommendationOptions, who: Request) -> Request:
+    """The request of a person with the options of a list."""
+    return replace(
+        who,
+        limit=options.limit,
+        filters=options.filters(),
+        diversity=options.diversity,
+        calibration=options.calibration,
+        exploration=options.exploration,
+        shown=frozenset(map(ItemId, options.shown)),
+        refresh=options.refresh or "",
     )
 
 

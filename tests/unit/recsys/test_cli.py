@@ -276,6 +276,16 @@ class TestRecommend:
         answer = recommender.recommend(Request(items={ItemId("p0001"): 2.5}))
         assert [item["item_id"] for item in shown["items"]] == [found.item_id for found in answer.recommendations]
 
+    def test_what_is_explored_is_told_with_its_propensity(
+        self, sample_project: Project, recommender: Recommender
+    ) -> None:
+        options = ("--exploration", 0.5, "--calibration", 0.5, "--refresh", "again", "--json")
+        shown = json.loads(_run("recommend", sample_project.root, "--user", USER, *options).stdout)["items"]
+        answer = recommender.recommend(Request(USER, exploration=0.5, calibration=0.5, refresh="again"))
+        told = [(item["item_id"], item["propensity"], item["explored"]) for item in shown]
+        assert told == [(found.item_id, found.propensity, found.explored) for found in answer.recommendations]
+        assert any(item["explored"] for item in shown)
+
     def test_nothing_left(self, sample_project: Project) -> None:
         result = _run("recommend", sample_project.root, "--price-min", 1e6)
         assert result.exit_code == 0
@@ -290,7 +300,8 @@ class TestRecommend:
         _refused(_run("recommend", root, "--limit", 100_000), "limit")
         _misused(_run("recommend", root, "--item", "p0001=much"), "much", "ITEM=WEIGHT")
         _misused(_run("recommend", root, "--limit", 0), "--limit")
-        _misused(_run("recommend", root, "--diversity", 2), "--diversity")
+        for share in ("--diversity", "--calibration", "--exploration"):
+            _misused(_run("recommend", root, share, 2), share)
 
     def test_before_a_build(self, tmp_path: Path) -> None:
         _run("init", tmp_path)

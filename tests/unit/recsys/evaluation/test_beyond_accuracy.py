@@ -21,7 +21,7 @@ from recsys.evaluation.beyond_accuracy import (
     serendipity,
     style_diversity,
 )
-from recsys.evaluation.groups import category_groups, style_groups
+from recsys.evaluation.groups import style_groups
 
 ROWS = np.array([[5, 1, 2, 7], [0, 1, 2, 3], [4, 0, 1, 2], [0, -1, -1, -1]])
 NAN = float("nan")
@@ -111,12 +111,6 @@ def test_serendipity_is_what_is_right_and_not_popular() -> None:
     # of the hits 0, 1, 4 popularity shows 0; another user's popular items do not count
     np.testing.assert_allclose(serendipity(rows, relevant, popular), [2 / 4, 1 / 4])
     np.testing.assert_allclose(serendipity(popular, relevant, popular), [0, 0])
-
-
-def test_a_category_of_several_parts_is_shared() -> None:
-    np.testing.assert_allclose(
-        category_groups(["Drama", "Comedy|Drama", "", "Action"]), [[0, 0, 1], [0, 0.5, 0.5], [0, 0, 0], [1, 0, 0]]
-    )
 
 
 def test_style_groups_are_clusters_of_what_has_a_picture() -> None:

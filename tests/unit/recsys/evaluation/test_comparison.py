@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from recsys.dataset.categories import category_groups
 from recsys.dataset.identifiers import ItemIdentifiers
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out
 from recsys.errors import DataError
 from recsys.evaluation.comparison import ComparisonReport, Lens, compare_models, compared
 from recsys.evaluation.controls import popularity_only
-from recsys.evaluation.groups import category_groups
 from recsys.evaluation.tables import TableFormat, render
 from recsys.schema import INTERACTION_COLUMNS, FloatArray, IntArray
 

@@ -76,7 +76,7 @@ def block_of(item_id: str) -> int:
 
 def test_users_get_exactly_the_rest_of_their_block(blocks: Recommender) -> None:
     for user in range(40):
-        answer = blocks.recommend(Request(user_id=UserId(f"u{user:02d}"), limit=4, diversity=0.0))
+        answer = blocks.recommend(Request(UserId(f"u{user:02d}"), limit=4, diversity=0.0, calibration=0.0))
         assert answer.basis is Basis.HISTORY
         assert [block_of(r.item_id) for r in answer.recommendations] == [user % BLOCKS] * 4
 
