@@ -6,6 +6,7 @@ Libraries that take long to import are imported by the command that needs them, 
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -19,6 +20,7 @@ from style.errors import StyleError
 
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
+    from recsys.dataset.splits import SplitMethod
     from recsys.pipeline.recommender import Recommender
     from recsys.schema import ItemId
     from style.provenance import StyleCredit
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
 
 Choice = TypeVar("Choice", bound=StrEnum)
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
+FormatName = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="What all files are written in: csv, parquet, recbole, movielens, lightgcn, amazon-reviews or hm. "
+        "Default: recognised, file by file.",
+    ),
+]
 
 
 class _Commands(TyperGroup):
@@ -87,22 +97,28 @@ def import_(
     path: ProjectPath,
     items: Annotated[list[Path] | None, typer.Option(help="Items; repeat for files that complete each other.")] = None,
     interactions: Annotated[Path | None, typer.Option(help="Interactions.")] = None,
+    test_interactions: Annotated[
+        Path | None, typer.Option(help="The test part of a published split; --interactions is then its train.")
+    ] = None,
     users: Annotated[Path | None, typer.Option(help="Users.")] = None,
     images: Annotated[Path | None, typer.Option(help="Where relative image paths start.")] = None,
+    file_format: FormatName = None,
     column: Annotated[list[str] | None, typer.Option(metavar="OLD=NEW", help="Rename a column.")] = None,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put bad rows into a file and go on.")] = False,
     append: Annotated[bool, typer.Option("--append", help="Add to what is there instead of replacing it.")] = False,
     no_image_check: Annotated[bool, typer.Option("--no-image-check", help="Do not decode every picture.")] = False,
 ) -> None:
-    """Bring in CSV, Parquet or RecBole files: all of it, or, after an error, nothing."""
-    from recsys.dataset.importers.run import ImportMode, import_data
+    """Bring in CSV, Parquet, RecBole or a public data set's own files: all of it, or, after an error, nothing."""
+    from recsys.dataset.importers import FileFormat, ImportMode, import_data
 
     report = import_data(
         _project(path),
         items=items,
         interactions=interactions,
+        test_interactions=test_interactions,
         users=users,
         images=images,
+        file_format=None if file_format is None else _choice(FileFormat, file_format, "--format"),
         columns=dict(_pair(text, "--column", "OLD=NEW") for text in column or []),
         mode=ImportMode.APPEND if append else ImportMode.REPLACE,
         skip_bad=skip_bad,
@@ -300,13 +316,70 @@ def restyle(
 
 @app.command()
 def evaluate(
-    path: ProjectPath, k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10
+    path: Annotated[
+        Path | None, typer.Argument(metavar="PROJECT", help="The project folder, or --train and --test.")
+    ] = None,
+    train: Annotated[Path | None, typer.Option(help="Without a project: the train file of a published split.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Without a project: its test file.")] = None,
+    file_format: FormatName = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="time, leave-last, random, strong, cold-items or predefined. "
+            "Default: what came with the data, else time."
+        ),
+    ] = None,
+    share: Annotated[float | None, typer.Option(help="The share held out, between 0 and 1. Default: 0.2")] = None,
+    events: Annotated[
+        int | None, typer.Option(min=1, help="Of each person, for --split leave-last. Default: 1")
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Repeatable, or all. Default: popularity, trend, als, blend."),
+    ] = None,
+    baseline: Annotated[str, typer.Option(help="What the others are tested against.")] = "popularity",
+    controls: Annotated[
+        bool, typer.Option("--controls", help="Also the blend with shuffled or random style, or colours alone.")
+    ] = False,
+    sampled: Annotated[
+        int | None, typer.Option(min=1, help="Rank against so many random items, for comparison with such tables.")
+    ] = None,
+    k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10,
+    table: Annotated[str | None, typer.Option(help="Every figure as text, markdown, csv or json.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Write every figure to a file: as --table says, or by suffix.")
+    ] = None,
 ) -> None:
-    """Compare popularity, trend, ALS and the blend on the last fifth of events, ranking the whole catalogue."""
-    from recsys.evaluation.report import evaluate_project
-    from recsys.page.text import print_evaluation
+    """Compare models on held-out events, ranking the whole catalogue: recall, NDCG and more, with tests."""
+    from recsys.dataset.splits import SplitMethod
+    from recsys.evaluation.report import TEST_SHARE, compare_project
+    from recsys.evaluation.tables import TableFormat, checked_output, render
+    from recsys.page.comparison import print_comparison
+    from recsys.storage.artifacts import write_text
 
-    print_evaluation(evaluate_project(_project(path), k))
+    method = None if split is None else _choice(SplitMethod, split, "--split")
+    _check_split(method, share, events)
+    form = None if table is None else _choice(TableFormat, table, "--table")
+    file_form = None if output is None else checked_output(output, form)
+    with _evaluated(path, train, test, file_format, method) as project:
+        report = compare_project(
+            project,
+            method,
+            k=k,
+            share=TEST_SHARE if share is None else share,
+            events=events or 1,
+            baseline=baseline,
+            models=models,
+            controls=controls,
+            sampled=sampled,
+        )
+    if form is not None and output is None:
+        typer.echo(render(report, form), nl=False)
+    else:
+        print_comparison(report)
+    if output is not None and file_form is not None:
+        write_text(output, render(report, file_form))
+        typer.echo(f"wrote {output}")
 
 
 @app.command()
@@ -416,6 +489,37 @@ def _project(path: Path) -> Project:
     from recsys.dataset.project import Project
 
     return Project.open(path)
+
+
+def _check_split(method: SplitMethod | None, share: float | None, events: int | None) -> None:
+    from recsys.dataset.splits import SplitMethod
+
+    if share is not None and not 0.0 < share < 1.0:
+        raise typer.BadParameter(f"--share {share}: must lie between 0 and 1")
+    if share is not None and method in (SplitMethod.LEAVE_LAST, SplitMethod.PREDEFINED):
+        raise typer.BadParameter(f"--share says nothing of --split {method}; leave it out")
+    if events is not None and method is not SplitMethod.LEAVE_LAST:
+        raise typer.BadParameter("--events goes with --split leave-last")
+
+
+def _evaluated(
+    path: Path | None, train: Path | None, test: Path | None, file_format: str | None, method: SplitMethod | None
+) -> AbstractContextManager[Project]:
+    """The project that was named, or one that holds the two files and goes afterwards."""
+    from recsys.dataset.importers import FileFormat
+    from recsys.dataset.published import published_split
+    from recsys.dataset.splits import SplitMethod
+
+    if path is not None:
+        if (train, test, file_format) != (None, None, None):
+            raise typer.BadParameter("--train, --test and --format replace a project; leave it or them out")
+        return nullcontext(_project(path))
+    if train is None or test is None:
+        raise typer.BadParameter("give a project, or both --train and --test")
+    if method not in (None, SplitMethod.PREDEFINED):
+        raise typer.BadParameter("--train and --test are the split; --split goes with a project")
+    kind = None if file_format is None else _choice(FileFormat, file_format, "--format")
+    return published_split(train, test, kind)
 
 
 def _recommender(project: Project) -> Recommender:

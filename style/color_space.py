@@ -39,3 +39,10 @@ def lab_to_srgb(lab: NDArray[np.float64]) -> Pixels:
     linear = np.clip(scaled * _WHITE @ _XYZ_TO_RGB.T, 0.0, 1.0)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     return np.asarray(encoded, dtype=np.float32)
+
+
+def lab_statistics(pixels: Pixels, mask: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Means, then standard deviations, of L*, a*, b* over a mask `(H, W)`: `(6,)`."""
+    lab, share = srgb_to_lab(pixels).reshape(-1, 3), mask.reshape(-1, 1) / mask.sum()
+    mean = (share * lab).sum(axis=0)
+    return np.concatenate([mean, np.sqrt((share * (lab - mean) ** 2).sum(axis=0))])

@@ -68,7 +68,7 @@ def split_by_time(interactions: Interactions, test_share: float = 0.2, *, known_
         raise ValueError(f"test_share {test_share}: must lie between 0 and 1")
     times = np.unique(interactions.timestamps)
     if len(times) < 2:
-        raise DataError("all interactions have the same time; import timestamps to split by time")
+        raise DataError("all interactions have the same time; import timestamps to split by time, or split at random")
     place = int(len(interactions) * (1.0 - test_share))
     # Train keeps at least the first second, even where that one holds most events.
     moment = max(int(interactions.timestamps[place]), int(times[1]))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from tqdm import tqdm
 
 from recsys.dataset.splits import Holdout
 from recsys.errors import DataError
@@ -20,7 +21,7 @@ from recsys.evaluation.beyond_accuracy import (
     style_diversity,
 )
 from recsys.evaluation.controls import popularity_only
-from recsys.evaluation.protocol import Result, ScoreFunction, evaluate_holdout
+from recsys.evaluation.protocol import Result, ScoreFunction, at_k, evaluate_holdout
 from recsys.evaluation.significance import (
     Interval,
     Values,
@@ -39,6 +40,26 @@ _CATALOGUE_RESAMPLES = 200
 """Fewer than for means: each counts the whole catalogue anew, and an interval's bounds need no more."""
 
 Models = Mapping[str, Model | ScoreFunction]
+
+
+class OnDemand(Mapping[str, Model | ScoreFunction]):
+    """Models that are fitted when they are asked for and not kept, so that one at a time is in memory."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Model | ScoreFunction]]) -> None:
+        self._makers = dict(makers)
+
+    def __getitem__(self, name: str) -> Model | ScoreFunction:
+        return self._makers[name]()
+
+    def __contains__(self, name: object) -> bool:
+        # A Mapping's own would fit the model to see whether it is there.
+        return name in self._makers
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +138,12 @@ def compare_models(
     """Ask every model (name to model fitted on `holdout.train`, or to its scores) and test each against `baseline`.
 
     Strangers to the train are folded in from their history. `slices` default to the standard ones. Raises DataError
-    where the baseline is none of the models, or nobody can be measured.
+    where the baseline is none of the models, or nobody can be measured. Each model is taken from `models` once, in
+    their order; on a terminal its progress is shown.
     """
     if baseline not in models:
         raise DataError(f"the baseline {baseline!r} is none of the models; use one of {', '.join(models)}")
-    results = {
-        name: evaluate_holdout(model, holdout, k=k, sampled=sampled, seed=seed) for name, model in models.items()
-    }
+    results = {name: _result(models, name, holdout, k, sampled, seed) for name in models}
     popular = evaluate_holdout(popularity_only(holdout), holdout, k=k, sampled=sampled, seed=seed)
     background = _Background.of(holdout, popular)
     values = {name: _user_values(result, background, lens or Lens()) for name, result in results.items()}
@@ -147,6 +167,15 @@ def compare_models(
             _part(results, part, baseline, seed) for part in (standard_slices(holdout) if slices is None else slices)
         ),
     )
+
+
+def _result(models: Models, name: str, holdout: Holdout, k: int, sampled: int | None, seed: int) -> Result:
+    """One model, asked; the bar stands still while it is fitted."""
+    with tqdm(total=len(holdout.users), desc=name, unit="person", disable=None) as bar:
+        result = evaluate_holdout(models[name], holdout, k=k, sampled=sampled, seed=seed, progress=bar.update)
+        ndcg = at_k("ndcg", k, sampled)
+        bar.set_postfix_str(f"{ndcg} {result.summary[ndcg]:.4f}")
+    return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,6 +25,10 @@ class Control(StrEnum):
     RANDOM = "random style"
 
 
+COLOURS = "colours alone"
+"""The control that does say something of its item, and nothing of Gram matrices: the colours of its photo."""
+
+
 def controlled_style(vectors: FloatArray, control: Control, *, seed: int, groups: IntArray | None = None) -> FloatArray:
     """Style vectors (I, D) that say nothing of their item; see `shuffled_style` and `random_style`."""
     if control is Control.SHUFFLED:

@@ -24,6 +24,8 @@ from recsys.schema import BoolArray, FloatArray, IntArray
 
 ScoreFunction = Callable[[IntArray], FloatArray]
 """Scores of all items for user rows: (Q,) to (Q, I)."""
+Progress = Callable[[int], object]
+"""Told how many more users are done."""
 
 _LARGEST_BATCH = 512
 _SCORES_HELD = 1 << 24
@@ -73,6 +75,7 @@ def evaluate(
     items: BoolArray | None = None,
     sampled: int | None = None,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> Result:
     """Rank all items for each of `users` (Q,) (default: all rows) and compare with their test events.
 
@@ -81,6 +84,7 @@ def evaluate(
     missed; nor are items outside `items` (I,), by default all.
     `batch` users are scored at once; by default as many as keep memory bounded, whatever the catalogue's size.
     `sampled`: rank relevant items against this many others alone, drawn anew for each user from `seed`.
+    `progress` is told of each batch, and of those skipped.
     Raises DataError if the shapes differ or no user has a relevant item, RequestError for `sampled` below 1.
     """
     check_k(k)
@@ -94,6 +98,10 @@ def evaluate(
     measured = asked[np.diff(relevant.indptr)[asked] > 0]
     if len(measured) == 0:
         raise DataError(f"none of {len(asked)} users has a relevant item in the test: nothing can be measured")
+    if items is not None and items.all():
+        items = None
+    done = progress or (lambda _: None)
+    done(len(asked) - len(measured))
     score = model.scores if isinstance(model, Model) else model
     size = batch or max(1, min(_LARGEST_BATCH, _SCORES_HELD // train.shape[1]))
     ranked = []
@@ -103,6 +111,7 @@ def evaluate(
             mask_viewed(scores, viewed[part])
         allowed = items if sampled is None else _candidates(scores, relevant[part], part, items, sampled, seed)
         ranked.append(top_k(scores, k, allowed).rows)
+        done(len(part))
     rows, wanted = np.vstack(ranked), relevant[measured]
     return Result(
         k=k,
@@ -117,7 +126,13 @@ def evaluate(
 
 
 def evaluate_holdout(
-    model: Model | ScoreFunction, holdout: Holdout, *, k: int = 10, sampled: int | None = None, seed: int = 0
+    model: Model | ScoreFunction,
+    holdout: Holdout,
+    *,
+    k: int = 10,
+    sampled: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> Result:
     """Ask a model that was fitted on `holdout.train` for what is held out; see `evaluate`.
 
@@ -133,6 +148,7 @@ def evaluate_holdout(
         items=holdout.items,
         sampled=sampled,
         seed=seed,
+        progress=progress,
     )
 
 

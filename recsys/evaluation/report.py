@@ -1,122 +1,52 @@
-"""The evaluation of a project: popularity, trend, ALS and the blend on what was held out.
+"""The evaluation of a project, behind `recsys evaluate`: its own models and others on what was held out.
 
-`evaluate_project` is behind `recsys evaluate`: one moment splits all events; every model is fitted on the earlier ones
-alone, the blend's weights included, and ranks the whole catalogue for every user with a new liked item later.
-`compare_project` does so by any split, with every metric, slices, intervals and corrected tests.
+Every model is fitted on the holdout's train alone, the blend's weights included, and ranks the whole catalogue for
+everybody who has something relevant in the test; `recsys.evaluation.comparison` measures and tests what they rank.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache, partial
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from recsys.dataset.categories import category_groups
 from recsys.dataset.project import Project
-from recsys.dataset.splits import Holdout, Split, SplitMethod, hold_out, split_by_time, usual_method
-from recsys.evaluation.comparison import ComparisonReport, Lens, Models, compare_models
-from recsys.evaluation.controls import Control, controlled_style
+from recsys.dataset.splits import Holdout, SplitMethod, hold_out, usual_method
+from recsys.errors import DataError, RequestError
+from recsys.evaluation.comparison import ComparisonReport, Lens, Models, OnDemand, compare_models
+from recsys.evaluation.controls import COLOURS, Control, controlled_style
 from recsys.evaluation.groups import style_groups
-from recsys.evaluation.protocol import Result, ScoreFunction, evaluate
-from recsys.evaluation.significance import Interval, Values, bootstrap_mean, compare
+from recsys.evaluation.protocol import ScoreFunction
 from recsys.models.als import AlsModel
 from recsys.models.base import Model
 from recsys.models.popularity import PopularityModel
+from recsys.models.registry import NAMES, STYLE, Ground, make_model
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Request
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import BoolArray, FloatArray, IntArray, UserRow
-from recsys.training.build import Ingredients, load_interactions, prepare, train
+from recsys.training.build import Ingredients, prepare, train
+from recsys.training.style_vectors import catalogue_colours
 
-METRICS = ("recall", "ndcg")
 BASELINE = PopularityModel.name
+BLEND = "blend"
+TREND = "trend"
+OWN = (BASELINE, TREND, AlsModel.name, BLEND)
+"""What a project is served by, and what it is made of."""
+EVERY = (*OWN, *(name for name in NAMES if name not in OWN))
+ALL = "all"
+"""Stands for every model that the data allow."""
 TEST_SHARE = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFigures:
-    """One model's figures by metric: means over users with 95 % intervals, and the p-value of no difference from
-    popularity (empty for popularity itself)."""
-
-    model: str
-    means: Mapping[str, Interval]
-    p_values: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationReport:
-    """What was measured: rankings of length `k` for `users` people after `moment` (seconds since 1970 UTC)."""
-
-    k: int
-    moment: int
-    train_events: int
-    test_events: int
-    users: int
-    items: int
-    models: tuple[ModelFigures, ...]
-
-
-def evaluate_project(project: Project, k: int = 10) -> EvaluationReport:
-    """Measure popularity, trend (what is popular now), ALS and the blend on a project's last fifth of events.
-
-    Raises ProjectError before the first import, DataError where events have no times to split by or nobody
-    liked anything new later.
-    """
-    ingredients = prepare(project)
-    split = split_by_time(load_interactions(project, ingredients.catalog), TEST_SHARE)
-    results = _results(ingredients, split, k)
-    seed = project.settings.seed
-    return EvaluationReport(
-        k=k,
-        moment=int(split.test.timestamps.min()),
-        train_events=len(split.train),
-        test_events=len(split.test),
-        users=len(results[BASELINE].users),
-        items=len(ingredients.catalog),
-        models=tuple(_figures(name, result, results[BASELINE], seed) for name, result in results.items()),
-    )
-
-
-def _results(ingredients: Ingredients, split: Split, k: int) -> dict[str, Result]:
-    earlier, later = split.train.matrix(), split.test.matrix()
-    bundle = train(ingredients, split.train)
-    models: dict[str, Model | ScoreFunction] = {
-        BASELINE: PopularityModel().fit(earlier),
-        "trend": partial(_same_for_all, bundle.trend),
-        bundle.factors.name: bundle.factors,
-        "blend": partial(_blend_scores, Recommender(bundle), None),
-    }
-    # What a person has touched at all is neither shown nor relevant, whatever the touch came to in weight.
-    viewed = split.train.seen().astype(np.float32)
-    return {name: evaluate(model, viewed, later, k=k) for name, model in models.items()}
-
-
-def _same_for_all(scores: FloatArray, users: IntArray) -> FloatArray:
-    """One ranking (I,) for (Q,) users: (Q, I)."""
-    return np.tile(scores, (len(users), 1))
-
-
-def _blend_scores(recommender: Recommender, items: BoolArray | None, users: IntArray) -> FloatArray:
-    """(Q,) user rows to (Q, I) scores of `items` (I,), as they are served."""
-    return np.stack([recommender.scores(recommender.profile_of_row(UserRow(int(user))), items) for user in users])
-
-
-def _figures(name: str, result: Result, baseline: Result, seed: int) -> ModelFigures:
-    values: dict[str, Values] = {metric: result.per_user[metric] for metric in METRICS}
-    return ModelFigures(
-        model=name,
-        means={metric: bootstrap_mean(value, seed=seed) for metric, value in values.items()},
-        p_values={}
-        if name == BASELINE
-        else {metric: compare(value, baseline.per_user[metric], seed=seed).p_value for metric, value in values.items()},
-    )
-
 
 ExtraModels = Callable[[Ingredients, Holdout], Models]
 """Further models by name, fitted on the holdout's train alone."""
+Makers = dict[str, Callable[[], Model | ScoreFunction]]
 
 
 def compare_project(
@@ -127,28 +57,34 @@ def compare_project(
     share: float = TEST_SHARE,
     events: int = 1,
     baseline: str = BASELINE,
+    models: Collection[str] | None = None,
     controls: bool = False,
     sampled: int | None = None,
     extra: ExtraModels | None = None,
 ) -> ComparisonReport:
-    """Compare a project's own models, and `extra` ones, by any split, with every metric and the standard slices.
+    """Compare a project's own models, and others, by any split, with every metric and the standard slices.
 
     `method`: by default the split that came with the data, else by time. `share` and `events` are those of `hold_out`.
-    `controls` adds the blend with shuffled and with random style vectors in place of the catalogue's. `sampled`: rank
-    against this many random items only, and say so everywhere.
-    Raises ProjectError before the first import, DataError where the split cannot be made or nobody can be measured.
+    `models`: names of `EVERY`, or `ALL`; default: `OWN`. The baseline is always among them. `extra` adds other ones.
+    `controls` adds the blend with shuffled and with random style vectors in place of the catalogue's, and with the
+    products' colours. `sampled`: rank against this many random items only, and say so everywhere.
+    Raises RequestError for a model that is not known, ProjectError before the first import, DataError where the split
+    cannot be made, a model needs pictures that are not there, or nobody can be measured.
     """
+    _check_names(models, baseline if extra is None else BASELINE, controls)
+    frame = project.load_interactions()
     ingredients = prepare(project)
-    frame, ids = project.load_interactions(), ingredients.catalog.ids
     method = method or usual_method(frame)
-    holdout = hold_out(frame, ids, method, share=share, events=events, seed=project.settings.seed)
+    holdout = hold_out(frame, ingredients.catalog.ids, method, share=share, events=events, seed=project.settings.seed)
     return compare_holdout(
         ingredients,
         holdout,
-        split=described(method, share, events),
+        split=described(method, share, events, int(holdout.test.timestamps.min())),
         k=k,
         baseline=baseline,
+        models=models,
         controls=controls,
+        colours=catalogue_colours(project, ingredients.catalog) if controls else None,
         sampled=sampled,
         extra=extra,
     )
@@ -161,40 +97,100 @@ def compare_holdout(
     split: str,
     k: int = 10,
     baseline: str = BASELINE,
+    models: Collection[str] | None = None,
     controls: bool = False,
+    colours: FloatArray | None = None,
     sampled: int | None = None,
     extra: ExtraModels | None = None,
 ) -> ComparisonReport:
-    """`compare_project` where what is trained from and what is held out are there already; `split` in words."""
-    seed = ingredients.settings.seed
-    models = own_models(ingredients, holdout)
+    """`compare_project` where what is trained from and what is held out are there already; `split` in words.
+
+    `colours` (I, D): the products' colours; without them that control is left out.
+    """
+    _check_names(models, baseline if extra is None else BASELINE, controls)
+    makers = _makers(ingredients, holdout)
+    wanted = _wanted(models, baseline, ingredients)
+    chosen = {name: maker for name, maker in makers.items() if name in wanted}
     if controls:
-        models |= {f"blend, {control}": _controlled_blend(ingredients, holdout, control, seed) for control in Control}
+        chosen |= _control_makers(ingredients, holdout, colours)
     if extra is not None:
-        models |= extra(ingredients, holdout)
+        chosen |= {name: partial(_as_it_is, model) for name, model in extra(ingredients, holdout).items()}
     return compare_models(
-        models,
+        OnDemand(chosen),
         holdout,
         baseline=baseline,
         split=split,
         k=k,
-        lens=lens_of(ingredients, seed),
+        lens=lens_of(ingredients, ingredients.settings.seed),
         sampled=sampled,
-        seed=seed,
+        seed=ingredients.settings.seed,
     )
 
 
-def own_models(ingredients: Ingredients, holdout: Holdout) -> dict[str, Model | ScoreFunction]:
-    """Popularity, trend, plain ALS, the blend's own sources and the blend, by name, of what a holdout lets learn."""
-    bundle, matrix = train(ingredients, holdout.train, in_time=holdout.in_time), holdout.train.matrix()
-    return {
-        BASELINE: PopularityModel().fit(matrix),
-        "trend": partial(_same_for_all, bundle.trend),
-        AlsModel.name: AlsModel(ingredients.settings.als, seed=ingredients.settings.seed).fit(matrix),
-        bundle.factors.name: bundle.factors,
-        bundle.neighbours.name: bundle.neighbours,
-        "blend": _blend(Recommender(bundle), holdout),
+def _check_names(models: Collection[str] | None, baseline: str, controls: bool) -> None:
+    """Before the long part: a wrong name should not cost it."""
+    for name in models or ():
+        if name not in (ALL, *EVERY):
+            raise RequestError("models", f"unknown model {name!r}; use {ALL} or some of {', '.join(EVERY)}")
+    possible = (*EVERY, *map(_controlled, (*Control, COLOURS))) if controls else EVERY
+    if baseline not in possible:
+        raise RequestError("baseline", f"unknown model {baseline!r}; use one of {', '.join(possible)}")
+
+
+def _wanted(models: Collection[str] | None, baseline: str, ingredients: Ingredients) -> set[str]:
+    if models is None:
+        return {*OWN, baseline}
+    if ALL not in models:
+        return {*models, baseline}
+    pictured = ingredients.space.vectors.any()
+    return {baseline, *models, *(name for name in EVERY if pictured or name not in STYLE)}
+
+
+def _makers(ingredients: Ingredients, holdout: Holdout) -> Makers:
+    """Every model by name, fitted on the train when it is made; the bundle is trained once, if at all."""
+    settings, matrix = ingredients.settings, holdout.train.matrix()
+    ground = Ground(ingredients.space.vectors, settings.als, settings.seed)
+    bundle = cache(partial(train, ingredients, holdout.train, in_time=holdout.in_time))
+    own: Makers = {
+        TREND: lambda: partial(_same_for_all, bundle().trend),
+        BLEND: lambda: _blend(Recommender(bundle()), holdout),
     }
+    others: Makers = {name: partial(_fitted, name, ground, matrix) for name in NAMES}
+    return {name: (others | own)[name] for name in EVERY}
+
+
+def _fitted(name: str, ground: Ground, matrix: csr_matrix) -> Model:
+    return make_model(name, ground).fit(matrix)
+
+
+def _as_it_is(model: Model | ScoreFunction) -> Model | ScoreFunction:
+    return model
+
+
+def _control_makers(ingredients: Ingredients, holdout: Holdout, colours: FloatArray | None) -> Makers:
+    """The blend with something else in place of style vectors. Raises DataError where there are none to replace."""
+    vectors, seed = ingredients.space.vectors, ingredients.settings.seed
+    if not vectors.any():
+        raise DataError("controls take the place of style vectors, and no item has a picture: leave them out")
+    places = {_controlled(control): controlled_style(vectors, control, seed=seed) for control in Control}
+    if colours is not None:
+        places[_controlled(COLOURS)] = colours
+    return {name: partial(_blend_on, ingredients, holdout, instead) for name, instead in places.items()}
+
+
+def _controlled(control: str) -> str:
+    return f"{BLEND}, {control}"
+
+
+def _blend_on(ingredients: Ingredients, holdout: Holdout, vectors: FloatArray) -> ScoreFunction:
+    """The blend of a catalogue whose style vectors are these (I, D); style references, of another space, are gone."""
+    other = replace(
+        ingredients,
+        space=StyleSpace.of(vectors, ingredients.catalog.category_codes),
+        styles=(),
+        style_vectors=np.zeros((0, vectors.shape[1]), dtype=np.float32),
+    )
+    return _blend(Recommender(train(other, holdout.train, in_time=holdout.in_time)), holdout)
 
 
 def lens_of(ingredients: Ingredients, seed: int) -> Lens:
@@ -209,10 +205,11 @@ def lens_of(ingredients: Ingredients, seed: int) -> Lens:
     return Lens(vectors if vectors.any() else None, groups)
 
 
-def described(method: SplitMethod, share: float = TEST_SHARE, events: int = 1) -> str:
-    """A split in words."""
+def described(method: SplitMethod, share: float = TEST_SHARE, events: int = 1, moment: int | None = None) -> str:
+    """A split in words; `moment`: when the test begins, seconds since 1970 UTC, where that says anything."""
+    since = "" if moment is None else f" (from {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC on)"
     return {
-        SplitMethod.TIME: f"one moment for all, the last {share:.0%} of events held out",
+        SplitMethod.TIME: f"one moment for all, the last {share:.0%} of events held out{since}",
         SplitMethod.LEAVE_LAST: f"the last {events} of each person's events held out",
         SplitMethod.RANDOM: f"{share:.0%} of each person's items held out at random",
         SplitMethod.STRONG: f"{share:.0%} of people held out, {share:.0%} of their items asked for, the rest folded in",
@@ -221,10 +218,14 @@ def described(method: SplitMethod, share: float = TEST_SHARE, events: int = 1) -
     }[method]
 
 
-def _controlled_blend(ingredients: Ingredients, holdout: Holdout, control: Control, seed: int) -> ScoreFunction:
-    vectors = controlled_style(ingredients.space.vectors, control, seed=seed)
-    without = replace(ingredients, space=StyleSpace.of(vectors, ingredients.catalog.category_codes))
-    return _blend(Recommender(train(without, holdout.train, in_time=holdout.in_time)), holdout)
+def _same_for_all(scores: FloatArray, users: IntArray) -> FloatArray:
+    """One ranking (I,) for (Q,) users: (Q, I)."""
+    return np.tile(scores, (len(users), 1))
+
+
+def _blend_scores(recommender: Recommender, items: BoolArray, users: IntArray) -> FloatArray:
+    """(Q,) user rows to (Q, I) scores of `items` (I,), as they are served."""
+    return np.stack([recommender.scores(recommender.profile_of_row(UserRow(int(user))), items) for user in users])
 
 
 def _blend(recommender: Recommender, holdout: Holdout) -> ScoreFunction:

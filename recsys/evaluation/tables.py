@@ -1,12 +1,16 @@
-"""A comparison as Markdown, plain text or JSON: what was asked, every model, every slice, and what is the baseline."""
+"""A comparison as Markdown, text, CSV or JSON: what was asked, every model, every slice, and what is the baseline."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 
+from recsys.errors import RequestError
 from recsys.evaluation.comparison import ComparisonReport, Figure, Part
 from recsys.evaluation.protocol import at_k
 
@@ -16,6 +20,7 @@ class TableFormat(StrEnum):
 
     TEXT = "text"
     MARKDOWN = "markdown"
+    CSV = "csv"
     JSON = "json"
 
 
@@ -24,11 +29,55 @@ _DIGITS = 9
 """Digits of numbers in JSON: sums in another order differ beyond."""
 
 
+_SUFFIXES = {
+    ".txt": TableFormat.TEXT,
+    ".md": TableFormat.MARKDOWN,
+    ".csv": TableFormat.CSV,
+    ".json": TableFormat.JSON,
+}
+_CSV_CONTEXT = ("split", "k", "sampled", "baseline")
+_CSV_FIGURE = ("part", "people", "model", "metric", "mean", "low", "high", "people_defined", "p", "p_corrected")
+
+
+def checked_output(path: Path, form: TableFormat | None = None) -> TableFormat:
+    """The format to write a file in: `form`, or what the suffix asks for.
+
+    Raises RequestError for another suffix, or where there is no folder to write the file into.
+    """
+    found = form or _SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        raise RequestError("output", f"{path}: no format goes with {path.suffix!r}; use {', '.join(_SUFFIXES)}")
+    if path.is_dir() or not path.parent.is_dir():
+        raise RequestError("output", f"{path}: cannot be written; name a file in a folder that is there")
+    return found
+
+
 def render(report: ComparisonReport, form: TableFormat) -> str:
     """The report in one format; ends with a line end."""
-    if form is TableFormat.JSON:
-        return as_json(report)
-    return as_markdown(report) if form is TableFormat.MARKDOWN else as_text(report)
+    match form:
+        case TableFormat.JSON:
+            return as_json(report)
+        case TableFormat.CSV:
+            return as_csv(report)
+        case TableFormat.MARKDOWN:
+            return as_markdown(report)
+        case TableFormat.TEXT:
+            return as_text(report)
+
+
+def as_csv(report: ComparisonReport) -> str:
+    """One row for each part, model and metric, with what was asked on every row; numbers to nine digits."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*_CSV_CONTEXT, *_CSV_FIGURE])
+    context = [getattr(report, name) for name in _CSV_CONTEXT]
+    for part in (report.whole, *report.slices):
+        for model, figures in part.figures.items():
+            for metric, figure in figures.items():
+                found = figure.interval
+                numbers = (found.mean, found.low, found.high, figure.users, figure.p_value, figure.corrected)
+                writer.writerow([*context, part.name, part.users, model, metric, *map(_rounded, numbers)])
+    return buffer.getvalue()
 
 
 def as_json(report: ComparisonReport) -> str:
@@ -39,31 +88,32 @@ def as_json(report: ComparisonReport) -> str:
 
 def as_markdown(report: ComparisonReport) -> str:
     """Headings and tables."""
-    lines = [" ".join(_preamble(report)), ""]
-    for title, table in _tables(report):
-        lines += [f"### {title}", ""]
+    lines = [" ".join(preamble(report)), ""]
+    for heading, table in _tables(report):
+        lines += [f"### {heading}", ""]
         if table:
             header, *rows = table
             lines += [_row(header), _row(["---"] * len(header)), *map(_row, rows), ""]
         else:
             lines += ["Nobody is in this slice.", ""]
-    return "\n".join([*lines, _legend(report)]) + "\n"
+    return "\n".join([*lines, legend(report)]) + "\n"
 
 
 def as_text(report: ComparisonReport) -> str:
     """Aligned columns, for a terminal."""
-    lines = [*_preamble(report), ""]
-    for title, table in _tables(report):
-        lines.append(title)
+    lines = [*preamble(report), ""]
+    for heading, table in _tables(report):
+        lines.append(heading)
         widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
         lines += [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
         ]
         lines += ["" if table else "nobody is in this slice\n"]
-    return "\n".join([*lines, _legend(report)]) + "\n"
+    return "\n".join([*lines, legend(report)]) + "\n"
 
 
-def _preamble(report: ComparisonReport) -> list[str]:
+def preamble(report: ComparisonReport) -> list[str]:
+    """What was compared, in sentences."""
     candidates = (
         f"all {report.items:,} items ranked, no sampled negatives"
         if report.sampled is None
@@ -76,7 +126,8 @@ def _preamble(report: ComparisonReport) -> list[str]:
     ]
 
 
-def _legend(report: ComparisonReport) -> str:
+def legend(report: ComparisonReport) -> str:
+    """How the figures are to be read."""
     return (
         f"Brackets: 95 % bootstrap intervals over people. p: paired permutation test against {report.baseline}, the "
         f"baseline, by Holm corrected for the number of models. Seed {report.seed}."
@@ -86,17 +137,18 @@ def _legend(report: ComparisonReport) -> str:
 def _tables(report: ComparisonReport) -> Iterable[tuple[str, list[list[str]]]]:
     metrics = list(report.whole.figures[report.baseline])
     right = [metric for metric in _ACCURACY if metric in metrics]
-    yield _title(report.whole, report, "accuracy"), _table(report, report.whole, right)
+    yield title(report.whole, report, "accuracy"), _table(report, report.whole, right)
     yield (
-        _title(report.whole, report, "beyond accuracy"),
+        title(report.whole, report, "beyond accuracy"),
         _table(report, report.whole, [metric for metric in metrics if metric not in right]),
     )
     for part in report.slices:
         found = list(part.figures[report.baseline]) if part.figures else []
-        yield _title(part, report), _table(report, part, found) if found else []
+        yield title(part, report), _table(report, part, found) if found else []
 
 
-def _title(part: Part, report: ComparisonReport, what: str = "") -> str:
+def title(part: Part, report: ComparisonReport, what: str = "") -> str:
+    """A part's name and counts, and what of it is shown."""
     counts = f"{part.users:,} people, {part.relevant_items:,} relevant items"
     sampled = "" if report.sampled is None else f", sampled {report.sampled}"
     return f"{part.name[:1].upper()}{part.name[1:]}{', ' if what else ''}{what} ({counts}{sampled})"

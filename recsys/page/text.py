@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recsys.evaluation.report import METRICS, EvaluationReport
 from recsys.page.words import BASIS_WORDS, named_styles
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Answer, Recommendation, TasteMode, TasteReport
@@ -23,7 +21,7 @@ def print_answer(recommender: Recommender, answer: Answer) -> None:
     if not answer.recommendations:
         console.print("Nothing is left: no item passes the filters.")
         return
-    table = _table()
+    table = plain_table()
     table.add_column("#", justify="right", style="dim")
     table.add_column("item", overflow="fold")
     table.add_column("title", overflow="fold")
@@ -33,7 +31,7 @@ def print_answer(recommender: Recommender, answer: Answer) -> None:
     for rank, found in enumerate(answer.recommendations, start=1):
         card = recommender.card(found.item_id)
         price = "" if card.price is None else f"{card.price:,.2f}"
-        _add_row(table, str(rank), card.item_id, card.title, price, f"{found.score:.3f}", found.reason)
+        add_row(table, str(rank), card.item_id, card.title, price, f"{found.score:.3f}", found.reason)
     console.print(table)
 
 
@@ -68,11 +66,13 @@ def answer_json(recommender: Recommender, answer: Answer) -> str:
     return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _table() -> Table:
+def plain_table() -> Table:
+    """An empty table without lines."""
     return Table(box=None, pad_edge=False, header_style="dim")
 
 
-def _add_row(table: Table, *cells: str) -> None:
+def add_row(table: Table, *cells: str) -> None:
+    """Add a row of plain texts."""
     # Titles are users' data: as Text, brackets in them are no markup.
     table.add_row(*map(Text, cells))
 
@@ -100,40 +100,16 @@ def print_taste(recommender: Recommender, report: TasteReport) -> None:
     if not report.modes:
         console.print("Nothing is known about this person's taste yet.")
         return
-    table = _table()
+    table = plain_table()
     for name in ("mode", "share"):
         table.add_column(name, justify="right")
     for name in ("near", "items that show it"):
         table.add_column(name, overflow="fold")
     for index, mode in enumerate(report.modes):
         titles = (recommender.card(item).title or item for item in mode.items)
-        _add_row(table, str(index), f"{mode.share:.0%}", _near(mode), "; ".join(titles))
+        add_row(table, str(index), f"{mode.share:.0%}", _near(mode), "; ".join(titles))
     console.print(table)
 
 
 def _near(mode: TasteMode) -> str:
     return "; ".join(f"{style.title} ({style.similarity:.2f})" for style in named_styles(mode)) or "no style reference"
-
-
-def print_evaluation(report: EvaluationReport) -> None:
-    """Print an evaluation: means, 95 % intervals and p-values."""
-    console = Console()
-    moment = datetime.fromtimestamp(report.moment, UTC)
-    console.print(
-        f"{report.train_events:,} events before {moment:%Y-%m-%d %H:%M} UTC to learn from, {report.test_events:,} "
-        f"after it to predict; {report.users:,} people, all {report.items:,} items ranked, no sampled negatives."
-    )
-    table = _table()
-    table.add_column("model")
-    for metric in METRICS:
-        table.add_column(f"{metric}@{report.k}", no_wrap=True)
-        table.add_column("p", justify="right", no_wrap=True)
-    for figures in report.models:
-        cells = [figures.model]
-        for metric in METRICS:
-            mean, p_value = figures.means[metric], figures.p_values.get(metric)
-            cells.append(f"{mean.mean:.4f} [{mean.low:.4f}, {mean.high:.4f}]")
-            cells.append("" if p_value is None else f"{p_value:.4f}")
-        _add_row(table, *cells)
-    console.print(table)
-    console.print("Brackets: 95 % bootstrap intervals. p: paired permutation test against popularity.", style="dim")

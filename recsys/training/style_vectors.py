@@ -1,9 +1,10 @@
-"""The style vectors of a project's catalogue and style references; computed once, kept, resumed."""
+"""The style vectors of a project's catalogue and style references, and its colours; computed once, kept, resumed."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,13 @@ from tqdm import tqdm
 from recsys.bundle import StyleCard
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
-from recsys.schema import FloatArray
+from recsys.models.style_knn import directions
+from recsys.schema import FloatArray, IntArray
 from recsys.storage.artifacts import read_array, write_array
+from style.color_space import lab_statistics
+from style.images import read_image
 from style.library import read_library
+from style.mask import product_mask
 from style.vector import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -23,6 +28,9 @@ if TYPE_CHECKING:
 
 CHUNK = 128
 """Images between two saves: what a kill can cost."""
+COLOUR_SIDE = 224
+"""Short side in pixels at which colours are measured."""
+_COLOURS = 6
 
 
 def catalogue_vectors(project: Project, catalog: Catalog) -> FloatArray:
@@ -30,11 +38,22 @@ def catalogue_vectors(project: Project, catalog: Catalog) -> FloatArray:
 
     Vectors of images that have not changed since they were computed are read back.
     """
-    vectors = np.zeros((len(catalog), DIMENSIONS), dtype=np.float32)
-    rows = np.flatnonzero(catalog.images != "")
-    paths = [project.resolve_image(str(catalog.images[row])) for row in rows]
-    vectors[rows] = _kept_vectors(project, paths, "style vectors")
-    return vectors
+    rows, paths = _pictures(project, catalog)
+    return _spread(_kept_vectors(project, paths, "style vectors"), rows, len(catalog))
+
+
+def catalogue_colours(project: Project, catalog: Catalog) -> FloatArray:
+    """(I, 6) unit vectors of the products' colours; zeros for items without a photo.
+
+    Means, then standard deviations, of L*, a* and b* over the product, each less its mean over the catalogue and in
+    units of its spread there: what a photo says without Gram matrices. Kept like style vectors.
+    """
+    rows, paths = _pictures(project, catalog)
+    if not paths:
+        return np.zeros((len(catalog), _COLOURS), dtype=np.float32)
+    statistics = _kept(project, paths, "colour_statistics", "colours", _colour_statistics)
+    scaled = (statistics - statistics.mean(axis=0)) / np.maximum(statistics.std(axis=0), 1e-6)
+    return _spread(directions(scaled), rows, len(catalog))
 
 
 def library_vectors(project: Project) -> tuple[tuple[StyleCard, ...], FloatArray]:
@@ -51,11 +70,40 @@ def embedder_version(backbone: str) -> str:
     return _embedder(backbone).version
 
 
+def _pictures(project: Project, catalog: Catalog) -> tuple[IntArray, list[Path]]:
+    """Rows (n,) of the items that have a photo, and the photos."""
+    rows = np.flatnonzero(catalog.images != "")
+    return rows, [project.resolve_image(str(catalog.images[row])) for row in rows]
+
+
+def _spread(found: FloatArray, rows: IntArray, items: int) -> FloatArray:
+    """`found` (n, D) at `rows` (n,) of (items, D), zeros elsewhere."""
+    vectors = np.zeros((items, found.shape[1]), dtype=np.float32)
+    vectors[rows] = found
+    return vectors
+
+
+def _colour_statistics(paths: Sequence[Path]) -> FloatArray:
+    pictures = (read_image(path, short_side=COLOUR_SIDE) for path in paths)
+    return np.array([lab_statistics(pixels, product_mask(pixels)) for pixels in pictures], dtype=np.float32)
+
+
 def _kept_vectors(project: Project, paths: Sequence[Path], describe: str) -> FloatArray:
     if not paths:
         return np.zeros((0, DIMENSIONS), dtype=np.float32)
     embedder = _embedder(project.settings.style.backbone)
-    folder = project.cache / "style_vectors" / embedder.version
+    return _kept(project, paths, f"style_vectors/{embedder.version}", describe, embedder.embed_files)
+
+
+def _kept(
+    project: Project,
+    paths: Sequence[Path],
+    name: str,
+    describe: str,
+    compute: Callable[[Sequence[Path]], FloatArray],
+) -> FloatArray:
+    """(N, D) of N files, at least one, from the cache's folder `name` as far as they are there."""
+    folder = project.cache / name
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     parts: list[FloatArray] = []
@@ -63,7 +111,7 @@ def _kept_vectors(project: Project, paths: Sequence[Path], describe: str) -> Flo
         for chunk in chunks:
             file = folder / f"{_fingerprint(chunk)}.npy"
             if not file.is_file():
-                write_array(file, embedder.embed_files(chunk))
+                write_array(file, compute(chunk))
             parts.append(read_array(file))
             bar.update(len(chunk))
     return np.concatenate(parts)
@@ -78,6 +126,7 @@ def _fingerprint(paths: Sequence[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
+@lru_cache(maxsize=1)
 def _embedder(backbone: str) -> StyleEmbedder:
     # Imported here, so that ranking and serving from a bundle never load torch.
     from style.embedding import StyleEmbedder

@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from style.backbone import Vgg, load_backbone
+from style.color_space import lab_statistics
 from style.embedding import WORKING_SIDE, StyleEmbedder, StyleStatistics
 from style.images import read_image
 from style.mask import product_mask
@@ -26,7 +27,6 @@ from style.training.checkpoint import save_tensors
 from style.training.crops import find_images, not_held_out, sample_evenly
 from style.training.teachers import load_teacher
 from style.training.whitening import fit_whitening
-from style.transfer.color import lab_statistics
 
 
 def fit_color_map(vectors: Tensor, statistics: Tensor, *, ridge: float = 1e-3) -> dict[str, Tensor]:

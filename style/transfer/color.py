@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from style.backbone import WEIGHTS, read_weights
-from style.color_space import lab_to_srgb, srgb_to_lab
+from style.color_space import lab_statistics, lab_to_srgb, srgb_to_lab
 from style.images import Pixels
 from style.mask import Mask, product_mask
 from style.transfer.base import Painting, Stylizer
@@ -50,13 +50,6 @@ class ColorStylizer(Stylizer):
         where = [product_mask(image) for image in images] if masks is None else masks
         changes = [_matched(image, mask, mean, deviation) - image for image, mask in zip(images, where, strict=True)]
         return [Painting(np.zeros_like(change), change) for change in changes]
-
-
-def lab_statistics(pixels: Pixels, mask: Mask) -> NDArray[np.float64]:
-    """Means, then standard deviations, of L*, a*, b* over a mask `(H, W)`: `(6,)`."""
-    lab, share = srgb_to_lab(pixels).reshape(-1, 3), mask.reshape(-1, 1) / mask.sum()
-    mean = (share * lab).sum(axis=0)
-    return np.concatenate([mean, np.sqrt((share * (lab - mean) ** 2).sum(axis=0))])
 
 
 def _matched(image: Pixels, mask: Mask, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> Pixels:

@@ -30,34 +30,12 @@ from scipy.sparse import csr_matrix
 
 from recsys.dataset.project import Project
 from recsys.evaluation.protocol import ScoreFunction, evaluate
-from recsys.models.als import AlsModel
 from recsys.models.base import Model
-from recsys.models.ease import EaseModel
-from recsys.models.item_knn import ItemKnnModel
-from recsys.models.popularity import PopularityModel
-from recsys.models.rp3beta import Rp3BetaModel
-from recsys.models.settings import ItemKnnSettings, Weighting
-from recsys.models.style_als import StyleAlsModel
-from recsys.models.style_head import StyleHeadModel
-from recsys.models.style_knn import StyleKnnModel
+from recsys.models.registry import NAMES, PLAIN, Ground, make_model
 from recsys.rng import generator
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 K = 20
-PLAIN: dict[str, Callable[[], Model]] = {
-    "popularity": PopularityModel,
-    "item_knn cosine": lambda: ItemKnnModel(ItemKnnSettings(weighting=Weighting.COSINE)),
-    "item_knn tfidf": lambda: ItemKnnModel(ItemKnnSettings(weighting=Weighting.TFIDF)),
-    "item_knn bm25": ItemKnnModel,
-    "rp3beta": Rp3BetaModel,
-    "ease": EaseModel,
-    "als": lambda: AlsModel(threads=1),
-}
-STYLE: dict[str, Callable[[FloatArray], Model]] = {
-    "style_knn": StyleKnnModel,
-    "style_head": lambda vectors: StyleHeadModel(vectors, threads=1),
-    "style_als": StyleAlsModel,
-}
 Figures = tuple[float, float]
 
 
@@ -95,7 +73,7 @@ def measure(name: str, read: Callable[[Path, Path], Data], paths: tuple[Path, Pa
     """One row of the table; runs in a process of its own."""
     data = read(*paths)
     start = time.process_time()
-    model = PLAIN[name]().fit(data.train)
+    model = make_model(name, Ground(threads=1)).fit(data.train)
     fitted = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result = evaluate(model, data.train, data.test, k=K)
@@ -148,7 +126,7 @@ def _round(name: str, matrix: csr_matrix, vectors: FloatArray, seed: int) -> lis
         noise = generator(seed, "chance").random(matrix.shape, dtype=np.float32)
         score = noise.__getitem__
     else:
-        score = (STYLE[name](vectors) if name in STYLE else PLAIN[name]()).fit(train)
+        score = make_model(name, Ground(vectors, threads=1)).fit(train)
     asked = ((known, None), (new, is_new), (new, None))
     results = [evaluate(score, train, test, k=K, items=items).summary for test, items in asked]
     return [(result[f"recall@{K}"], result[f"ndcg@{K}"]) for result in results]
@@ -174,13 +152,13 @@ def main() -> None:
     parser.add_argument("--project", type=Path)
     parser.add_argument("--features", choices=("style", "category"), default="style")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--models", nargs="+", choices=(*PLAIN, *STYLE))
+    parser.add_argument("--models", nargs="+", choices=NAMES)
     arguments = parser.parse_args()
     for read, paths in ((read_events, arguments.events), (read_lists, arguments.lists)):
         if paths:
             compare(read, tuple(paths), arguments.models or list(PLAIN))
     if arguments.project:
-        compare_new_items(arguments.project, arguments.features, arguments.rounds, arguments.models or [*PLAIN, *STYLE])
+        compare_new_items(arguments.project, arguments.features, arguments.rounds, arguments.models or NAMES)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ def import_data(
     mode: ImportMode = ImportMode.REPLACE,
     skip_bad: bool = False,
     check_images: bool = True,
+    items_of_events: bool = False,
 ) -> ImportReport:
     """Bring tables into a project. Either all of it is there afterwards, or the project is as it was.
 
@@ -91,6 +92,7 @@ def import_data(
     `images`: folder that relative image paths start from; default: the folder of each items file. Formats of data sets
     whose pictures are named by the item's id look there for them.
     `columns`: renames, the file's column to ours. `check_images` decodes every picture that is named.
+    `items_of_events`: make the catalogue of the ids in the events whatever the format.
 
     A row with any problem is bad as a whole, an item with a broken picture too (empty its image field to have
     it without one). Raises BadRowsError with every problem found; with `skip_bad` bad rows go to the
@@ -120,8 +122,9 @@ def import_data(
             keep = tables.users if mode is ImportMode.APPEND else None
             tables.users = finish_rows(new if keep is None else upsert(keep, new, USER_ID), USER_ID)
         if interactions is not None:
-            if tables.items is None and (file_format or recognise(interactions)) in WITHOUT_CATALOGUE:
-                tables.items = _catalogue_of_events(raw_interactions, found)
+            alone = items_of_events or (file_format or recognise(interactions)) in WITHOUT_CATALOGUE
+            if tables.items is None and alone:
+                tables.items = _catalogue_of_events(raw_interactions, renames, found)
             keep = tables.interactions if mode is ImportMode.APPEND else None
             tables.interactions = _interactions(raw_interactions, renames, project, tables, keep, skip_bad, found)
         if found.all_rejects and not skip_bad:
@@ -195,9 +198,11 @@ def _users(raw: RawTable, renames: Mapping[str, str], found: _Findings) -> pd.Da
     return frame[~check.bad]
 
 
-def _catalogue_of_events(parts: Sequence[RawTable], found: _Findings) -> pd.DataFrame:
-    ids = pd.unique(pd.concat([as_series(part.columns[ITEM_ID]) for part in parts]))
-    found.notes.append(f"no catalogue in this format: {len(ids):,} items are known by their ids alone")
+def _catalogue_of_events(parts: Sequence[RawTable], renames: Mapping[str, str], found: _Findings) -> pd.DataFrame:
+    checks = [_start(part, INTERACTION_FIELDS, renames)[0] for part in parts]
+    named = pd.concat([as_series(check.required(ITEM_ID)) for check in checks])
+    ids = pd.unique(named[named != ""])
+    found.notes.append(f"no catalogue: {len(ids):,} items are known by their ids alone")
     return finish_items(pd.DataFrame({ITEM_ID: pd.Series(ids, dtype="str")}))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,12 @@ from recsys import __version__
 from recsys.api.process import PROJECT_VARIABLE, service
 from recsys.cli import app
 from recsys.dataset.project import Project
+from recsys.dataset.splits import PART, SplitMethod
 from recsys.demo import SIMULATED, is_simulated, simulate_project
 from recsys.errors import DataError
+from recsys.evaluation.report import EVERY, compare_project
+from recsys.evaluation.tables import TableFormat, render
+from recsys.models.registry import STYLE
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Request
 from recsys.schema import ItemId, UserId
@@ -64,17 +70,21 @@ def _misused(result: Any, *words: str) -> None:
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Project:
     """Twelve products of two looks, without interactions."""
+    return _catalogue(tmp_path)
+
+
+def _catalogue(folder: Path) -> Project:
     rng = np.random.default_rng(2)
     rows = []
     for index in range(12):
         colour = (200, 40, 40) if index % 2 else (30, 60, 200)
         noise = rng.integers(0, 90 if index % 2 else 4, (64, 64, 3))
-        Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)).save(tmp_path / f"{index}.png")
+        Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)).save(folder / f"{index}.png")
         rows.append((f"p{index:02}", f"Thing [red] {index}", "things", f"{index}.png", "red" if index % 2 else "blue"))
     frame = pd.DataFrame(rows, columns=["item_id", "title", "category", "image", "look"])
-    frame.to_csv(tmp_path / "items.csv", index=False)
-    project = Project.init(tmp_path / "shop", "things")
-    assert _run("import", project.root, "--items", tmp_path / "items.csv").exit_code == 0
+    frame.to_csv(folder / "items.csv", index=False)
+    project = Project.init(folder / "shop", "things")
+    assert _run("import", project.root, "--items", folder / "items.csv").exit_code == 0
     return project
 
 
@@ -178,6 +188,31 @@ class TestInitAndImport:
     def test_files_that_are_not_there_and_nothing_to_import(self, catalogue: Project, tmp_path: Path) -> None:
         _refused(_run("import", catalogue.root, "--items", tmp_path / "no.csv"), "no.csv", "no such file")
         _refused(_run("import", catalogue.root), "nothing to import")
+
+    def test_a_named_format_and_a_test_file(self, tmp_path: Path) -> None:
+        project = Project.init(tmp_path / "shop", "lists")
+        # Under a name that would be taken for CSV, and with a first line that would do for 100k ratings.
+        (tmp_path / "train.csv").write_text("0 10 11\n1 10\n")
+        (tmp_path / "test.csv").write_text("0 12\n1 11\n")
+        files = ("--interactions", tmp_path / "train.csv", "--test-interactions", tmp_path / "test.csv")
+        result = _run("import", project.root, *files, "--format", "lightgcn")
+        assert result.exit_code == 0, result.output
+        assert "2 events are the test part" in result.output
+        frame = project.load_interactions()
+        assert frame.loc[frame[PART] == "test", ["user_id", "item_id"]].to_numpy().tolist() == [
+            ["0", "12"],
+            ["1", "11"],
+        ]
+
+    def test_formats_and_files_that_do_not_go_together(self, catalogue: Project, tmp_path: Path) -> None:
+        (tmp_path / "log.txt").write_text("0 10 11\n")
+        root, log = catalogue.root, tmp_path / "log.txt"
+        _misused(_run("import", root, "--interactions", log, "--format", "gcn"), "lightgcn", "movielens")
+        _refused(_run("import", root, "--items", log, "--format", "lightgcn"), "lightgcn has no items")
+        _refused(_run("import", root, "--users", log, "--format", "amazon-reviews"), "has no users")
+        _refused(_run("import", root, "--items", log, "--test-interactions", log), "log.txt", "to learn from")
+        _refused(_run("import", root, "--format", "csv"), "nothing to import")
+        assert not catalogue.interactions_file.exists()
 
     def test_renames_need_an_equals_sign(self, catalogue: Project) -> None:
         _misused(_run("import", catalogue.root, "--items", "x.csv", "--column", "who"), "OLD=NEW", "who")
@@ -507,3 +542,151 @@ class TestDoctorAndDemo:
             assert result.exit_code == 0, result.output
             assert f"recsys serve {tmp_path / 'shop'} --port 8124" in " ".join(result.output.split())
             assert "synthetic" in (tmp_path / "index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The twelve products, and sixty simulated people; only to be read."""
+    project = _catalogue(tmp_path_factory.mktemp("evaluated"))
+    simulate_project(project, 60, "look")
+    return project
+
+
+def _figures(text: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(text)).set_index(["part", "model", "metric"])
+
+
+class TestEvaluate:
+    @pytest.fixture
+    def split(self, tmp_path: Path) -> tuple[Path, Path]:
+        """Two crowds: even people like even items; each of 20 people is asked for one of ten."""
+        rng = np.random.default_rng(0)
+        liked = [[2 * item + user % 2 for item in rng.permutation(10)[:6].tolist()] for user in range(20)]
+        paths = tmp_path / "train.txt", tmp_path / "test.txt"
+        for path, part in zip(paths, (slice(5), slice(5, 6)), strict=True):
+            lines = (" ".join(map(str, [user, *items[part]])) for user, items in enumerate(liked))
+            path.write_text("\n".join(lines) + "\n")
+        return paths
+
+    def test_a_project_by_time_for_people_to_read(self, shop: Project) -> None:
+        result = _run("evaluate", shop.root, "--k", 5)
+        assert result.exit_code == 0, result.output
+        text = " ".join(result.stdout.split())
+        assert "one moment for all, the last 20% of events held out (from " in text
+        assert "all 12 items ranked, no sampled negatives" in text
+        for word in ("popularity", "trend", "als", "blend", "recall@5", "ndcg@5", "ndcg@5 by slice", "cold items"):
+            assert word in text
+        assert max(map(len, result.stdout.splitlines())) <= 80
+        assert result.stderr == ""
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            (("--split", "leave-last", "--events", 2), "the last 2 of each person's events"),
+            (("--split", "random", "--share", 0.4), "40% of each person's items held out at random"),
+            (("--split", "strong", "--share", 0.25), "25% of people held out, 25% of their items asked for"),
+            (("--split", "cold-items", "--share", 0.3), "30% of items held out, only these recommended"),
+        ],
+    )
+    def test_other_splits(self, shop: Project, options: tuple[object, ...], words: str) -> None:
+        result = _run("evaluate", shop.root, "--models", "popularity", "--models", "als", *options)
+        assert result.exit_code == 0, result.output
+        assert words in " ".join(result.stdout.split())
+        assert "blend" not in result.stdout
+
+    def test_every_model_and_control_in_a_file_of_figures(self, shop: Project, tmp_path: Path) -> None:
+        out = tmp_path / "figures.csv"
+        options = ("--models", "all", "--controls", "--baseline", "blend", "--split", "random", "--output", out)
+        result = _run("evaluate", shop.root, "--k", 3, *options)
+        assert result.exit_code == 0, result.output
+        assert f"wrote {out}" in "".join(result.stdout.splitlines())
+        figures = _figures(out.read_text())
+        controls = ("blend, shuffled style", "blend, random style", "blend, colours alone")
+        assert set(figures.loc["all users"].index.get_level_values("model")) == {*EVERY, *controls}
+        assert np.isnan(figures.loc[("all users", "blend", "ndcg"), "p"])
+        assert figures.loc[("all users", "ease", "ndcg"), "p"] > 0
+        assert figures.loc[("all users", "popularity", "style_diversity"), "mean"] > 0
+
+    @pytest.mark.parametrize("form", TableFormat)
+    def test_every_figure_in_any_format_and_nothing_else(self, shop: Project, form: TableFormat) -> None:
+        options = ("--split", "random", "--models", "als", "--table", form)
+        result = _run("evaluate", shop.root, *options)
+        report = compare_project(shop, SplitMethod.RANDOM, models=["als"])
+        assert result.stdout == render(report, form)
+
+    def test_sampled_figures_say_so(self, shop: Project) -> None:
+        text = _run("evaluate", shop.root, "--split", "random", "--models", "als", "--sampled", 4).stdout
+        assert "SAMPLED" in text
+        assert "sampled 4" in text
+        assert "no sampled negatives" not in text
+
+    def test_two_files_without_a_project(self, split: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+        train, test = split
+        monkeypatch.setenv("TMPDIR", str(train.parent / "temporary"))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        (train.parent / "temporary").mkdir()
+        options = ("--format", "lightgcn", "--models", "all", "--k", 2, "--table", "csv")
+        result = _run("evaluate", "--train", train, "--test", test, *options)
+        assert result.exit_code == 0, result.output
+        assert not list((train.parent / "temporary").iterdir())
+        figures = _figures(result.stdout)
+        assert figures["split"].eq("the train and test files that came with the data").all()
+        assert set(figures.loc["all users"].index.get_level_values("model")) == {n for n in EVERY if n not in STYLE}
+        # The other crowd's items are never right.
+        low, high = figures.loc[("all users", "item_knn_cosine", "recall"), ["low", "high"]]
+        assert figures.loc[("all users", "popularity", "recall"), "mean"] < low
+        assert high <= 1
+
+    def test_files_and_a_project_of_the_same_split_give_the_same_figures(
+        self, split: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        train, test = split
+        project = Project.init(tmp_path / "lists", "lists")
+        files = ("--interactions", train, "--test-interactions", test)
+        assert _run("import", project.root, *files).exit_code == 0
+        options = ("--models", "als", "--table", "json")
+        whole = _run("evaluate", project.root, *options).stdout
+        assert json.loads(whole)["test_events"] == 20
+        assert _run("evaluate", "--train", train, "--test", test, *options).stdout == whole
+
+    def test_files_of_a_format_with_a_catalogue_need_none(self, tmp_path: Path) -> None:
+        header = "user\tproduct\n"
+        rng = np.random.default_rng(1)
+        rows = [f"u{user}\ti{item}\n" for user in range(12) for item in rng.permutation(8)[:4].tolist()]
+        (tmp_path / "train.tsv").write_text(header + "".join(rows[::2]))
+        (tmp_path / "test.tsv").write_text(header + "".join(rows[1::2]))
+        files = ("--train", tmp_path / "train.tsv", "--test", tmp_path / "test.tsv")
+        result = _run("evaluate", *files, "--models", "als", "--k", 2, "--table", "json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout)["items"] == 8
+
+    def test_wrong_usage(self, shop: Project, split: tuple[Path, Path], tmp_path: Path) -> None:
+        root, (train, test) = shop.root, split
+        for share in (0, 1, -0.5, 1.5):
+            _misused(_run("evaluate", root, "--share", share), "--share", "between 0 and 1")
+        _misused(_run("evaluate", root, "--split", "leave-last", "--events", 0), "--events")
+        _misused(_run("evaluate", root, "--split", "leave-last", "--share", 0.3), "--share", "leave-last")
+        _misused(_run("evaluate", root, "--events", 2), "--events", "leave-last")
+        _misused(_run("evaluate", root, "--split", "last"), "leave-last", "cold-items")
+        _misused(_run("evaluate", root, "--table", "html"), "markdown", "csv")
+        _misused(_run("evaluate", root, "--sampled", 0), "--sampled")
+        _misused(_run("evaluate", root, "--k", 0), "--k")
+        _misused(_run("evaluate"), "--train")
+        _misused(_run("evaluate", "--train", train), "--test")
+        _misused(_run("evaluate", root, "--train", train, "--test", test), "--train", "--format")
+        _misused(_run("evaluate", root, "--format", "lightgcn"), "--train", "--format")
+        _misused(_run("evaluate", "--train", train, "--test", test, "--split", "random"), "--split")
+        _misused(_run("evaluate", "--train", train, "--test", test, "--format", "gcn"), "lightgcn")
+
+    def test_what_the_data_do_not_have(self, shop: Project, split: tuple[Path, Path], tmp_path: Path) -> None:
+        root, (train, test) = shop.root, split
+        _refused(_run("evaluate", root, "--models", "bert"), "unknown model 'bert'", "all", "item_knn_bm25")
+        _refused(_run("evaluate", root, "--baseline", "bert"), "baseline", "unknown model 'bert'")
+        _refused(_run("evaluate", root, "--split", "predefined"), "--test-interactions")
+        _refused(_run("evaluate", root, "--output", tmp_path / "a.xls"), ".xls", ".md")
+        _refused(_run("evaluate", root, "--output", tmp_path / "no" / "a.md"), "folder that is there")
+        files = ("--train", train, "--test", test)
+        _refused(_run("evaluate", *files, "--models", "style_knn"), "learns from pictures")
+        _refused(_run("evaluate", *files, "--controls"), "no item has a picture")
+        _refused(_run("evaluate", "--train", train, "--test", tmp_path / "no.txt"), "no.txt", "no such file")
+        _refused(_run("evaluate", *files, "--format", "parquet"), "train.txt")

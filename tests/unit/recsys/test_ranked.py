@@ -50,3 +50,17 @@ def test_it_is_the_definition(scores: np.ndarray, k: int) -> None:
         usable = [column for column in range(len(row)) if row[column] > -np.inf]
         expected = sorted(usable, key=lambda column: (-row[column], column))[:k]
         assert found.tolist() == expected + [NO_ROW] * (k - len(expected))
+
+
+WIDE = arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(80, 400)), elements=st.floats(-9, 9, width=16))
+
+
+@given(WIDE, st.integers(1, 12), st.sampled_from([0.0, 0.3, 1.0]), st.sampled_from([-np.inf, np.nan, 3.0]))
+def test_many_columns_are_ranked_like_few(scores: np.ndarray, k: int, share: float, instead: float) -> None:
+    scores[np.random.default_rng(0).random(scores.shape) < share] = instead
+    found = top_k(scores, k)
+    usable = np.where(np.isnan(scores), np.float32(-np.inf), scores)
+    order = np.argsort(-usable, axis=1, kind="stable")[:, :k]
+    best = np.take_along_axis(usable, order, axis=1)
+    np.testing.assert_array_equal(found.rows, np.where(best > -np.inf, order, NO_ROW))
+    np.testing.assert_array_equal(found.scores, best)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+from dataclasses import astuple
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -12,8 +15,9 @@ from recsys.dataset.categories import category_groups
 from recsys.dataset.identifiers import ItemIdentifiers
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out
 from recsys.errors import DataError
-from recsys.evaluation.comparison import ComparisonReport, Lens, compare_models, compared
+from recsys.evaluation.comparison import ComparisonReport, Lens, OnDemand, compare_models, compared
 from recsys.evaluation.controls import popularity_only
+from recsys.evaluation.protocol import ScoreFunction
 from recsys.evaluation.tables import TableFormat, render
 from recsys.schema import INTERACTION_COLUMNS, FloatArray, IntArray
 
@@ -116,7 +120,9 @@ def test_slices_have_their_counts(report: ComparisonReport) -> None:
 @pytest.mark.parametrize("form", TableFormat)
 def test_every_format_has_models_slices_intervals_and_the_baseline(report: ComparisonReport, form: TableFormat) -> None:
     text = render(report, form)
-    for word in (*report.whole.figures, *(part.name[1:] for part in report.slices), "popularity"):
+    # A row of CSV is a figure, so that an empty slice has none.
+    named = [part.name[1:] for part in report.slices if part.figures or form is not TableFormat.CSV]
+    for word in (*report.whole.figures, *named, "popularity"):
         assert word in text
     assert "the last 3 events" in text
     figure = report.whole.figures["truth"]["ndcg"]
@@ -127,6 +133,14 @@ def test_every_format_has_models_slices_intervals_and_the_baseline(report: Compa
         stored = found["whole"]["figures"]["truth"]["ndcg"]
         assert stored["interval"]["mean"] == pytest.approx(figure.interval.mean)
         assert stored["corrected"] == pytest.approx(figure.corrected)
+    elif form is TableFormat.CSV:
+        rows = pd.read_csv(io.StringIO(text)).set_index(["part", "model", "metric"])
+        found = rows.loc[("all users", "truth", "ndcg")]
+        assert found[["mean", "low", "high"]].tolist() == pytest.approx(list(astuple(figure.interval)))
+        assert (found["p_corrected"], found["people"]) == (pytest.approx(figure.corrected), USERS)
+        assert set(rows["baseline"]) == {"noise"}
+        counts = [len(part.figures) * len(part.figures["noise"]) for part in report.slices if part.figures]
+        assert len(rows) == sum(counts) + sum(map(len, report.whole.figures.values()))
     else:
         interval = figure.interval
         assert f"{interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}]" in text
@@ -153,6 +167,8 @@ def test_sampled_figures_say_so_in_every_table(form: TableFormat) -> None:
     if form is TableFormat.JSON:
         assert json.loads(text)["sampled"] == 7
         assert json.loads(text)["full_ranking"] is False
+    elif form is TableFormat.CSV:
+        assert set(pd.read_csv(io.StringIO(text))["sampled"]) == {7}
     else:
         assert "SAMPLED" in text
         assert "no sampled negatives" not in text
@@ -191,3 +207,17 @@ def test_a_baseline_that_is_no_model_is_refused() -> None:
     holdout = two_crowds()
     with pytest.raises(DataError, match="'als' is none of the models; use one of popularity"):
         compare_models({"popularity": popularity_only(holdout)}, holdout, baseline="als", split="x")
+
+
+def test_models_on_demand_are_fitted_once_each_and_in_turn() -> None:
+    holdout, order = two_crowds(), []
+
+    def made(name: str) -> ScoreFunction:
+        order.append(name)
+        return lambda users: order.append(f"{name} asked") or own_crowd(users)
+
+    models = OnDemand({name: partial(made, name) for name in ("one", "two")})
+    assert (list(models), len(models), order) == (["one", "two"], 2, [])
+    found = compare_models(models, holdout, baseline="one", split="x")
+    assert set(found.whole.figures) == {"one", "two"}
+    assert order == ["one", "one asked", "two", "two asked"]

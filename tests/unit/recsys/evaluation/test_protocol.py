@@ -150,3 +150,11 @@ def test_more_negatives_than_there_are_is_the_full_ranking() -> None:
     np.testing.assert_array_equal(full.rows, sampled.rows)
     with pytest.raises(RequestError, match="sampled: must be at least 1"):
         evaluate(ascending, TRAIN, TEST, sampled=0)
+
+
+def test_progress_counts_everybody_asked() -> None:
+    steps: list[int] = []
+    result = evaluate(ascending, TRAIN, TEST, k=2, batch=2, progress=steps.append)
+    assert steps[0] == result.skipped
+    assert sum(steps) == TRAIN.shape[0]
+    assert max(steps[1:]) == 2

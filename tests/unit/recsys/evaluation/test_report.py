@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,12 @@ import pytest
 from recsys.dataset.importers.run import import_data
 from recsys.dataset.project import Project
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out
-from recsys.errors import DataError, ProjectError
+from recsys.errors import DataError, ProjectError, RequestError
 from recsys.evaluation.comparison import ComparisonReport, Models
 from recsys.evaluation.controls import Control, controlled_style
 from recsys.evaluation.protocol import ScoreFunction
-from recsys.evaluation.report import (
-    EvaluationReport,
-    ModelFigures,
-    compare_holdout,
-    compare_project,
-    described,
-    evaluate_project,
-)
-from recsys.page.text import print_evaluation
+from recsys.evaluation.report import ALL, EVERY, OWN, compare_holdout, compare_project, described
+from recsys.models.registry import PLAIN, STYLE
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import FloatArray
 from recsys.training.build import Ingredients, prepare
@@ -53,81 +47,98 @@ def _project(folder: Path, interactions: pd.DataFrame) -> Project:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> EvaluationReport:
-    return evaluate_project(_project(tmp_path_factory.mktemp("crowds"), _two_crowds()), k=10)
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return _project(tmp_path_factory.mktemp("crowds"), _two_crowds())
 
 
-def _figures(report: EvaluationReport, model: str) -> ModelFigures:
-    return next(figures for figures in report.models if figures.model == model)
+@pytest.fixture(scope="module")
+def report(shop: Project) -> ComparisonReport:
+    return compare_project(shop, SplitMethod.TIME, models=[ALL])
 
 
-def test_the_last_fifth_is_predicted_by_whole_catalogue_rankings(report: EvaluationReport) -> None:
+def test_the_last_fifth_is_predicted_by_whole_catalogue_rankings(report: ComparisonReport) -> None:
     assert (report.train_events, report.test_events) == (960, 240)
-    assert report.moment == int(np.sort(_two_crowds()["timestamp"])[960])
-    assert (report.users, report.items, report.k) == (USERS, 2 * ITEMS_EACH, 10)
+    moment = datetime.fromtimestamp(int(np.sort(_two_crowds()["timestamp"])[960]), UTC)
+    assert f"from {moment:%Y-%m-%d %H:%M} UTC" in report.split
+    assert (report.whole.users, report.items, report.k, report.sampled) == (USERS, 2 * ITEMS_EACH, 10, None)
 
 
-@pytest.mark.parametrize("model", ["als", "blend"])
+@pytest.mark.parametrize("model", ["als", "blend", *(name for name in PLAIN if name != "popularity")])
 @pytest.mark.parametrize("metric", ["recall", "ndcg"])
 def test_models_of_people_beat_popularity_where_there_are_two_crowds(
-    report: EvaluationReport, model: str, metric: str
+    report: ComparisonReport, model: str, metric: str
 ) -> None:
-    better, baseline = _figures(report, model), _figures(report, "popularity")
-    assert better.means[metric].low > baseline.means[metric].high
-    assert better.p_values[metric] < 0.01
+    better, baseline = (report.whole.figures[name][metric] for name in (model, "popularity"))
+    assert better.interval.low > baseline.interval.high
+    assert better.corrected is not None
+    assert better.corrected < 0.01
 
 
-def test_the_crowds_are_told_apart_almost_perfectly(report: EvaluationReport) -> None:
+def test_the_crowds_are_told_apart_almost_perfectly(report: ComparisonReport) -> None:
     # 14 of a crowd's 30 items are unseen by a user and 4 of them relevant: ten right ones of 14 hold about 10/14.
-    assert _figures(report, "als").means["recall"].mean == pytest.approx(10 / 14, abs=0.12)
+    assert report.whole.figures["als"]["recall"].interval.mean == pytest.approx(10 / 14, abs=0.12)
 
 
-def test_intervals_hold_their_means_and_the_baseline_has_no_p_value(report: EvaluationReport) -> None:
-    for figures in report.models:
-        for interval in figures.means.values():
+def test_intervals_hold_their_means_and_the_baseline_has_no_p_value(report: ComparisonReport) -> None:
+    for figures in report.whole.figures.values():
+        for metric in ("recall", "ndcg"):
+            interval = figures[metric].interval
             assert 0 <= interval.low < interval.mean < interval.high <= 1
-    assert not _figures(report, "popularity").p_values
+    assert all(figure.p_value is None for figure in report.whole.figures["popularity"].values())
 
 
-def test_printed_report_has_every_model_and_figure(
-    report: EvaluationReport, capsys: pytest.CaptureFixture[str]
-) -> None:
-    print_evaluation(report)
-    printed = capsys.readouterr().out
-    for figures in report.models:
-        assert figures.model in printed
-        assert f"{figures.means['ndcg'].mean:.4f}" in printed
-    assert "240" in printed
-    assert "no sampled negatives" in " ".join(printed.split())
-
-
-def test_events_without_times_cannot_be_split(tmp_path: Path) -> None:
+def test_events_without_times_cannot_be_split_by_time(tmp_path: Path) -> None:
     project = _project(tmp_path, _two_crowds().drop(columns="timestamp"))
     with pytest.raises(DataError, match="same time"):
-        evaluate_project(project)
+        compare_project(project)
 
 
 def test_evaluation_before_the_import_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="recsys import"):
-        evaluate_project(Project.init(tmp_path / "shop", "empty"))
+        compare_project(Project.init(tmp_path / "shop", "empty"))
+
+
+def test_the_default_is_what_the_project_is_served_by_and_all_is_every_model_without_pictures(
+    report: ComparisonReport, comparisons: dict[SplitMethod, ComparisonReport]
+) -> None:
+    assert tuple(comparisons[SplitMethod.TIME].whole.figures) == OWN
+    assert tuple(report.whole.figures) == tuple(name for name in EVERY if name not in STYLE)
+
+
+def test_other_models_beside_change_no_figure_of_the_first(
+    report: ComparisonReport, comparisons: dict[SplitMethod, ComparisonReport]
+) -> None:
+    for name, figures in comparisons[SplitMethod.TIME].whole.figures.items():
+        for metric, figure in figures.items():
+            assert report.whole.figures[name][metric].interval == figure.interval
+
+
+def test_the_baseline_is_always_among_the_models(shop: Project) -> None:
+    found = compare_project(shop, SplitMethod.TIME, models=["ease"], baseline="item_knn_cosine")
+    assert set(found.whole.figures) == {"ease", "item_knn_cosine"}
+    assert found.baseline == "item_knn_cosine"
+
+
+def test_names_are_checked_before_anything_is_read(tmp_path: Path) -> None:
+    empty = Project.init(tmp_path / "shop", "empty")
+    with pytest.raises(RequestError, match=r"unknown model 'esae'; use all or some of popularity, .*ease"):
+        compare_project(empty, models=["als", "esae"])
+    with pytest.raises(RequestError, match="baseline: unknown model 'blend, random style'"):
+        compare_project(empty, baseline="blend, random style")
+    with pytest.raises(ProjectError):
+        compare_project(empty, baseline="blend, random style", controls=True)
+
+
+def test_models_of_style_and_controls_need_pictures(shop: Project) -> None:
+    with pytest.raises(DataError, match="style_knn learns from pictures, and no item has one"):
+        compare_project(shop, SplitMethod.TIME, models=["style_knn"])
+    with pytest.raises(DataError, match="no item has a picture"):
+        compare_project(shop, SplitMethod.TIME, controls=True)
 
 
 @pytest.fixture(scope="module")
-def comparisons(tmp_path_factory: pytest.TempPathFactory) -> dict[SplitMethod, ComparisonReport]:
-    project = _project(tmp_path_factory.mktemp("compared"), _two_crowds())
-    return {method: compare_project(project, method) for method in (SplitMethod.TIME, SplitMethod.STRONG)}
-
-
-def test_by_time_a_comparison_finds_what_the_evaluation_does(
-    report: EvaluationReport, comparisons: dict[SplitMethod, ComparisonReport]
-) -> None:
-    compared = comparisons[SplitMethod.TIME]
-    assert (compared.train_events, compared.test_events) == (report.train_events, report.test_events)
-    for figures in report.models:
-        found = compared.whole.figures[figures.model]
-        for metric, interval in figures.means.items():
-            assert found[metric].interval.mean == pytest.approx(interval.mean)
-            assert found[metric].interval.low == pytest.approx(interval.low)
+def comparisons(shop: Project) -> dict[SplitMethod, ComparisonReport]:
+    return {method: compare_project(shop, method) for method in (SplitMethod.TIME, SplitMethod.STRONG)}
 
 
 def test_people_of_whom_nothing_is_learned_are_told_apart_by_what_is_folded_in(
@@ -151,6 +162,7 @@ def test_every_split_is_put_in_words(method: SplitMethod) -> None:
 
 def test_controls_are_compared_beside_the_models(tmp_path: Path) -> None:
     # Each crowd has a style of its own, and of items that nobody has touched there is nothing else to go by.
+    # The colours say nothing.
     project = _project(tmp_path, _two_crowds())
     plain = prepare(project)
     crowds = np.arange(2 * ITEMS_EACH) % 2
@@ -171,14 +183,16 @@ def test_controls_are_compared_beside_the_models(tmp_path: Path) -> None:
             "nearest, shuffled": nearest(controlled_style(found.space.vectors, Control.SHUFFLED, seed=1)),
         }
 
-    compared = compare_holdout(ingredients, holdout, split="cold", k=5, controls=True, extra=extra)
+    colours = np.random.default_rng(1).normal(size=(2 * ITEMS_EACH, 6)).astype(np.float32)
+    options = {"controls": True, "colours": colours, "models": [ALL]}
+    compared = compare_holdout(ingredients, holdout, split="cold", k=5, extra=extra, **options)
     assert set(compared.whole.figures) == {
-        "popularity", "trend", "als", "style_als", "ease", "blend", "blend, shuffled style", "blend, random style",
-        "nearest", "nearest, shuffled",
+        *EVERY, "blend, shuffled style", "blend, random style", "blend, colours alone", "nearest", "nearest, shuffled",
     }  # fmt: skip
     assert compared.items == round(0.2 * 2 * ITEMS_EACH)
     figures = compared.whole.figures
     assert figures["nearest"]["ndcg"].interval.low > figures["nearest, shuffled"]["ndcg"].interval.high
+    assert figures["style_knn"]["ndcg"].interval.low > figures["item_knn_bm25"]["ndcg"].interval.high
     assert figures["nearest"]["style_calibration_error"].interval.mean >= 0
     assert figures["nearest"]["style_diversity"].interval.high < figures["popularity"]["style_diversity"].interval.mean
     # Only items nobody has touched may be shown: no other slice of items has anybody.
