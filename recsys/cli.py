@@ -383,6 +383,40 @@ def evaluate(
 
 
 @app.command()
+def tune(
+    path: ProjectPath,
+    model: Annotated[str, typer.Option(help="als, item_knn, rp3beta, ease, style_als or style_head.")] = "als",
+    trials: Annotated[int, typer.Option(min=1, help="Settings tried in all; those of earlier calls count.")] = 30,
+    timeout: Annotated[float | None, typer.Option(help="No new trial begins after so many minutes.")] = None,
+    metric: Annotated[str, typer.Option(help="What is to be large: ndcg, recall, map, mrr, ...")] = "ndcg",
+    k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 20,
+    split: Annotated[str | None, typer.Option(help="Validation by time or random. Default: by time if known.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Put the best settings of als into recsys.toml.")] = False,
+) -> None:
+    """Search the settings that rank best on held-out events, never looking at the test part."""
+    from recsys.dataset.splits import SplitMethod
+    from recsys.page.text import print_tuning
+    from recsys.training.search_spaces import Tunable
+    from recsys.training.tune import als_lines, write_als
+    from recsys.training.tune import tune as search
+
+    chosen = _choice(Tunable, model, "--model")
+    method = None if split is None else _choice(SplitMethod, split, "--split")
+    if write and chosen is not Tunable.ALS:
+        raise typer.BadParameter(f"--write: recsys.toml has settings of {Tunable.ALS} alone, not of {chosen}")
+    project = _project(path)
+    report = search(project, chosen, trials=trials, minutes=timeout, metric=metric, k=k, split=method)
+    print_tuning(report)
+    if write:
+        write_als(project, report.best)
+        typer.echo(f"wrote them into {project.root / 'recsys.toml'}; next: recsys build {path}")
+    elif chosen is Tunable.ALS:
+        typer.echo(
+            "\n".join(["to use them, run again with --write, or put into recsys.toml:", *als_lines(report.best)])
+        )
+
+
+@app.command()
 def page(
     path: ProjectPath,
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],

@@ -69,7 +69,7 @@ class AlsSettings(Settings):
     iterations: int = Field(default=15, ge=1, le=200)
     alpha: float = Field(default=1.0, gt=0)
     item_damping: Unit = 0.5
-    popularity: float = Field(default=0.1, ge=0)
+    popularity: float = Field(default=0.01, ge=0)
 
 
 class TasteSettings(Settings):

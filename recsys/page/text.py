@@ -9,9 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recsys.evaluation.protocol import at_k
 from recsys.page.words import BASIS_WORDS, named_styles
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Answer, Recommendation, TasteMode, TasteReport
+from recsys.training.tune import TuningReport
 from style.fidelity import FidelityReport
 
 
@@ -113,3 +115,29 @@ def print_taste(recommender: Recommender, report: TasteReport) -> None:
 
 def _near(mode: TasteMode) -> str:
     return "; ".join(f"{style.title} ({style.similarity:.2f})" for style in named_styles(mode)) or "no style reference"
+
+
+def print_tuning(report: TuningReport) -> None:
+    """Print the best settings beside the defaults, what each comes to, and whether they differ."""
+    console = Console()
+    ended = ", stopped" if report.stopped else ""
+    console.print(
+        f"{report.model}: {report.trials:,} trials{ended}; validation by {report.split} in {report.rounds} rounds, "
+        f"{report.users:,} people, the whole catalogue ranked; the test part was not used."
+    )
+    table = plain_table()
+    table.add_column("")
+    for name in ("defaults", "best"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, value in report.best.items():
+        _add_row(table, name, str(report.defaults[name]), str(value))
+    qualities = (report.default_quality, report.best_quality)
+    cells = (f"{quality.mean:.4f} [{quality.low:.4f}, {quality.high:.4f}]" for quality in qualities)
+    _add_row(table, at_k(report.metric, report.k), *cells)
+    console.print(table)
+    gain = report.difference.difference
+    console.print(
+        f"Gain {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}], p {report.difference.p_value:.4f} (paired "
+        "permutation test). The best was chosen on these people, so this flatters; only other events tell.",
+        style="dim",
+    )

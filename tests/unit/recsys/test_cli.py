@@ -41,7 +41,7 @@ from style.transfer.modes import PaintMode
 
 COMMANDS = (
     "init", "import", "simulate", "build", "recommend", "similar", "taste", "restyle", "evaluate", "page", "serve",
-    "doctor", "demo",
+    "doctor", "demo", "tune",
 )  # fmt: skip
 HEAVY = {"torch", "faiss", "pandas", "numpy", "implicit", "fastapi", "pydantic"}
 USER = UserId("u001")
@@ -121,7 +121,7 @@ finally:
         "command",
         [
             "import --items x.csv", "simulate", "build", "recommend", "similar p1", "taste --user u",
-            "restyle --item p1 --style s", "evaluate", "page --out x.html", "serve",
+            "restyle --item p1 --style s", "evaluate", "page --out x.html", "serve", "tune",
         ],
     )  # fmt: skip
     def test_every_command_refuses_a_folder_that_is_no_project(self, tmp_path: Path, command: str) -> None:

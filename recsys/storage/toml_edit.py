@@ -1,0 +1,62 @@
+"""Values of one table of a TOML file, changed in place: comments, order and everything else stay as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+
+from recsys.errors import ConfigError
+
+Scalar = int | float | str
+
+
+def toml_lines(table: str, values: Mapping[str, Scalar]) -> list[str]:
+    """`[table]` and a line for each value."""
+    return [f"[{table}]", *(f"{key} = {_written(value)}" for key, value in values.items())]
+
+
+def with_values(text: str, table: str, values: Mapping[str, Scalar]) -> str:
+    """The TOML `text` with these `values` in `table`, which is appended where there is none.
+
+    Raises ConfigError where the text is not TOML, or spells the table in a way that cannot be edited line by line
+    (inline, with dotted or quoted keys); the message has the lines to write by hand.
+    """
+    edited = _edited(text, table, values)
+    try:
+        wanted = tomllib.loads(text)
+        wanted[table] = {**wanted.get(table, {}), **values}
+        # What a line means depends on what surrounds it (a string of many lines, say), so the result is read again.
+        if tomllib.loads(edited) == wanted:
+            return edited
+    except (tomllib.TOMLDecodeError, TypeError):
+        pass
+    by_hand = "\n".join(toml_lines(table, values))
+    raise ConfigError(f"[{table}] cannot be changed without touching other things; write by hand:\n{by_hand}")
+
+
+def _edited(text: str, table: str, values: Mapping[str, Scalar]) -> str:
+    lines = text.split("\n")
+    header = re.compile(rf"\s*\[\s*{re.escape(table)}\s*\]\s*(#.*)?")
+    start = next((place for place, line in enumerate(lines) if header.fullmatch(line)), None)
+    if start is None:
+        end = "" if not text or text.endswith("\n") else "\n"
+        return f"{text}{end}\n" + "\n".join(toml_lines(table, values)) + "\n"
+    section = range(start + 1, len(lines))
+    stop = next((place for place in section if lines[place].lstrip().startswith("[")), len(lines))
+    missing = []
+    for key, value in values.items():
+        entry = re.compile(rf"(\s*{re.escape(key)}\s*=\s*)[^#]*?(\s*(?:#.*)?)", re.DOTALL)
+        found = ((place, entry.fullmatch(lines[place])) for place in range(start + 1, stop))
+        place, match = next(((place, match) for place, match in found if match), (0, None))
+        if match is None:
+            missing.append(f"{key} = {_written(value)}" + "\r" * lines[start].endswith("\r"))
+        else:
+            lines[place] = f"{match[1]}{_written(value)}{match[2]}"
+    return "\n".join([*lines[: start + 1], *missing, *lines[start + 1 :]])
+
+
+def _written(value: Scalar) -> str:
+    # JSON's numbers and strings are TOML's, too.
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
