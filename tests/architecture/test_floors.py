@@ -46,6 +46,7 @@ DOORS = {
     "starlette": ("recsys/api/",),
     "openvino": ("style/runtime.py",),
     "c2pa": ("style/content_credentials.py",),
+    "matplotlib": ("recsys/page/figures/",),
     "sqlite3": ("recsys/storage/",),
     "sqlalchemy": ("recsys/storage/",),
     "redis": ("recsys/storage/",),

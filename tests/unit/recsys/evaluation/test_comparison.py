@@ -191,3 +191,16 @@ def test_a_baseline_that_is_no_model_is_refused() -> None:
     holdout = two_crowds()
     with pytest.raises(DataError, match="'als' is none of the models; use one of popularity"):
         compare_models({"popularity": popularity_only(holdout)}, holdout, baseline="als", split="x")
+
+
+def test_differences_are_of_the_same_users() -> None:
+    values = np.random.default_rng(0).random(200)
+    figures = compared({"base": {"m": values}, "above": {"m": values + 0.25}, "same": {"m": values}}, "base", seed=0)
+    above, same = figures["above"]["m"].difference, figures["same"]["m"].difference
+    assert above is not None
+    assert (above.mean, above.low, above.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert same is not None
+    assert (same.mean, same.low, same.high) == (0.0, 0.0, 0.0)
+    assert figures["base"]["m"].difference is None
+    wide = figures["above"]["m"].interval
+    assert wide.high - wide.low > 0.05
