@@ -1,4 +1,5 @@
 # `make demo` builds the sample and writes its page; `make test` runs every default check.
+# `make notebooks` executes the notebooks in place, outputs included.
 # Both make a virtual environment first, from the pinned versions in requirements.lock.
 
 PYTHON ?= python3
@@ -6,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow test-realdata lint format lock clean help
+.PHONY: demo test test-slow test-realdata notebooks lint format lock clean help
 
 help:
 	@sed -n 's/^# //p' Makefile; grep -E '^[a-z-]+:' Makefile | cut -d: -f1 | tr '\n' ' '; echo
@@ -22,6 +23,9 @@ test-slow: $(READY)
 
 test-realdata: $(READY)
 	$(BIN)/pytest -m realdata
+
+notebooks: $(READY)
+	$(BIN)/python notebooks/run.py
 
 lint: $(READY)
 	$(BIN)/ruff check

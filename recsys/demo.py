@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -30,6 +32,8 @@ from recsys.training.build import build
 from recsys.training.style_vectors import catalogue_vectors
 
 SAMPLE_NAME = "sample shop"
+PROJECT_VARIABLE = "RECSYS_PROJECT"
+"""The environment variable that points the notebooks at a project."""
 SAMPLE_NOTE = (
     "This shop is a synthetic sample: products, photos, people and events were drawn by a program, and each person "
     "was given a hidden taste that the system had to find."
@@ -59,17 +63,37 @@ def run_demo(folder: Path, say: Say) -> Demo:
 
     `say` is told each step. Raises ProjectError where `folder/shop` is a project of another kind.
     """
-    say(f"[1/4] The sample shop goes to {folder / 'shop'}")
-    project = _sample_project(folder / "shop")
-    say("[2/4] Importing products, photos, people and events")
-    say(str(_import_sample(project)))
-    say("[3/4] Building: style vectors, factors, tastes, and the blend that ranks")
-    build(project)
+    project = sample_shop(folder / "shop", say)
     say("[4/4] Writing the page, with every recommendation restyled")
     page = folder / "index.html"
     write_page(project, page, note=SAMPLE_NOTE)
     recommender = Recommender(load_bundle(project.bundles, project.root))
     return Demo(project, recommender, page, clear_tastes(recommender, PEOPLE))
+
+
+def sample_shop(path: Path, say: Say) -> Project:
+    """The sample as a built project at `path`; again: imported and built anew. Raises like `run_demo`."""
+    say(f"[1/4] The sample shop goes to {path}")
+    project = _sample_project(path)
+    say("[2/4] Importing products, photos, people and events")
+    say(str(_import_sample(project)))
+    say("[3/4] Building: style vectors, factors, tastes, and the blend that ranks")
+    build(project)
+    return project
+
+
+def project_or_sample(path: Path | None = None) -> Project:
+    """The project at `path`; without one, that which the environment names in `RECSYS_PROJECT`; without either, the
+    sample shop, built in a temporary folder that goes when the process ends.
+
+    Raises ProjectError where the folder named is no project.
+    """
+    named = path or os.environ.get(PROJECT_VARIABLE)
+    if named:
+        return Project.open(Path(named))
+    folder = Path(tempfile.mkdtemp(prefix="style-recsys-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return sample_shop(folder / "shop", lambda _: None)
 
 
 def _sample_project(path: Path) -> Project:

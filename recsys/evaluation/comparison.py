@@ -66,14 +66,16 @@ class OnDemand(Mapping[str, Model | ScoreFunction]):
 class Figure:
     """One metric of one model: its mean over `users` for whom it is defined, with a 95 % bootstrap interval.
 
-    `p_value`: of no difference from the baseline; `corrected`: the same by Holm, for as many models as are compared.
-    Both are None for the baseline itself and for metrics of the catalogue as a whole (coverage, Gini).
+    `difference`: how much it lies above the baseline, over the same people; `p_value`: of no such difference;
+    `corrected`: the same by Holm, for as many models as are compared. All three are None for the baseline itself and
+    for metrics of the catalogue as a whole (coverage, Gini).
     """
 
     interval: Interval
     users: int
     p_value: float | None = None
     corrected: float | None = None
+    difference: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,26 +224,32 @@ def compared(values: Mapping[str, Mapping[str, Values]], baseline: str, *, seed:
         table = np.column_stack([values[name][metric] for name in values])
         if np.isnan(table).all(axis=0).any():
             continue
-        intervals = dict(zip(values, bootstrap_means(table, seed=seed), strict=True))
-        p_values = _p_values(values, metric, others, baseline, seed)
+        differences = _differences(values, metric, others, baseline)
+        # Side by side, so that figures and differences are of the same resamples.
+        intervals = bootstrap_means(np.column_stack([table, *differences.values()]), seed=seed)
+        paired = dict(zip(differences, intervals[len(values) :], strict=True))
+        p_values = _p_values(differences, seed)
         corrected = dict(zip(p_values, holm(np.array(list(p_values.values()))), strict=True))
-        for name, interval in intervals.items():
+        for name, interval in zip(values, intervals, strict=False):
             count = int(np.count_nonzero(~np.isnan(values[name][metric])))
             adjusted = float(corrected[name]) if name in corrected else None
-            found[name][metric] = Figure(interval, count, p_values.get(name), adjusted)
+            found[name][metric] = Figure(interval, count, p_values.get(name), adjusted, paired.get(name))
     return found
 
 
-def _p_values(
-    values: Mapping[str, Mapping[str, Values]], metric: str, others: Sequence[str], baseline: str, seed: int
-) -> dict[str, float]:
+def _differences(
+    values: Mapping[str, Mapping[str, Values]], metric: str, others: Sequence[str], baseline: str
+) -> dict[str, Values]:
     """By model, for those that share at least one user with the baseline for whom the metric is defined."""
-    differences = {name: values[name][metric] - values[baseline][metric] for name in others}
-    testable = [name for name, difference in differences.items() if not np.isnan(difference).all()]
-    if not testable:
+    found = {name: values[name][metric] - values[baseline][metric] for name in others}
+    return {name: difference for name, difference in found.items() if not np.isnan(difference).all()}
+
+
+def _p_values(differences: Mapping[str, Values], seed: int) -> dict[str, float]:
+    if not differences:
         return {}
-    found = permutation_p_values(np.column_stack([differences[name] for name in testable]), seed=seed)
-    return dict(zip(testable, map(float, found), strict=True))
+    found = permutation_p_values(np.column_stack(list(differences.values())), seed=seed)
+    return dict(zip(differences, map(float, found), strict=True))
 
 
 def _part(results: Mapping[str, Result], part: Slice, baseline: str, seed: int) -> Part:

@@ -6,10 +6,10 @@ below; Takács, Pilászy and Tikk (RecSys 2011) for the conjugate gradient that 
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Self
 
 import numpy as np
-from implicit.cpu.als import AlternatingLeastSquares
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -21,6 +21,11 @@ from recsys.models.least_squares import solve_rows
 from recsys.models.popularity import log_popularity
 from recsys.rng import derive_seed
 from recsys.schema import FloatArray, IntArray
+
+with warnings.catch_warnings():
+    # In a notebook, tqdm asks for ipywidgets as soon as implicit imports it, though no bar of implicit's is shown.
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    from implicit.cpu.als import AlternatingLeastSquares
 
 
 class AlsModel(Model):

@@ -62,13 +62,13 @@ def _strips(gatherer: Gatherer, recommender: Recommender, users: Sequence[UserId
     strips = []
     if items and style is not None:
         strips.append(gatherer.strength_strip(items[0], style, f"the taste of {last}"))
-    plainest = _plainest(recommender)
+    plainest = plainest_item(recommender)
     if plainest is not None and recommender.styles():
         strips.append(gatherer.style_strip(plainest))
     return strips
 
 
-def _plainest(recommender: Recommender) -> ItemId | None:
+def plainest_item(recommender: Recommender) -> ItemId | None:
     """The product nearest to the catalogue's centre in style, if any has a picture: others' styles show best on it."""
     space, ids = recommender.bundle.space, recommender.bundle.catalog.ids
     row = int(np.argmax(space.vectors @ space.center))

@@ -130,10 +130,10 @@ def print_tuning(report: TuningReport) -> None:
     for name in ("defaults", "best"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, value in report.best.items():
-        _add_row(table, name, str(report.defaults[name]), str(value))
+        add_row(table, name, str(report.defaults[name]), str(value))
     qualities = (report.default_quality, report.best_quality)
     cells = (f"{quality.mean:.4f} [{quality.low:.4f}, {quality.high:.4f}]" for quality in qualities)
-    _add_row(table, at_k(report.metric, report.k), *cells)
+    add_row(table, at_k(report.metric, report.k), *cells)
     console.print(table)
     gain = report.difference.difference
     console.print(

@@ -47,6 +47,7 @@ DOORS = {
     "openvino": ("style/runtime.py",),
     "c2pa": ("style/content_credentials.py",),
     "optuna": ("recsys/training/tune.py",),
+    "matplotlib": ("recsys/page/figures/",),
     "sqlite3": ("recsys/storage/",),
     "sqlalchemy": ("recsys/storage/",),
     "redis": ("recsys/storage/",),

@@ -221,3 +221,16 @@ def test_models_on_demand_are_fitted_once_each_and_in_turn() -> None:
     found = compare_models(models, holdout, baseline="one", split="x")
     assert set(found.whole.figures) == {"one", "two"}
     assert order == ["one", "one asked", "two", "two asked"]
+
+
+def test_differences_are_of_the_same_users() -> None:
+    values = np.random.default_rng(0).random(200)
+    figures = compared({"base": {"m": values}, "above": {"m": values + 0.25}, "same": {"m": values}}, "base", seed=0)
+    above, same = figures["above"]["m"].difference, figures["same"]["m"].difference
+    assert above is not None
+    assert (above.mean, above.low, above.high) == pytest.approx((0.25, 0.25, 0.25))
+    assert same is not None
+    assert (same.mean, same.low, same.high) == (0.0, 0.0, 0.0)
+    assert figures["base"]["m"].difference is None
+    wide = figures["above"]["m"].interval
+    assert wide.high - wide.low > 0.05

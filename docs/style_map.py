@@ -1,0 +1,26 @@
+"""Draw `docs/style_map.jpg`: the sample's catalogue by style, as `notebooks/02_style_space.ipynb` shows it.
+
+    python docs/style_map.py [OUT]
+
+Takes the project that `RECSYS_PROJECT` names, else builds the sample shop.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from recsys.bundle import load_bundle
+from recsys.demo import project_or_sample
+from recsys.page.figures.style_map import style_map
+from recsys.pipeline.recommender import Recommender
+
+
+def main() -> None:
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("style_map.jpg")
+    project = project_or_sample()
+    style_map(Recommender(load_bundle(project.bundles, project.root))).save(out)
+
+
+if __name__ == "__main__":
+    main()

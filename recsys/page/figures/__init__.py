@@ -1,0 +1,1 @@
+"""Figures for notebooks and documents: comparisons as charts, style as rows and maps of pictures."""
