@@ -127,8 +127,9 @@ class Recommender:
             max_price=filters.price_max,
             available_only=not filters.unavailable,
         )
-        excluded = self._catalog.ids.find(list(filters.exclude))
-        allowed[excluded[excluded >= 0]] = False
+        if filters.exclude:
+            excluded = self._catalog.ids.find(list(filters.exclude))
+            allowed[excluded[excluded >= 0]] = False
         if not filters.seen:
             allowed[profile.touched] = False
         return allowed

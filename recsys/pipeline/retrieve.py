@@ -40,7 +40,7 @@ class Retriever:
 
         Popularity is always a source, so that min(count, allowed items) candidates come back whatever is known.
         """
-        found = [order[allowed[order]][:count] for order in (self.by_popularity, self.by_trend)]
+        found = [_first(order, allowed, count) for order in (self.by_popularity, self.by_trend)]
         if profile.factors is not None:
             query = np.append(profile.factors, np.float32(1.0))[None]
             found.append(self.by_factors.search(query, count, allowed).rows.ravel())
@@ -54,3 +54,13 @@ class Retriever:
         found = self.by_style.search(direction[None], count, allowed)
         here = found.rows[0] != NO_ROW
         return found.rows[0][here], found.scores[0][here]
+
+
+def _first(order: IntArray, allowed: BoolArray, count: int) -> IntArray:
+    """The first `count` allowed rows of an order, without a pass over all of it where few rows are forbidden."""
+    looked_at = 4 * count
+    while True:
+        found = order[:looked_at][allowed[order[:looked_at]]]
+        if len(found) >= count or looked_at >= len(order):
+            return found[:count]
+        looked_at *= 8

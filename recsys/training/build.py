@@ -24,7 +24,7 @@ from recsys.models.popularity import log_popularity
 from recsys.pipeline.rank import FEATURES, Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
-from recsys.profiles.taste import Evidence, TasteModel, event_say
+from recsys.profiles.taste import Evidence, TasteModel
 from recsys.schema import FloatArray
 from recsys.training.blend import BlendCases, fit_blend
 from recsys.training.style_vectors import catalogue_vectors, embedder_version, library_vectors
@@ -117,17 +117,9 @@ def fit(
     settings = ingredients.settings
     factors = AlsModel(settings.als, seed=settings.seed).fit(interactions.matrix())
     recent = interactions.matrix(half_life_days=settings.taste.half_life_days)
-    liked = recent.tocoo()
-    positive = liked.data > 0
-    evidence = Evidence(
-        users=liked.row[positive].astype(np.int64),
-        items=liked.col[positive].astype(np.int64),
-        weights=event_say(liked.data[positive]),
-        count=recent.shape[0],
-    )
     taste = TasteModel.fit(
         ingredients.space,
-        evidence,
+        Evidence.of(recent),
         factors.user_factors,
         prior=settings.taste.prior,
         max_modes=settings.taste.max_modes,
