@@ -25,7 +25,9 @@ LISTS_FROM = 20_000
 LISTS = 3.0
 """Lists for N vectors: this times sqrt(N)."""
 SCORED = 40.0
-"""Allowed rows scored for each query: this times sqrt(N), or a few times k."""
+"""Rows scored for each query: this times the square root of the allowed rows, or a few times k."""
+ALL = 0
+"""No limit to the rows scored, in FAISS's words."""
 LEARNING_SHARE = 64
 """Vectors for each list that k-means learns from."""
 ROUNDS = 10
@@ -84,21 +86,31 @@ class FaissIndex:
         size = min(k, count)
         if size == 0 or len(queries) == 0:
             return _nothing(len(queries), k)
-        return padded(*_ordered(*self._engine_search(queries, size, allowed)), k)
+        return padded(*_ordered(*self._engine_search(queries, size, count, allowed)), k)
 
-    def _engine_search(self, queries: FloatArray, size: int, allowed: BoolArray | None) -> tuple[FloatArray, IntArray]:
-        """Scores and rows (Q, size), as FAISS gives them: rows it did not find are -1."""
+    def _engine_search(
+        self, queries: FloatArray, size: int, count: int, allowed: BoolArray | None
+    ) -> tuple[FloatArray, IntArray]:
+        """Scores and rows (Q, size) of the `count` allowed rows, as FAISS gives them: rows it did not find are -1."""
         selector = None
-        if allowed is not None and not allowed.all():
+        if count < self._built()[0] and allowed is not None:
             bits = np.packbits(allowed, bitorder="little")
             selector = engines.IDSelectorBitmap(bits)
         if not self.approximate:
             scores, rows = self._engine.search(queries, size, params=engines.SearchParameters(sel=selector))
             return scores, rows
-        # every list may be visited, but only rows that pass the selector count against max_codes
-        scored = max(int(SCORED * self._built()[0] ** 0.5), 4 * size)
-        settings = engines.SearchParametersIVF(sel=selector, nprobe=self._engine.nlist, max_codes=scored)
         queries = np.pad(queries, ((0, 0), (0, 1)))
+        scored = max(int(SCORED * count**0.5), 4 * size)
+        scores, rows = self._visit(queries, size, selector, scored if scored < count else ALL)
+        # a list that is longer than what is left to score is cut, and may lose the very rows that are allowed
+        short = rows[:, -1] == NO_ROW
+        if short.any():
+            scores[short], rows[short] = self._visit(queries[short], size, selector, ALL)
+        return scores, rows
+
+    def _visit(self, queries: FloatArray, size: int, selector: Any, scored: int) -> tuple[FloatArray, IntArray]:
+        """Search list after list, the nearest first, until `scored` rows that pass the selector are scored."""
+        settings = engines.SearchParametersIVF(sel=selector, nprobe=self._engine.nlist, max_codes=scored)
         scores, rows = self._engine.search(queries, size, params=settings)
         return scores, rows
 

@@ -64,6 +64,15 @@ def test_a_filter_far_from_the_query_still_fills_the_ranking() -> None:
     assert all(len(set(rows)) == 500 for rows in found.rows.tolist())
 
 
+def test_allowed_rows_at_the_end_of_a_long_list_are_found() -> None:
+    """Equal vectors share one list, which is longer than what is scored and cut before its allowed rows."""
+    vectors = np.vstack([clustered(20_000, 8, 20), np.zeros((20_000, 8), dtype=np.float32)])
+    allowed = np.arange(40_000) >= 36_000
+    found = FaissIndex(lists_from=1).build(vectors).search(vectors[:5], 100, allowed)
+    assert (found.rows >= 36_000).all()
+    assert all(len(set(rows)) == 100 for rows in found.rows.tolist())
+
+
 def test_more_results_than_are_usually_scored() -> None:
     vectors = clustered(30_000, 8, 20)
     found = FaissIndex(lists_from=1).build(vectors).search(vectors[:2], 29_999)
