@@ -480,11 +480,6 @@ bench = typer.Typer(
 app.add_typer(bench, name="bench")
 
 
-@bench.callback()
-def _bench() -> None:
-    """Keeps `style` a subcommand while it is the only one."""
-
-
 @bench.command("style")
 def bench_style(
     labelled: Annotated[Path | None, typer.Option(help="A folder of pictures per style, e.g. paintings.")] = None,
@@ -498,6 +493,32 @@ def bench_style(
     if labelled is None and products is None:
         raise typer.BadParameter("give --labelled, --products or both")
     for line in lines(labelled, products, judge, pairs):
+        typer.echo(line)
+
+
+@bench.command("rank")
+def bench_rank(
+    items: Annotated[list[int] | None, typer.Option(min=200, help="Items of a synthetic shop; repeatable.")] = None,
+    requests: Annotated[int, typer.Option(min=10, help="Requests of each kind.")] = 300,
+) -> None:
+    """What one request costs on one core, step by step, and what the vector indexes find."""
+    from recsys.benchmarks.rank import rank_lines as lines
+
+    for line in lines(items or [10_000, 100_000], requests):
+        typer.echo(line)
+
+
+@bench.command("scale")
+def bench_scale(
+    full: Annotated[bool, typer.Option("--full", help="Also 1M items and 10M events: 16 GiB, an hour.")] = False,
+    share: Annotated[list[float] | None, typer.Option(min=1e-4, max=1.0, help="Other shares of the full size.")] = None,
+    iterations: Annotated[int | None, typer.Option(min=1, help="Iterations of ALS, if not the setting's.")] = None,
+) -> None:
+    """Seconds and memory of training at 1/100, 1/10 and, with --full, 1/1 of 1M items and 10M events."""
+    from recsys.benchmarks.scale import SHARES
+    from recsys.benchmarks.scale import scale_lines as lines
+
+    for line in lines(share or ((*SHARES, 1.0) if full else SHARES), iterations):
         typer.echo(line)
 
 

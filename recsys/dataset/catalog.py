@@ -81,8 +81,9 @@ class Catalog:
         """
         passing = self.available.copy() if available_only else np.ones(len(self), dtype=np.bool_)
         if categories is not None:
-            codes = [code for name in categories for code in self._category_codes(name)]
-            passing &= np.isin(self.category_codes, codes)
+            wanted = np.zeros(len(self.category_names), dtype=np.bool_)
+            wanted[[code for name in categories for code in self._category_codes(name)]] = True
+            passing &= wanted[self.category_codes]
         if min_price is not None:
             passing &= self.prices >= np.float32(min_price)
         if max_price is not None:

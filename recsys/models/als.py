@@ -58,7 +58,7 @@ class AlsModel(Model):
         self.seed = seed
         self.threads = threads
         nothing = np.empty((0, self.settings.factors), dtype=np.float32)
-        self._user_factors, self._item_factors, self._base = nothing, nothing, nothing
+        self._user_factors, self._item_factors, self._gram = nothing, nothing, nothing
         self._item_bias, self._item_damping = nothing[:, 0], nothing[:, 0]
         self._penalty = 0.0
 
@@ -133,10 +133,9 @@ class AlsModel(Model):
         self._item_bias = self.settings.popularity * _unit_peak(log_popularity(matrix))
 
     def _set_item_factors(self, item_factors: FloatArray) -> None:
-        """Keep the factors (I, F) and what every fold-in shares: Y'Y + λI (F, F)."""
+        """Keep the factors (I, F) and what every fold-in shares: Y'Y (F, F)."""
         self._item_factors = item_factors
-        penalty = self._penalty * np.eye(item_factors.shape[1], dtype=np.float32)
-        self._base = (item_factors.T @ item_factors + penalty).astype(np.float32)
+        self._gram = item_factors.T @ item_factors
 
     def _confidences(self, matrix: csr_matrix) -> csr_matrix:
         """Signed confidences (Q, I) as implicit takes them: |c|, negative where the preference is 0."""
@@ -148,20 +147,8 @@ class AlsModel(Model):
         return confidences
 
     def _fold_in(self, confidences: csr_matrix) -> FloatArray:
-        targets = confidences.maximum(0) @ self._item_factors
-        factors = np.zeros_like(targets)
-        bounds = confidences.indptr
-        for row in np.flatnonzero(np.diff(bounds)):
-            events = slice(bounds[row], bounds[row + 1])
-            touched = self._item_factors[confidences.indices[events]]
-            factors[row] = self._solve(touched, confidences.data[events], targets[row])
-        return factors
-
-    def _solve(self, touched: FloatArray, confidences: FloatArray, target: FloatArray) -> FloatArray:
-        """(Y'CY + λI)^-1 target for one user: touched (n, F), signed confidences (n,), target (F,)."""
-        system = self._base + (touched.T * (np.abs(confidences) - 1.0)) @ touched
-        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-        return np.asarray(cho_solve(factor, target, check_finite=False), dtype=np.float32)
+        nothing = np.zeros((confidences.shape[0], self._item_factors.shape[1]), dtype=np.float32)
+        return solve_rows(confidences, self._item_factors, self._gram, self._penalty, nothing)
 
     def _scores(self, user_rows: IntArray) -> FloatArray:
         return self._user_factors[user_rows] @ self._item_factors.T + self._item_bias
@@ -175,10 +162,13 @@ class AlsModel(Model):
         return np.asarray(directions @ directions[item_row])
 
     def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:
-        """Hu, eq. 7. Dislikes add nothing of their own: they shape what the likes add."""
+        """Hu, eq. 7: (Y'CY + λI)^-1 y_item, seen from each event. Dislikes only shape what the likes add."""
         row = self._confidences(events)
         touched = self._item_factors[row.indices]
-        likeness = touched @ self._solve(touched, row.data, self._item_factors[item_row])
+        system = self._gram + (touched.T * (np.abs(row.data) - 1.0)) @ touched
+        system[np.diag_indices(len(system))] += self._penalty
+        factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+        likeness = touched @ cho_solve(factor, self._item_factors[item_row], check_finite=False)
         contributions = np.zeros(events.nnz, dtype=np.float32)
         contributions[events.data != 0] = likeness * np.maximum(row.data, 0.0)
         return contributions

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recsys.errors import BundleError, DataError, NotFittedError, RequestError, UnknownIdError
-from recsys.ranked import Ranked, top_k
+from recsys.ranked import Ranked, padded, top_k
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 ARRAYS_FILE = "arrays.npz"
@@ -130,10 +130,11 @@ class Model(ABC):
             raise DataError(f"explain takes the events of one user (1, I), not {row.shape}")
         checked_rows("item row", np.array([item_row]), row.shape[1])
         contributions = self._contributions(row, item_row)
-        reasons = np.full(row.shape, -np.inf, dtype=np.float32)
         counts = contributions != 0
-        reasons[0, row.indices[counts]] = contributions[counts]
-        return top_k(reasons, max(1, int(counts.sum())))
+        items, parts = row.indices[counts], contributions[counts]
+        # not through top_k: a pass over the catalogue for each recommended item would be most of a request
+        order = np.lexsort((items, -parts))
+        return padded(items[order][None], parts[order][None], max(1, len(items)))
 
     def save(self, folder: Path) -> None:
         """Write arrays (npz) and settings (JSON) into `folder`, made if absent. Raises NotFittedError."""

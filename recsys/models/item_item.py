@@ -36,6 +36,13 @@ class ItemItemModel(Model):
         self._bias: FloatArray = np.empty(0, dtype=np.float32)
         self._largest = 1.0
 
+    def evidence(self, events: csr_matrix) -> FloatArray:
+        """What users' likes alone say for each item, (Q, I) events to (Q, I): 0 where nothing does.
+
+        Raises NotFittedError, or DataError if the columns are not the fitted items.
+        """
+        return np.asarray(self._spread(likes(self._checked_events(events))), dtype=np.float32)
+
     @abstractmethod
     def _learn(self, likes: csr_matrix) -> None:
         """Learn S from signals of likes (U, I), all positive."""

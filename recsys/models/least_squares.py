@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.sparse import csr_matrix
 
 from recsys.schema import FloatArray, IntArray
@@ -25,36 +25,50 @@ def solve_rows(
     factors: (N, F), the y_n. gram: (F, F), sum of y_n y_n' over the columns that everybody was offered.
     prior: (Q, F), the m_q. Returns (Q, F) float32; a row without entries gets what all-zero preferences give.
 
-    This is Hu, Koren and Volinsky (2008), eq. 4, with its penalty centred on m_q instead of 0. With A = gram +
-    penalty I, V the n touched rows, D = diag(|c| - 1) and t = c p, the solution is, by the Woodbury identity,
+    This is Hu, Koren and Volinsky (2008), eq. 4, with its penalty centred on m_q instead of 0. With gram + penalty I
+    = L L', factors are whitened, w_n = L^-1 y_n, so that the part that all rows share becomes I; u = L' x is found and
+    taken back. With W the n touched rows, D = diag(|c| - 1) and t = c p, the solution is, by the Woodbury identity,
 
-        x = x0 + A^-1 V' (I + D V A^-1 V')^-1 (t - D V x0)    with x0 = penalty A^-1 m
+        u = u0 + W' (I + D W W')^-1 (t - D W u0)    with u0 = penalty L^-1 m
 
-    which needs an n x n system where eq. 4 has F x F: most people have touched fewer than F items. Rows with more
-    entries take eq. 4 as it stands.
+    which needs an n x n system where eq. 4, (I + W' D W) u = W' t + u0, has F x F: most people have touched fewer
+    than F items. Rows with more entries take eq. 4.
     """
     size = factors.shape[1]
-    base = (gram + penalty * np.eye(size, dtype=np.float32)).astype(np.float32)
-    factor = cho_factor(base, lower=True, check_finite=False)
-    solved = cho_solve(factor, factors.T, check_finite=False).T.astype(np.float32)  # (N, F): y_n A^-1
-    target = penalty * prior
-    found = cho_solve(factor, target.T, check_finite=False).T.astype(np.float32)  # (Q, F): x0
-    lengths = np.diff(confidences.indptr)
+    inverse = _inverse_root(gram, penalty)
+    indices, touched_factors = _touched(confidences.indices.astype(np.int64, copy=False), factors)
+    whitened = touched_factors @ inverse.T
+    found = penalty * (prior @ inverse.T)  # (Q, F): u0
     for rows, entries in _equal_lengths(confidences, size):
-        columns, signed = confidences.indices[entries], confidences.data[entries]  # (R, n)
-        touched, through = factors[columns], solved[columns]  # (R, n, F)
+        touched, signed = whitened[indices[entries]], confidences.data[entries]  # (R, n, F), (R, n)
         excess = np.abs(signed) - 1.0
-        system = excess[:, :, None] * (touched @ through.transpose(0, 2, 1))  # (R, n, n)
-        system += np.eye(columns.shape[1], dtype=np.float32)
+        system = excess[:, :, None] * (touched @ touched.transpose(0, 2, 1))  # (R, n, n)
+        system += np.eye(entries.shape[1], dtype=np.float32)
         rest = np.maximum(signed, 0.0) - excess * (touched @ found[rows, :, None])[:, :, 0]
-        found[rows] += (np.linalg.solve(system, rest[:, :, None]).transpose(0, 2, 1) @ through)[:, 0]
-    for row in np.flatnonzero(lengths > size):
+        found[rows] += (np.linalg.solve(system, rest[:, :, None]).transpose(0, 2, 1) @ touched)[:, 0]
+    for row in np.flatnonzero(np.diff(confidences.indptr) > size):
         places = slice(confidences.indptr[row], confidences.indptr[row + 1])
-        touched, signed = factors[confidences.indices[places]], confidences.data[places]
-        system = base + (touched.T * (np.abs(signed) - 1.0)) @ touched
-        wanted = touched.T @ np.maximum(signed, 0.0) + target[row]
+        touched, signed = whitened[indices[places]], confidences.data[places]
+        system = (touched.T * (np.abs(signed) - 1.0)) @ touched + np.eye(size, dtype=np.float32)
+        wanted = touched.T @ np.maximum(signed, 0.0) + found[row]
         found[row] = cho_solve(cho_factor(system, lower=True, check_finite=False), wanted, check_finite=False)
-    return found
+    return np.asarray(found @ inverse, dtype=np.float32)
+
+
+def _inverse_root(gram: FloatArray, penalty: float) -> FloatArray:
+    """L^-1 (F, F) float32, where L L' = gram + penalty I; in float64 until then."""
+    identity = np.eye(len(gram))
+    root = np.linalg.cholesky(gram.astype(np.float64) + penalty * identity)
+    return solve_triangular(root, identity, lower=True, check_finite=False).astype(np.float32)
+
+
+def _touched(indices: IntArray, factors: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The factors (M, F) that entries (n,) need, and where each one's are: one person's events must not cost a
+    pass over the catalogue."""
+    if len(indices) >= len(factors):
+        return indices, factors
+    rows, places = np.unique(indices, return_inverse=True)
+    return places, factors[rows]
 
 
 def _equal_lengths(matrix: csr_matrix, longest: int) -> Iterator[tuple[IntArray, IntArray]]:

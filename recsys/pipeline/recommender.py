@@ -142,7 +142,8 @@ class Recommender:
             max_price=filters.price_max,
             available_only=not filters.unavailable,
         )
-        allowed &= ~self._rows_mask(filters.exclude)
+        if filters.exclude:
+            allowed &= ~self._rows_mask(filters.exclude)
         if not filters.seen:
             allowed[profile.touched] = False
         return allowed

@@ -44,7 +44,7 @@ class Retriever:
         Popularity is always a source, so that min(count, allowed items) candidates come back whatever is known.
         """
         fixed = (self.by_popularity, self.by_trend, self.by_freshness)
-        found = [order[allowed[order]][:count] for order in fixed]
+        found = [_first(order, allowed, count) for order in fixed]
         if profile.neighbours is not None:
             found.append(_best(profile.neighbours, allowed, count))
         if profile.factors is not None:
@@ -63,8 +63,19 @@ class Retriever:
 
 
 def _best(scores: FloatArray, allowed: BoolArray, count: int) -> IntArray:
-    """The rows (n,) of up to `count` best allowed scores (I,), in no order."""
-    rows = np.flatnonzero(allowed)
+    """The rows (n,) of up to `count` best allowed scores (I,) above 0, in no order."""
+    rows = np.flatnonzero(scores > 0)
+    rows = rows[allowed[rows]]
     if len(rows) <= count:
         return rows
     return rows[np.argpartition(-scores[rows], count - 1)[:count]]
+
+
+def _first(order: IntArray, allowed: BoolArray, count: int) -> IntArray:
+    """The first `count` allowed rows of an order, without a pass over all of it where few rows are forbidden."""
+    looked_at = 4 * count
+    while True:
+        found = order[:looked_at][allowed[order[:looked_at]]]
+        if len(found) >= count or looked_at >= len(order):
+            return found[:count]
+        looked_at *= 8

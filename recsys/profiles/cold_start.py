@@ -64,8 +64,7 @@ class Profiler:
         UnknownIdError for an item of the session that the catalogue does not have.
         """
         row = self.user_ids.row(user_id) if user_id is not None and user_id in self.user_ids else None
-        extra = self._session_row(session or {})
-        return self.of_row(row, extra, chosen)
+        return self.of_row(row, self._session_row(session) if session else None, chosen)
 
     def of_row(
         self, row: UserRow | None, session: csr_matrix | None = None, chosen: Sequence[FloatArray] = ()
@@ -83,19 +82,19 @@ class Profiler:
             touched=touched,
             events=events,
             factors=factors,
-            neighbours=self.neighbours.fold_in_scores(events)[0] if len(liked) else None,
+            neighbours=self.neighbours.evidence(events)[0] if len(liked) else None,
             taste=self._taste(liked, say, factors, chosen),
             basis=_basis(row is not None and len(liked) > 0, len(liked) > 0, bool(chosen)),
         )
 
     def _history(self, row: UserRow | None) -> tuple[csr_matrix, csr_matrix, IntArray]:
         if row is None:
-            nothing = csr_matrix(np.zeros((1, len(self.item_ids)), dtype=np.float32))
+            nothing = self._session_row({})
             return nothing, nothing, np.zeros(0, dtype=np.int64)
         return self.recent[row], self.factors.viewed[row], self.seen[row].indices.astype(np.int64)
 
     def _session_row(self, session: Mapping[ItemId, float]) -> csr_matrix:
-        rows = self.item_ids.rows(list(session)) if session else np.zeros(0, dtype=np.int64)
+        rows = self.item_ids.rows(list(session))
         weights = np.array(list(session.values()), dtype=np.float32)
         return csr_matrix((weights, (np.zeros_like(rows), rows)), shape=(1, len(self.item_ids)))
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from recsys.schema import FloatArray, IntArray
 
 CATEGORY_PRIOR = 5.0
 """A category's mean counts as this many items at the catalogue's mean: small categories stay near it."""
+BLOCK = 100_000
+"""Items summed at a time, in float64: 100 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,12 +35,14 @@ class StyleSpace:
         """From unit vectors (I, 128) and category codes (I,). Items whose vector is zero have no picture."""
         pictured = np.linalg.norm(vectors, axis=1) > 0
         center = vectors[pictured].mean(axis=0) if pictured.any() else np.zeros(vectors.shape[1], np.float32)
-        offsets = vectors - _category_centers(vectors, categories, pictured, center)[categories]
-        offsets[~pictured] = 0.0
-        lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
+        # one array of a catalogue's size beside the vectors, changed in place
+        directions = _category_centers(vectors, categories, pictured, center)[categories]
+        np.subtract(vectors, directions, out=directions)
+        directions[~pictured] = 0.0
+        lengths = np.linalg.norm(directions, axis=1, keepdims=True)
         scale = float(lengths[pictured].mean()) if pictured.any() else 1.0
-        directions = offsets / np.maximum(lengths, 1e-6)
-        return cls(vectors, directions.astype(np.float32), center.astype(np.float32), scale)
+        directions /= np.maximum(lengths, 1e-6)
+        return cls(vectors, directions, center.astype(np.float32), scale)
 
     @property
     def dimensions(self) -> int:
@@ -59,7 +64,10 @@ def _category_centers(
     vectors: FloatArray, categories: IntArray, pictured: np.ndarray[tuple[int], np.dtype[np.bool_]], center: FloatArray
 ) -> FloatArray:
     count = int(categories.max(initial=-1)) + 1
-    sums = np.zeros((count, vectors.shape[1]), dtype=np.float64)
-    np.add.at(sums, categories[pictured], vectors[pictured])
+    sums = np.zeros((count, vectors.shape[1]))
+    for start in range(0, len(vectors), BLOCK):
+        rows = start + np.flatnonzero(pictured[start : start + BLOCK])
+        places = (categories[rows], np.arange(len(rows)))
+        sums += csr_matrix((np.ones(len(rows)), places), shape=(count, len(rows))) @ vectors[rows]
     sizes = np.bincount(categories[pictured], minlength=count)[:, None]
     return np.asarray((sums + CATEGORY_PRIOR * center) / (sizes + CATEGORY_PRIOR), dtype=np.float32)

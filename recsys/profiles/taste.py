@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 
 from recsys.profiles.style_space import StyleSpace
@@ -27,6 +28,8 @@ RECENT = 64
 CLEAR_SPLIT = 0.12
 """Modes are told apart only if their silhouette is at least this."""
 FEWEST_TO_SPLIT = 6
+BLOCK = 50_000
+"""Users whose evidence is summed at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,17 +75,14 @@ class TasteModel:
 
         A user counts by the weight of their evidence; users without any do not count.
         """
-        total = evidence.totals()
-        used = total > 0
-        target = evidence.sums(space)[used] / total[used, None]
-        x, counts = factors[used].astype(np.float64), np.sqrt(total[used])[:, None]
-        mean_x = np.average(x, axis=0, weights=counts[:, 0]) if used.any() else np.zeros(x.shape[1])
-        mean_y = np.average(target, axis=0, weights=counts[:, 0]) if used.any() else np.zeros(space.dimensions)
-        centered = (x - mean_x) * np.sqrt(counts)
-        normal = centered.T @ centered
-        normal += np.eye(len(normal)) * max(float(np.trace(normal)) / max(len(normal), 1), 1e-6)
-        weight = np.linalg.solve(normal, centered.T @ ((target - mean_y) * np.sqrt(counts)))
-        bias = mean_y - mean_x @ weight
+        moments = _Moments.none(factors.shape[1] + 1, space.dimensions)
+        for start in range(0, evidence.count, BLOCK):
+            totals, sums = evidence.block(space, start, start + BLOCK)
+            used = totals > 0
+            known = np.ones((int(used.sum()), factors.shape[1] + 1))  # the last column is the constant
+            known[:, :-1] = factors[start : start + BLOCK][used]
+            moments.add(known, sums[used] / totals[used, None], np.sqrt(totals[used]))
+        weight, bias = moments.ridge()
         return cls(weight.astype(np.float32), bias.astype(np.float32), prior, max_modes)
 
     def taste(self, space: StyleSpace, rows: IntArray, weights: FloatArray, factors: FloatArray | None) -> Taste:
@@ -108,23 +108,56 @@ class TasteModel:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Moments:
+    """Weighted sums over users of (x, 1)'(x, 1), (F + 1, F + 1), and (x, 1)'y, (F + 1, 128), in float64."""
+
+    inputs: NDArray[np.float64]
+    targets: NDArray[np.float64]
+
+    @classmethod
+    def none(cls, inputs: int, targets: int) -> _Moments:
+        return cls(np.zeros((inputs, inputs)), np.zeros((inputs, targets)))
+
+    def add(self, known: NDArray[np.float64], target: FloatArray, weights: FloatArray) -> None:
+        """Users with `known` (n, F + 1), `target` (n, 128) and `weights` (n,)."""
+        weighed = known * weights[:, None]
+        self.inputs[...] += weighed.T @ known
+        self.targets[...] += weighed.T @ target
+
+    def ridge(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Map (F, 128) and bias (128,); the penalty is the mean eigenvalue of the centred inputs, times F."""
+        total = max(float(self.inputs[-1, -1]), 1e-12)
+        mean_x, mean_y = self.inputs[-1, :-1] / total, self.targets[-1] / total
+        normal = self.inputs[:-1, :-1] - total * np.outer(mean_x, mean_x)
+        size = max(len(normal), 1)
+        normal[np.diag_indices(len(normal))] += max(float(np.trace(normal)) / size, 1e-6)
+        weight = np.linalg.solve(normal, self.targets[:-1] - total * np.outer(mean_x, mean_y))
+        return weight.astype(np.float64), np.asarray(mean_y - mean_x @ weight, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """Likes of many users: `users`, `items` (n,) rows and `weights` (n,) > 0, for U users."""
+    """What U users like: `say` (U, I), how much each liked item counts, above 0 where stored."""
 
-    users: IntArray
-    items: IntArray
-    weights: FloatArray
-    count: int
+    say: csr_matrix
 
-    def totals(self) -> FloatArray:
-        """The weight of each user's evidence, (U,)."""
-        return np.bincount(self.users, weights=self.weights, minlength=self.count).astype(np.float32)
+    @classmethod
+    def of(cls, recent: csr_matrix) -> Evidence:
+        """From event weights faded by age (U, I); dislikes are no evidence."""
+        likes = recent.maximum(0)
+        likes.eliminate_zeros()
+        return cls(csr_matrix((event_say(likes.data), likes.indices, likes.indptr), shape=likes.shape))
 
-    def sums(self, space: StyleSpace) -> FloatArray:
-        """The weighted sum of directions each user liked, (U, 128)."""
-        sums = np.zeros((self.count, space.dimensions), dtype=np.float64)
-        np.add.at(sums, self.users, self.weights[:, None] * space.directions[self.items])
-        return np.asarray(sums, dtype=np.float32)
+    @property
+    def count(self) -> int:
+        """U."""
+        return int(self.say.shape[0])
+
+    def block(self, space: StyleSpace, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
+        """For users `start` to `stop`: the weight of their evidence, (n,), and the weighted sum of the directions
+        they liked, (n, 128)."""
+        say = self.say[start:stop]
+        return np.asarray(say.sum(axis=1), dtype=np.float32).ravel(), np.asarray(say @ space.directions)
 
 
 def mode_labels(directions: FloatArray, max_modes: int) -> IntArray:

@@ -33,7 +33,7 @@ from recsys.models.style_als import StyleAlsModel
 from recsys.pipeline.rank import Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
-from recsys.profiles.taste import Evidence, TasteModel, event_say
+from recsys.profiles.taste import Evidence, TasteModel
 from recsys.schema import INTERACTION_COLUMNS, FloatArray
 from recsys.training.blend import BlendCases, Round, fit_blend, quality
 from recsys.training.style_vectors import catalogue_vectors, embedder_version, library_vectors
@@ -56,7 +56,7 @@ DEFAULT_BLEND = Blend(DEFAULT_WEIGHTS, DEFAULT_WEIGHTS)
 """Where there are no later events to fit on: a new shop."""
 EASE_BYTES = 256 * 1024**2
 """A bundle's exact EASE is no larger: 8,192 items. Above it each item is predicted from the nearest ones alone."""
-EASE_ITEMS = 100_000
+EASE_ITEMS = 60_000
 """From here on that takes too long, too: item-kNN stands in, which is nearly as good where data are sparse."""
 
 
@@ -174,17 +174,9 @@ def fit(
     matrix = interactions.matrix()
     factors = fit_factors(ingredients, matrix)
     recent = interactions.matrix(half_life_days=settings.taste.half_life_days)
-    liked = recent.tocoo()
-    positive = liked.data > 0
-    evidence = Evidence(
-        users=liked.row[positive].astype(np.int64),
-        items=liked.col[positive].astype(np.int64),
-        weights=event_say(liked.data[positive]),
-        count=recent.shape[0],
-    )
     taste = TasteModel.fit(
         ingredients.space,
-        evidence,
+        Evidence.of(recent),
         factors.user_factors,
         prior=settings.taste.prior,
         max_modes=settings.taste.max_modes,

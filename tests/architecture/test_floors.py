@@ -28,6 +28,7 @@ FLOORS = {
     "bundle": 3,
     "training": 4,
     "evaluation": 4,
+    "benchmarks": 4,
     "experiments": 4,
     "distributed": 4,
     "api": 5,

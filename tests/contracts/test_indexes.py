@@ -17,7 +17,7 @@ from recsys.schema import BoolArray, FloatArray
 INDEXES: dict[str, Callable[[], VectorIndex]] = {
     "exact": ExactIndex,
     "faiss-flat": FaissIndex,
-    "faiss-hnsw": lambda: FaissIndex(hnsw_from=1),
+    "faiss-lists": lambda: FaissIndex(lists_from=1),
 }
 SIZE, DIMENSIONS, QUERIES = 400, 12, 7
 

@@ -62,6 +62,19 @@ def test_scores_are_factors_and_bias() -> None:
     np.testing.assert_allclose(model.scores(np.array([2, 0])), expected, rtol=1e-6)
 
 
+def test_known_users_have_the_factors_that_their_events_fold_in_to() -> None:
+    """One at a time or all at once, with fewer events than factors or more, few items touched or all."""
+    random = np.random.default_rng(0)
+    likes = random.random((60, 40)) < np.linspace(0.0, 0.9, 60)[:, None]
+    matrix = csr_matrix(likes * random.choice([-5.0, 1.0, 9.0], likes.shape).astype(np.float32))
+    model = AlsModel(AlsSettings(factors=12), threads=1).fit(matrix)
+    assert (np.diff(matrix.indptr) > 12).any()
+    alone = np.vstack([model.fold_in(matrix[row]) for row in range(60)])
+    np.testing.assert_allclose(model.user_factors, alone, atol=2e-5)
+    np.testing.assert_array_equal(model.user_factors, model.fold_in(matrix))
+    assert not model.user_factors[np.diff(matrix.indptr) == 0].any()
+
+
 def test_contributions_add_up_to_the_score() -> None:
     model = fitted()
     reasons = model.explain(MATRIX[0], 2)

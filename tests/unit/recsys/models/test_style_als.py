@@ -77,7 +77,7 @@ def test_items_nobody_could_know_of_change_nothing(events: csr_matrix, tastes: F
     # the start is drawn for more items, so the two end a rounding of the descent apart
     again = padded.scores(users)[:, : events.shape[1]]
     assert np.corrcoef(again.ravel(), plain.scores(users).ravel())[0, 1] > 0.97
-    np.testing.assert_allclose(padded._base, padded._base.T, atol=1e-3)
+    np.testing.assert_allclose(padded._gram, padded._gram.T, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", [StyleAlsModel, StyleHeadModel])

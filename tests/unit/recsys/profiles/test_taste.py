@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import silhouette_score
 
@@ -104,13 +105,65 @@ def test_the_learned_map_completes_what_is_not_seen(space: StyleSpace) -> None:
     users = np.repeat(np.arange(30), 6)
     items = np.concatenate([np.random.default_rng(u).choice(items_of(u % LOOKS), 6, replace=False) for u in range(30)])
     factors = np.eye(LOOKS, dtype=np.float32)[np.arange(30) % LOOKS]
-    evidence = Evidence(users, items, np.ones(len(users), np.float32), 30)
+    recent = csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=(30, len(space.directions)))
+    evidence = Evidence.of(recent)
     fitted = TasteModel.fit(space, evidence, factors, prior=4.0, max_modes=4)
     for look in range(LOOKS):
         factor = np.eye(LOOKS, dtype=np.float32)[look]
         taste = fitted.taste(space, np.zeros(0, np.int64), np.zeros(0, np.float32), factor)
         match = taste.match(space.directions)
         assert set(np.argsort(-match)[:ITEMS_PER_LOOK]) == set(items_of(look))
+
+
+@pytest.mark.parametrize("block", [7, 50_000])
+def test_the_learned_map_is_ridge_regression_in_blocks_of_any_size(
+    space: StyleSpace, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the normal equations, users without likes and dislikes being left out."""
+    monkeypatch.setattr("recsys.profiles.taste.BLOCK", block)
+    random = np.random.default_rng(4)
+    dense = random.choice([0.0, 0.0, 0.0, -3.0, 1.0, 8.0], (40, len(space.directions))).astype(np.float32)
+    dense[[5, 6]] = 0.0
+    dense[7] = np.minimum(dense[7], 0.0)
+    factors = random.normal(2.0, 1.0, (40, 5)).astype(np.float32)
+    fitted = TasteModel.fit(space, Evidence.of(csr_matrix(dense)), factors, prior=1.0, max_modes=4)
+    say = event_say(dense)
+    used = say.sum(axis=1) > 0
+    assert used.sum() == 37
+    total = say[used].sum(axis=1, keepdims=True)
+    weights, target, x = np.sqrt(total), say[used] @ space.directions / total, factors[used].astype(np.float64)
+    mean_x, mean_y = (np.average(part, axis=0, weights=weights[:, 0]) for part in (x, target))
+    normal = (x - mean_x).T @ (weights * (x - mean_x))
+    expected = np.linalg.solve(
+        normal + np.eye(5) * np.trace(normal) / 5, (x - mean_x).T @ (weights * (target - mean_y))
+    )
+    np.testing.assert_allclose(fitted.weight, expected, atol=1e-5)
+    np.testing.assert_allclose(fitted.bias, mean_y - mean_x @ expected, atol=1e-5)
+
+
+def test_nobody_likes_anything(space: StyleSpace) -> None:
+    nothing = Evidence.of(csr_matrix((4, len(space.directions)), dtype=np.float32))
+    fitted = TasteModel.fit(space, nothing, np.ones((4, 3), np.float32), prior=1.0, max_modes=4)
+    assert not fitted.weight.any()
+    assert not fitted.bias.any()
+
+
+@pytest.mark.parametrize("block", [9, 100_000])
+def test_category_centres_are_means_drawn_to_the_catalogues(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recsys.profiles.style_space.BLOCK", block)
+    random = np.random.default_rng(2)
+    vectors = random.normal(size=(50, 128)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[[3, 30]] = 0.0
+    kinds = random.integers(4, size=50)
+    shown = vectors.any(axis=1)
+    made = StyleSpace.of(vectors, kinds)
+    centre = vectors[shown].mean(axis=0)
+    for kind in range(4):
+        own = shown & (kinds == kind)
+        offsets = vectors[own] - (vectors[own].sum(axis=0) + 5 * centre) / (own.sum() + 5)
+        expected = offsets / np.linalg.norm(offsets, axis=1, keepdims=True)
+        np.testing.assert_allclose(made.directions[own], expected, atol=1e-5)
 
 
 def test_disliked_events_have_no_say() -> None:

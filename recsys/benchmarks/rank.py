@@ -1,0 +1,165 @@
+"""What one request costs on one core, step by step, and what retrieval finds, beside the exact way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+import recsys.pipeline.recommender as served
+from recsys.benchmarks.stopwatch import Stopwatch
+from recsys.benchmarks.synthetic import Shop, Size, synthetic_shop
+from recsys.bundle import Bundle
+from recsys.config import ProjectSettings
+from recsys.dataset.catalog import Catalog
+from recsys.index.base import VectorIndex
+from recsys.index.exact import ExactIndex
+from recsys.pipeline.rank import Features
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.request import Filters, Request
+from recsys.pipeline.retrieve import Retriever
+from recsys.profiles.style_space import StyleSpace
+from recsys.rng import generator
+from recsys.schema import BoolArray, FloatArray, IntArray, UserRow
+from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
+
+module: Any = served
+STEPS = {
+    (Recommender, "profile"): "profile",
+    (Recommender, "allowed"): "filters",
+    (Retriever, "candidates"): "retrieve",
+    (Features, "table"): "features",
+    (module, "rerank"): "rerank",
+    (Recommender, "_explained"): "explain",
+}
+"""The steps of `Recommender.recommend`."""
+TOTAL = "one request"
+EXHAUSTIVE = "every item scored, no retrieval"
+SHARES = (1.0, 0.1, 0.01)
+FEWEST_EVENTS = 3
+K = 100
+
+
+def rank_lines(catalogues: Sequence[int], requests: int = 300, seed: int = 0) -> Iterator[str]:
+    """The lines of a table for each size of catalogue, which has as many people and ten times as many events."""
+    with threadpool_limits(1):
+        for items in catalogues:
+            size = Size(items, items, 10 * items)
+            yield f"{size}; one core"
+            bundle = trained(synthetic_shop(size, seed), ProjectSettings(seed=seed))
+            recommender = Recommender(bundle)
+            people = active_people(bundle, requests, seed)
+            yield from request_lines(recommender, bundle, people)
+            yield ""
+            yield from recall_lines(recommender, bundle, people, seed)
+            yield ""
+
+
+def ingredients(shop: Shop, settings: ProjectSettings) -> Ingredients:
+    """A synthetic shop as `recsys.training.build` takes it; it has no style references."""
+    catalog = Catalog.from_frame(shop.items)
+    space = StyleSpace.of(shop.vectors, catalog.category_codes)
+    nothing = np.zeros((0, space.dimensions), dtype=np.float32)
+    return Ingredients(shop.items, catalog, space, (), nothing, settings, "synthetic", Path())
+
+
+def trained(shop: Shop, settings: ProjectSettings) -> Bundle:
+    """A bundle of the shop with the default blend."""
+    return fit(ingredients(shop, settings), shop.interactions, DEFAULT_BLEND, {})
+
+
+def active_people(bundle: Bundle, count: int, seed: int = 0) -> IntArray:
+    """Up to `count` rows (n,) of people with at least `FEWEST_EVENTS` events, drawn at random."""
+    rows = np.flatnonzero(np.diff(bundle.recent.indptr) >= FEWEST_EVENTS)
+    return generator(seed, "benchmark people").permutation(rows)[:count].astype(np.int64)
+
+
+def request_lines(recommender: Recommender, bundle: Bundle, people: IntArray) -> Iterator[str]:
+    """Median and 95th percentile of requests for ten items, by step, and of scoring every item instead."""
+    ids = bundle.user_ids.ids(people)
+    for title, filters in _kinds_of_request(bundle):
+        watch = Stopwatch()
+        requests = [Request(user_id=user, filters=filters) for user in ids]
+        recommender.recommend(requests[0])
+        with watch.watching(STEPS):
+            for request in requests:
+                with watch.lap(TOTAL):
+                    recommender.recommend(request)
+        for user in ids[:: max(1, len(ids) // 20)]:
+            with watch.lap(EXHAUSTIVE):
+                _exhaustive(recommender, Request(user_id=user, filters=filters))
+        yield f"{title:<40} {'median ms':>10} {'95 % ms':>10} {'median CPU ms':>14}"
+        for step, laps in watch.laps.items():
+            wall, cpu = np.array([(1000 * lap.wall, 1000 * lap.cpu) for lap in laps]).T
+            yield f"  {step:<38} {np.median(wall):>10.2f} {np.percentile(wall, 95):>10.2f} {np.median(cpu):>14.2f}"
+
+
+def recall_lines(recommender: Recommender, bundle: Bundle, people: IntArray, seed: int = 0) -> Iterator[str]:
+    """Recall@100 of both indexes that serve, against the exact one, by the share of items that a filter allows."""
+    factors, space = bundle.factors, bundle.space
+    items = np.column_stack([factors.item_factors, factors.item_bias]).astype(np.float32)
+    ones = np.ones((len(people), 1), dtype=np.float32)
+    tastes = [recommender.profile_of_row(UserRow(int(row))).taste.directions[:1] for row in people]
+    served_by = recommender._retriever
+    sources = {
+        "factors": (served_by.by_factors, items, np.hstack([factors.user_factors[people], ones])),
+        "style": (served_by.by_style, space.directions, np.concatenate(tastes)),
+    }
+    yield f"{'index':<10} {'allowed':<28} {'recall@100':>10} {'worst':>8} {'ms':>8} {'exact ms':>10}"
+    for name, (index, vectors, queries) in sources.items():
+        oracle = ExactIndex().build(vectors)
+        for title, allowed in _masks(bundle, seed):
+            found, ours = _searched(index, queries, allowed)
+            expected, theirs = _searched(oracle, queries, allowed)
+            shares = _shares_found(found, expected)
+            yield (
+                f"{name:<10} {title:<28} {shares.mean():>10.4f} {shares.min():>8.2f} {1000 * ours:>8.2f} "
+                f"{1000 * theirs:>10.2f}"
+            )
+
+
+def _kinds_of_request(bundle: Bundle) -> Iterator[tuple[str, Filters]]:
+    prices = bundle.catalog.prices
+    common = bundle.catalog.category_names[int(np.bincount(bundle.catalog.category_codes).argmax())]
+    yield "known person", Filters()
+    yield "known person, one category", Filters(categories=frozenset([common]))
+    yield "known person, cheapest 1 %", Filters(price_max=float(np.quantile(prices, 0.01)))
+
+
+def _exhaustive(recommender: Recommender, request: Request) -> None:
+    profile = recommender.profile(request)
+    allowed = recommender.allowed(request.filters, profile)
+    contributions = recommender._contributions(profile, np.arange(len(allowed)))
+    scores = np.where(allowed, contributions.sum(axis=1), -np.inf)
+    best = np.argpartition(-scores, min(request.limit, len(scores) - 1))[: request.limit]
+    best[np.argsort(-scores[best], kind="stable")].tolist()
+
+
+def _masks(bundle: Bundle, seed: int) -> Iterator[tuple[str, BoolArray]]:
+    rng, count = generator(seed, "benchmark filters"), len(bundle.catalog)
+    for share in SHARES:
+        yield f"{share:.0%}, at random", rng.random(count) < share
+    codes = bundle.catalog.category_codes
+    middle = int(np.bincount(codes).argsort()[-10:][0])
+    yield f"one category, {np.mean(codes == middle):.1%}", codes == middle
+
+
+def _searched(index: VectorIndex, queries: FloatArray, allowed: BoolArray) -> tuple[list[IntArray], float]:
+    """Rows found for each query, asked one by one, and the median seconds of one."""
+    found, seconds = [], []
+    for query in queries:
+        start = time.perf_counter()
+        rows = index.search(query[None], K, allowed).rows[0]
+        seconds.append(time.perf_counter() - start)
+        found.append(rows[rows >= 0])
+    return found, float(np.median(seconds))
+
+
+def _shares_found(found: Sequence[IntArray], expected: Sequence[IntArray]) -> FloatArray:
+    pairs = zip(found, expected, strict=True)
+    shares = [len(np.intersect1d(ours, theirs)) / max(len(theirs), 1) for ours, theirs in pairs]
+    return np.array(shares, dtype=np.float32)

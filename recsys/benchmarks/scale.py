@@ -1,0 +1,116 @@
+"""Seconds and memory of training, at sizes that grow tenfold; each size in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+import recsys.models.als as als
+from recsys.benchmarks.rank import active_people, ingredients, recall_lines, request_lines
+from recsys.benchmarks.stopwatch import Stopwatch, peak_gib
+from recsys.benchmarks.synthetic import Shop, Size, synthetic_shop
+from recsys.bundle import load_bundle, save_bundle
+from recsys.config import AlsSettings, ProjectSettings
+from recsys.dataset.interactions import Interactions
+from recsys.models.als import AlsModel
+from recsys.models.ease import EaseModel
+from recsys.models.item_knn import ItemKnnModel
+from recsys.models.style_als import StyleAlsModel
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.retrieve import Retriever
+from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.taste import TasteModel
+from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
+
+FULL = Size(users=1_000_000, items=1_000_000, events=10_000_000)
+SHARES = (0.01, 0.1)
+SMALL = 20_000
+"""Up to this many items ALS is fitted several times, since one fit says little."""
+REPEATS = 5
+PEOPLE = 50
+
+door: Any = als
+STAGES = {
+    (Interactions, "matrix"): "matrices",
+    (Interactions, "seen"): "matrices",
+    (StyleAlsModel, "fit"): "factors, ALS with style prior",
+    (EaseModel, "fit"): "neighbours",
+    (ItemKnnModel, "fit"): "neighbours",
+    (TasteModel, "fit"): "taste",
+}
+"""The parts of `recsys.training.build.fit`."""
+PLAIN_ALS = {(AlsModel, "fit"): "plain ALS", (door.AlternatingLeastSquares, "fit"): "  of which implicit's own fit"}
+"""The baseline, beside what is built. implicit's own fit is timed inside ours: same data, same moment."""
+
+
+def scale_lines(shares: Sequence[float] = SHARES, iterations: int | None = None, seed: int = 0) -> Iterator[str]:
+    """The lines of a table for each share of `FULL`; `iterations` of ALS, default: the setting's."""
+    for share in shares:
+        size = Size(*(max(1, round(share * part)) for part in (FULL.users, FULL.items, FULL.events)))
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as process:
+            yield from process.submit(measured, size, iterations, seed).result()
+        yield ""
+
+
+def measured(size: Size, iterations: int | None = None, seed: int = 0) -> list[str]:
+    """The table of one size, measured in this process."""
+    settings = ProjectSettings(seed=seed, als=AlsSettings(iterations=iterations) if iterations else AlsSettings())
+    watch = Stopwatch()
+    with watch.lap("(drawing the data)"):
+        shop = synthetic_shop(size, seed)
+    with watch.watching({(StyleSpace, "of"): "style space"}):
+        given = ingredients(shop, settings)
+    with TemporaryDirectory() as folder:
+        recommender = _built(watch, shop, given, Path(folder))
+    bundle = recommender.bundle
+    people = active_people(bundle, PEOPLE, seed)
+    with threadpool_limits(1):
+        requests = [*request_lines(recommender, bundle, people), "", *recall_lines(recommender, bundle, people, seed)]
+    return [
+        f"{size}; ALS with {settings.als.factors} factors, {settings.als.iterations} iterations",
+        *_table(watch),
+        *_ratios(watch),
+        *requests,
+    ]
+
+
+def _built(watch: Stopwatch, shop: Shop, given: Ingredients, folder: Path) -> Recommender:
+    """Everything from events to a recommender of the bundle that was written and read again."""
+    interactions = shop.interactions
+    with watch.watching(STAGES):
+        bundle = fit(given, interactions, DEFAULT_BLEND, {})
+    with watch.watching(PLAIN_ALS):
+        for _ in range(REPEATS if len(shop.items) <= SMALL else 1):
+            AlsModel(given.settings.als, seed=given.settings.seed).fit(bundle.factors.viewed)
+    with watch.lap("bundle, save"):
+        save_bundle(bundle, folder, created=0)
+    del bundle
+    with watch.lap("bundle, load"):
+        bundle = load_bundle(folder, folder)
+    with watch.watching({(Retriever, "of"): "indexes"}):
+        return Recommender(bundle)
+
+
+def _table(watch: Stopwatch) -> Iterator[str]:
+    yield f"{'stage':<32} {'runs':>5} {'s / run':>9} {'CPU s':>9} {'peak GiB':>9}"
+    for stage, laps in watch.laps.items():
+        wall, cpu = median(lap.wall for lap in laps), median(lap.cpu for lap in laps)
+        yield f"{stage:<32} {len(laps):>5} {wall:>9.2f} {cpu:>9.2f} {max(lap.peak for lap in laps):>9.2f}"
+    yield f"{'peak of all':<32} {'':>5} {'':>9} {'':>9} {peak_gib():>9.2f}"
+
+
+def _ratios(watch: Stopwatch) -> Iterator[str]:
+    """What ours costs on top of implicit's own fit, run by run."""
+    runs = list(zip(watch.laps["plain ALS"], watch.laps["  of which implicit's own fit"], strict=True))
+    wall = [ours.wall / own.wall for ours, own in runs]
+    cpu = [ours.cpu / own.cpu for ours, own in runs]
+    yield f"plain ALS / implicit's own fit: {median(wall):.3f} of seconds, {median(cpu):.3f} of CPU seconds"
+    yield ""
