@@ -24,8 +24,9 @@ from recsys.pipeline.request import Filters, Request
 from recsys.pipeline.retrieve import Retriever
 from recsys.profiles.style_space import StyleSpace
 from recsys.rng import generator
-from recsys.schema import BoolArray, FloatArray, IntArray, UserRow
+from recsys.schema import ITEM_ID, BoolArray, FloatArray, IntArray, UserRow
 from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
+from recsys.training.refresh import with_new_items
 
 module: Any = served
 STEPS = {
@@ -39,6 +40,7 @@ STEPS = {
 """The steps of `Recommender.recommend`."""
 TOTAL = "one request"
 EXHAUSTIVE = "every item scored, no retrieval"
+NEW_ITEM = "a new item, until it can be recommended"
 SHARES = (1.0, 0.1, 0.01)
 FEWEST_EVENTS = 3
 K = 100
@@ -56,6 +58,7 @@ def rank_lines(catalogues: Sequence[int], requests: int = 300, seed: int = 0) ->
             yield from request_lines(recommender, bundle, people)
             yield ""
             yield from recall_lines(recommender, bundle, people, seed)
+            yield new_item_line(recommender)
             yield ""
 
 
@@ -120,6 +123,18 @@ def recall_lines(recommender: Recommender, bundle: Bundle, people: IntArray, see
                 f"{name:<10} {title:<28} {shares.mean():>10.4f} {shares.min():>8.2f} {1000 * ours:>8.2f} "
                 f"{1000 * theirs:>10.2f}"
             )
+
+
+def new_item_line(recommender: Recommender, times: int = 5) -> str:
+    """How long a new item takes until it can be recommended, its picture being embedded already."""
+    bundle, seconds = recommender.bundle, []
+    vector = bundle.space.vectors[:1]
+    for number in range(times):
+        item = bundle.items.iloc[[0]].assign(**{ITEM_ID: f"new {number}"})
+        start = time.perf_counter()
+        with_new_items(recommender, item, vector)
+        seconds.append(time.perf_counter() - start)
+    return f"{NEW_ITEM}: median {1000 * np.median(seconds):.0f} ms"
 
 
 def _kinds_of_request(bundle: Bundle) -> Iterator[tuple[str, Filters]]:

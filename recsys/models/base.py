@@ -180,7 +180,8 @@ class Model(ABC):
         _, items = self.shape
         if matrix.shape[1] != items:
             raise DataError(f"events have {matrix.shape[1]} item columns, {self.name} was fitted on {items}")
-        return canonical(matrix)
+        ready = matrix.dtype == np.float32 and matrix.has_canonical_format and np.isfinite(matrix.data).all()
+        return matrix if ready else canonical(matrix)
 
     @abstractmethod
     def _fit(self, matrix: csr_matrix) -> None:

@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import RequestError
 from recsys.models.base import Arrays, matrix_arrays, matrix_of, resized
 from recsys.models.item_item import ItemItemModel
+from recsys.models.neighbours import entries
 from recsys.models.settings import EaseSettings
 from recsys.ranked import top_k
 from recsys.schema import FloatArray, IntArray
@@ -124,7 +125,7 @@ class EaseModel(ItemItemModel):
 
     def _pairs(self, rows: IntArray, item_row: int) -> FloatArray:
         if self._sparse is not None:
-            return np.asarray(self._sparse[rows][:, [item_row]].toarray()[:, 0])
+            return entries(self._sparse, rows, item_row)
         return np.asarray(self._dense[rows, item_row])
 
     def _similarities(self, item_row: int) -> FloatArray:

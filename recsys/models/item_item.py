@@ -94,17 +94,19 @@ class ItemItemModel(Model):
         return np.asarray(self._spread(likes(matrix)) + dislikes.toarray() + self._bias, dtype=np.float32)
 
     def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:
-        said = signals(events)
-        rows = said.indices.astype(np.int64)
-        own = np.where(rows == item_row, self._largest * np.minimum(said.data, 0.0), 0.0)
-        passed_on = np.maximum(said.data, 0.0) * self._pairs(rows, item_row)
+        said, rows = _signal(events.data), events.indices.astype(np.int64)
+        own = np.where(rows == item_row, self._largest * np.minimum(said, 0.0), 0.0)
+        passed_on = np.maximum(said, 0.0) * self._pairs(rows, item_row)
         return np.asarray(passed_on + own, dtype=np.float32)
 
 
 def signals(matrix: csr_matrix) -> csr_matrix:
     """sign(w) log(1 + |w|) of each entry, in a matrix with the same entries."""
-    data = np.sign(matrix.data) * np.log1p(np.abs(matrix.data))
-    return csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    return csr_matrix((_signal(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def _signal(weights: FloatArray) -> FloatArray:
+    return np.asarray(np.sign(weights) * np.log1p(np.abs(weights)))
 
 
 def likes(matrix: csr_matrix) -> csr_matrix:

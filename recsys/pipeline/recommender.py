@@ -60,7 +60,9 @@ class ItemCard:
 class Recommender:
     """Answers requests from one bundle. Immutable after construction, hence safe to share between threads."""
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, before: Recommender | None = None) -> None:
+        """`before`: the recommender of this bundle without its last items (`recsys.training.refresh.with_new_items`),
+        whose indexes serve on, so that this takes milliseconds."""
         self.bundle = bundle
         self.version = bundle.version
         self.blend: Blend = bundle.blend
@@ -68,7 +70,8 @@ class Recommender:
         self._catalog = bundle.catalog
         self._space = bundle.space
         self._settings = bundle.settings.rank
-        self._retriever = Retriever.of(bundle.factors, bundle.space, bundle.trend, bundle.fresh)
+        known: Retriever | None = None if before is None else before._retriever
+        self._retriever: Retriever = Retriever.of(bundle.factors, bundle.space, bundle.trend, bundle.fresh, known)
         self._features = Features(
             bundle.catalog, bundle.factors, bundle.space, bundle.trend, bundle.fresh, bundle.untouched
         )

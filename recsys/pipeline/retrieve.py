@@ -9,6 +9,7 @@ import numpy as np
 
 from recsys.index.base import VectorIndex
 from recsys.index.faiss_index import FaissIndex
+from recsys.index.grown import GrownIndex
 from recsys.models.als import AlsModel
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
@@ -28,15 +29,27 @@ class Retriever:
     by_freshness: IntArray
 
     @classmethod
-    def of(cls, factors: AlsModel, space: StyleSpace, trend: FloatArray, fresh: FloatArray) -> Self:
+    def of(
+        cls,
+        factors: AlsModel,
+        space: StyleSpace,
+        trend: FloatArray,
+        fresh: FloatArray,
+        before: Self | None = None,
+    ) -> Self:
         """Build the indexes; `trend` (I,) is what is popular now, `fresh` (I,) what is new.
 
-        The item bias rides along as one more dimension, against a constant 1 of the user.
+        The item bias rides along as one more dimension, against a constant 1 of the user. `before`: a retriever of the
+        first of these items, with the same factors and directions, whose indexes serve on.
         """
         biased = np.column_stack([factors.item_factors, factors.item_bias])
         orders = [np.argsort(-values, kind="stable") for values in (factors.item_bias, trend, fresh)]
         orders[-1] = orders[-1][: np.count_nonzero(fresh)]
-        return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), *orders)
+        if before is None:
+            return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), *orders)
+        known = len(before.by_popularity)
+        by_factors = GrownIndex(before.by_factors, known, biased[known:])
+        return cls(by_factors, GrownIndex(before.by_style, known, space.directions[known:]), *orders)
 
     def candidates(self, profile: Profile, allowed: BoolArray, count: int) -> IntArray:
         """Item rows (n,), ascending: up to `count` of each source, all `allowed` (I,).

@@ -44,6 +44,22 @@ class StyleSpace:
         directions /= np.maximum(lengths, 1e-6)
         return cls(vectors, directions, center.astype(np.float32), scale)
 
+    def with_items(self, vectors: FloatArray, categories: IntArray) -> StyleSpace:
+        """The space with further vectors (N, 128), categories (I + N,) being those of all.
+
+        What is there stays as it is: new items do not move the centres, as they would in `of`.
+        """
+        everything = np.concatenate([self.vectors, vectors])
+        known = np.linalg.norm(everything, axis=1) > 0
+        known[len(self.vectors) :] = False
+        offsets = (
+            vectors - _category_centers(everything, categories, known, self.center)[categories[len(self.vectors) :]]
+        )
+        offsets[~vectors.any(axis=1)] = 0.0
+        lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
+        directions = np.concatenate([self.directions, (offsets / np.maximum(lengths, 1e-6)).astype(np.float32)])
+        return StyleSpace(everything, directions, self.center, self.scale)
+
     @property
     def dimensions(self) -> int:
         """Length of a style vector."""

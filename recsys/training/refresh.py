@@ -19,6 +19,7 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, DataError
 from recsys.models.base import resized
+from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import AVAILABLE, ITEM_COLUMNS, ITEM_ID, FloatArray
 from recsys.training.style_vectors import catalogue_vectors, embedder_version
@@ -66,7 +67,8 @@ def with_facts(bundle: Bundle, items: pd.DataFrame) -> Bundle:
 def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundle:
     """The bundle with further `items` (N rows of `recsys.schema.ITEM_COLUMNS`) and their style vectors (N, 128).
 
-    Vectors are unit, zeros without a picture. The bundle given stays as it is, and goes on serving meanwhile.
+    Vectors are unit, zeros without a picture. The bundle given stays as it is, and goes on serving meanwhile. Style
+    directions of the others stay, too; a bundle that is saved and read again has centres that the new ones moved.
     Raises DataError for an id that is there already, or vectors that are not one for each item.
     """
     if len(items) != len(vectors):
@@ -86,7 +88,7 @@ def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundl
         bundle,
         items=frame,
         catalog=catalog,
-        space=StyleSpace.of(np.concatenate([bundle.space.vectors, vectors]), catalog.category_codes),
+        space=bundle.space.with_items(vectors, catalog.category_codes),
         factors=copy.copy(bundle.factors).add_items(vectors),
         neighbours=copy.copy(bundle.neighbours).add_items(vectors),
         recent=resized(bundle.recent, shape),
@@ -95,6 +97,11 @@ def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundl
         fresh=np.pad(bundle.fresh, (0, len(items)), constant_values=1.0),
         version=_version(bundle.version, items),
     )
+
+
+def with_new_items(recommender: Recommender, items: pd.DataFrame, vectors: FloatArray) -> Recommender:
+    """A recommender with further items, see `add_items`, in a fraction of a second; the one given serves meanwhile."""
+    return Recommender(add_items(recommender.bundle, items, vectors), before=recommender)
 
 
 def _version(before: str, items: pd.DataFrame) -> str:

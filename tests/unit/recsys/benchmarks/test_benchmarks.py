@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsys.benchmarks.rank import EXHAUSTIVE, STEPS, TOTAL, rank_lines
+from recsys.benchmarks.rank import EXHAUSTIVE, NEW_ITEM, STEPS, TOTAL, rank_lines
 from recsys.benchmarks.scale import PLAIN_ALS, STAGES, scale_lines
 from recsys.benchmarks.stopwatch import Stopwatch
 from recsys.benchmarks.synthetic import CATEGORIES, Size, synthetic_shop
@@ -20,6 +20,7 @@ def test_rank_prints_each_step_and_the_recall_of_both_indexes() -> None:
         assert sum(line.strip().startswith(step) for line in lines) == 3, step
     found = [line for line in lines if line.startswith(("factors ", "style ")) and "at random" in line]
     assert len(found) == 6
+    assert sum(line.startswith(NEW_ITEM) for line in lines) == 1
     # below the size from which lists are made the index is exact
     assert all("1.0000" in line for line in found)
 

@@ -157,3 +157,20 @@ def test_style_vectors_are_kept_and_resumed(sample_project: Project) -> None:
     after = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
     assert np.array_equal(vectors, again)
     assert {name for name in before if after[name] != before[name]} == {lost}
+
+
+def test_a_catalogue_without_events_works_on_style_alone() -> None:
+    ingredients = block_ingredients()
+    nobody = block_events(ingredients, users=1).select(np.zeros(6, dtype=bool))
+    empty = Interactions.from_frame(
+        pd.DataFrame(columns=["user_id", "item_id", "event", "weight", "timestamp"]), nobody.item_ids
+    )
+    recommender = Recommender(train(ingredients, empty))
+    for item in range(0, 40, 9):
+        answer = recommender.recommend(
+            Request(items={ItemId(f"i{item:02d}"): 5.0}, limit=5, diversity=0.0, calibration=0.0)
+        )
+        assert [block_of(r.item_id) for r in answer.recommendations] == [item // SIZE] * 5
+    unknown = recommender.recommend(Request())
+    assert len(unknown.recommendations) == 10
+    assert {r.reason for r in unknown.recommendations} == {"From the catalogue"}
