@@ -510,7 +510,7 @@ def bench_rank(
 
 @bench.command("scale")
 def bench_scale(
-    full: Annotated[bool, typer.Option("--full", help="Also 1M items and 10M events: 16 GiB, an hour.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also 1M items and 10M events: needs many GiB, long.")] = False,
     share: Annotated[list[float] | None, typer.Option(min=1e-4, max=1.0, help="Other shares of the full size.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="Iterations of ALS, if not the setting's.")] = None,
 ) -> None:

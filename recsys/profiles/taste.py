@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import FloatArray, IntArray
@@ -81,7 +82,9 @@ class TasteModel:
             used = totals > 0
             known = np.ones((int(used.sum()), factors.shape[1] + 1))  # the last column is the constant
             known[:, :-1] = factors[start : start + BLOCK][used]
-            moments.add(known, sums[used] / totals[used, None], np.sqrt(totals[used]))
+            # one BLAS thread: sums do not depend on the number of cores, and are too small to share out
+            with threadpool_limits(1, "blas"):
+                moments.add(known, sums[used] / totals[used, None], np.sqrt(totals[used]))
         weight, bias = moments.ridge()
         return cls(weight.astype(np.float32), bias.astype(np.float32), prior, max_modes)
 
