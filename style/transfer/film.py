@@ -31,7 +31,7 @@ from style.runtime import compile_network
 from style.transfer.base import Painting, Stylizer
 from style.vector import DIMENSIONS, StyleVector
 
-FILM_SHA256 = "536e72aae006703d4c7b3f2254d2aee72275499966a7ff3c0dec7199ee719806"
+FILM_SHA256 = "1327d16b709b4112d91837df6a79c21575284fd4e504ebd3f14c59cd22467b9e"
 FOLD = 4
 """The body works at this fraction of the picture's size; sides are padded to multiples of it."""
 HALF = 2
