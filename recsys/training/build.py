@@ -58,6 +58,8 @@ EASE_BYTES = 256 * 1024**2
 """A bundle's exact EASE is no larger: 8,192 items. Above it each item is predicted from the nearest ones alone."""
 EASE_ITEMS = 60_000
 """From here on that takes too long, too: item-kNN stands in, which is nearly as good where data are sparse."""
+MOST_LIKES = 500
+"""Of a person, then: pairs of likes grow with the square, and who likes thousands of things says little of any two."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,7 +222,19 @@ def fit_neighbours(matrix: csr_matrix) -> ItemItemModel:
         return ItemKnnModel().fit(nobody)
     if matrix.shape[1] <= EASE_ITEMS:
         return EaseModel(EaseSettings(memory_limit=EASE_BYTES)).fit(matrix)
-    return ItemKnnModel().fit(matrix)
+    return ItemKnnModel().fit(strongest(matrix, MOST_LIKES))
+
+
+def strongest(matrix: csr_matrix, count: int) -> csr_matrix:
+    """The `count` largest entries of each row (of equal ones the lower column), the others left out."""
+    excess = np.flatnonzero(np.diff(matrix.indptr) > count)
+    keep = np.ones(matrix.nnz, dtype=np.bool_)
+    for row in excess:
+        entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        keep[entries] = False
+        keep[matrix.indptr[row] + np.argsort(-matrix.data[entries], kind="stable")[:count]] = True
+    indptr = np.concatenate([[0], np.cumsum(keep)])[matrix.indptr]
+    return csr_matrix((matrix.data[keep], matrix.indices[keep], indptr), shape=matrix.shape)
 
 
 def _fresh(interactions: Interactions, half_life_days: float) -> FloatArray:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 
 from recsys.config import AlsSettings, ProjectSettings
 from recsys.dataset.catalog import Catalog
@@ -17,7 +18,7 @@ from recsys.pipeline.recommender import Recommender, SimilarBy
 from recsys.pipeline.request import Filters, Request
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import Basis, ItemId, UserId
-from recsys.training.build import Ingredients, train
+from recsys.training.build import Ingredients, strongest, train
 from recsys.training.style_vectors import CHUNK, catalogue_vectors
 
 BLOCKS, SIZE, DAY = 4, 10, 86_400
@@ -174,3 +175,10 @@ def test_a_catalogue_without_events_works_on_style_alone() -> None:
     unknown = recommender.recommend(Request())
     assert len(unknown.recommendations) == 10
     assert {r.reason for r in unknown.recommendations} == {"From the catalogue"}
+
+
+def test_of_somebody_who_likes_everything_the_strongest_likes_are_kept() -> None:
+    matrix = csr_matrix(np.array([[1, 5, 3, 3, 0], [0, 0, 2, 0, 1], [0, 0, 0, 0, 0]], dtype=np.float32))
+    expected = [[0, 5, 3, 0, 0], [0, 0, 2, 0, 1], [0, 0, 0, 0, 0]]
+    np.testing.assert_array_equal(strongest(matrix, 2).toarray(), expected)
+    np.testing.assert_array_equal(strongest(matrix, 4).toarray(), matrix.toarray())
