@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.pipeline.curves import Curves
 from recsys.schema import BoolArray, FloatArray
@@ -22,7 +23,9 @@ def fit_curves(columns: FloatArray, relevant: BoolArray) -> Curves:
     knots = np.quantile(columns, np.linspace(0, 1, KNOTS), axis=0).T
     bases = [_hats(column, own) for column, own in zip(columns.T, knots, strict=True)]
     widths = [basis.shape[1] for basis in bases]
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(np.hstack(bases), relevant)
+    # With several threads sums are split, and the last digits depend on how many there are.
+    with threadpool_limits(1):
+        model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(np.hstack(bases), relevant)
     slopes = np.split(model.coef_[0], np.cumsum(widths)[:-1])
     values = np.zeros((len(knots), KNOTS))
     for row, (own, heights, basis) in enumerate(zip(knots, slopes, bases, strict=True)):
