@@ -264,6 +264,12 @@ def canonical(matrix: csr_matrix) -> csr_matrix:
     return matrix
 
 
+def kept(matrix: csr_matrix, which: BoolArray) -> csr_matrix:
+    """`matrix` with those of its stored entries (nnz,) where `which` is True."""
+    indptr = np.concatenate([[0], np.cumsum(which)])[matrix.indptr]
+    return csr_matrix((matrix.data[which], matrix.indices[which], indptr), shape=matrix.shape)
+
+
 def resized(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
     """`matrix` (U, I) with empty rows and columns appended up to `shape`. Raises DataError if it is smaller."""
     users, items = matrix.shape

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recsys.models.base import Model, resized
+from recsys.models.base import Model, kept, resized
 from recsys.models.popularity import log_popularity
 from recsys.schema import FloatArray, IntArray
 
@@ -111,6 +111,5 @@ def _signal(weights: FloatArray) -> FloatArray:
 
 def likes(matrix: csr_matrix) -> csr_matrix:
     """The signals of positive weights alone."""
-    positive = signals(matrix).maximum(0)
-    positive.eliminate_zeros()
-    return csr_matrix(positive)
+    said = signals(matrix)
+    return kept(said, said.data > 0)

@@ -24,6 +24,7 @@ from recsys.dataset.project import Project
 from recsys.dataset.splits import Split, cold_items, random_per_user, rolling_splits
 from recsys.errors import DataError
 from recsys.models.als import AlsModel
+from recsys.models.base import kept
 from recsys.models.ease import EaseModel
 from recsys.models.item_item import ItemItemModel
 from recsys.models.item_knn import ItemKnnModel
@@ -233,8 +234,7 @@ def strongest(matrix: csr_matrix, count: int) -> csr_matrix:
         entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
         keep[entries] = False
         keep[matrix.indptr[row] + np.argsort(-matrix.data[entries], kind="stable")[:count]] = True
-    indptr = np.concatenate([[0], np.cumsum(keep)])[matrix.indptr]
-    return csr_matrix((matrix.data[keep], matrix.indices[keep], indptr), shape=matrix.shape)
+    return kept(matrix, keep)
 
 
 def _fresh(interactions: Interactions, half_life_days: float) -> FloatArray:
