@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from recsys.storage.artifacts import (
     recover_folder,
     write_text,
 )
+from recsys.storage.toml_edit import toml_value
 
 SETTINGS_FILE = "recsys.toml"
 ITEMS_FILE = "items.parquet"
@@ -156,22 +156,17 @@ def settings_template(settings: ProjectSettings) -> str:
     values = {name: getattr(settings, name) for name in ProjectSettings.model_fields}
     plain = {name: value for name, value in values.items() if not isinstance(value, Settings)}
     lines = ["# Settings of a recsys project. A line or section that is removed takes its default.", ""]
-    lines += [f"{name} = {_toml(value)}" for name, value in plain.items()]
+    lines += [f"{name} = {toml_value(value)}" for name, value in plain.items()]
     for name, section in values.items():
         if isinstance(section, Settings):
             lines += ["", *_comment(section), f"[{name}]"]
-            lines += [f"{key} = {_toml(getattr(section, key))}" for key in type(section).model_fields]
+            lines += [f"{key} = {toml_value(getattr(section, key))}" for key in type(section).model_fields]
     return "\n".join(lines) + "\n"
 
 
 def _comment(section: Settings) -> list[str]:
     text = (type(section).__doc__ or "").strip()
     return [f"# {line.strip()}".rstrip() for line in text.splitlines()]
-
-
-def _toml(value: object) -> str:
-    # JSON's strings, numbers and booleans are TOML's too, as long as characters are not \\u-escaped in pairs.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def _load(path: Path, columns: tuple[str, ...], table: str) -> pd.DataFrame:

@@ -169,9 +169,9 @@ def hold_out(
     whole = Interactions.from_frame(frame, item_ids)
     match method:
         case SplitMethod.TIME:
-            return _weak(split_by_time(whole, share))
+            return weak_generalisation(split_by_time(whole, share))
         case SplitMethod.LEAVE_LAST:
-            return _weak(leave_last(whole, events))
+            return weak_generalisation(leave_last(whole, events))
         case SplitMethod.RANDOM:
             return random_per_user(whole, share, seed=seed)
         case SplitMethod.STRONG:
@@ -186,7 +186,7 @@ def random_per_user(interactions: Interactions, share: float = 0.2, *, seed: int
     All events of a user with an item go the same way. The number is rounded to the nearest, half up, and leaves at
     least one item in train. Source: Wang et al. 2019 (NGCF), where the share is 0.2. Raises like `hold_out`.
     """
-    return _weak(_random_pairs(interactions, share, seed))
+    return weak_generalisation(_random_pairs(interactions, share, seed))
 
 
 def strong_generalisation(interactions: Interactions, people: float = 0.2, share: float = 0.2, *, seed: int) -> Holdout:
@@ -227,7 +227,7 @@ def cold_items(interactions: Interactions, share: float = 0.2, *, seed: int, amo
     held = cold[interactions.items]
     train, test = interactions.select(~held), interactions.select(held)
     known = test.select(np.isin(test.users, train.users))
-    return _weak(Split(train, known), np.ones_like(cold) if among_all else cold)
+    return weak_generalisation(Split(train, known), np.ones_like(cold) if among_all else cold)
 
 
 def predefined(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> Holdout:
@@ -236,11 +236,11 @@ def predefined(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> Holdout:
         raise DataError("these interactions came without a test file; `recsys import --test-interactions` takes one")
     user_ids = UserIdentifiers.of("user", frame[USER_ID].unique())
     parts = (Interactions.from_frame(frame[frame[PART] == part], item_ids, user_ids) for part in Part)
-    return _weak(Split(*parts))
+    return weak_generalisation(Split(*parts))
 
 
-def _weak(split: Split, items: BoolArray | None = None) -> Holdout:
-    """Those asked are known from the train (weak generalisation); `items` default to all."""
+def weak_generalisation(split: Split, items: BoolArray | None = None) -> Holdout:
+    """Those asked are known from the train; `items` (I,) default to all. Raises DataError where nothing is asked."""
     if not len(split.test):
         raise DataError("this split holds out nothing: there are too few events for it")
     allowed = np.ones(split.train.shape[1], dtype=np.bool_) if items is None else items

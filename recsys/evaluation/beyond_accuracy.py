@@ -12,10 +12,8 @@ from scipy.sparse import csr_matrix
 from recsys.errors import DataError
 from recsys.evaluation.metrics import hits
 from recsys.evaluation.significance import Values
+from recsys.pipeline.calibrate import SMOOTHING
 from recsys.schema import BoolArray, FloatArray, IntArray
-
-SMOOTHING = 0.01
-"""Steck's alpha: as much of the history is mixed into a list, so that the divergence stays finite."""
 
 
 def exposure(rows: IntArray, items: int) -> IntArray:

@@ -29,6 +29,11 @@ COLOURS = "colours alone"
 """The control that does say something of its item, and nothing of Gram matrices: the colours of its photo."""
 
 
+def controlled(model: str, control: str) -> str:
+    """What a model is called when a control takes the place of its style vectors."""
+    return f"{model}, {control}"
+
+
 def controlled_style(vectors: FloatArray, control: Control, *, seed: int, groups: IntArray | None = None) -> FloatArray:
     """Style vectors (I, D) that say nothing of their item; see `shuffled_style` and `random_style`."""
     if control is Control.SHUFFLED:

@@ -19,7 +19,7 @@ from recsys.dataset.project import Project
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out, usual_method
 from recsys.errors import DataError, RequestError
 from recsys.evaluation.comparison import ComparisonReport, Lens, Models, OnDemand, compare_models
-from recsys.evaluation.controls import COLOURS, Control, controlled_style
+from recsys.evaluation.controls import COLOURS, Control, controlled, controlled_style
 from recsys.evaluation.groups import style_groups
 from recsys.evaluation.protocol import ScoreFunction
 from recsys.models.als import AlsModel
@@ -30,7 +30,7 @@ from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Request
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
-from recsys.schema import BoolArray, FloatArray, IntArray, UserRow
+from recsys.schema import FloatArray, IntArray, UserRow
 from recsys.training.build import Ingredients, prepare, train
 from recsys.training.style_vectors import catalogue_colours
 
@@ -132,7 +132,7 @@ def _check_names(models: Collection[str] | None, baseline: str, controls: bool) 
     for name in models or ():
         if name not in (ALL, *EVERY):
             raise RequestError("models", f"unknown model {name!r}; use {ALL} or some of {', '.join(EVERY)}")
-    possible = (*EVERY, *map(_controlled, (*Control, COLOURS))) if controls else EVERY
+    possible = (*EVERY, *(controlled(BLEND, control) for control in (*Control, COLOURS))) if controls else EVERY
     if baseline not in possible:
         raise RequestError("baseline", f"unknown model {baseline!r}; use one of {', '.join(possible)}")
 
@@ -172,14 +172,10 @@ def _control_makers(ingredients: Ingredients, holdout: Holdout, colours: FloatAr
     vectors, seed = ingredients.space.vectors, ingredients.settings.seed
     if not vectors.any():
         raise DataError("controls take the place of style vectors, and no item has a picture: leave them out")
-    places = {_controlled(control): controlled_style(vectors, control, seed=seed) for control in Control}
+    places = {controlled(BLEND, control): controlled_style(vectors, control, seed=seed) for control in Control}
     if colours is not None:
-        places[_controlled(COLOURS)] = colours
+        places[controlled(BLEND, COLOURS)] = colours
     return {name: partial(_blend_on, ingredients, holdout, instead) for name, instead in places.items()}
-
-
-def _controlled(control: str) -> str:
-    return f"{BLEND}, {control}"
 
 
 def _blend_on(ingredients: Ingredients, holdout: Holdout, vectors: FloatArray) -> ScoreFunction:
@@ -223,15 +219,20 @@ def _same_for_all(scores: FloatArray, users: IntArray) -> FloatArray:
     return np.tile(scores, (len(users), 1))
 
 
-def _blend_scores(recommender: Recommender, items: BoolArray, users: IntArray) -> FloatArray:
-    """(Q,) user rows to (Q, I) scores of `items` (I,), as they are served."""
-    return np.stack([recommender.scores(recommender.profile_of_row(UserRow(int(user))), items) for user in users])
-
-
 def _blend(recommender: Recommender, holdout: Holdout) -> ScoreFunction:
-    """The blend for those asked: from their rows or, where nothing of them was learned, from their history."""
-    if not holdout.folds_in:
-        return partial(_blend_scores, recommender, holdout.items)
+    """The blend for those asked, as it is served: (Q,) user rows to (Q, I) scores of what may be recommended.
+
+    From their rows or, where nothing of them was learned, from their history.
+    """
+    profile = _folded_in(recommender, holdout) if holdout.folds_in else _known(recommender)
+    return lambda users: np.stack([recommender.scores(profile(user), holdout.items) for user in users.tolist()])
+
+
+def _known(recommender: Recommender) -> Callable[[int], Profile]:
+    return lambda user: recommender.profile_of_row(UserRow(user))
+
+
+def _folded_in(recommender: Recommender, holdout: Holdout) -> Callable[[int], Profile]:
     history, ids = holdout.history.matrix(), holdout.history.item_ids
 
     def profile(user: int) -> Profile:
@@ -239,4 +240,4 @@ def _blend(recommender: Recommender, holdout: Holdout) -> ScoreFunction:
         items = ids.ids(row.indices.astype(np.int64))
         return recommender.profile(Request(items=dict(zip(items, row.data.tolist(), strict=True))))
 
-    return lambda users: np.stack([recommender.scores(profile(user), holdout.items) for user in users.tolist()])
+    return profile

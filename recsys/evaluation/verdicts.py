@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from recsys.errors import DataError
 from recsys.evaluation.comparison import ComparisonReport, Figure, Part
-from recsys.evaluation.controls import Control
+from recsys.evaluation.controls import Control, controlled
 from recsys.evaluation.protocol import at_k
 from recsys.evaluation.significance import Interval
 
@@ -139,7 +139,7 @@ def style_conclusions(report: ComparisonReport, metric: str = "ndcg") -> list[st
 
 def controls_of(report: ComparisonReport) -> dict[Control, str]:
     """The names of the baseline's controls in a report, as far as it has them."""
-    names = {control: f"{report.baseline}, {control}" for control in Control}
+    names = {control: controlled(report.baseline, control) for control in Control}
     return {control: name for control, name in names.items() if name in report.whole.figures}
 
 

@@ -18,7 +18,7 @@ from recsys.config import AlsSettings
 from recsys.errors import DataError, NotFittedError
 from recsys.models.base import Arrays, Model, resized
 from recsys.models.least_squares import solve_rows
-from recsys.models.popularity import log_popularity
+from recsys.models.popularity import log_popularity, unit_peak
 from recsys.rng import derive_seed
 from recsys.schema import FloatArray, IntArray
 
@@ -130,7 +130,7 @@ class AlsModel(Model):
     def _reweigh(self, matrix: csr_matrix) -> None:
         """Bring damping and bias up to date, which follow every event; λ stays between fits."""
         self._item_damping = _item_damping(matrix, self.settings.item_damping)
-        self._item_bias = self.settings.popularity * _unit_peak(log_popularity(matrix))
+        self._item_bias = self.settings.popularity * unit_peak(log_popularity(matrix))
 
     def _set_item_factors(self, item_factors: FloatArray) -> None:
         """Keep the factors (I, F) and what every fold-in shares: Y'Y (F, F)."""
@@ -244,8 +244,3 @@ def _noise_level(confidences: csr_matrix) -> float:
     items = len(np.unique(confidences.indices))
     degrees = np.sqrt(confidences.nnz / users) + np.sqrt(confidences.nnz / items)
     return float(np.sqrt(np.mean(np.square(confidences.data))) * degrees)
-
-
-def _unit_peak(values: FloatArray) -> FloatArray:
-    """Non-negative values divided by their largest; zeros stay zeros."""
-    return np.asarray(values / np.maximum(values.max(), np.finfo(np.float32).tiny))

@@ -6,12 +6,9 @@ Sources: Sarwar, Karypis, Konstan and Riedl, "Item-based collaborative filtering
 
 from __future__ import annotations
 
-from typing import Any, Self
-
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
-from recsys.models.base import Arrays
 from recsys.models.neighbours import NeighbourModel
 from recsys.models.settings import ItemKnnSettings, Weighting
 from recsys.schema import FloatArray, IntArray
@@ -36,10 +33,12 @@ class ItemKnnModel(NeighbourModel):
     """
 
     name = "item_knn"
+    settings: ItemKnnSettings
+    settings_type = ItemKnnSettings
 
     def __init__(self, settings: ItemKnnSettings | None = None) -> None:
+        super().__init__()
         self.settings = settings or ItemKnnSettings()
-        super().__init__(self.settings.neighbours)
 
     def _factors(self, likes: csr_matrix) -> tuple[csr_matrix, csr_matrix]:
         weighted = self._weighted(likes)
@@ -68,15 +67,6 @@ class ItemKnnModel(NeighbourModel):
         if self.settings.weighting is not Weighting.COSINE:
             return np.arange(likes.shape[1])
         return np.unique((likes - before).nonzero()[1])
-
-    def _settings(self) -> dict[str, Any]:
-        return self.settings.model_dump(mode="json")
-
-    @classmethod
-    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
-        model = cls(ItemKnnSettings.model_validate(settings))
-        model._restore(arrays)
-        return model
 
 
 def _idf(likes: csr_matrix) -> FloatArray:

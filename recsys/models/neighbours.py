@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from itertools import pairwise
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
 from recsys.models.base import Arrays, matrix_arrays, matrix_of, resized
 from recsys.models.item_item import ItemItemModel
+from recsys.models.settings import NeighbourSettings
 from recsys.schema import FloatArray, IntArray
 
 BLOCK = 512
@@ -23,9 +25,11 @@ class NeighbourModel(ItemItemModel):
     those rows again that new events can have changed, which gives what `fit` on all events gives, bit for bit.
     """
 
-    def __init__(self, neighbours: int) -> None:
+    settings: NeighbourSettings
+    settings_type: ClassVar[type[NeighbourSettings]]
+
+    def __init__(self) -> None:
         super().__init__()
-        self._neighbours = neighbours
         self._similarity = empty_matrix(0, 0)
 
     @abstractmethod
@@ -37,7 +41,7 @@ class NeighbourModel(ItemItemModel):
         """Items whose row in left or column in right is not what it was."""
 
     def _learn(self, likes: csr_matrix) -> None:
-        self._similarity = nearest(*self._factors(likes), np.arange(likes.shape[1]), self._neighbours)
+        self._similarity = nearest(*self._factors(likes), np.arange(likes.shape[1]), self.settings.neighbours)
 
     def _relearn(
         self,
@@ -46,7 +50,7 @@ class NeighbourModel(ItemItemModel):
         item_vectors: FloatArray | None,  # noqa: ARG002
     ) -> None:
         rows = touching(self._changed(likes, before), likes, before)
-        replaced = nearest(*self._factors(likes), rows, self._neighbours)
+        replaced = nearest(*self._factors(likes), rows, self.settings.neighbours)
         self._similarity = with_rows(resized(self._similarity, (likes.shape[1],) * 2), rows, replaced)
 
     def _make_room(self, items: int, item_vectors: FloatArray) -> None:  # noqa: ARG002
@@ -68,9 +72,15 @@ class NeighbourModel(ItemItemModel):
         parts = matrix_arrays("similarity", self._similarity)
         return {"bias": self._bias, "largest": np.float64(self._largest), **parts}
 
-    def _restore(self, arrays: Arrays) -> None:
-        self._bias, self._largest = arrays["bias"], float(arrays["largest"])
-        self._similarity = matrix_of(arrays, "similarity", (len(self._bias),) * 2)
+    def _settings(self) -> dict[str, Any]:
+        return self.settings.model_dump(mode="json")
+
+    @classmethod
+    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+        model = cls(cls.settings_type.model_validate(settings))  # type: ignore[call-arg]
+        model._bias, model._largest = arrays["bias"], float(arrays["largest"])
+        model._similarity = matrix_of(arrays, "similarity", (len(model._bias),) * 2)
+        return model
 
 
 def nearest(left: csr_matrix, right: csr_matrix, rows: IntArray, k: int) -> csr_matrix:

@@ -66,3 +66,8 @@ def log_popularity(matrix: csr_matrix) -> FloatArray:
     positive = np.maximum(matrix.data, 0.0).astype(np.float64)
     totals = np.bincount(matrix.indices, weights=positive, minlength=matrix.shape[1])
     return np.log1p(totals).astype(np.float32)
+
+
+def unit_peak(values: FloatArray) -> FloatArray:
+    """Non-negative values divided by their largest; zeros stay zeros."""
+    return np.asarray(values / np.maximum(values.max(initial=0.0), np.finfo(np.float32).tiny))

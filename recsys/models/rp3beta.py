@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
-
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.models.base import Arrays
 from recsys.models.neighbours import NeighbourModel
 from recsys.models.settings import Rp3BetaSettings
 from recsys.schema import IntArray
@@ -27,10 +24,12 @@ class Rp3BetaModel(NeighbourModel):
     """
 
     name = "rp3beta"
+    settings: Rp3BetaSettings
+    settings_type = Rp3BetaSettings
 
     def __init__(self, settings: Rp3BetaSettings | None = None) -> None:
+        super().__init__()
         self.settings = settings or Rp3BetaSettings()
-        super().__init__(self.settings.neighbours)
 
     def _factors(self, likes: csr_matrix) -> tuple[csr_matrix, csr_matrix]:
         alpha, beta = self.settings.alpha, self.settings.beta
@@ -44,15 +43,6 @@ class Rp3BetaModel(NeighbourModel):
         # a new like changes the shares of all its user's likes
         users = np.unique((likes - before).nonzero()[0])
         return np.union1d(likes[users].indices, before[users].indices)
-
-    def _settings(self) -> dict[str, Any]:
-        return self.settings.model_dump(mode="json")
-
-    @classmethod
-    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
-        model = cls(Rp3BetaSettings.model_validate(settings))
-        model._restore(arrays)
-        return model
 
 
 def _row_shares(matrix: csr_matrix, power: float) -> csr_matrix:

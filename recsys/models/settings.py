@@ -17,21 +17,25 @@ class Weighting(StrEnum):
     BM25 = "bm25"
 
 
-class ItemKnnSettings(Settings):
-    """`neighbours`: similar items kept for each item. `k1`, `b`: how fast repeated events saturate, and how much
-    an item's many events are held against it; for BM25 alone."""
+class NeighbourSettings(Settings):
+    """`neighbours`: items kept for each item."""
+
+    neighbours: int = Field(default=100, ge=1)
+
+
+class ItemKnnSettings(NeighbourSettings):
+    """`k1`, `b`: how fast repeated events saturate, and how much an item's many events are held against it; for BM25
+    alone."""
 
     weighting: Weighting = Weighting.BM25
-    neighbours: int = Field(default=100, ge=1)
     k1: float = Field(default=0.2, gt=0)
     b: float = Field(default=0.75, ge=0, le=1)
 
 
-class Rp3BetaSettings(Settings):
-    """`neighbours`: items kept for each item. `alpha`: exponent of the steps' probabilities. `beta`: how much an item's
-    popularity is held against it (0: not at all, 1: in full)."""
+class Rp3BetaSettings(NeighbourSettings):
+    """`alpha`: exponent of the steps' probabilities. `beta`: how much an item's popularity is held against it (0: not
+    at all, 1: in full)."""
 
-    neighbours: int = Field(default=100, ge=1)
     alpha: float = Field(default=0.5, gt=0)
     beta: float = Field(default=0.2, ge=0, le=1)
 

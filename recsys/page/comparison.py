@@ -12,6 +12,7 @@ from rich.text import Text
 
 from recsys.evaluation.comparison import ComparisonReport, Figure, Part
 from recsys.evaluation.tables import legend, preamble, title
+from recsys.evaluation.verdicts import LEVEL
 from recsys.page.text import add_row, plain_table
 
 MAIN = ("recall", "ndcg", "mrr")
@@ -22,7 +23,6 @@ FURTHER = (
 )  # fmt: skip
 """Means alone, the first ones that fit."""
 IN_SLICES = "ndcg"
-LEVEL = 0.05
 
 _GAP = 2
 _INTERVAL = len("0.1234 [.123, .123]")

@@ -73,7 +73,7 @@ class Recommender:
         known: Retriever | None = None if before is None else before._retriever
         self._retriever: Retriever = Retriever.of(bundle.factors, bundle.space, bundle.trend, bundle.fresh, known)
         self._features = Features(
-            bundle.catalog, bundle.factors, bundle.space, bundle.trend, bundle.fresh, bundle.untouched
+            bundle.catalog, bundle.factors, bundle.space, bundle.trend, bundle.fresh, self.untouched
         )
         self._categories = category_groups(bundle.catalog.category_names)
         self._little_known = LittleKnown.of(bundle.seen)

@@ -21,6 +21,7 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from recsys.models.base import kept
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import FloatArray, IntArray
 
@@ -147,8 +148,7 @@ class Evidence:
     @classmethod
     def of(cls, recent: csr_matrix) -> Evidence:
         """From event weights faded by age (U, I); dislikes are no evidence."""
-        likes = recent.maximum(0)
-        likes.eliminate_zeros()
+        likes = kept(recent, recent.data > 0)
         return cls(csr_matrix((event_say(likes.data), likes.indices, likes.indptr), shape=likes.shape))
 
     @property

@@ -14,7 +14,7 @@ Scalar = int | float | str
 
 def toml_lines(table: str, values: Mapping[str, Scalar]) -> list[str]:
     """`[table]` and a line for each value."""
-    return [f"[{table}]", *(f"{key} = {_written(value)}" for key, value in values.items())]
+    return [f"[{table}]", *(f"{key} = {toml_value(value)}" for key, value in values.items())]
 
 
 def with_values(text: str, table: str, values: Mapping[str, Scalar]) -> str:
@@ -51,12 +51,13 @@ def _edited(text: str, table: str, values: Mapping[str, Scalar]) -> str:
         found = ((place, entry.fullmatch(lines[place])) for place in range(start + 1, stop))
         place, match = next(((place, match) for place, match in found if match), (0, None))
         if match is None:
-            missing.append(f"{key} = {_written(value)}" + "\r" * lines[start].endswith("\r"))
+            missing.append(f"{key} = {toml_value(value)}" + "\r" * lines[start].endswith("\r"))
         else:
-            lines[place] = f"{match[1]}{_written(value)}{match[2]}"
+            lines[place] = f"{match[1]}{toml_value(value)}{match[2]}"
     return "\n".join([*lines[: start + 1], *missing, *lines[start + 1 :]])
 
 
-def _written(value: Scalar) -> str:
-    # JSON's numbers and strings are TOML's, too.
+def toml_value(value: object) -> str:
+    """A string, number or truth value as TOML."""
+    # JSON's are TOML's too, as long as characters are not \\u-escaped in pairs.
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

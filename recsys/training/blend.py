@@ -21,8 +21,6 @@ MOST_USERS = 2_000
 """The weights are few: this many users' later events settle them."""
 SMALLEST_GAIN = 2e-4
 """A weight is changed only if it helps by more: a feature that says nothing keeps its place."""
-
-
 NEW_ITEM_OFFSETS = (0.0, -0.5, -1.0, -2.0, -4.0)
 """Where new items' scores may lie against the others', in deviations of these: never above them on average."""
 FEWEST_PEOPLE = 50
@@ -125,10 +123,7 @@ def fit_blend(cases: BlendCases, new: BlendCases) -> Blend:
 
 def quality(cases: BlendCases, blend: Blend) -> float:
     """Mean NDCG@10 of a blend on the cases."""
-    scores = np.zeros(cases.relevant.shape, dtype=np.float32)
-    for own, table, new, gap in zip(scores, cases.tables, cases.new, cases.padding, strict=True):
-        own[~gap] = blend.contributions(table[~gap], new[~gap]).sum(axis=1)
-    return float(cases.ndcg(scores).mean())
+    return float(cases.ndcg(_by_person(cases, blend.contributions)).mean())
 
 
 def fit_weights(cases: BlendCases) -> FloatArray:
@@ -156,21 +151,23 @@ def curves_pay(cases: BlendCases) -> bool:
 
 def curves_of(cases: BlendCases) -> Curves:
     """The curves that tell what people like next from what else was retrieved for them."""
-    people = [(table[~gap], hits[~gap]) for table, hits, gap in zip(*_parts(cases), strict=True) if not gap.all()]
+    everybody = zip(cases.tables, cases.relevant, cases.padding, strict=True)
+    people = [(table[~gap], hits[~gap]) for table, hits, gap in everybody if not gap.all()]
     columns = np.concatenate([np.hstack([table, relative(table)]) for table, _ in people])
     return fit_curves(columns, np.concatenate([hits for _, hits in people]))
 
 
 def curve_scores(cases: BlendCases, curves: Curves) -> FloatArray:
     """Scores (U, n) by curves, 0 in the padding."""
+    return _by_person(cases, lambda table, _: curves.contributions(table))
+
+
+def _by_person(cases: BlendCases, contributions: Callable[[FloatArray, BoolArray], FloatArray]) -> FloatArray:
+    """Scores (U, n) from what each person's table and new items give, 0 in the padding."""
     scores = np.zeros(cases.relevant.shape, dtype=np.float32)
-    for own, table, gap in zip(scores, cases.tables, cases.padding, strict=True):
-        own[~gap] = curves.contributions(table[~gap]).sum(axis=1)
+    for own, table, new, gap in zip(scores, cases.tables, cases.new, cases.padding, strict=True):
+        own[~gap] = contributions(table[~gap], new[~gap]).sum(axis=1)
     return scores
-
-
-def _parts(cases: BlendCases) -> tuple[FloatArray, BoolArray, BoolArray]:
-    return cases.tables, cases.relevant, cases.padding
 
 
 def _placed(cases: BlendCases, scores: FloatArray, new: BlendCases, weights: FloatArray) -> tuple[FloatArray, float]:
@@ -181,9 +178,9 @@ def _placed(cases: BlendCases, scores: FloatArray, new: BlendCases, weights: Flo
     centre = float(known.mean() - found.mean() * known.std() / max(float(found.std()), 1e-9))
     offsets = [centre + step * float(known.std()) for step in NEW_ITEM_OFFSETS]
     placed = cases.weighted(weights)
-    quality = [float(cases.ndcg(np.where(cases.new, placed + offset, scores)).mean()) for offset in offsets]
-    least = max(quality) - SMALLEST_GAIN
-    return weights, next(offset for offset, each in zip(offsets, quality, strict=True) if each >= least)
+    reached = [float(cases.ndcg(np.where(cases.new, placed + offset, scores)).mean()) for offset in offsets]
+    least = max(reached) - SMALLEST_GAIN
+    return weights, next(offset for offset, each in zip(offsets, reached, strict=True) if each >= least)
 
 
 def _named(weights: FloatArray) -> dict[str, float]:

@@ -28,7 +28,7 @@ from recsys.models.base import kept
 from recsys.models.ease import EaseModel
 from recsys.models.item_item import ItemItemModel
 from recsys.models.item_knn import ItemKnnModel
-from recsys.models.popularity import log_popularity
+from recsys.models.popularity import log_popularity, unit_peak
 from recsys.models.settings import EaseSettings
 from recsys.models.style_als import StyleAlsModel
 from recsys.pipeline.rank import Blend
@@ -253,5 +253,4 @@ def _fresh(interactions: Interactions, half_life_days: float) -> FloatArray:
 
 def _trend(interactions: Interactions, half_life_days: float) -> FloatArray:
     """How popular each item is now, (I,) in [0, 1]: log-popularity of events faded by age, over its largest."""
-    faded = log_popularity(interactions.matrix(half_life_days=half_life_days))
-    return np.asarray(faded / max(float(faded.max(initial=0.0)), 1e-9), dtype=np.float32)
+    return unit_peak(log_popularity(interactions.matrix(half_life_days=half_life_days)))

@@ -30,13 +30,20 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import SETTINGS_FILE, Project
-from recsys.dataset.splits import Holdout, SplitMethod, hold_out, random_per_user, rolling_splits, usual_method
+from recsys.dataset.splits import (
+    Holdout,
+    SplitMethod,
+    hold_out,
+    random_per_user,
+    rolling_splits,
+    usual_method,
+    weak_generalisation,
+)
 from recsys.errors import DataError, MissingExtraError, RequestError
 from recsys.evaluation.metrics import ACCURACY
 from recsys.evaluation.protocol import evaluate_holdout
 from recsys.evaluation.significance import Comparison, Interval, Values, bootstrap_mean, compare
 from recsys.models.base import Model
-from recsys.profiles.style_space import StyleSpace
 from recsys.ranked import check_k
 from recsys.rng import derive_seed, generator
 from recsys.schema import TIMESTAMP, FloatArray
@@ -348,7 +355,7 @@ def _check(trials: int, minutes: float | None, metric: str, k: int, split: Split
 
 
 def _style_vectors(project: Project, catalog: Catalog, model: Tunable) -> FloatArray:
-    vectors = StyleSpace.of(catalogue_vectors(project, catalog), catalog.category_codes).vectors
+    vectors = catalogue_vectors(project, catalog)
     if not vectors.any():
         raise DataError(f"{model} learns from pictures and no item has one; tune {Tunable.ALS} instead")
     return vectors
@@ -366,9 +373,7 @@ def _among_own_users(events: Interactions) -> Interactions:
 
 
 def _time_rounds(events: Interactions, rounds: int) -> list[Holdout]:
-    splits = rolling_splits(events, ROUND_SHARE[SplitMethod.TIME], rounds)
-    every = np.ones(events.shape[1], dtype=np.bool_)
-    return [Holdout(train, train, test, np.unique(test.users), every) for train, test in splits]
+    return [weak_generalisation(split) for split in rolling_splits(events, ROUND_SHARE[SplitMethod.TIME], rounds)]
 
 
 def _random_rounds(events: Interactions, rounds: int, seed: int) -> list[Holdout]:
