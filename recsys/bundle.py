@@ -118,7 +118,8 @@ def save_bundle(bundle: Bundle, bundles: Path, created: int) -> str:
             "version": version,
             "created": created,
             "embedder": bundle.embedder,
-            "settings": bundle.settings.model_dump(),
+            # Neither the service nor a database's password is what was learned.
+            "settings": bundle.settings.model_dump(exclude={"service", "storage"}),
             "counts": {"users": len(bundle.user_ids), "items": len(bundle.catalog), "styles": len(bundle.styles)},
             "metrics": dict(bundle.metrics),
             "files": hashes,

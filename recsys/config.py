@@ -1,10 +1,13 @@
-"""Settings: one frozen model per component, read from `recsys.toml`, validated whole before anything runs."""
+"""Settings: one frozen model per component, read from `recsys.toml` and the environment, validated whole before
+anything runs."""
 
 from __future__ import annotations
 
+import os
 import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -141,6 +144,50 @@ class RestyleSettings(Settings):
         )
 
 
+class FeedbackSettings(Settings):
+    """How a person's verdicts on restyled pictures change the next ones.
+
+    `strengths`: what is tried besides the default strength. `exploration`: the share of pictures that try something
+    out, once a person has given a verdict. `prior`: the say of everybody's verdicts, in verdicts of one's own.
+    """
+
+    strengths: tuple[Unit, ...] = Field(default=(0.3, 0.6, 0.9), min_length=1, max_length=8)
+    exploration: Unit = 0.1
+    prior: float = Field(default=2.0, gt=0)
+
+
+class ServiceSettings(Settings):
+    """The service.
+
+    `workers`: processes. `ranking_threads`: requests that each process ranks at once; `max_waiting`: requests that may
+    wait for that, those on top are refused with 503. `rate`: requests per second that one API key may ask of all
+    workers together, `burst`: how many at once (rate 0: no limit). `answers_mb`: memory of each process for answers
+    that are asked for again. `refresh_s`: how often a process looks for a new bundle and changed items. `drain_s`: how
+    long requests in flight may take once the service is told to stop.
+    """
+
+    workers: int = Field(default=1, ge=1, le=256)
+    ranking_threads: int = Field(default=1, ge=1, le=64)
+    max_waiting: int = Field(default=32, ge=0, le=10_000)
+    rate: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    burst: int = Field(default=100, ge=1)
+    answers_mb: int = Field(default=64, ge=0)
+    refresh_s: float = Field(default=0.25, gt=0, le=60)
+    drain_s: float = Field(default=8.0, ge=0, le=600)
+
+
+class StorageSettings(Settings):
+    """Where live data is kept: events, changed items, chosen tastes, verdicts, exposures, keys.
+
+    `database`: a URL like postgresql+psycopg://user:password@host/name; empty: SQLite in the project's folder `live`.
+    `redis`: a URL like redis://host:6379/0 for restyled pictures; empty: files in the project's folder `cache`.
+    Passwords belong in the environment: RECSYS__STORAGE__DATABASE, RECSYS__STORAGE__REDIS.
+    """
+
+    database: str = ""
+    redis: str = ""
+
+
 class ProjectSettings(Settings):
     """All settings of a project. Absent sections take their defaults."""
 
@@ -152,10 +199,17 @@ class ProjectSettings(Settings):
     taste: TasteSettings = TasteSettings()
     rank: RankSettings = RankSettings()
     restyle: RestyleSettings = RestyleSettings()
+    feedback: FeedbackSettings = FeedbackSettings()
+    service: ServiceSettings = ServiceSettings()
+    storage: StorageSettings = StorageSettings()
 
 
-def load_settings(path: Path) -> ProjectSettings:
-    """Read and validate a TOML file of settings.
+ENVIRONMENT_PREFIX = "RECSYS__"
+"""Before section and key in names of the environment, as in RECSYS__SERVICE__WORKERS=4."""
+
+
+def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> ProjectSettings:
+    """Read and validate a TOML file of settings; what `environment` (default: the process's) names goes before it.
 
     Raises ConfigError that names the file and every offending key.
     """
@@ -165,8 +219,36 @@ def load_settings(path: Path) -> ProjectSettings:
         raise ConfigError(f"{path}: no such settings file; `recsys init` writes one") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    overrides = list(_overrides(os.environ if environment is None else environment))
+    for section, key, value in overrides:
+        table = raw.setdefault(section, {}) if section else raw
+        if isinstance(table, dict):
+            table[key] = value
     try:
         return ProjectSettings.model_validate(raw)
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
-        raise ConfigError(f"{path}: " + "; ".join(lines)) from None
+        named = {f"{section}.{key}".lstrip("."): f" ({_variable(section, key)})" for section, key, _ in overrides}
+        places = ((".".join(map(str, e["loc"])) or "settings", e["msg"]) for e in error.errors())
+        raise ConfigError(
+            f"{path}: " + "; ".join(f"{place}{named.get(place, '')}: {text}" for place, text in places)
+        ) from None
+
+
+def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
+    """(section or "", key, value) of each variable with the prefix, by name."""
+    for name in sorted(environment):
+        if name.startswith(ENVIRONMENT_PREFIX):
+            *section, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__", 1)
+            yield (section[0] if section else ""), key, _toml(environment[name])
+
+
+def _toml(text: str) -> Any:
+    """A value of the environment: numbers, truth values and lists as in TOML, all else as the text it is."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _variable(section: str, key: str) -> str:
+    return ENVIRONMENT_PREFIX + "__".join(part.upper() for part in (section, key) if part)

@@ -5,7 +5,7 @@
 <project>/rejects/         rows that imports with `skip_bad` left out, and why
 <project>/bundles/         what is trained
 <project>/styles/          style references (optional)
-<project>/events/          the event log
+<project>/live/            the database of what arrives while the service runs, unless it is a server; uploaded pictures
 <project>/cache/           restyled pictures; may be deleted
 """
 
@@ -33,6 +33,7 @@ SETTINGS_FILE = "recsys.toml"
 ITEMS_FILE = "items.parquet"
 INTERACTIONS_FILE = "interactions.parquet"
 USERS_FILE = "users.parquet"
+DATABASE_FILE = "live.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,14 @@ class Project:
         return self.root / "styles"
 
     @property
-    def events(self) -> Path:
-        """The event log's folder."""
-        return self.root / "events"
+    def live(self) -> Path:
+        """What arrives while the service runs: the database, unless it is a server, and uploaded pictures."""
+        return self.root / "live"
+
+    @property
+    def database_url(self) -> str:
+        """Where live data are kept: the setting, or SQLite in the folder `live`."""
+        return self.settings.storage.database or f"sqlite:///{self.live / DATABASE_FILE}"
 
     @property
     def cache(self) -> Path:

@@ -30,6 +30,7 @@ FLOORS = {
     "evaluation": 4,
     "benchmarks": 4,
     "experiments": 4,
+    "serving": 4,
     "distributed": 4,
     "api": 5,
     "page": 5,
@@ -51,7 +52,11 @@ DOORS = {
     "matplotlib": ("recsys/page/figures/",),
     "sqlite3": ("recsys/storage/",),
     "sqlalchemy": ("recsys/storage/",),
+    "alembic": ("recsys/storage/",),
+    "psycopg": ("recsys/storage/",),
     "redis": ("recsys/storage/",),
+    "prometheus_client": ("recsys/api/",),
+    "opentelemetry": ("recsys/api/",),
     "pyspark": ("recsys/distributed/",),
 }
 

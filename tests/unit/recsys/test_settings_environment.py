@@ -1,0 +1,48 @@
+"""The environment goes before the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from recsys.config import load_settings
+from recsys.errors import ConfigError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "recsys.toml"
+    path.write_text('name = "gallery"\n[service]\nworkers = 2\nrate = 5.0\n')
+    return path
+
+
+def test_variables_replace_single_keys(file: Path) -> None:
+    settings = load_settings(
+        file,
+        {
+            "RECSYS__SERVICE__WORKERS": "4",
+            "RECSYS__STORAGE__DATABASE": "postgresql+psycopg://a:b@c/d",
+            "RECSYS__FEEDBACK__STRENGTHS": "[0.2, 0.8]",
+            "RECSYS__SEED": "7",
+            "HOME": "/nowhere",
+        },
+    )
+    assert (settings.service.workers, settings.service.rate, settings.name, settings.seed) == (4, 5.0, "gallery", 7)
+    assert settings.storage.database == "postgresql+psycopg://a:b@c/d"
+    assert settings.feedback.strengths == (0.2, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("RECSYS__SERVICE__WORKERS", "none", "service.workers (RECSYS__SERVICE__WORKERS): Input should be"),
+        ("RECSYS__SERVICE__WORKER", "1", "service.worker (RECSYS__SERVICE__WORKER): Extra inputs"),
+        ("RECSYS__SERVIZE__WORKERS", "1", "servize: Extra inputs"),
+        ("RECSYS__NAMED", "x", "named (RECSYS__NAMED): Extra inputs"),
+    ],
+)
+def test_a_wrong_variable_is_named(file: Path, name: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_settings(file, {name: value})
+    assert says in str(error.value)
