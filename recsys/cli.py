@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from recsys import __version__
 from recsys.errors import RecsysError
+from style.benchmarks.tables import Table
 from style.errors import StyleError
 
 if TYPE_CHECKING:
@@ -486,13 +487,16 @@ def bench_style(
     products: Annotated[Path | None, typer.Option(help="Product photos; columns of an items.csv are labels.")] = None,
     judge: Annotated[Path | None, typer.Option(help="Weights of VGG-19 to relu4_1: judges restyled pictures.")] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of product and style.")] = 40,
+    only: Annotated[Table | None, typer.Option(help="This table alone.")] = None,
 ) -> None:
     """Do style vectors mean style, do engines obey them, and how fast?"""
     from style.benchmarks.run import bench_style as lines
 
     if labelled is None and products is None:
         raise typer.BadParameter("give --labelled, --products or both")
-    for line in lines(labelled, products, judge, pairs):
+    if only is Table.TRANSFER and None in (labelled, products, judge):
+        raise typer.BadParameter("--only transfer needs --labelled, --products and --judge")
+    for line in lines(labelled, products, judge, pairs, only):
         typer.echo(line)
 
 

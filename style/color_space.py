@@ -41,6 +41,24 @@ def lab_to_srgb(lab: NDArray[np.float64]) -> Pixels:
     return np.asarray(encoded, dtype=np.float32)
 
 
+def with_lab_statistics(
+    pixels: Pixels,
+    mask: NDArray[np.float32],
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    most: float = np.inf,
+) -> Pixels:
+    """`(H, W, 3)` shifted and scaled so that L*, a*, b* over `mask` have `mean` and `deviation`, each `(3,)`.
+
+    Reinhard et al. 2001, "Color transfer between images", eq. 10-11, in CIE L*a*b* as is usual today where the paper
+    has l-alpha-beta. A channel is enlarged `most`-fold at most. What leaves the gamut is clipped.
+    """
+    lab = srgb_to_lab(pixels)
+    here, spread = np.split(lab_statistics(pixels, mask), 2)
+    gain = np.minimum(deviation / np.maximum(spread, 1e-3), most)
+    return lab_to_srgb((lab - here) * gain + mean)
+
+
 def lab_statistics(pixels: Pixels, mask: NDArray[np.float32]) -> NDArray[np.float64]:
     """Means, then standard deviations, of L*, a*, b* over a mask `(H, W)`: `(6,)`."""
     lab, share = srgb_to_lab(pixels).reshape(-1, 3), mask.reshape(-1, 1) / mask.sum()

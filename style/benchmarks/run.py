@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from style.benchmarks.speed import speed_lines
+from style.benchmarks.tables import Table
 from style.benchmarks.transfer import pairs, transfer_lines
 from style.benchmarks.vectors import vector_lines
 from style.embedding import StyleEmbedder
@@ -16,20 +17,27 @@ SPEED_FILES = 300
 
 
 def bench_style(
-    labelled: Path | None, products: Path | None, judge: Path | None = None, count: int = 40
+    labelled: Path | None,
+    products: Path | None,
+    judge: Path | None = None,
+    count: int = 40,
+    only: Table | None = None,
 ) -> Iterator[str]:
     """The lines of the tables that the given folders and weights allow.
 
     `labelled` has a folder of pictures per style; `products` has pictures below it and may have `items.csv`, whose
     columns of few values are labels; `judge` is a network's file that `style.training.teachers` reads, VGG-19 best.
+    `only`: this table alone.
     """
     embedder = StyleEmbedder.load()
-    if labelled is not None or (products is not None and (products / "items.csv").is_file()):
+    if only in {None, Table.VECTORS} and (
+        labelled is not None or (products is not None and (products / "items.csv").is_file())
+    ):
         yield from vector_lines(embedder, labelled, products)
         yield ""
-    if labelled is not None and products is not None and judge is not None:
+    if only in {None, Table.TRANSFER} and labelled is not None and products is not None and judge is not None:
         yield from transfer_lines(embedder, load_teacher(judge), pairs(products, labelled, count))
         yield ""
     folder = products or labelled
-    if folder is not None:
+    if only in {None, Table.SPEED} and folder is not None:
         yield from speed_lines(embedder, find_images([folder])[:SPEED_FILES])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from torch import nn
 from tqdm import tqdm
 
 from style.benchmarks.vectors import HELD_OUT
+from style.color_space import lab_statistics, with_lab_statistics
 from style.embedding import StyleEmbedder
 from style.images import Pixels, center_square, open_image, to_pixels
-from style.metrics import transfer_score
+from style.metrics import TransferScore, transfer_score
 from style.training.crops import find_images
 from style.transfer.base import Stylizer
 from style.transfer.registry import ENGINES, load_stylizer
@@ -21,6 +23,9 @@ from style.vector import StyleVector
 
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 SIDE = 256
+BASELINE = "Lab"
+TITLES = ("gain", "gain^2", "Gram", "Gram^2", "content", "plain", "SSIM")
+"""What the fields of `TransferScore` are called in the table; ^2: from squared distances, plain: the plain cosine."""
 
 
 def pairs(products: Path, styles: Path, count: int) -> list[tuple[Pixels, Pixels]]:
@@ -34,30 +39,49 @@ def pairs(products: Path, styles: Path, count: int) -> list[tuple[Pixels, Pixels
 def transfer_lines(
     embedder: StyleEmbedder, judge: nn.Module, examples: Sequence[tuple[Pixels, Pixels]]
 ) -> Iterator[str]:
-    """A table of medians per engine and strength, then in how many pairs gain rises with strength."""
+    """A table of medians per engine and strength, then in how many pairs gain rises with strength.
+
+    First the baseline: colours moved to those of the style picture itself, which engines never see.
+    """
     yield f"{len(examples)} pairs at {SIDE} px, medians, judged by a network that no engine saw"
-    yield f"{'engine':10}{'strength':>9}{'style gain':>12}{'Gram gain':>11}{'content':>9}{'SSIM':>7}"
+    yield f"{'engine':10}{'strength':>9}" + "".join(f"{title:>9}" for title in TITLES)
+    baseline = [transfer_score(judge, product, style, lab_transfer(product, style)) for product, style in examples]
+    yield f"{BASELINE:10}{'':>9}{_row(np.median(_table(baseline), axis=0))}"
     whole = np.ones((SIDE, SIDE), dtype=np.float32)
     styles = [embedder.embed(style, whole) for _, style in examples]
     for name in ENGINES:
         engine = load_stylizer(name)
         shown = zip(tqdm(examples, desc=name, disable=None), styles, strict=True)
-        scores = np.array([_scores(judge, engine, pair, z) for pair, z in shown])
+        scores = np.array([_table(_scores(judge, engine, pair, z)) for pair, z in shown])
         for strength, medians in zip(STRENGTHS, np.median(scores, axis=0), strict=True):
-            gain, gram, content, ssim = medians
-            yield f"{name:10}{strength:9.2f}{gain:12.2f}{gram:11.2f}{content:9.2f}{ssim:7.2f}"
+            yield f"{name:10}{strength:9.2f}{_row(medians)}"
         rises = (np.diff(scores[:, :, 0], axis=1) > 0).all(axis=1).mean()
         yield f"{name:10}gain rises with strength in {rises:.0%} of pairs; grid {grid(engine):.2f} (1: none)"
 
 
-def _scores(judge: nn.Module, engine: Stylizer, pair: tuple[Pixels, Pixels], z: StyleVector) -> list[list[float]]:
+def lab_transfer(product: Pixels, style: Pixels) -> Pixels:
+    """The product with the means and deviations of L*, a*, b* of the style picture (Reinhard et al. 2001)."""
+    shown = [np.ones(picture.shape[:2], dtype=np.float32) for picture in (product, style)]
+    mean, deviation = np.split(lab_statistics(style, shown[1]), 2)
+    return with_lab_statistics(product, shown[0], mean, deviation)
+
+
+def _scores(judge: nn.Module, engine: Stylizer, pair: tuple[Pixels, Pixels], z: StyleVector) -> list[TransferScore]:
     product, style = pair
     painting = engine.paint([product], z)[0]
-    found = [
+    return [
         transfer_score(judge, product, style, painting.on(product, texture=amount, colour=amount))
         for amount in STRENGTHS
     ]
-    return [[score.style_gain, score.gram_gain, score.content, score.ssim] for score in found]
+
+
+def _table(scores: Sequence[TransferScore]) -> NDArray[np.float64]:
+    """One row per score, a column per field."""
+    return np.array([astuple(score) for score in scores])
+
+
+def _row(values: NDArray[np.float64]) -> str:
+    return "".join(f"{value:9.2f}" for value in values)
 
 
 def grid(engine: Stylizer, styles: int = 8) -> float:

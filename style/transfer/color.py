@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from style.backbone import WEIGHTS, read_weights
-from style.color_space import lab_statistics, lab_to_srgb, srgb_to_lab
+from style.color_space import with_lab_statistics
 from style.images import Pixels
 from style.mask import Mask, product_mask
 from style.transfer.base import Painting, Stylizer
 from style.vector import StyleVector
 
 COLOR_SHA256 = "3c68e8a2f541aa947e2502816c201a0f32adf6b1c4eb2a9b97ad3ebf435d1af6"
+MOST_GAIN = 4.0
+"""A flat picture has no spread to scale: enlarge it at most so much, or noise becomes the picture."""
 
 
 class ColorStylizer(Stylizer):
@@ -48,13 +50,8 @@ class ColorStylizer(Stylizer):
         target = self.weight @ style.values + self.bias
         mean, deviation = target[:3], np.maximum(target[3:], 1.0)
         where = [product_mask(image) for image in images] if masks is None else masks
-        changes = [_matched(image, mask, mean, deviation) - image for image, mask in zip(images, where, strict=True)]
+        changes = [
+            with_lab_statistics(image, mask, mean, deviation, MOST_GAIN) - image
+            for image, mask in zip(images, where, strict=True)
+        ]
         return [Painting(np.zeros_like(change), change) for change in changes]
-
-
-def _matched(image: Pixels, mask: Mask, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> Pixels:
-    lab = srgb_to_lab(image)
-    here, spread = np.split(lab_statistics(image, mask), 2)
-    # A flat picture has no spread to scale: enlarge it at most fourfold, or noise becomes the picture.
-    gain = np.minimum(deviation / np.maximum(spread, 1e-3), 4.0)
-    return lab_to_srgb((lab - here) * gain + mean)

@@ -690,3 +690,8 @@ class TestEvaluate:
         _refused(_run("evaluate", *files, "--controls"), "no item has a picture")
         _refused(_run("evaluate", "--train", train, "--test", tmp_path / "no.txt"), "no.txt", "no such file")
         _refused(_run("evaluate", *files, "--format", "parquet"), "train.txt")
+
+
+def test_one_table_of_the_style_benchmark_says_what_it_needs(tmp_path: Path) -> None:
+    _misused(_run("bench", "style", "--labelled", tmp_path, "--only", "transfer"), "--judge")
+    _misused(_run("bench", "style", "--labelled", tmp_path, "--only", "all"), "transfer")

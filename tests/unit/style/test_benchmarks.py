@@ -9,8 +9,10 @@ from PIL import Image
 
 from style.backbone import load_backbone
 from style.benchmarks.run import bench_style
-from style.benchmarks.transfer import pairs, transfer_lines
+from style.benchmarks.tables import Table
+from style.benchmarks.transfer import lab_transfer, pairs, transfer_lines
 from style.benchmarks.vectors import vector_lines
+from style.color_space import lab_statistics
 from style.embedding import StyleEmbedder
 
 
@@ -57,6 +59,23 @@ def test_transfer_prints_a_row_per_engine_and_strength(pictures: Path) -> None:
     lines = list(transfer_lines(StyleEmbedder.load(), load_backbone("vgg-slim"), examples))
     assert sum(line.startswith("film") for line in lines) == 5
     assert sum(line.startswith("color") for line in lines) == 5
+    baseline = [line.split() for line in lines if line.startswith("Lab")]
+    assert [len(row) for row in baseline] == [8]
+    assert len(lines[1].split()) == 2 + 7
+
+
+def test_the_baseline_moves_a_picture_to_the_colours_of_the_other(pictures: Path) -> None:
+    product, style = pairs(pictures / "noise", pictures / "stripes", 1)[0]
+    np.testing.assert_allclose(lab_transfer(product, product), product, atol=1e-4)
+    whole = np.ones(style.shape[:2], dtype=np.float32)
+    moved, wanted = (lab_statistics(picture, whole) for picture in (lab_transfer(product, style), style))
+    assert np.abs(moved - wanted).mean() < 0.5 * np.abs(lab_statistics(product, whole) - wanted).mean()
+
+
+def test_one_table_alone(pictures: Path) -> None:
+    lines = list(bench_style(pictures, pictures, None, only=Table.VECTORS))
+    assert any(" folder " in line for line in lines)
+    assert not any("ms" in line for line in lines)
 
 
 @pytest.mark.slow

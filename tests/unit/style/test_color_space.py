@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from style.color_space import lab_statistics, lab_to_srgb, srgb_to_lab
+from style.color_space import lab_statistics, lab_to_srgb, srgb_to_lab, with_lab_statistics
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,15 @@ def test_statistics_are_of_what_the_mask_covers_in_its_shares() -> None:
     found = lab_statistics(pixels, np.array([[3.0, 1.0, 0.0]], dtype=np.float32))
     np.testing.assert_allclose(found[:3], [25, 0, 0], atol=0.01)
     np.testing.assert_allclose(found[3:], [np.sqrt(0.75 * 25**2 + 0.25 * 75**2), 0, 0], atol=0.01)
+
+
+def test_wanted_statistics_are_had_where_no_colour_leaves_the_gamut() -> None:
+    pixels = np.random.default_rng(0).uniform(0.4, 0.6, (8, 8, 3)).astype(np.float32)
+    whole, mean, deviation = np.ones((8, 8), np.float32), np.array([60.0, 5.0, -8.0]), np.array([4.0, 2.0, 3.0])
+    found = lab_statistics(with_lab_statistics(pixels, whole, mean, deviation), whole)
+    np.testing.assert_allclose(found, [*mean, *deviation], atol=0.01)
+    capped = lab_statistics(with_lab_statistics(pixels, whole, mean, 100 * deviation, most=1.0), whole)
+    np.testing.assert_allclose(capped[3:], lab_statistics(pixels, whole)[3:], atol=0.01)
 
 
 def test_colours_load_no_torch() -> None:
