@@ -74,7 +74,8 @@ class Bundle:
     `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
     `trend` and `fresh` (I,) in [0, 1] are how popular an item is now, and how new;
     `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
-    start; `metrics` were measured on later events while the bundle was built.
+    start; `metrics` were measured on later events while the bundle was built. `items_through`: the seq of the last live
+    change of an item (`recsys.storage.items`) that is in `items`.
     """
 
     items: pd.DataFrame
@@ -96,6 +97,7 @@ class Bundle:
     image_root: Path
     catalog: Catalog
     version: str = "unsaved"
+    items_through: int = 0
 
     @property
     def untouched(self) -> BoolArray:
@@ -103,10 +105,10 @@ class Bundle:
         return np.asarray(np.bincount(self.seen.indices, minlength=self.seen.shape[1]) == 0)
 
 
-def save_bundle(bundle: Bundle, bundles: Path, created: int) -> str:
+def save_bundle(bundle: Bundle, bundles: Path, created: int, *, current: bool = True) -> str:
     """Write a bundle and make it the current one; returns its version. A kill leaves the previous one current.
 
-    `created`: seconds since 1970 UTC.
+    `created`: seconds since 1970 UTC. `current` False: only write it.
     """
     bundles.mkdir(parents=True, exist_ok=True)
     with replacing_folder(bundles / "next") as folder:
@@ -129,7 +131,8 @@ def save_bundle(bundle: Bundle, bundles: Path, created: int) -> str:
         # The same content was built before; the old copy may have been damaged since, so the new one replaces it.
         shutil.rmtree(bundles / version)
     (bundles / "next").rename(bundles / version)
-    write_json(bundles / CURRENT, {"version": version})
+    if current:
+        write_json(bundles / CURRENT, {"version": version})
     return version
 
 
@@ -198,6 +201,7 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
         "taste_prior": bundle.taste.prior,
         "max_modes": bundle.taste.max_modes,
         "blend": _blend_settings(bundle.blend),
+        "items_through": bundle.items_through,
     }
     write_json(folder / "learned.json", learned)
     _write_matrix(folder / "recent", bundle.recent)
@@ -238,6 +242,7 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         image_root=image_root,
         catalog=catalog,
         version=str(manifest["version"]),
+        items_through=int(learned.get("items_through", 0)),
     )
 
 

@@ -72,3 +72,11 @@ class Basis(StrEnum):
     SESSION = "session"
     CHOSEN_STYLE = "chosen_style"
     POPULAR = "popular"
+
+
+class Scope(StrEnum):
+    """What an API key may do: read answers, send events and items of the shop, or run the service."""
+
+    READ = "read"
+    EVENTS = "events"
+    ADMIN = "admin"

@@ -121,3 +121,9 @@ class Interactions:
         # Events are in time order and a dislike sorts after a like, so the last of a pair is its latest.
         np.maximum.at(latest, inverse[opinions], opinions)
         return latest
+
+
+def with_known_items(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> pd.DataFrame:
+    """The events of a frame with items that the catalogue has; the others' items were deleted, or came, since."""
+    known = item_ids.find(frame[ITEM_ID]) >= 0
+    return frame if known.all() else frame[known].reset_index(drop=True)

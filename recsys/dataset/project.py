@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,15 +127,41 @@ class Project:
         return self.root / "cache"
 
     def load_items(self) -> pd.DataFrame:
-        """The catalogue, sorted by `item_id`; see `recsys.schema.ITEM_COLUMNS`.
+        """The catalogue as it is now, sorted by `item_id`; see `recsys.schema.ITEM_COLUMNS`.
 
         Raises ProjectError before the first import, DataError where the file is damaged.
         """
+        return self.load_catalogue()[0]
+
+    def load_catalogue(self) -> tuple[pd.DataFrame, int]:
+        """What `load_items` gives, and the seq of the last live change of an item that is in it (0: none).
+
+        What was put or deleted while the service ran stands above what was imported. Raises like `load_items`.
+        """
+        imported = self.load_imported_items()
+        if not self.has_live_data:
+            return imported, 0
+        # Projects without live data do without the time that the libraries of databases take to load.
+        from recsys.dataset.live import with_live_items
+        from recsys.storage.database import Database
+        from recsys.storage.items import LiveItems
+
+        with closing(Database.open(self.database_url)) as database:
+            changes = LiveItems(database).changes(0)
+        return with_live_items(imported, changes), changes[-1].seq if changes else 0
+
+    def load_imported_items(self) -> pd.DataFrame:
+        """The catalogue as it was imported last, without live changes. Raises like `load_items`."""
         return _load(self.items_file, ITEM_COLUMNS, "items")
 
     def load_interactions(self) -> pd.DataFrame:
         """The interactions by time; see `recsys.schema.INTERACTION_COLUMNS`. Raises like `load_items`."""
         return _load(self.interactions_file, INTERACTION_COLUMNS, "interactions")
+
+    @property
+    def has_live_data(self) -> bool:
+        """Whether there is a database of live data; asking makes none."""
+        return bool(self.settings.storage.database) or (self.live / DATABASE_FILE).exists()
 
     def load_users(self) -> pd.DataFrame:
         """The people, sorted by `user_id`; see `recsys.schema.USER_COLUMNS`. Raises like `load_items`."""

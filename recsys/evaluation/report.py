@@ -15,6 +15,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.dataset.categories import category_groups
+from recsys.dataset.interactions import with_known_items
 from recsys.dataset.project import Project
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out, usual_method
 from recsys.errors import DataError, RequestError
@@ -74,6 +75,7 @@ def compare_project(
     _check_names(models, baseline if extra is None else BASELINE, controls)
     frame = project.load_interactions()
     ingredients = prepare(project)
+    frame = with_known_items(frame, ingredients.catalog.ids)
     method = method or usual_method(frame)
     holdout = hold_out(frame, ingredients.catalog.ids, method, share=share, events=events, seed=project.settings.seed)
     return compare_holdout(

@@ -20,7 +20,7 @@ from recsys.models.base import Arrays, Model, resized
 from recsys.models.least_squares import solve_rows
 from recsys.models.popularity import log_popularity, unit_peak
 from recsys.rng import derive_seed
-from recsys.schema import FloatArray, IntArray
+from recsys.schema import BoolArray, FloatArray, IntArray
 
 with warnings.catch_warnings():
     # In a notebook, tqdm asks for ipywidgets as soon as implicit imports it, though no bar of implicit's is shown.
@@ -196,6 +196,10 @@ class AlsModel(Model):
         self._reweigh(matrix)
         prior = self._prior(matrix.shape[1])
         self._set_item_factors(np.concatenate([self._item_factors, prior[len(self._item_factors) :]]))
+
+    def _keep_users(self, which: BoolArray) -> None:
+        super()._keep_users(which)
+        self._user_factors = self._user_factors[which]
 
     def _prior(self, items: int) -> FloatArray:
         """Where the factors of items start from, (items, F)."""

@@ -6,6 +6,7 @@ negative is disliking, and a stored entry of any sign counts as viewed.
 
 from __future__ import annotations
 
+import copy
 import json
 import zipfile
 from abc import ABC, abstractmethod
@@ -79,6 +80,15 @@ class Model(ABC):
         self._add_items(grown, item_vectors)
         self._viewed = grown
         return self
+
+    def without_users(self, gone: BoolArray) -> Self:
+        """A copy that has forgotten some of its users, `gone` (U,): their events, and what was learned of them alone.
+
+        Others move up. What was learned of items from all events stays. Raises NotFittedError.
+        """
+        model = copy.copy(self)
+        model._keep_users(~gone)
+        return model
 
     def scores(self, user_rows: IntArray) -> FloatArray:
         """Scores of all items for known users: (Q,) rows to (Q, I) float32, higher is better.
@@ -182,6 +192,10 @@ class Model(ABC):
             raise DataError(f"events have {matrix.shape[1]} item columns, {self.name} was fitted on {items}")
         ready = matrix.dtype == np.float32 and matrix.has_canonical_format and np.isfinite(matrix.data).all()
         return matrix if ready else canonical(matrix)
+
+    def _keep_users(self, which: BoolArray) -> None:
+        """Drop the rows of all users but those where `which` (U,) is True."""
+        self._viewed = self.viewed[which]
 
     @abstractmethod
     def _fit(self, matrix: csr_matrix) -> None:

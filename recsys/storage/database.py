@@ -7,7 +7,7 @@ PostgreSQL with its own default. Writers wait for each other, so that `seq` numb
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from recsys.errors import ConfigError, MissingExtraError
 from recsys.storage.tables import METADATA
 
 BUSY_TIMEOUT_MS = 10_000
+LOG_TIMEOUT_MS = 200
 WRITERS_LOCK = 0x5EC5  # any number, as long as all processes take the same
 
 
@@ -68,6 +69,22 @@ class Database:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITERS_LOCK})
             yield connection
 
+    def clear_log(self) -> bool:
+        """Bring SQLite's write-ahead log into the file and empty it, so that it holds no deleted rows any more.
+
+        False where others kept it busy. True, and nothing done, with PostgreSQL, whose VACUUM reuses such space.
+        """
+        if not self.is_sqlite:
+            return True
+        with closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            (usual,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+            # Writers wait as long as this waits for readers.
+            cursor.execute(f"PRAGMA busy_timeout={LOG_TIMEOUT_MS}")
+            busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.execute(f"PRAGMA busy_timeout={usual}")
+        return not busy
+
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
@@ -77,7 +94,8 @@ def _prepare_sqlite(connection: Any, _: object) -> None:
     # The driver's own transactions would begin late and never as the writer; `_begin_sqlite` begins them.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+    # What is deleted is overwritten with zeros: erasing a person means their bytes, too.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -19,7 +19,7 @@ from recsys.bundle import Bundle, StyleCard, save_bundle
 from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.config import ProjectSettings
 from recsys.dataset.catalog import Catalog
-from recsys.dataset.interactions import Interactions
+from recsys.dataset.interactions import Interactions, with_known_items
 from recsys.dataset.project import Project
 from recsys.dataset.splits import Split, cold_items, random_per_user, rolling_splits
 from recsys.errors import DataError
@@ -36,6 +36,7 @@ from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import Evidence, TasteModel
 from recsys.schema import INTERACTION_COLUMNS, FloatArray
+from recsys.storage.artifacts import exclusive_lock
 from recsys.training.blend import BlendCases, Round, fit_blend, quality
 from recsys.training.style_vectors import catalogue_vectors, embedder_version, library_vectors
 
@@ -65,7 +66,7 @@ MOST_LIKES = 500
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ingredients:
-    """What training starts from: catalogue, style space and style references, settings."""
+    """What training starts from: catalogue (`items_through` as in Bundle), style space, style references, settings."""
 
     items: pd.DataFrame
     catalog: Catalog
@@ -75,21 +76,24 @@ class Ingredients:
     settings: ProjectSettings
     embedder: str
     image_root: Path
+    items_through: int = 0
 
 
 def build(project: Project, clock: Clock = now) -> str:
     """Train everything on a project's data and publish the bundle; returns its version.
 
-    Resumable: style vectors that were computed are kept. Raises ProjectError before the first import.
+    Resumable: style vectors that were computed are kept. Waits while another process writes to the project. Raises
+    ProjectError before the first import.
     """
-    ingredients = prepare(project)
-    bundle = train(ingredients, load_interactions(project, ingredients.catalog))
-    return save_bundle(bundle, project.bundles, clock())
+    with exclusive_lock(project.root, wait=True):
+        ingredients = prepare(project)
+        bundle = train(ingredients, load_interactions(project, ingredients.catalog))
+        return save_bundle(bundle, project.bundles, clock())
 
 
 def prepare(project: Project) -> Ingredients:
     """Read the catalogue and compute its style vectors."""
-    items = project.load_items()
+    items, items_through = project.load_catalogue()
     catalog = Catalog.from_frame(items)
     vectors = catalogue_vectors(project, catalog)
     styles, style_vectors = library_vectors(project)
@@ -102,6 +106,7 @@ def prepare(project: Project) -> Ingredients:
         settings=project.settings,
         embedder=embedder_version(project.settings.style.backbone),
         image_root=project.root,
+        items_through=items_through,
     )
 
 
@@ -109,7 +114,7 @@ def load_interactions(project: Project, catalog: Catalog) -> Interactions:
     """A project's interactions over the rows of its catalogue; none where only a catalogue was imported."""
     if project.items_file.exists() and not project.interactions_file.exists():
         return Interactions.from_frame(pd.DataFrame(columns=list(INTERACTION_COLUMNS)), catalog.ids)
-    return Interactions.from_frame(project.load_interactions(), catalog.ids)
+    return Interactions.from_frame(with_known_items(project.load_interactions(), catalog.ids), catalog.ids)
 
 
 def train(ingredients: Ingredients, interactions: Interactions, *, in_time: bool = True) -> Bundle:
@@ -203,6 +208,7 @@ def fit(
         metrics=metrics,
         image_root=ingredients.image_root,
         catalog=ingredients.catalog,
+        items_through=ingredients.items_through,
     )
 
 

@@ -22,6 +22,7 @@ from recsys.models.base import resized
 from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import AVAILABLE, ITEM_COLUMNS, ITEM_ID, FloatArray
+from recsys.storage.artifacts import exclusive_lock
 from recsys.training.style_vectors import catalogue_vectors, embedder_version
 
 
@@ -35,21 +36,23 @@ class Refreshed:
 
 
 def refresh(project: Project, clock: Clock = now) -> Refreshed:
-    """Bring the current bundle's catalogue up to what was imported last, and publish it as a new version.
+    """Bring the current bundle's catalogue up to what the project has now, and publish it as a new version.
 
-    Raises ProjectError before the first import, BundleError before the first build or where the bundle's style
-    vectors are of another backbone.
+    Waits while another process writes to the project. Raises ProjectError before the first import, BundleError before
+    the first build or where the bundle's style vectors are of another backbone.
     """
-    bundle = load_bundle(project.bundles, project.root)
-    if bundle.embedder != embedder_version(project.settings.style.backbone):
-        raise BundleError(f"{project.bundles}: its style vectors are {bundle.embedder}'s; run `recsys build`")
-    items = project.load_items()
-    is_new = bundle.catalog.ids.find(items[ITEM_ID]) < 0
-    added = items[is_new]
-    vectors = catalogue_vectors(project, Catalog.from_frame(added, sort=False))
-    fresh = add_items(with_facts(bundle, items[~is_new]), added, vectors)
-    gone = len(bundle.catalog) - int((~is_new).sum())
-    return Refreshed(save_bundle(fresh, project.bundles, clock()), len(added), gone)
+    with exclusive_lock(project.root, wait=True):
+        bundle = load_bundle(project.bundles, project.root)
+        if bundle.embedder != embedder_version(project.settings.style.backbone):
+            raise BundleError(f"{project.bundles}: its style vectors are {bundle.embedder}'s; run `recsys build`")
+        items, items_through = project.load_catalogue()
+        is_new = bundle.catalog.ids.find(items[ITEM_ID]) < 0
+        added = items[is_new]
+        vectors = catalogue_vectors(project, Catalog.from_frame(added, sort=False))
+        fresh = add_items(with_facts(bundle, items[~is_new]), added, vectors)
+        fresh = replace(fresh, items_through=items_through)
+        gone = len(bundle.catalog) - int((~is_new).sum())
+        return Refreshed(save_bundle(fresh, project.bundles, clock()), len(added), gone)
 
 
 def with_facts(bundle: Bundle, items: pd.DataFrame) -> Bundle:

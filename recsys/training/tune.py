@@ -28,7 +28,7 @@ from tqdm import tqdm
 from recsys.config import AlsSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
-from recsys.dataset.interactions import Interactions
+from recsys.dataset.interactions import Interactions, with_known_items
 from recsys.dataset.project import SETTINGS_FILE, Project
 from recsys.dataset.splits import (
     Holdout,
@@ -138,7 +138,8 @@ def tune(
     space = space or SPACES[model]
     catalog = Catalog.from_frame(project.load_items())
     seed = project.settings.seed
-    validation = validation_of(project.load_interactions(), catalog.ids, split, seed=seed)
+    events = with_known_items(project.load_interactions(), catalog.ids)
+    validation = validation_of(events, catalog.ids, split, seed=seed)
     vectors = _style_vectors(project, catalog, model) if space.needs_style else np.empty((0, 0), dtype=np.float32)
     bench = _Bench(validation, space, vectors, metric, k, seed)
     own = {**space.defaults, **project.settings.als.model_dump()} if "factors" in space.parameters else {}

@@ -37,6 +37,7 @@ FLOORS = {
     "doctor": 5,
     "demo": 5,
     "cli": 6,
+    "cli_key": 6,
 }
 
 DOORS = {

@@ -462,6 +462,22 @@ def test_items_that_are_added_leave_the_others_alone(name: str, tmp_path_factory
     np.testing.assert_array_equal(type(model).load(folder).scores(np.arange(USERS)), model.scores(np.arange(USERS)))
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_users_can_be_forgotten(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    model = MODELS[name](VECTORS).fit(block_matrix())
+    gone = np.arange(USERS) % 5 == 1
+    before, viewed = model.scores(np.arange(USERS)), model.viewed
+    fewer = model.without_users(gone)
+    assert fewer.shape == (USERS - int(gone.sum()), ITEMS)
+    np.testing.assert_array_equal(fewer.viewed.toarray(), viewed.toarray()[~gone])
+    np.testing.assert_allclose(fewer.scores(np.arange(fewer.shape[0])), before[~gone], atol=1e-5)
+    np.testing.assert_array_equal(model.scores(np.arange(USERS)), before)
+    folder = tmp_path_factory.mktemp("models")
+    fewer.save(folder)
+    with np.load(folder / "arrays.npz") as file:
+        assert not any(USERS in array.shape for array in file.values())
+
+
 @pytest.mark.parametrize("name", UPDATES)
 def test_nothing_new_changes_nothing(name: str) -> None:
     model = MODELS[name](VECTORS).fit(block_matrix())
