@@ -4,13 +4,14 @@
 <bundles>/<version>/...             items, users, style vectors, factors, neighbours, taste map, blend, histories
 <bundles>/current.json              which version is served; replaced atomically
 
-The version is a hash of the content: the same data and settings give the same version. Vector indexes are not
-stored; they are rebuilt from the vectors.
+The version is a hash of the content, settings included: the same data and settings give the same version, and
+whatever answers differently has another one. Vector indexes are not stored; they are rebuilt from the vectors.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -23,12 +24,14 @@ import pandas as pd
 from pydantic import ValidationError
 from scipy.sparse import csr_matrix
 
+from recsys.bundle_checks import check_bundle, check_items
 from recsys.config import ProjectSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.identifiers import UserIdentifiers
 from recsys.errors import BundleError, DataError
 from recsys.models.als import AlsModel
-from recsys.models.base import load_model
+from recsys.models.base import load_model, matrix_of
+from recsys.models.checks import Expected, check_array
 from recsys.models.ease import EaseModel
 from recsys.models.item_item import ItemItemModel
 from recsys.models.item_knn import ItemKnnModel
@@ -48,11 +51,24 @@ from recsys.storage.artifacts import (
     write_frame,
     write_json,
 )
+from style.vector import DIMENSIONS
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 CURRENT = "current.json"
 _VERSION = re.compile(r"[0-9a-f]{16}")
+# What reading says of files that hold something else than they should, pyarrow's own errors included.
+_UNREADABLE = (
+    BundleError,
+    DataError,
+    ValidationError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    OSError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +129,31 @@ def save_bundle(bundle: Bundle, bundles: Path, created: int, *, current: bool = 
     bundles.mkdir(parents=True, exist_ok=True)
     with replacing_folder(bundles / "next") as folder:
         _write_files(bundle, folder)
-        hashes = {path.relative_to(folder).as_posix(): sha256_file(path) for path in _files(folder)}
-        version = hashlib.sha256("\n".join(f"{k} {v}" for k, v in sorted(hashes.items())).encode()).hexdigest()[:16]
         manifest = {
             "format": FORMAT,
-            "version": version,
-            "created": created,
             "embedder": bundle.embedder,
             # Neither the service nor a database's password is what was learned.
             "settings": bundle.settings.model_dump(exclude={"service", "storage"}),
             "counts": {"users": len(bundle.user_ids), "items": len(bundle.catalog), "styles": len(bundle.styles)},
             "metrics": dict(bundle.metrics),
-            "files": hashes,
+            "files": {path.relative_to(folder).as_posix(): sha256_file(path) for path in _files(folder)},
         }
-        write_json(folder / MANIFEST, manifest)
-    if (bundles / version).exists():
-        # The same content was built before; the old copy may have been damaged since, so the new one replaces it.
-        shutil.rmtree(bundles / version)
-    (bundles / "next").rename(bundles / version)
+        version = _version_of(manifest)
+        write_json(folder / MANIFEST, {**manifest, "version": version, "created": created})
+    if _is_whole(bundles / version):
+        # It may be the one that is served: there is no moment without it.
+        shutil.rmtree(bundles / "next")
+    else:
+        shutil.rmtree(bundles / version, ignore_errors=True)
+        (bundles / "next").rename(bundles / version)
     if current:
-        write_json(bundles / CURRENT, {"version": version})
+        make_current(bundles, version)
     return version
+
+
+def make_current(bundles: Path, version: str) -> None:
+    """Let `version` be the one that is served from now on, atomically."""
+    write_json(bundles / CURRENT, {"version": version})
 
 
 def current_version(bundles: Path) -> str:
@@ -144,22 +164,32 @@ def current_version(bundles: Path) -> str:
         version = read_json(bundles / CURRENT)["version"]
     except (DataError, KeyError, TypeError) as error:
         raise BundleError(f"{bundles / CURRENT}: damaged ({error}); `recsys build` makes a new bundle") from None
-    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+    if not is_version(version):
         raise BundleError(f"{bundles / CURRENT}: {version!r} is no version; `recsys build` makes a new bundle")
-    return version
+    return str(version)
+
+
+def is_version(name: object) -> bool:
+    """Whether it could be the version of a bundle, and hence the name of its folder."""
+    return isinstance(name, str) and _VERSION.fullmatch(name) is not None
 
 
 def load_bundle(bundles: Path, image_root: Path, version: str | None = None) -> Bundle:
-    """Read a version (default: the current one) after every file's hash was checked.
+    """Read a version (default: the current one) after every file's hash was checked, and check what it holds.
 
-    Raises BundleError that names the file which is missing or changed.
+    Raises BundleError that names the file which is missing or changed, or the array that is not what it must be.
     """
-    folder = bundles / (version or current_version(bundles))
+    version = version or current_version(bundles)
+    if not is_version(version):
+        raise BundleError(f"{version!r} is no version of a bundle: versions are 16 hexadecimal digits")
+    folder = bundles / version
     manifest = _checked_manifest(folder)
     try:
-        return _read_files(folder, manifest, image_root)
-    except (DataError, ValidationError, KeyError, TypeError, ValueError) as error:
+        bundle = _read_files(folder, manifest, image_root)
+    except _UNREADABLE as error:
         raise BundleError(f"{folder}: cannot be read ({error}); `recsys build` makes a new bundle") from None
+    check_bundle(bundle)
+    return bundle
 
 
 def _checked_manifest(folder: Path) -> dict[str, Any]:
@@ -169,9 +199,11 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         manifest: dict[str, Any] = read_json(folder / MANIFEST)
         found_format, hashes = manifest["format"], dict(manifest["files"])
     except (DataError, KeyError, TypeError, ValueError) as error:
-        raise BundleError(f"{folder / MANIFEST}: damaged ({error})") from None
+        raise BundleError(f"{folder / MANIFEST}: damaged ({error}); `recsys build` makes a new bundle") from None
     if found_format != FORMAT:
         raise BundleError(f"{folder}: format {found_format}, this version reads {FORMAT}; run `recsys build` again")
+    if not _version_of(manifest) == manifest.get("version") == folder.name:
+        raise BundleError(f"{folder / MANIFEST}: is not what was built (its hash differs); `recsys build` again")
     for name, expected in hashes.items():
         path = folder / name
         if not path.is_file():
@@ -179,6 +211,20 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         if sha256_file(path) != expected:
             raise BundleError(f"{path}: its content is not what was built (SHA-256 differs); `recsys build` again")
     return manifest
+
+
+def _version_of(manifest: Mapping[str, Any]) -> str:
+    """Of all that a manifest says but when it was made: 16 hexadecimal digits of SHA-256."""
+    content = {name: value for name, value in manifest.items() if name not in ("version", "created")}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        _checked_manifest(folder)
+    except BundleError:
+        return False
+    return True
 
 
 def _files(folder: Path) -> list[Path]:
@@ -210,15 +256,18 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
 
 def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bundle:
     items = read_frame(folder / "items.parquet")
+    check_items(items)
     # Rows are in the order they were written: items that came since the build are at the end.
     catalog = Catalog.from_frame(items, sort=False)
     user_ids: UserIdentifiers = UserIdentifiers.load(folder / "users.parquet")
     shape = (len(user_ids), len(catalog))
     learned = read_json(folder / "learned.json")
+    vectors = read_array(folder / "item_vectors.npy")
+    check_array("item_vectors.npy", vectors, Expected((len(catalog), DIMENSIONS)))
     return Bundle(
         items=items,
         user_ids=user_ids,
-        space=StyleSpace.of(read_array(folder / "item_vectors.npy"), catalog.category_codes),
+        space=StyleSpace.of(vectors, catalog.category_codes),
         factors=load_model(folder / "factors", (StyleAlsModel, AlsModel)),
         neighbours=load_model(folder / "neighbours", (EaseModel, ItemKnnModel)),
         taste=TasteModel(
@@ -270,5 +319,5 @@ def _write_matrix(stem: Path, matrix: csr_matrix) -> None:
 
 
 def _read_matrix(stem: Path, shape: tuple[int, int]) -> csr_matrix:
-    parts = tuple(read_array(stem.with_name(f"{stem.name}_{part}.npy")) for part in ("data", "indices", "indptr"))
-    return csr_matrix(parts, shape=shape)
+    names = [f"{stem.name}_{part}" for part in ("data", "indices", "indptr")]
+    return matrix_of({name: read_array(stem.with_name(f"{name}.npy")) for name in names}, stem.name, shape)

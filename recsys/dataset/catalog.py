@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ class Catalog:
 
     `titles`, `images` `(I,)` str; `category_codes` `(I,)` int64 into `category_names` (sorted; "" is unknown);
     `prices` `(I,)` float32, NaN if unknown; `available` `(I,)` bool; `attributes`: I rows of further columns.
+    `present` `(I,)` bool: False for items that were deleted, which keep their rows; no id leads to these.
     """
 
     ids: ItemIdentifiers
@@ -42,6 +43,7 @@ class Catalog:
     available: BoolArray
     images: NDArray[np.object_]
     attributes: pd.DataFrame
+    present: BoolArray
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, sort: bool = True) -> Catalog:
@@ -61,6 +63,15 @@ class Catalog:
             available=_frozen(frame[AVAILABLE].to_numpy(dtype=np.bool_)),
             images=_frozen(frame[IMAGE].to_numpy(dtype=object)),
             attributes=frame.drop(columns=list(ITEM_COLUMNS)),
+            present=_frozen(np.ones(len(frame), dtype=np.bool_)),
+        )
+
+    def without(self, rows: IntArray) -> Catalog:
+        """The catalogue with the items in `rows` (n,) deleted."""
+        present = self.present.copy()
+        present[rows] = False
+        return replace(
+            self, ids=self.ids.without(rows), present=_frozen(present), available=_frozen(self.available & present)
         )
 
     def __len__(self) -> int:
@@ -74,12 +85,12 @@ class Catalog:
         max_price: float | None = None,
         available_only: bool = False,
     ) -> BoolArray:
-        """Which items `(I,)` pass all that is asked; bounds are inclusive, unknown prices pass no bound.
+        """Which items `(I,)` are there and pass all that is asked; bounds are inclusive, unknown prices pass no bound.
 
         A category of several parts, `Comedy|Drama`, is passed by its whole name and by each part. Raises
         UnknownIdError for a category that no item has.
         """
-        passing = self.available.copy() if available_only else np.ones(len(self), dtype=np.bool_)
+        passing = (self.available if available_only else self.present).copy()
         if categories is not None:
             wanted = np.zeros(len(self.category_names), dtype=np.bool_)
             wanted[[code for name in categories for code in self._category_codes(name)]] = True

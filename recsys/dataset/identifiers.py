@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar, cast
@@ -30,6 +31,7 @@ class Identifiers(Generic[Id, Row]):
         """Take ids in the order given. Raises DataError where one repeats."""
         self.kind = kind
         self._index = pd.Index(list(ids), dtype="object")
+        self._hidden: IntArray = np.zeros(0, dtype=np.int64)
         if not self._index.is_unique:
             repeated = self._index[self._index.duplicated()][0]
             raise DataError(f"{kind} id {repeated!r} is there twice; ids must be unique")
@@ -43,15 +45,23 @@ class Identifiers(Generic[Id, Row]):
         return len(self._index)
 
     def __contains__(self, value: object) -> bool:
-        return value in self._index
+        return value in self._index and not self._is_hidden(cast(int, self._index.get_loc(value)))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Identifiers) and self.kind == other.kind and self._index.equals(other._index)
+        return isinstance(other, Identifiers) and (
+            self.kind == other.kind and self._index.equals(other._index) and np.array_equal(self._hidden, other._hidden)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"Identifiers({self.kind!r}, {len(self)} ids)"
+
+    def without(self, rows: IntArray) -> Identifiers[Id, Row]:
+        """The same rows, of which `rows` (n,) are no longer found by their ids."""
+        fewer: Identifiers[Id, Row] = copy.copy(self)
+        fewer._hidden = np.union1d(self._hidden, rows)
+        return fewer
 
     @property
     def values(self) -> NDArray[np.object_]:
@@ -61,9 +71,12 @@ class Identifiers(Generic[Id, Row]):
     def row(self, value: Id) -> Row:
         """The row of one id. Raises UnknownIdError."""
         try:
-            return cast(Row, int(cast(int, self._index.get_loc(value))))
+            row = int(cast(int, self._index.get_loc(value)))
         except KeyError:
             raise UnknownIdError(self.kind, value) from None
+        if self._is_hidden(row):
+            raise UnknownIdError(self.kind, value)
+        return cast(Row, row)
 
     def rows(self, values: Sequence[str] | pd.Series[str] | NDArray[np.object_]) -> IntArray:
         """The rows `(n,)` int64 of n ids. Raises UnknownIdError for the first unknown one."""
@@ -74,7 +87,13 @@ class Identifiers(Generic[Id, Row]):
 
     def find(self, values: Sequence[str] | pd.Series[str] | NDArray[np.object_]) -> IntArray:
         """The rows `(n,)` int64 of n ids, -1 for those unknown."""
-        return self._index.get_indexer(pd.Index(values, dtype=object)).astype(np.int64)
+        rows = self._index.get_indexer(pd.Index(values, dtype=object)).astype(np.int64)
+        if len(self._hidden):
+            rows[np.isin(rows, self._hidden)] = -1
+        return rows
+
+    def _is_hidden(self, row: int) -> bool:
+        return bool(len(self._hidden)) and bool((self._hidden == row).any())
 
     def id(self, row: Row) -> Id:
         """The id of one row. Raises IndexError outside 0 to N - 1."""

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from recsys.config import AlsSettings
 from recsys.errors import DataError, NotFittedError
 from recsys.models.base import Arrays, Model, resized
+from recsys.models.checks import Expected, checked_penalty
 from recsys.models.least_squares import solve_rows
 from recsys.models.popularity import log_popularity, unit_peak
 from recsys.rng import derive_seed
@@ -201,6 +202,14 @@ class AlsModel(Model):
         super()._keep_users(which)
         self._user_factors = self._user_factors[which]
 
+    def describe_items(self, rows: IntArray, item_vectors: FloatArray) -> Self:  # noqa: ARG002
+        """Take in other style vectors (n, D) of the known items `rows` (n,).
+
+        Items that nobody has touched get the factors that these predict; what was learned from events stays, as it
+        does in models without style.
+        """
+        return self
+
     def _prior(self, items: int) -> FloatArray:
         """Where the factors of items start from, (items, F)."""
         return np.zeros((items, self.settings.factors), dtype=np.float32)
@@ -211,6 +220,15 @@ class AlsModel(Model):
             "item_factors": self._item_factors,
             "item_bias": self._item_bias,
             "item_damping": self._item_damping,
+        }
+
+    def _expected(self) -> dict[str, Expected]:
+        (users, items), width = self.shape, self.settings.factors
+        return {
+            "user_factors": Expected((users, width)),
+            "item_factors": Expected((items, width)),
+            "item_bias": Expected((items,), low=0.0),
+            "item_damping": Expected((items,), low=0.0),
         }
 
     def _settings(self) -> dict[str, Any]:
@@ -226,7 +244,7 @@ class AlsModel(Model):
         self._user_factors = arrays["user_factors"]
         self._item_bias = arrays["item_bias"]
         self._item_damping = arrays["item_damping"]
-        self._penalty = settings["penalty"]
+        self._penalty = checked_penalty(settings["penalty"])
         self._set_item_factors(arrays["item_factors"])
 
 

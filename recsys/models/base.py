@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +18,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recsys.errors import BundleError, DataError, NotFittedError, RequestError, UnknownIdError
+from recsys.models.checks import Expected, check_array, check_matrix
 from recsys.ranked import Ranked, padded, top_k
 from recsys.schema import BoolArray, FloatArray, IntArray
+from recsys.storage.artifacts import read_arrays
 
 ARRAYS_FILE = "arrays.npz"
 SETTINGS_FILE = "model.json"
@@ -160,17 +161,29 @@ class Model(ABC):
         """Read what `save` wrote. Raises BundleError if a file is missing, damaged or of another model."""
         try:
             header = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-            # np.load given a path leaves the file open when it is no archive
-            with (folder / ARRAYS_FILE).open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays = dict(file)
+            arrays = read_arrays(folder / ARRAYS_FILE)
             if header["model"] != cls.name:
                 raise BundleError(f"{folder}: holds a {header['model']!r} model, not {cls.name!r}")
             model = cls._restored(header["settings"], arrays)
             users, items = arrays["viewed_shape"]
             model._viewed = matrix_of(arrays, "viewed", (int(users), int(items)))
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        except (DataError, OSError, LookupError, TypeError, ValueError) as error:
             raise BundleError(f"{folder}: not a readable {cls.name} model: {error!r}; fit it again") from error
         return model
+
+    def check(self) -> None:
+        """Look at every number that was learned, as `load` does not.
+
+        Raises DataError that names the array which is not finite, or not of the type and shape that the fitted matrix
+        asks for. Raises NotFittedError.
+        """
+        items = self.shape[1]
+        check_matrix("viewed", self.viewed, self.shape)
+        for name, matrix in self._matrices().items():
+            check_matrix(name, matrix, (items, items))
+        expected = self._expected()
+        for name, array in self._arrays().items():
+            check_array(name, array, expected.get(name))
 
     @property
     def viewed(self) -> csr_matrix:
@@ -230,6 +243,14 @@ class Model(ABC):
         """What each stored entry of canonical `events` (1, I) adds to the score of an item, (n,)."""
         raise RequestError("explain", f"{self.name} does not score by events, so none is a reason; use another model")
 
+    def _expected(self) -> Mapping[str, Expected]:
+        """Shape and type of the arrays in `_arrays`, as far as they can be told."""
+        return {}
+
+    def _matrices(self) -> Mapping[str, csr_matrix]:
+        """Sparse matrices (I, I) among what was learned."""
+        return {}
+
     @abstractmethod
     def _arrays(self) -> Arrays:
         """What was learned, for `save`."""
@@ -265,7 +286,13 @@ def matrix_arrays(name: str, matrix: csr_matrix) -> dict[str, Any]:
 
 
 def matrix_of(arrays: Arrays, name: str, shape: tuple[int, int]) -> csr_matrix:
-    """The matrix that `matrix_arrays` took apart. Raises KeyError where a part is missing."""
+    """The matrix that `matrix_arrays` took apart.
+
+    Raises KeyError where a part is missing, DataError where places are no whole numbers.
+    """
+    for part in ("indices", "indptr"):
+        if arrays[f"{name}_{part}"].dtype.kind != "i":
+            raise DataError(f"{name}_{part}: holds {arrays[f'{name}_{part}'].dtype}, and whole numbers are right")
     return csr_matrix(tuple(arrays[f"{name}_{part}"] for part in _PARTS), shape=shape)
 
 

@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.errors import RequestError
 from recsys.models.base import Arrays, matrix_arrays, matrix_of, resized
+from recsys.models.checks import Expected, checked_penalty
 from recsys.models.item_item import ItemItemModel
 from recsys.models.neighbours import entries
 from recsys.models.settings import EaseSettings
@@ -143,13 +144,21 @@ class EaseModel(ItemItemModel):
             return {**arrays, "dense": self._dense, "diagonal": self._diagonal}
         return {**arrays, **matrix_arrays("sparse", self._sparse)}
 
+    def _expected(self) -> dict[str, Expected]:
+        items = self.shape[1]
+        dense = {"dense": Expected((items, items)), "diagonal": Expected((items,))}
+        return {**super()._expected(), **({} if self._sparse is not None else dense)}
+
+    def _matrices(self) -> dict[str, csr_matrix]:
+        return {} if self._sparse is None else {"sparse": self._sparse}
+
     def _settings(self) -> dict[str, Any]:
         return {"ease": self.settings.model_dump(), "penalty": self._penalty}
 
     @classmethod
     def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         model = cls(EaseSettings.model_validate(settings["ease"]))
-        model._penalty = settings["penalty"]
+        model._penalty = checked_penalty(settings["penalty"])
         model._bias, model._largest = arrays["bias"], float(arrays["largest"])
         if "dense" in arrays:
             model._dense, model._diagonal = arrays["dense"], arrays["diagonal"]

@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.models.base import Model, kept, resized
+from recsys.models.checks import Expected
 from recsys.models.popularity import log_popularity
 from recsys.schema import FloatArray, IntArray
 
@@ -80,6 +81,9 @@ class ItemItemModel(Model):
     def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:
         self._make_room(matrix.shape[1], item_vectors)
         self._bias = np.pad(self._bias, (0, matrix.shape[1] - len(self._bias)))
+
+    def _expected(self) -> dict[str, Expected]:
+        return {"bias": Expected((self.shape[1],), low=0.0), "largest": Expected((), np.float64, low=0.0)}
 
     def _set_bias(self, matrix: csr_matrix) -> None:
         popularity = log_popularity(matrix)

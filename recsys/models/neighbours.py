@@ -72,6 +72,9 @@ class NeighbourModel(ItemItemModel):
         parts = matrix_arrays("similarity", self._similarity)
         return {"bias": self._bias, "largest": np.float64(self._largest), **parts}
 
+    def _matrices(self) -> dict[str, csr_matrix]:
+        return {"similarity": self._similarity}
+
     def _settings(self) -> dict[str, Any]:
         return self.settings.model_dump(mode="json")
 

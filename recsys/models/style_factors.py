@@ -12,8 +12,9 @@ from recsys.config import AlsSettings
 from recsys.errors import ConfigError, DataError
 from recsys.models.als import AlsModel
 from recsys.models.base import Arrays
+from recsys.models.checks import Expected, check_array
 from recsys.models.features import appended, checked_vectors, style_features
-from recsys.schema import BoolArray, FloatArray
+from recsys.schema import BoolArray, FloatArray, IntArray
 
 
 class StyleFactorsModel(AlsModel):
@@ -62,6 +63,15 @@ class StyleFactorsModel(AlsModel):
         self._offered = np.pad(self._offered, (0, matrix.shape[1] - len(self._offered)))
         super()._add_items(matrix, item_vectors)
 
+    def describe_items(self, rows: IntArray, item_vectors: FloatArray) -> Self:
+        vectors, factors = self.item_vectors.copy(), self._item_factors.copy()
+        vectors[rows] = checked_vectors(item_vectors, vectors.shape[1])
+        untouched = rows[~self._offered[rows]]
+        factors[untouched] = style_features(vectors[untouched]) @ self._map
+        self.item_vectors = vectors
+        self._set_item_factors(factors)
+        return self
+
     def _prior(self, items: int) -> FloatArray:  # noqa: ARG002
         return style_features(self.item_vectors) @ self._map
 
@@ -73,13 +83,25 @@ class StyleFactorsModel(AlsModel):
         learned = {"item_vectors": self.item_vectors, "map": self._map, "offered": self._offered}
         return {**super()._arrays(), **learned}
 
+    def _expected(self) -> dict[str, Expected]:
+        items, dimensions = self.shape[1], self.item_vectors.shape[1]
+        learned = {
+            "item_vectors": Expected((items, dimensions)),
+            "map": Expected((dimensions + 1, self.settings.factors)),
+            "offered": Expected((items,), np.bool_),
+        }
+        return {**super()._expected(), **learned}
+
     def _settings(self) -> dict[str, Any]:
         return {**super()._settings(), "style_ridge": self.style_ridge}
 
     @classmethod
     def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         als = AlsSettings.model_validate(settings["als"])
-        model = cls(arrays["item_vectors"], als, style_ridge=settings["style_ridge"], seed=settings["seed"])
+        vectors = arrays["item_vectors"]
+        # Made float32 by the constructor, whatever they are.
+        check_array("item_vectors", vectors, Expected(vectors.shape))
+        model = cls(vectors, als, style_ridge=settings["style_ridge"], seed=settings["seed"])
         model._map, model._offered = arrays["map"], arrays["offered"]
         model._restore(settings, arrays)
         return model

@@ -60,10 +60,12 @@ class Explainer:
         return ("Popular right now" if strongest == "trend" else "Popular with everyone"), None
 
     def _because(self, model: Model, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
-        behind = model.explain(profile.events, row).rows[0, 0]
-        if behind == NO_ROW:
+        behind = model.explain(profile.events, row).rows[0]
+        # What was deleted still says something of the person, but nobody is told of it.
+        behind = behind[(behind != NO_ROW) & self.catalog.present[behind]]
+        if not len(behind):
             return "People like you liked it", None
-        return f"People who liked {self._name(behind)} liked this too", ItemRow(int(behind))
+        return f"People who liked {self._name(behind[0])} liked this too", ItemRow(int(behind[0]))
 
     def _matches_taste(self, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
         direction = self.space.directions[row]
@@ -80,9 +82,10 @@ class Explainer:
         return self.titles[int(np.argmax(self.styles @ direction))]
 
     def _nearest_liked(self, profile: Profile, direction: FloatArray) -> ItemRow | None:
-        if not profile.liked.size:
+        liked = profile.liked[self.catalog.present[profile.liked]]
+        if not liked.size:
             return None
-        return ItemRow(int(profile.liked[int(np.argmax(self.space.directions[profile.liked] @ direction))]))
+        return ItemRow(int(liked[int(np.argmax(self.space.directions[liked] @ direction))]))
 
     def _name(self, row: int) -> str:
         return str(self.catalog.titles[row]) or self.catalog.ids.id(ItemRow(int(row)))

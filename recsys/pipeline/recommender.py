@@ -60,9 +60,10 @@ class ItemCard:
 class Recommender:
     """Answers requests from one bundle. Immutable after construction, hence safe to share between threads."""
 
-    def __init__(self, bundle: Bundle, before: Recommender | None = None) -> None:
-        """`before`: the recommender of this bundle without its last items (`recsys.training.refresh.with_new_items`),
-        whose indexes serve on, so that this takes milliseconds."""
+    def __init__(self, bundle: Bundle, before: Recommender | None = None, redescribed: IntArray | None = None) -> None:
+        """`before`: the recommender of this bundle without its last items (`recsys.training.refresh`), whose indexes
+        serve on, so that this takes milliseconds; `redescribed` (n,): rows of items that it knew, whose factors or
+        directions are others now."""
         self.bundle = bundle
         self.version = bundle.version
         self.blend: Blend = bundle.blend
@@ -71,7 +72,9 @@ class Recommender:
         self._space = bundle.space
         self._settings = bundle.settings.rank
         known: Retriever | None = None if before is None else before._retriever
-        self._retriever: Retriever = Retriever.of(bundle.factors, bundle.space, bundle.trend, bundle.fresh, known)
+        self._retriever: Retriever = Retriever.of(
+            bundle.factors, bundle.space, bundle.trend, bundle.fresh, known, redescribed
+        )
         self._features = Features(
             bundle.catalog, bundle.factors, bundle.space, bundle.trend, bundle.fresh, self.untouched
         )
@@ -132,7 +135,7 @@ class Recommender:
 
     def candidates(self, profile: Profile, items: BoolArray | None = None) -> tuple[IntArray, FloatArray]:
         """What is retrieved for a person among unseen `items` (I,): rows (n,) and their features (n, len(FEATURES))."""
-        allowed = np.ones(len(self._catalog), dtype=np.bool_) if items is None else items.copy()
+        allowed = self._catalog.present.copy() if items is None else items & self._catalog.present
         allowed[profile.touched] = False
         rows = self._retriever.candidates(profile, allowed, self._settings.candidates)
         return rows, self._features.table(profile, rows)
@@ -280,8 +283,7 @@ class Recommender:
         return np.asarray(taste.directions[mode or 0])
 
     def _mode(self, direction: FloatArray, share: float) -> TasteMode:
-        everything = np.ones(len(self._catalog), dtype=np.bool_)
-        rows, _ = self._retriever.similar_styles(direction, everything, SHOWN_ITEMS)
+        rows, _ = self._retriever.similar_styles(direction, self._catalog.present, SHOWN_ITEMS)
         likeness = self._directions @ (direction / max(float(np.linalg.norm(direction)), 1e-6))
         nearest = np.argsort(-likeness, kind="stable")[:SHOWN_STYLES]
         cards = self.bundle.styles

@@ -36,11 +36,13 @@ class Retriever:
         trend: FloatArray,
         fresh: FloatArray,
         before: Self | None = None,
+        redescribed: IntArray | None = None,
     ) -> Self:
         """Build the indexes; `trend` (I,) is what is popular now, `fresh` (I,) what is new.
 
         The item bias rides along as one more dimension, against a constant 1 of the user. `before`: a retriever of the
-        first of these items, with the same factors and directions, whose indexes serve on.
+        first of these items, with the same factors and directions but for the rows `redescribed` (n,), whose indexes
+        serve on.
         """
         biased = np.column_stack([factors.item_factors, factors.item_bias])
         orders = [np.argsort(-values, kind="stable") for values in (factors.item_bias, trend, fresh)]
@@ -48,8 +50,10 @@ class Retriever:
         if before is None:
             return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), *orders)
         known = len(before.by_popularity)
-        by_factors = GrownIndex(before.by_factors, known, biased[known:])
-        return cls(by_factors, GrownIndex(before.by_style, known, space.directions[known:]), *orders)
+        others = np.zeros(0, dtype=np.int64) if redescribed is None else redescribed
+        rows = np.concatenate([others, np.arange(known, len(biased))])
+        by_factors = GrownIndex(before.by_factors, known, biased[rows], others)
+        return cls(by_factors, GrownIndex(before.by_style, known, space.directions[rows], others), *orders)
 
     def candidates(self, profile: Profile, allowed: BoolArray, count: int) -> IntArray:
         """Item rows (n,), ascending: up to `count` of each source, all `allowed` (I,).

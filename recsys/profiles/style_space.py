@@ -7,7 +7,7 @@ what is left after subtracting it says what a person can have a taste for ("styl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -23,12 +23,14 @@ BLOCK = 100_000
 @dataclass(frozen=True, slots=True, eq=False)
 class StyleSpace:
     """`vectors` (I, 128) unit style vectors, zeros for items without a picture; `directions` (I, 128), unit or zero;
-    `center` (128,) the catalogue's mean; `scale` the usual length of what lies between an item and its centre."""
+    `center` (128,) the catalogue's mean; `scale` the usual length of what lies between an item and its centre;
+    `centers` (C, 128) the centres of categories by their codes."""
 
     vectors: FloatArray
     directions: FloatArray
     center: FloatArray
     scale: float
+    centers: FloatArray
 
     @classmethod
     def of(cls, vectors: FloatArray, categories: IntArray) -> StyleSpace:
@@ -36,13 +38,14 @@ class StyleSpace:
         pictured = np.linalg.norm(vectors, axis=1) > 0
         center = vectors[pictured].mean(axis=0) if pictured.any() else np.zeros(vectors.shape[1], np.float32)
         # one array of a catalogue's size beside the vectors, changed in place
-        directions = _category_centers(vectors, categories, pictured, center)[categories]
+        centers = _category_centers(vectors, categories, pictured, center)
+        directions = centers[categories]
         np.subtract(vectors, directions, out=directions)
         directions[~pictured] = 0.0
         lengths = np.linalg.norm(directions, axis=1, keepdims=True)
         scale = float(lengths[pictured].mean()) if pictured.any() else 1.0
         directions /= np.maximum(lengths, 1e-6)
-        return cls(vectors, directions, center.astype(np.float32), scale)
+        return cls(vectors, directions, center.astype(np.float32), scale, centers)
 
     def with_items(self, vectors: FloatArray, categories: IntArray) -> StyleSpace:
         """The space with further vectors (N, 128), categories (I + N,) being those of all.
@@ -52,13 +55,28 @@ class StyleSpace:
         everything = np.concatenate([self.vectors, vectors])
         known = np.linalg.norm(everything, axis=1) > 0
         known[len(self.vectors) :] = False
-        offsets = (
-            vectors - _category_centers(everything, categories, known, self.center)[categories[len(self.vectors) :]]
-        )
-        offsets[~vectors.any(axis=1)] = 0.0
-        lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
-        directions = np.concatenate([self.directions, (offsets / np.maximum(lengths, 1e-6)).astype(np.float32)])
-        return StyleSpace(everything, directions, self.center, self.scale)
+        centers = _category_centers(everything, categories, known, self.center)
+        offsets = _directions(vectors, centers[categories[len(self.vectors) :]])
+        return StyleSpace(everything, np.concatenate([self.directions, offsets]), self.center, self.scale, centers)
+
+    def with_changes(
+        self, rows: IntArray, vectors: FloatArray, categories: IntArray, centers: FloatArray
+    ) -> StyleSpace:
+        """The space with other vectors (n, 128) in `rows` (n,), of which those from I on, one after the other, are new.
+
+        `categories` (n,) are their codes, and `centers` (C, 128) the centres of categories by these codes: those of
+        this space, since what is not changed stays as it is.
+        """
+        if not len(rows):
+            return replace(self, centers=centers)
+        count = max(len(self.vectors), int(rows.max()) + 1)
+        tables = []
+        for known, new in ((self.vectors, vectors), (self.directions, _directions(vectors, centers[categories]))):
+            table = np.empty((count, self.dimensions), dtype=np.float32)
+            table[: len(known)] = known
+            table[rows] = new
+            tables.append(table)
+        return StyleSpace(tables[0], tables[1], self.center, self.scale, centers)
 
     @property
     def dimensions(self) -> int:
@@ -74,6 +92,14 @@ class StyleSpace:
         """A style vector (128,), such as a style reference's, as a unit direction from the catalogue's centre."""
         offset = style - self.center
         return np.asarray(offset / max(float(np.linalg.norm(offset)), 1e-6), dtype=np.float32)
+
+
+def _directions(vectors: FloatArray, centers: FloatArray) -> FloatArray:
+    """Unit directions of vectors (n, 128) from the centres (n, 128) of their categories; zeros without a picture."""
+    offsets = vectors - centers
+    offsets[~vectors.any(axis=1)] = 0.0
+    lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
+    return np.asarray(offsets / np.maximum(lengths, 1e-6), dtype=np.float32)
 
 
 def _category_centers(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import math
 import os
 import secrets
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,15 +94,59 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 def read_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
     """The array in an `.npy` file; `mapped` leaves it on disk, read-only, until touched.
 
-    Raises DataError where the file is missing, cut short, or holds pickled objects.
+    Raises DataError where the file is missing, cut short, larger than it says, or holds pickled objects.
     """
     try:
+        with path.open("rb") as file:
+            _check_declared_size(file, path.stat().st_size)
         array: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, EOFError) as error:
         raise DataError(f"{path}: not a plain .npy array: {error}") from None
     return array
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays in an `.npz` file that is not compressed (`np.savez`), by name.
+
+    Raises DataError where the file is missing, cut short, larger or smaller than it says, or holds anything else.
+    """
+    try:
+        with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+            members = archive.infolist()
+            if sum(member.file_size for member in members) > path.stat().st_size:
+                raise ValueError("its arrays would be larger than the file")
+            return {member.filename.removesuffix(".npy"): _member(archive, member) for member in members}
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError, which is one, too.
+    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a plain .npz file: {error}") from None
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as file:
+        _check_declared_size(file, member.file_size)
+    with archive.open(member) as file:
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def _check_declared_size(file: IO[bytes], size: int) -> None:
+    """Before NumPy sets aside the memory that a header asks for: it must be what the `size` bytes of the file hold."""
+    version = np.lib.format.read_magic(file)
+    if version == (1, 0):
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+    elif version == (2, 0):
+        shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+    else:
+        raise ValueError(f"format version {version}")
+    declared, held = math.prod(shape) * dtype.itemsize, size - file.tell()
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects, which are never read (allow_pickle=False)")
+    if declared != held or min(shape, default=0) < 0:
+        raise ValueError(f"shape {shape} of {dtype} takes {declared} bytes, and there are {held}")
 
 
 def sha256_file(path: Path) -> str:

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from recsys.bundle import Bundle, StyleCard, save_bundle
+from recsys.bundle_versions import delete_old_versions
 from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.config import ProjectSettings
 from recsys.dataset.catalog import Catalog
@@ -82,13 +83,15 @@ class Ingredients:
 def build(project: Project, clock: Clock = now) -> str:
     """Train everything on a project's data and publish the bundle; returns its version.
 
-    Resumable: style vectors that were computed are kept. Waits while another process writes to the project. Raises
-    ProjectError before the first import.
+    Resumable: style vectors that were computed are kept. Bundles older than the newest few are deleted. Waits while
+    another process writes to the project. Raises ProjectError before the first import.
     """
     with exclusive_lock(project.root, wait=True):
         ingredients = prepare(project)
         bundle = train(ingredients, load_interactions(project, ingredients.catalog))
-        return save_bundle(bundle, project.bundles, clock())
+        version = save_bundle(bundle, project.bundles, clock())
+        delete_old_versions(project.bundles)
+        return version
 
 
 def prepare(project: Project) -> Ingredients:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from recsys.bundle import Bundle, load_bundle, save_bundle
+from recsys.bundle_versions import delete_old_versions
 from recsys.clock import Clock, now
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
@@ -52,7 +53,9 @@ def refresh(project: Project, clock: Clock = now) -> Refreshed:
         fresh = add_items(with_facts(bundle, items[~is_new]), added, vectors)
         fresh = replace(fresh, items_through=items_through)
         gone = len(bundle.catalog) - int((~is_new).sum())
-        return Refreshed(save_bundle(fresh, project.bundles, clock()), len(added), gone)
+        version = save_bundle(fresh, project.bundles, clock())
+        delete_old_versions(project.bundles)
+        return Refreshed(version, len(added), gone)
 
 
 def with_facts(bundle: Bundle, items: pd.DataFrame) -> Bundle:
@@ -86,19 +89,25 @@ def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundl
         {column: bundle.items.dtypes[column] for column in ITEM_COLUMNS}
     )
     catalog = Catalog.from_frame(frame, sort=False)
-    shape = (len(bundle.user_ids), len(catalog))
+    space = bundle.space.with_items(vectors, catalog.category_codes)
+    grown = replace(with_room(bundle, vectors), items=frame, catalog=catalog, space=space)
+    return replace(grown, version=_version(bundle.version, items))
+
+
+def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
+    """The bundle with all that was learned enlarged for new items of these style vectors (N, 128)."""
+    new = len(vectors)
+    if not new:
+        return bundle
+    shape = (len(bundle.user_ids), bundle.seen.shape[1] + new)
     return replace(
         bundle,
-        items=frame,
-        catalog=catalog,
-        space=bundle.space.with_items(vectors, catalog.category_codes),
         factors=copy.copy(bundle.factors).add_items(vectors),
         neighbours=copy.copy(bundle.neighbours).add_items(vectors),
         recent=resized(bundle.recent, shape),
         seen=resized(bundle.seen, shape),
-        trend=np.pad(bundle.trend, (0, len(items))),
-        fresh=np.pad(bundle.fresh, (0, len(items)), constant_values=1.0),
-        version=_version(bundle.version, items),
+        trend=np.pad(bundle.trend, (0, new)),
+        fresh=np.pad(bundle.fresh, (0, new), constant_values=1.0),
     )
 
 

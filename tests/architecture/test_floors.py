@@ -26,6 +26,8 @@ FLOORS = {
     "profiles": 2,
     "pipeline": 3,
     "bundle": 3,
+    "bundle_checks": 3,
+    "bundle_versions": 3,
     "training": 4,
     "evaluation": 4,
     "benchmarks": 4,

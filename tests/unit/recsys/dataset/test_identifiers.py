@@ -69,3 +69,15 @@ def test_values_are_a_copy() -> None:
     ids = ItemIdentifiers("item", ["a"])
     ids.values[0] = "changed"
     assert ids.id(ItemRow(0)) == "a"
+
+
+def test_hidden_rows_keep_their_places_but_are_not_found() -> None:
+    ids = ItemIdentifiers("item", ["a", "b", "c"])
+    fewer = ids.without(np.array([1])).without(np.array([2]))
+    assert fewer.find(["a", "b", "c", "d"]).tolist() == [0, -1, -1, -1]
+    assert [item in fewer for item in ("a", "b", "c")] == [True, False, False]
+    with pytest.raises(UnknownIdError, match="'b'"):
+        fewer.row(ItemId("b"))
+    assert (len(fewer), fewer.id(ItemRow(1))) == (3, "b")
+    assert fewer != ids
+    assert ids.find(["b"]).tolist() == [1]

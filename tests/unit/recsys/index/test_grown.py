@@ -56,3 +56,29 @@ def test_it_can_be_built_anew_and_refuses_a_wrong_mask() -> None:
     assert_same(index.search(QUERIES, 5), ExactIndex().build(VECTORS).search(QUERIES, 5))
     with pytest.raises(RequestError, match="allowed"):
         index.search(QUERIES, 5, np.ones(70, dtype=bool))
+
+
+REPLACED = np.array([0, 7, 69])
+
+
+def replaced_vectors() -> np.ndarray:
+    everything = VECTORS.copy()
+    everything[REPLACED] = np.random.default_rng(2).standard_normal((3, 8))
+    return everything
+
+
+@pytest.mark.parametrize("k", [1, 20, 120])
+@pytest.mark.parametrize("share", [1.0, 0.3])
+def test_replaced_rows_are_found_as_they_are_now(k: int, share: float) -> None:
+    everything, allowed = replaced_vectors(), np.random.default_rng(1).random(90) < share
+    rows = np.concatenate([REPLACED, np.arange(70, 90)])
+    index = GrownIndex(FaissIndex().build(VECTORS[:70]), 70, everything[rows], REPLACED)
+    assert_same(index.search(QUERIES, k, allowed), ExactIndex().build(everything).search(QUERIES, k, allowed))
+
+
+def test_a_row_may_be_replaced_twice_and_after_it_came() -> None:
+    once = GrownIndex(grown(), 90, -VECTORS[[7, 80]], np.array([7, 80]))
+    twice = GrownIndex(once, 90, replaced_vectors()[[7]], np.array([7]))
+    everything = VECTORS.copy()
+    everything[80], everything[7] = -VECTORS[80], replaced_vectors()[7]
+    assert_same(twice.search(QUERIES, 12), ExactIndex().build(everything).search(QUERIES, 12))

@@ -130,3 +130,14 @@ def test_another_seed_gives_other_factors_and_the_same_seed_the_same(events: csr
     one, same, other = (StyleAlsModel(tastes, SETTINGS, seed=seed).fit(events) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one.item_factors, same.item_factors)
     assert not np.allclose(one.item_factors, other.item_factors)
+
+
+def test_another_picture_gives_other_factors_to_untouched_items_alone(events: csr_matrix, tastes: FloatArray) -> None:
+    alone = np.bincount(events.indices, minlength=events.shape[1])
+    model = StyleAlsModel(tastes, SETTINGS).fit(events).add_items(tastes[:2])
+    before, touched, new = model.item_factors, int(alone.argmax()), events.shape[1]
+    model.describe_items(np.array([touched, new]), tastes[[3, 3]])
+    np.testing.assert_allclose(model.item_factors[new], model.style_factors(tastes[[3]])[0], atol=1e-6)
+    others = np.delete(np.arange(new + 2), new)
+    np.testing.assert_array_equal(model.item_factors[others], before[others])
+    assert not np.array_equal(model.item_factors[new], before[new])

@@ -18,6 +18,7 @@ from recsys.storage.artifacts import (
     exclusive_lock,
     needs_recovery,
     read_array,
+    read_arrays,
     read_frame,
     read_json,
     recover_folder,
@@ -162,3 +163,32 @@ def test_one_writer_at_a_time_and_the_dead_hold_nothing(tmp_path: Path) -> None:
         holder.wait()
     with exclusive_lock(tmp_path):
         assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+def test_archives_of_arrays_come_back(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(6, dtype=np.int64).reshape(2, 3), "b": np.float64(2.5), "c": np.zeros((0, 4), np.float32)}
+    np.savez(tmp_path / "a.npz", allow_pickle=False, **arrays)
+    found = read_arrays(tmp_path / "a.npz")
+    assert sorted(found) == ["a", "b", "c"]
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY"])
+def test_what_is_no_archive_of_arrays_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.npz: not a plain \.npz file"):
+        read_arrays(tmp_path / "a.npz")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_arrays(tmp_path / "absent.npz")
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+@pytest.mark.parametrize("shape", [(10**15,), (2, 2), (3,), (-4,)])
+def test_a_header_that_lies_about_its_size_is_refused(tmp_path: Path, shape: tuple[int, ...], mapped: bool) -> None:
+    with (tmp_path / "a.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        file.write(bytes(4 * 5))
+    with pytest.raises(DataError, match=r"a\.npy: not a plain \.npy array: shape .* takes .* bytes, and there are 20"):
+        read_array(tmp_path / "a.npy", mapped=mapped)

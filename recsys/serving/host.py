@@ -1,0 +1,238 @@
+"""What a process serves: the current bundle with the catalogue's live changes, swapped as one while requests run.
+
+A request takes `host.current` once and works with that snapshot to its end. A bundle is loaded, checked and warmed up
+beside the one that serves, and takes its place by one assignment; where anything is wrong with it, the old one serves
+on. Other processes are told by `current.json`, which each of them follows.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from recsys.bundle import CURRENT, current_version, load_bundle, make_current
+from recsys.bundle_versions import versions
+from recsys.errors import BundleError, DataError
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.request import Request
+from recsys.serving.memory import give_back
+from recsys.serving.warm_up import warm_up
+from recsys.training.changes import ItemChange, check_change, with_changes
+
+logger = logging.getLogger(__name__)
+
+REMEMBERED = 32
+"""Requests that a new bundle is tried with."""
+
+
+class ItemSource(Protocol):
+    """Where live changes of the catalogue come from; both are called by a background thread."""
+
+    def last_seq(self) -> int:
+        """The number of the latest change; 0 where there is none."""
+        ...
+
+    def changes(self, after: int) -> Sequence[ItemChange]:
+        """The present state of all items that were changed after that number."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """One state of what is served: `version` of the bundle, and `items_seq`, the latest live change in it."""
+
+    recommender: Recommender
+    version: str
+    items_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A version that is not served, and why."""
+
+    version: str
+    reason: str
+
+
+class ModelHost:
+    """Holds what is served. `current`, `refused` and `remember` may be used by any thread."""
+
+    def __init__(
+        self, bundles: Path, image_root: Path, items: ItemSource | None = None, refresh_s: float = 0.25
+    ) -> None:
+        """Load the current bundle; where it is refused, the newest that is not, so that a process that starts again
+        serves what it served.
+
+        `items`: live changes, if any; `refresh_s`: seconds between two looks for news, once `start` was called.
+        Raises BundleError where there is no bundle, or none that can be served.
+        """
+        self._bundles, self._image_root, self._items, self._refresh_s = bundles, image_root, items, refresh_s
+        self._remembered: deque[Request] = deque(maxlen=REMEMBERED)
+        self._swapping = threading.Lock()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._told: dict[str, str] = {}
+        self._refused: Refusal | None = None
+        self._swaps = 0
+        self._stamp = self._stamp_of_pointer()
+        self._current: Served = self._first()
+
+    @property
+    def current(self) -> Served:
+        """What is served now. A request takes it once, so that no answer mixes two."""
+        return self._current
+
+    @property
+    def refused(self) -> Refusal | None:
+        """The version that was refused last, unless another one was taken since."""
+        return self._refused
+
+    def remember(self, request: Request) -> None:
+        """Keep a request in memory, for the next bundle to be tried with; only the latest are kept."""
+        self._remembered.append(request)
+
+    def activate(self, version: str) -> Served:
+        """Serve a version from now on, here and, by `current.json`, in all processes of the project.
+
+        Raises BundleError where it is refused: then nothing has changed.
+        """
+        with self._swapping:
+            prepared = self._prepared(version)
+            # A kill before this line leaves the old version current, a kill after it the new one.
+            make_current(self._bundles, version)
+            self._stamp = self._stamp_of_pointer()
+            self._swap(prepared)
+        give_back()
+        return prepared
+
+    def poll(self) -> None:
+        """Follow `current.json`, and take in items that changed. Raises nothing: what goes wrong is logged, once until
+        it is another thing, and what is served stays.
+
+        A version that was refused is not tried again until `current.json` changes.
+        """
+        for step in (self._follow_pointer, self._follow_items):
+            try:
+                with self._swapping:
+                    step()
+                self._told.pop(step.__name__, None)
+            except Exception as error:
+                self._tell(step.__name__, f"{type(error).__name__}: {error}")
+
+    def start(self) -> None:
+        """Poll in a background thread until `close`."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="model-host", daemon=True)
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop polling; a swap that has begun is finished first."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        given_back = self._swaps
+        while not self._closing.wait(self._refresh_s):
+            self.poll()
+            # By the next look, requests that held the one before have ended.
+            if self._swaps != given_back:
+                given_back = self._swaps
+                self._closing.wait(self._refresh_s)
+                give_back()
+
+    def _first(self) -> Served:
+        try:
+            version = current_version(self._bundles)
+            return self._prepared(version)
+        except BundleError as error:
+            for other in versions(self._bundles):
+                if other.current:
+                    continue
+                try:
+                    served = self._prepared(other.version)
+                except BundleError:
+                    continue
+                self._refused = Refusal(next((v.version for v in versions(self._bundles) if v.current), ""), str(error))
+                logger.error("%s; version %s is served instead", error, other.version)
+                return served
+            raise
+
+    def _prepared(self, version: str) -> Served:
+        """A version as it will be served, after it was tried. Raises BundleError, which is remembered."""
+        # First, since it is quick to fail: a database that is away is no reason to load a bundle again and again.
+        changes = self._changes(0)
+        try:
+            recommender = Recommender(load_bundle(self._bundles, self._image_root, version))
+            warm_up(recommender, tuple(self._remembered))
+        except Exception as error:
+            refusal = error if isinstance(error, BundleError) else BundleError(f"bundle {version}: {error!r}")
+            self._refused = Refusal(version, str(refusal))
+            raise refusal from error
+        return self._with_changes(Served(recommender, version, 0), changes)
+
+    def _changes(self, after: int) -> Sequence[ItemChange]:
+        if self._items is None or self._items.last_seq() <= after:
+            return ()
+        return self._items.changes(after)
+
+    def _with_changes(self, served: Served, changes: Sequence[ItemChange]) -> Served:
+        if not changes:
+            return served
+        recommender = with_changes(served.recommender, [change for change in changes if self._can_be(change)])
+        return Served(recommender, served.version, max(change.seq for change in changes))
+
+    def _can_be(self, change: ItemChange) -> bool:
+        """Whether a change can be applied: one that cannot must not keep the others waiting."""
+        try:
+            check_change(change)
+        except DataError as error:
+            self._tell("change", str(error))
+            return False
+        return True
+
+    def _follow_pointer(self) -> None:
+        stamp = self._stamp_of_pointer()
+        if stamp == self._stamp:
+            return
+        try:
+            version = current_version(self._bundles)
+            prepared = None if version == self._current.version else self._prepared(version)
+        except BundleError:
+            self._stamp = stamp
+            raise
+        # The stamp is from before the file was read: what was written since is seen the next time.
+        self._stamp = stamp
+        if prepared is not None:
+            self._swap(prepared)
+
+    def _follow_items(self) -> None:
+        changes = self._changes(self._current.items_seq)
+        if changes:
+            self._current = self._with_changes(self._current, changes)
+            self._swaps += 1
+
+    def _swap(self, served: Served) -> None:
+        self._current = served
+        self._refused = None
+        self._swaps += 1
+        logger.info("serving bundle %s", served.version)
+
+    def _stamp_of_pointer(self) -> tuple[int, int, int] | None:
+        """Another one whenever `current.json` was replaced; None where there is none."""
+        try:
+            status = (self._bundles / CURRENT).stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _tell(self, step: str, cause: str) -> None:
+        if self._told.get(step) != cause:
+            self._told[step] = cause
+            logger.error("%s; what was served before is served on", cause)
