@@ -167,7 +167,8 @@ class ModelHost:
     def _prepared(self, version: str) -> Served:
         """A version as it will be served, after it was tried. Raises BundleError, which is remembered."""
         # First, since it is quick to fail: a database that is away is no reason to load a bundle again and again.
-        changes = self._changes(0)
+        if self._items is not None:
+            self._items.last_seq()
         try:
             recommender = Recommender(load_bundle(self._bundles, self._image_root, version))
             warm_up(recommender, tuple(self._remembered))
@@ -175,7 +176,8 @@ class ModelHost:
             refusal = error if isinstance(error, BundleError) else BundleError(f"bundle {version}: {error!r}")
             self._refused = Refusal(version, str(refusal))
             raise refusal from error
-        return self._with_changes(Served(recommender, version, 0), changes)
+        known = recommender.bundle.items_through
+        return self._with_changes(Served(recommender, version, known), self._changes(known))
 
     def _changes(self, after: int) -> Sequence[ItemChange]:
         if self._items is None or self._items.last_seq() <= after:
