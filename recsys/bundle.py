@@ -74,7 +74,8 @@ class Bundle:
     `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
     `trend` and `fresh` (I,) in [0, 1] are how popular an item is now, and how new;
     `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
-    start; `metrics` were measured on later events while the bundle was built.
+    start; `metrics` were measured on later events while the bundle was built; `events_through`: the number of the last
+    live event that its data contain, 0 without any.
     """
 
     items: pd.DataFrame
@@ -96,6 +97,7 @@ class Bundle:
     image_root: Path
     catalog: Catalog
     version: str = "unsaved"
+    events_through: int = 0
 
     @property
     def untouched(self) -> BoolArray:
@@ -198,6 +200,7 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
         "taste_prior": bundle.taste.prior,
         "max_modes": bundle.taste.max_modes,
         "blend": _blend_settings(bundle.blend),
+        "events_through": bundle.events_through,
     }
     write_json(folder / "learned.json", learned)
     _write_matrix(folder / "recent", bundle.recent)
@@ -238,6 +241,8 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         image_root=image_root,
         catalog=catalog,
         version=str(manifest["version"]),
+        # Bundles from before there were live events do not tell.
+        events_through=int(learned.get("events_through", 0)),
     )
 
 

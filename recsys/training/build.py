@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ from recsys.pipeline.rank import Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import Evidence, TasteModel
-from recsys.schema import INTERACTION_COLUMNS, FloatArray
+from recsys.schema import INTERACTION_COLUMNS, ITEM_ID, FloatArray
 from recsys.training.blend import BlendCases, Round, fit_blend, quality
 from recsys.training.style_vectors import catalogue_vectors, embedder_version, library_vectors
 
@@ -80,11 +80,14 @@ class Ingredients:
 def build(project: Project, clock: Clock = now) -> str:
     """Train everything on a project's data and publish the bundle; returns its version.
 
-    Resumable: style vectors that were computed are kept. Raises ProjectError before the first import.
+    Live events that arrive meanwhile wait for the next build. Resumable: style vectors that were computed are kept.
+    Raises ProjectError before the first import, StorageError where live events cannot be read.
     """
     ingredients = prepare(project)
-    bundle = train(ingredients, load_interactions(project, ingredients.catalog))
-    return save_bundle(bundle, project.bundles, clock())
+    # Numbers become visible in their order: this one, and the events up to it, are one state of the data.
+    through = project.last_event()
+    bundle = train(ingredients, load_interactions(project, ingredients.catalog, through))
+    return save_bundle(replace(bundle, events_through=through), project.bundles, clock())
 
 
 def prepare(project: Project) -> Ingredients:
@@ -105,11 +108,18 @@ def prepare(project: Project) -> Ingredients:
     )
 
 
-def load_interactions(project: Project, catalog: Catalog) -> Interactions:
-    """A project's interactions over the rows of its catalogue; none where only a catalogue was imported."""
-    if project.items_file.exists() and not project.interactions_file.exists():
+def load_interactions(project: Project, catalog: Catalog, through: int | None = None) -> Interactions:
+    """A project's interactions over the rows of its catalogue, live ones up to the number `through` (default: all).
+
+    None where only a catalogue was imported.
+    """
+    if project.items_file.exists() and not (project.interactions_file.exists() or project.has_live_data):
         return Interactions.from_frame(pd.DataFrame(columns=list(INTERACTION_COLUMNS)), catalog.ids)
-    return Interactions.from_frame(project.load_interactions(), catalog.ids)
+    frame = project.load_interactions(through)
+    if project.has_live_data:
+        # Items may have come since the catalogue was read.
+        frame = frame[catalog.ids.find(frame[ITEM_ID]) >= 0]
+    return Interactions.from_frame(frame, catalog.ids)
 
 
 def train(ingredients: Ingredients, interactions: Interactions, *, in_time: bool = True) -> Bundle:
