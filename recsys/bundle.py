@@ -90,8 +90,8 @@ class Bundle:
     `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
     `trend` and `fresh` (I,) in [0, 1] are how popular an item is now, and how new;
     `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
-    start; `metrics` were measured on later events while the bundle was built. `items_through`: the seq of the last live
-    change of an item (`recsys.storage.items`) that is in `items`.
+    start; `metrics` were measured on later events while the bundle was built. `items_through` and `events_through`: the
+    numbers of the last live change of an item and of the last live event that its data contain.
     """
 
     items: pd.DataFrame
@@ -114,6 +114,7 @@ class Bundle:
     catalog: Catalog
     version: str = "unsaved"
     items_through: int = 0
+    events_through: int = 0
 
     @property
     def untouched(self) -> BoolArray:
@@ -248,6 +249,7 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
         "max_modes": bundle.taste.max_modes,
         "blend": _blend_settings(bundle.blend),
         "items_through": bundle.items_through,
+        "events_through": bundle.events_through,
     }
     write_json(folder / "learned.json", learned)
     _write_matrix(folder / "recent", bundle.recent)
@@ -291,7 +293,8 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         image_root=image_root,
         catalog=catalog,
         version=str(manifest["version"]),
-        items_through=int(learned.get("items_through", 0)),
+        items_through=int(learned["items_through"]),
+        events_through=int(learned["events_through"]),
     )
 
 

@@ -9,6 +9,8 @@
     ├── UnknownIdError         an id that the catalogue or the interactions do not have
     ├── NotFittedError         a model was used before it was fitted
     ├── RequestError           a recommendation request asks for something impossible
+    ├── StorageError           the database of live data cannot be reached, read or written
+    │   └── StorageFullError   the disk or the quota is full; the same call works once there is room
     └── MissingExtraError      an optional dependency is needed; names the extra
 
 Every message says what was wrong, where, and what to do about it.
@@ -59,6 +61,14 @@ class RequestError(RecsysError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
+
+
+class StorageError(RecsysError):
+    """The database of live data cannot be reached, read or written."""
+
+
+class StorageFullError(StorageError):
+    """The disk or the quota is full; the same call works once there is room."""
 
 
 class MissingExtraError(RecsysError):

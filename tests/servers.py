@@ -20,7 +20,6 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
-from psycopg import sql
 
 START_S = 60.0
 STOP_S = 20.0
@@ -65,12 +64,19 @@ def postgres_server() -> Iterator[str]:
 
 @contextmanager
 def postgres_database(server: str) -> Iterator[str]:
-    """The URL of a new, empty database on that server."""
-    name = f"test_{secrets.token_hex(8)}"
-    with psycopg.connect(server.replace("+psycopg", "") + "/postgres", autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield f"{server}/{name}"
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    """The URL of that server's database, empty; one at a time. What is in it when the block ends is dropped."""
+    # Making and dropping a database for each test would take several times as long.
+    url = f"{server}/postgres"
+    try:
+        yield url
+    finally:
+        with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+            connection.execute("DROP SCHEMA public CASCADE")
+            connection.execute("CREATE SCHEMA public")
 
 
 @contextmanager

@@ -11,15 +11,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from recsys.config import ProjectSettings, Settings, load_settings
+from recsys.dataset.splits import PART, Part
 from recsys.errors import ConfigError, DataError, ProjectError
-from recsys.schema import INTERACTION_COLUMNS, ITEM_COLUMNS, USER_COLUMNS
+from recsys.schema import EVENT, INTERACTION_COLUMNS, ITEM_COLUMNS, ITEM_ID, TIMESTAMP, USER_COLUMNS, USER_ID
 from recsys.storage.artifacts import (
     exclusive_lock,
     needs_recovery,
@@ -28,6 +31,9 @@ from recsys.storage.artifacts import (
     write_text,
 )
 from recsys.storage.toml_edit import toml_value
+
+if TYPE_CHECKING:
+    from recsys.storage.events import EventStore
 
 SETTINGS_FILE = "recsys.toml"
 ITEMS_FILE = "items.parquet"
@@ -154,14 +160,50 @@ class Project:
         """The catalogue as it was imported last, without live changes. Raises like `load_items`."""
         return _load(self.items_file, ITEM_COLUMNS, "items")
 
-    def load_interactions(self) -> pd.DataFrame:
-        """The interactions by time; see `recsys.schema.INTERACTION_COLUMNS`. Raises like `load_items`."""
+    def load_imported_interactions(self) -> pd.DataFrame:
+        """What was imported, by time; see `recsys.schema.INTERACTION_COLUMNS`. Raises like `load_items`."""
         return _load(self.interactions_file, INTERACTION_COLUMNS, "interactions")
+
+    def load_interactions(self, through: int | None = None) -> pd.DataFrame:
+        """What was imported and what came live since, by time; see `recsys.schema.INTERACTION_COLUMNS`.
+
+        Live events are those up to the number `through` (default: all). Once there is a database of live data, what
+        is about items that the catalogue does not have is left out, and live events alone will do. An event that was
+        sent live is not to be imported as well: it would count twice. Raises like `load_items`, and StorageError
+        where the database cannot be read.
+        """
+        if not self.has_live_data:
+            return self.load_imported_interactions()
+        with self._opened_events() as events:
+            frame = events.frame(self.settings.events, through)
+        if self.interactions_file.exists():
+            frame = _joined(self.load_imported_interactions(), frame)
+        known = frame[ITEM_ID].isin(self.load_items()[ITEM_ID])
+        return frame if known.all() else frame[known].reset_index(drop=True)
+
+    def last_event(self) -> int:
+        """The number of the newest live event; 0 without any. Raises StorageError."""
+        if not self.has_live_data:
+            return 0
+        with self._opened_events() as events:
+            return events.last_seq()
 
     @property
     def has_live_data(self) -> bool:
         """Whether there is a database of live data; asking makes none."""
         return bool(self.settings.storage.database) or (self.live / DATABASE_FILE).exists()
+
+    @contextmanager
+    def _opened_events(self) -> Iterator[EventStore]:
+        # Projects without live data do without the time that the libraries of databases take to load.
+        from recsys.storage.database import Database
+        from recsys.storage.events import EventStore
+
+        database = Database.open(self.database_url)
+        try:
+            yield EventStore(database)
+        finally:
+            database.close()
 
     def load_users(self) -> pd.DataFrame:
         """The people, sorted by `user_id`; see `recsys.schema.USER_COLUMNS`. Raises like `load_items`."""
@@ -199,6 +241,15 @@ def settings_template(settings: ProjectSettings) -> str:
 def _comment(section: Settings) -> list[str]:
     text = (type(section).__doc__ or "").strip()
     return [f"# {line.strip()}".rstrip() for line in text.splitlines()]
+
+
+def _joined(imported: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
+    if live.empty:
+        return imported
+    if PART in imported:
+        live = live.assign(**{PART: Part.TRAIN.value})
+    order = [TIMESTAMP, USER_ID, ITEM_ID, EVENT]
+    return pd.concat([imported, live]).sort_values(order, kind="stable", ignore_index=True)
 
 
 def _load(path: Path, columns: tuple[str, ...], table: str) -> pd.DataFrame:

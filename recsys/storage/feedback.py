@@ -9,8 +9,8 @@ import pandas as pd
 from sqlalchemy import Integer, cast, delete, func, select
 
 from recsys.storage.database import Database
+from recsys.storage.insertion import insert_new
 from recsys.storage.tables import FEEDBACK
-from recsys.storage.upsert import insert_new
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class FeedbackStore:
     def append(self, verdict: Verdict) -> bool:
         """Keep a verdict: True if it was accepted, False for a duplicate of one with its `feedback_id`."""
         with self._database.writing() as connection:
-            return insert_new(connection, FEEDBACK, asdict(verdict), FEEDBACK.c.feedback_id)
+            return insert_new(connection, FEEDBACK, "feedback_id", [asdict(verdict)])[0]
 
     def of_user(self, user_id: str) -> tuple[Verdict, ...]:
         """A person's verdicts, in the order in which they came."""

@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 from recsys.errors import RequestError
 from recsys.schema import Scope
 from recsys.storage.database import Database
+from recsys.storage.insertion import insert_new
 from recsys.storage.tables import API_KEYS
-from recsys.storage.upsert import insert_new
 
 KEY_PREFIX = "rk_"
 """Tells people and secret scanners what the text is."""
@@ -56,7 +56,7 @@ class KeyStore:
             "created_at": created_at,
         }
         with self._database.writing() as connection:
-            if not insert_new(connection, API_KEYS, row, API_KEYS.c.name):
+            if not insert_new(connection, API_KEYS, "name", [row])[0]:
                 raise RequestError("name", f"there is a key {name!r} already, or was: choose another name")
         return key
 

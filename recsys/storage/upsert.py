@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
@@ -22,9 +22,3 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     others = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
     statement = statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=others)
     connection.execute(statement, [dict(row) for row in rows])
-
-
-def insert_new(connection: Connection, table: Table, row: Mapping[str, Any], unique: Column[Any]) -> bool:
-    """Insert a row unless there is one with its value of a `unique` column; whether it was inserted."""
-    statement = insert(connection, table).on_conflict_do_nothing(index_elements=[unique]).returning(unique)
-    return connection.execute(statement, dict(row)).first() is not None

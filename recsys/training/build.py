@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,13 +83,16 @@ class Ingredients:
 def build(project: Project, clock: Clock = now) -> str:
     """Train everything on a project's data and publish the bundle; returns its version.
 
-    Resumable: style vectors that were computed are kept. Bundles older than the newest few are deleted. Waits while
-    another process writes to the project. Raises ProjectError before the first import.
+    Live events that arrive meanwhile wait for the next build. Resumable: style vectors that were computed are kept.
+    Bundles older than the newest few are deleted. Waits while another process writes to the project. Raises
+    ProjectError before the first import, StorageError where live data cannot be read.
     """
     with exclusive_lock(project.root, wait=True):
+        # Before the catalogue is read: an event on an item that comes in between waits for the next build with it.
+        through = project.last_event()
         ingredients = prepare(project)
-        bundle = train(ingredients, load_interactions(project, ingredients.catalog))
-        version = save_bundle(bundle, project.bundles, clock())
+        bundle = train(ingredients, load_interactions(project, ingredients.catalog, through))
+        version = save_bundle(replace(bundle, events_through=through), project.bundles, clock())
         delete_old_versions(project.bundles)
         return version
 
@@ -113,11 +116,14 @@ def prepare(project: Project) -> Ingredients:
     )
 
 
-def load_interactions(project: Project, catalog: Catalog) -> Interactions:
-    """A project's interactions over the rows of its catalogue; none where only a catalogue was imported."""
-    if project.items_file.exists() and not project.interactions_file.exists():
+def load_interactions(project: Project, catalog: Catalog, through: int | None = None) -> Interactions:
+    """A project's interactions over the rows of its catalogue, live ones up to the number `through` (default: all).
+
+    None where only a catalogue was imported.
+    """
+    if project.items_file.exists() and not (project.interactions_file.exists() or project.has_live_data):
         return Interactions.from_frame(pd.DataFrame(columns=list(INTERACTION_COLUMNS)), catalog.ids)
-    return Interactions.from_frame(with_known_items(project.load_interactions(), catalog.ids), catalog.ids)
+    return Interactions.from_frame(with_known_items(project.load_interactions(through), catalog.ids), catalog.ids)
 
 
 def train(ingredients: Ingredients, interactions: Interactions, *, in_time: bool = True) -> Bundle:

@@ -150,7 +150,7 @@ def _check_renames(renames: Mapping[str, str], tables: Sequence[RawTable]) -> No
 def _existing(project: Project) -> _Tables:
     return _Tables(
         items=project.load_imported_items() if project.items_file.exists() else None,
-        interactions=project.load_interactions() if project.interactions_file.exists() else None,
+        interactions=project.load_imported_interactions() if project.interactions_file.exists() else None,
         users=project.load_users() if project.users_file.exists() else None,
     )
 

@@ -1,0 +1,135 @@
+"""How many events a database takes per second, each batch on the disk before the next begins, beside plain SQLite."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import UUID
+
+from recsys.rng import generator
+from recsys.schema import EventKind, ItemId, UserId
+from recsys.storage.database import Database
+from recsys.storage.events import Event, EventStore
+
+BATCH = 100
+BATCHES = 300
+LOOKUPS = 2_000
+ROUNDS = 3
+PEOPLE = 5_000
+ITEMS = 50_000
+
+
+_COLUMNS = "event_id, user_id, item_id, event, timestamp, received_at"
+_INSERT = f"INSERT OR IGNORE INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608 - names alone
+_LAST = "SELECT max(seq) FROM events WHERE user_id = ?"
+
+
+class PlainEvents:
+    """The baseline: the same table, indexes and pragmas by Python's own sqlite3 alone, on one connection."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._pooled = database.engine.raw_connection()
+        self._connection: Any = self._pooled.driver_connection
+
+    def append(self, events: Sequence[Event], received_at: int) -> list[bool]:
+        """Store new events; whether all were new, for each."""
+        rows = [(e.event_id, e.user_id, e.item_id, e.event.value, e.timestamp, received_at) for e in events]
+        self._connection.execute("BEGIN IMMEDIATE")
+        inserted = self._connection.executemany(_INSERT, rows).rowcount
+        self._connection.execute("COMMIT")
+        return [inserted == len(rows)] * len(rows)
+
+    def last_of_user(self, user_id: UserId) -> int:
+        """The number of a person's newest event; 0 without any."""
+        return int(self._connection.execute(_LAST, (user_id,)).fetchone()[0] or 0)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._pooled.close()
+        self.database.close()
+
+
+class StoredEvents(EventStore):
+    """The store, with a database of its own."""
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+
+def event_lines(url: str = "", batches: int = BATCHES, size: int = BATCH, seed: int = 0) -> Iterator[str]:
+    """The lines of a table: plain SQLite, then the store on SQLite, then on `url` where one is given.
+
+    All on the disk that holds temporary files, in turns, so that what else the machine does hits all alike. `url` is
+    of an empty database, into which events are written.
+    """
+    kinds: dict[str, Callable[[Path], PlainEvents | StoredEvents]] = {
+        "plain sqlite3, same pragmas": lambda folder: PlainEvents(Database.open(f"sqlite:///{folder / 'plain.db'}")),
+        "events on SQLite": lambda folder: StoredEvents(Database.open(f"sqlite:///{folder / 'live.db'}")),
+    }
+    if url:
+        kinds["events on PostgreSQL"] = lambda _: StoredEvents(Database.open(url))
+    taken: dict[str, list[list[float]]] = {name: [] for name in kinds}
+    lookups: dict[str, list[float]] = {name: [] for name in kinds}
+    for turn in range(ROUNDS):
+        for name, make in kinds.items():
+            with TemporaryDirectory() as folder:
+                store = make(Path(folder))
+                try:
+                    taken[name].append(_timed(store.append, synthetic_batches(batches, size, seed + turn)))
+                    lookups[name].append(_lookup(store.last_of_user))
+                finally:
+                    store.close()
+    yield f"batches of {size} events, {batches} of them, {ROUNDS} rounds; median round, batches durable one by one"
+    yield f"{'':30} {'events/s':>10} {'ms a batch':>11} {'p99':>7} {'last_of_user, us':>17}"
+    for name, rounds in taken.items():
+        seconds = sorted(rounds, key=sum)[len(rounds) // 2]
+        high = sorted(seconds)[len(seconds) * 99 // 100]
+        yield (
+            f"{name:30} {size * batches / sum(seconds):10,.0f} {median(seconds) * 1e3:11.2f} {high * 1e3:7.2f} "
+            f"{median(lookups[name]) * 1e6:17.1f}"
+        )
+
+
+def synthetic_batches(batches: int, size: int, seed: int) -> list[list[Event]]:
+    """Batches of events with random ids, people and items."""
+    rng = generator(seed, "events of the benchmark")
+    kinds = tuple(EventKind)
+    count = batches * size
+    ids = rng.bytes(16 * count)
+    people, items, chosen = (rng.integers(limit, size=count) for limit in (PEOPLE, ITEMS, len(kinds)))
+    events = [
+        Event(
+            str(UUID(bytes=ids[16 * n : 16 * n + 16])),
+            UserId(f"user-{people[n]}"),
+            ItemId(f"item-{items[n]}"),
+            kinds[chosen[n]],
+            1_700_000_000 + n,
+        )
+        for n in range(count)
+    ]
+    return [events[start : start + size] for start in range(0, count, size)]
+
+
+def _timed(append: Callable[[Sequence[Event], int], list[bool]], batches: Sequence[Sequence[Event]]) -> list[float]:
+    seconds = []
+    for batch in batches:
+        start = time.perf_counter()
+        accepted = append(batch, 0)
+        seconds.append(time.perf_counter() - start)
+        if not all(accepted):
+            raise RuntimeError("a new event was taken for an old one")
+    return seconds
+
+
+def _lookup(last_of_user: Callable[[UserId], int]) -> float:
+    """Seconds of one look for a person's newest event."""
+    start = time.perf_counter()
+    for n in range(LOOKUPS):
+        last_of_user(UserId(f"user-{n}"))
+    return (time.perf_counter() - start) / LOOKUPS
