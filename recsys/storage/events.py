@@ -27,7 +27,7 @@ class Event:
     """What a person did with an item.
 
     `event_id` is the caller's, and the same whenever this event is sent again. `timestamp` in seconds since 1970 UTC.
-    `amount`: what a purchase was worth; `dwell_s`: seconds of a view. `request_id` and `position` (from 0): the
+    `amount`: what a purchase was worth; `dwell_s`: seconds of a view. `request_id` and `position` (from 1): the
     answer that it came from, and the place in it.
     """
 
