@@ -14,7 +14,7 @@ import hashlib
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from recsys.pipeline.curves import Curves
 from recsys.pipeline.rank import FEATURES, Blend
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import TasteModel
+from recsys.profiles.text_style import TextStyleMap
 from recsys.schema import BoolArray, FloatArray
 from recsys.storage.artifacts import (
     read_array,
@@ -48,8 +49,9 @@ from recsys.storage.artifacts import (
     write_frame,
     write_json,
 )
+from style.vector import DIMENSIONS
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 CURRENT = "current.json"
 _VERSION = re.compile(r"[0-9a-f]{16}")
@@ -74,7 +76,7 @@ class Bundle:
     `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
     `trend` and `fresh` (I,) in [0, 1] are how popular an item is now, and how new;
     `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
-    start; `metrics` were measured on later events while the bundle was built.
+    start; `metrics` were measured on later events while the bundle was built; `text_style` maps words to looks.
     """
 
     items: pd.DataFrame
@@ -96,6 +98,7 @@ class Bundle:
     image_root: Path
     catalog: Catalog
     version: str = "unsaved"
+    text_style: TextStyleMap = field(default_factory=lambda: TextStyleMap.none(DIMENSIONS))
 
     @property
     def untouched(self) -> BoolArray:
@@ -200,6 +203,7 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
         "blend": _blend_settings(bundle.blend),
     }
     write_json(folder / "learned.json", learned)
+    _write_text_style(folder, bundle.text_style)
     _write_matrix(folder / "recent", bundle.recent)
     _write_matrix(folder / "seen", bundle.seen)
 
@@ -238,7 +242,22 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         image_root=image_root,
         catalog=catalog,
         version=str(manifest["version"]),
+        text_style=_read_text_style(folder),
     )
+
+
+def _write_text_style(folder: Path, text_style: TextStyleMap) -> None:
+    write_json(folder / "words.json", {"terms": text_style.terms, "silent": text_style.silent})
+    write_array(folder / "word_idf.npy", text_style.idf)
+    write_array(folder / "word_weights.npy", text_style.weights)
+
+
+def _read_text_style(folder: Path) -> TextStyleMap:
+    words = read_json(folder / "words.json")
+    idf, weights = (read_array(folder / f"word_{part}.npy") for part in ("idf", "weights"))
+    if not len(words["terms"]) == len(idf) == len(weights):
+        raise DataError(f"{folder}: {len(words['terms'])} words have {len(weights)} weights")
+    return TextStyleMap(tuple(words["terms"]), idf, weights, tuple(words["silent"]))
 
 
 def _blend_settings(blend: Blend) -> dict[str, Any]:

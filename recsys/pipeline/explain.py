@@ -80,9 +80,9 @@ class Explainer:
         return self.titles[int(np.argmax(self.styles @ direction))]
 
     def _nearest_liked(self, profile: Profile, direction: FloatArray) -> ItemRow | None:
-        if not profile.liked.size:
+        if not profile.told.size:
             return None
-        return ItemRow(int(profile.liked[int(np.argmax(self.space.directions[profile.liked] @ direction))]))
+        return ItemRow(int(profile.told[int(np.argmax(self.space.directions[profile.told] @ direction))]))
 
     def _name(self, row: int) -> str:
         return str(self.catalog.titles[row]) or self.catalog.ids.id(ItemRow(int(row)))

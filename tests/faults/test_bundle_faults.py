@@ -51,7 +51,7 @@ def test_a_missing_file_is_named(bundles: Path) -> None:
 def test_a_manifest_of_another_format_is_refused(bundles: Path) -> None:
     file = bundles / current_version(bundles) / MANIFEST
     file.write_text(json.dumps({**json.loads(file.read_text()), "format": 99}))
-    with pytest.raises(BundleError, match="format 99, this version reads 2"):
+    with pytest.raises(BundleError, match="format 99, this version reads 3"):
         load_bundle(bundles, bundles)
 
 
