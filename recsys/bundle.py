@@ -15,7 +15,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from recsys.pipeline.curves import Curves
 from recsys.pipeline.rank import FEATURES, Blend
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import TasteModel
+from recsys.profiles.text_style import TextStyleMap
 from recsys.schema import BoolArray, FloatArray
 from recsys.storage.artifacts import (
     read_array,
@@ -90,8 +91,9 @@ class Bundle:
     `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
     `trend` and `fresh` (I,) in [0, 1] are how popular an item is now, and how new;
     `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
-    start; `metrics` were measured on later events while the bundle was built. `items_through` and `events_through`: the
-    numbers of the last live change of an item and of the last live event that its data contain.
+    start; `metrics` were measured on later events while the bundle was built; `text_style` maps words to looks.
+    `items_through` and `events_through`: the numbers of the last live change of an item and of the last live event that
+    its data contain.
     """
 
     items: pd.DataFrame
@@ -115,6 +117,7 @@ class Bundle:
     version: str = "unsaved"
     items_through: int = 0
     events_through: int = 0
+    text_style: TextStyleMap = field(default_factory=lambda: TextStyleMap.none(DIMENSIONS))
 
     @property
     def untouched(self) -> BoolArray:
@@ -252,6 +255,7 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
         "events_through": bundle.events_through,
     }
     write_json(folder / "learned.json", learned)
+    _write_text_style(folder, bundle.text_style)
     _write_matrix(folder / "recent", bundle.recent)
     _write_matrix(folder / "seen", bundle.seen)
 
@@ -295,7 +299,22 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         version=str(manifest["version"]),
         items_through=int(learned["items_through"]),
         events_through=int(learned["events_through"]),
+        text_style=_read_text_style(folder),
     )
+
+
+def _write_text_style(folder: Path, text_style: TextStyleMap) -> None:
+    write_json(folder / "words.json", {"terms": text_style.terms, "silent": text_style.silent})
+    write_array(folder / "word_idf.npy", text_style.idf)
+    write_array(folder / "word_weights.npy", text_style.weights)
+
+
+def _read_text_style(folder: Path) -> TextStyleMap:
+    words = read_json(folder / "words.json")
+    idf, weights = (read_array(folder / f"word_{part}.npy") for part in ("idf", "weights"))
+    if not len(words["terms"]) == len(idf) == len(weights):
+        raise DataError(f"{folder}: {len(words['terms'])} words have {len(weights)} weights")
+    return TextStyleMap(tuple(words["terms"]), idf, weights, tuple(words["silent"]))
 
 
 def _blend_settings(blend: Blend) -> dict[str, Any]:

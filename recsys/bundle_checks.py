@@ -75,6 +75,9 @@ def _arrays(bundle: Bundle) -> Iterator[tuple[str, FloatArray, Expected]]:
     yield "fresh.npy", bundle.fresh, Expected((items,), low=0.0, high=1.0)
     yield "taste_weight.npy", bundle.taste.weight, Expected((width, DIMENSIONS))
     yield "taste_bias.npy", bundle.taste.bias, Expected((DIMENSIONS,))
+    words = len(bundle.text_style.terms)
+    yield "word_idf.npy", bundle.text_style.idf, Expected((words,))
+    yield "word_weights.npy", bundle.text_style.weights, Expected((words, DIMENSIONS))
 
 
 def _check_models(bundle: Bundle) -> None:

@@ -226,7 +226,7 @@ def recommend(
 def similar(
     path: ProjectPath,
     item: Annotated[str, typer.Argument(help="The item to compare with.")],
-    by: Annotated[str, typer.Option(help="What they share: style (looks) or taste (people).")] = "style",
+    by: Annotated[str, typer.Option(help="What they share: style (looks), taste (people) or both.")] = "style",
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
 ) -> None:
     """List items like one item."""

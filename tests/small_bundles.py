@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.bundle import MANIFEST, Bundle, StyleCard, _version_of, current_version, make_current, save_bundle
+from recsys.profiles.text_style import TextStyleMap
 from recsys.schema import FloatArray, ItemId
 from recsys.storage.artifacts import sha256_file
 from recsys.training.build import DEFAULT_BLEND, fit
@@ -55,7 +56,8 @@ def small_bundle(diversity: float = 0.15) -> Bundle:
     cards = tuple(StyleCard(f"s{n}", f"Style {n}", "", ("sale",), "", "CC0") for n in range(2))
     vectors = given.space.vectors[np.arange(2) * SIZE]
     given = replace(given, settings=settings, styles=cards, style_vectors=vectors)
-    return fit(given, block_events(given), DEFAULT_BLEND, {"ndcg": 0.5})
+    bundle = fit(given, block_events(given), DEFAULT_BLEND, {"ndcg": 0.5})
+    return replace(bundle, text_style=TextStyleMap(("plain",), np.ones(1, np.float32), vectors[:1], ()))
 
 
 def two_bundles(folder: Path) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from recsys.api.services import Services
 from recsys.pipeline.recommender import ItemCard, Recommender
 from recsys.pipeline.request import Answer, Recommendation, Request, TasteMode, TasteReport
 from recsys.pipeline.restyled import Restyled
+from recsys.profiles.taste import Taste as PersonTaste
 from recsys.schema import Basis, ItemId
 from style.errors import ImageError
 from style.provenance import StyleCredit
@@ -73,7 +74,7 @@ def recommendation_list(
 ) -> RecommendationList:
     """The recommendations for a request; pictures as `options.restyle` says."""
     answer = services.recommender.recommend(request)
-    pictures = _Pictures.of(services, links, request, options)
+    pictures = _Pictures.of(services, links, answer.taste, options)
     entries = []
     for rank, recommendation in enumerate(answer.recommendations, start=1):
         card = services.recommender.card(recommendation.item_id)
@@ -119,7 +120,9 @@ class _Pictures:
     targets: dict[int | None, _Target | None] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, services: Services, links: Links, request: Request, options: RecommendationOptions) -> _Pictures:
+    def of(
+        cls, services: Services, links: Links, taste: PersonTaste | None, options: RecommendationOptions
+    ) -> _Pictures:
         settings = services.restyler.settings
         if options.scene is not None:
             # Said even where no picture will go toward it.
@@ -129,7 +132,7 @@ class _Pictures:
             services,
             links,
             options,
-            lambda mode: _target(services.recommender, request, mode, options.scene),
+            lambda mode: _target(services.recommender, taste, mode, options.scene),
             time.monotonic() + wait_ms / 1000,
         )
 
@@ -187,10 +190,10 @@ class _Target:
     credit: StyleCredit | None
 
 
-def _target(recommender: Recommender, request: Request, mode: int | None, scene: str | None) -> _Target | None:
+def _target(recommender: Recommender, taste: PersonTaste | None, mode: int | None, scene: str | None) -> _Target | None:
     if scene is not None:
-        return _Target(*recommender.credited_reference(recommender.reference_for_scene(scene, request, mode).style_id))
-    style = recommender.style_for(request, mode)
+        return _Target(*recommender.credited_reference(recommender.reference_for_taste(scene, taste, mode).style_id))
+    style = None if taste is None else recommender.style_of_taste(taste, mode)
     return None if style is None else _Target(style, None)
 
 

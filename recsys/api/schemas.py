@@ -143,7 +143,8 @@ class SimilarOptions(FilterOptions):
     """Options of a list of similar items."""
 
     by: SimilarBy = Field(
-        default=SimilarBy.STYLE, description="`style`: looks alike. `taste`: liked by the same people."
+        default=SimilarBy.STYLE,
+        description="`style`: looks alike. `taste`: liked by the same people. `both`: both count alike.",
     )
     user_id: Text | None = Field(default=None, description="Leave out what this user has touched.")
 

@@ -124,9 +124,14 @@ class Model(ABC):
 
         Raises NotFittedError, or UnknownIdError for a row outside the fitted matrix.
         """
+        likeness = self.likeness(item_row)
+        return top_k(likeness[None], k, np.arange(len(likeness)) != item_row)
+
+    def likeness(self, item_row: int) -> FloatArray:
+        """How like each item is to one, (I,), itself included. Raises like `similar_items`."""
         _, items = self.shape
         checked_rows("item row", np.array([item_row]), items)
-        return top_k(self._similarities(item_row)[None], k, np.arange(items) != item_row)
+        return self._similarities(item_row)
 
     def explain(self, events: csr_matrix, item_row: int) -> Ranked:
         """Which of one user's `events` (1, I) speak for `item_row`, and how much: Ranked (1, n), strongest first.

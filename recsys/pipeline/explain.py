@@ -82,10 +82,10 @@ class Explainer:
         return self.titles[int(np.argmax(self.styles @ direction))]
 
     def _nearest_liked(self, profile: Profile, direction: FloatArray) -> ItemRow | None:
-        liked = profile.liked[self.catalog.present[profile.liked]]
-        if not liked.size:
+        told = profile.told[self.catalog.present[profile.told]]
+        if not told.size:
             return None
-        return ItemRow(int(liked[int(np.argmax(self.space.directions[liked] @ direction))]))
+        return ItemRow(int(told[int(np.argmax(self.space.directions[told] @ direction))]))
 
     def _name(self, row: int) -> str:
         return str(self.catalog.titles[row]) or self.catalog.ids.id(ItemRow(int(row)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,10 @@ from recsys.errors import RequestError, UnknownIdError
 from recsys.pipeline.calibrate import Mix, category_mix, taste_mix
 from recsys.pipeline.explain import FROM_THE_CATALOGUE, Explainer
 from recsys.pipeline.explore import LittleKnown, Places, explore
+from recsys.pipeline.fusion import fused
 from recsys.pipeline.rank import FEATURES, SAME_FOR_ALL, Blend, Features
 from recsys.pipeline.request import (
+    MAX_LIMIT,
     Answer,
     Filters,
     Recommendation,
@@ -24,10 +27,13 @@ from recsys.pipeline.request import (
     StyleNeighbour,
     TasteMode,
     TasteReport,
+    TextReport,
 )
 from recsys.pipeline.rerank import POOL, Reranking, best_pool, rerank
 from recsys.pipeline.retrieve import Retriever
 from recsys.profiles.cold_start import Profile, Profiler
+from recsys.profiles.taste import Taste
+from recsys.ranked import NO_ROW, top_k
 from recsys.rng import generator
 from recsys.schema import BoolArray, FloatArray, IntArray, ItemId, ItemRow, UserId, UserRow
 from style.provenance import StyleCredit
@@ -36,13 +42,19 @@ from style.vector import StyleVector
 SHOWN_STYLES = 3
 SHOWN_ITEMS = 6
 UNTRIED = "New to most people here"
+LOOKS_LIKE, LIKED_LIKE = "Looks like", "Liked by the same people as"
+CLEARLY = 0.5
+"""From this part of a fused score on (a standard deviation above the mean), a likeness is worth naming."""
+CLOSENESS = ((0.5, "Very close to this look"), (0.25, "Close to this look"), (0.0, "Leans towards this look"))
+"""How near a cosine above these is, in words."""
 
 
 class SimilarBy(StrEnum):
-    """What similar items share: their look, or the people who like them."""
+    """What similar items share: their look, the people who like them, or both."""
 
     STYLE = "style"
     TASTE = "taste"
+    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +115,11 @@ class Recommender:
             taste=bundle.taste,
         )
 
+    @cached_property
+    def _pictured(self) -> BoolArray:
+        """Which items have a look, (I,); a pass over all vectors, which a new item need not wait for."""
+        return np.asarray(self._space.vectors.any(axis=1))
+
     def recommend(self, request: Request) -> Answer:
         """The best items for a request, best first; what was shown before comes last.
 
@@ -115,12 +132,13 @@ class Recommender:
         fresh = self._list(request, profile, allowed & ~shown, request.limit)
         # What was shown before is no news to try out.
         again = self._list(replace(request, exploration=0.0), profile, allowed & shown, request.limit - len(fresh))
-        return Answer(fresh + again, profile.basis, self.version)
+        return Answer(fresh + again, profile.basis, self.version, profile.taste)
 
     def profile(self, request: Request) -> Profile:
         """What is known of the person behind a request."""
         chosen = [self.style_reference(style_id).values for style_id in request.styles]
-        return self._profiler.profile(request.user_id, request.items, chosen)
+        chosen += [look.values for look in request.looks]
+        return self._profiler.profile(request.user_id, request.items, chosen, fresh_taste=request.fresh_taste)
 
     def scores(self, profile: Profile, items: BoolArray | None = None) -> FloatArray:
         """What `recommend` ranks unseen `items` (I,) by, before variety: (I,), -inf for what was not retrieved."""
@@ -163,37 +181,70 @@ class Recommender:
         filters: Filters | None = None,
         user_id: UserId | None = None,
     ) -> Answer:
-        """Items like one item: by look, or by who likes them. What `user_id` has touched is left out.
+        """Items like one item: by look, by who likes them, or by both (`recsys.pipeline.fusion`).
 
-        Raises UnknownIdError for the item, RequestError where it has no picture to compare looks by.
+        What `user_id` has touched is left out. Raises UnknownIdError for the item, RequestError where it has no picture
+        to compare looks by, or nothing at all to compare by.
         """
         row = self._catalog.ids.row(item_id)
         profile = self._profiler.profile(user_id)
         allowed = self.allowed(filters or Filters(), profile)
         allowed[row] = False
+        if by is SimilarBy.BOTH:
+            return Answer(self._similar_by_both(row, allowed, limit), profile.basis, self.version)
         if by is SimilarBy.STYLE:
             if not self._space.directions[row].any():
                 raise RequestError("item_id", f"{item_id!r} has no picture; ask by=taste")
             rows, scores = self._retriever.similar_styles(self._space.directions[row], allowed, limit)
-            reason = "Looks like"
+            reason = LOOKS_LIKE
         else:
             likeness = self.bundle.factors.similar_items(row, len(self._catalog))
             keep = allowed[likeness.rows[0]] & (likeness.scores[0] > -np.inf)
             rows, scores = likeness.rows[0][keep][:limit], likeness.scores[0][keep][:limit]
-            reason = "Liked by the same people as"
-        title = self.card(item_id).title or item_id
+            reason = LIKED_LIKE
+        named = f"{reason} {self._name(row)}"
         found = tuple(
-            Recommendation(
-                self._catalog.ids.id(ItemRow(int(r))),
-                float(s),
-                {by.value: float(s)},
-                f"{reason} {title}",
-                item_id,
-                None,
-            )
+            self._alike(ItemRow(int(r)), {by.value: float(s)}, named, item_id)
             for r, s in zip(rows, scores, strict=True)
         )
         return Answer(found, profile.basis, self.version)
+
+    def search_style(
+        self,
+        style: StyleVector,
+        *,
+        limit: int = 10,
+        filters: Filters | None = None,
+        user_id: UserId | None = None,
+        exclude_item: ItemId | None = None,
+    ) -> Answer:
+        """The items nearest to a style vector in look, whatever kind of thing they are; scores are cosines in [-1, 1].
+
+        What `user_id` has touched is left out, and `exclude_item`. Raises UnknownIdError for that item or a category,
+        RequestError for a limit outside 1 .. MAX_LIMIT.
+        """
+        if not 1 <= limit <= MAX_LIMIT:
+            raise RequestError("limit", f"must lie in 1 .. {MAX_LIMIT}, got {limit}")
+        profile = self._profiler.profile(user_id)
+        # an item without a picture has no look to be near to
+        allowed = self.allowed(filters or Filters(), profile) & self._pictured
+        if exclude_item is not None:
+            allowed[self._catalog.ids.row(exclude_item)] = False
+        rows, scores = self._retriever.similar_styles(self._space.to_direction(style.values), allowed, limit)
+        found = tuple(
+            self._alike(ItemRow(int(row)), {SimilarBy.STYLE.value: float(score)}, _closeness(float(score)), None)
+            for row, score in zip(rows, scores, strict=True)
+        )
+        return Answer(found, profile.basis, self.version)
+
+    def style_of_text(self, text: str) -> TextReport:
+        """What words say of a look, by the catalogue's own use of them (`recsys.profiles.text_style`).
+
+        Raises RequestError for a text that says nothing, that is too long, and where no words are known.
+        """
+        found = self.bundle.text_style.style_of(text)
+        style = StyleVector.of(self._space.to_style(found.direction))
+        return TextReport(style, found.words, found.unknown, self._nearest_styles(found.direction))
 
     def taste(self, request: Request) -> TasteReport:
         """The taste behind a request, with the style references and items nearest to each mode."""
@@ -202,14 +253,18 @@ class Recommender:
             self._mode(direction, float(share))
             for direction, share in zip(profile.taste.directions, profile.taste.shares, strict=True)
         )
-        return TasteReport(modes, profile.basis, len(profile.liked))
+        return TasteReport(modes, profile.basis, len(profile.told))
 
     def style_for(self, request: Request, mode: int | None = None) -> StyleVector | None:
         """The style vector that renders for a person: of one taste mode (default: the first); None without a taste.
 
         Raises RequestError for a mode that the taste does not have.
         """
-        direction = self._taste_direction(request, mode)
+        return self.style_of_taste(self.profile(request).taste, mode)
+
+    def style_of_taste(self, taste: Taste, mode: int | None = None) -> StyleVector | None:
+        """The same for a taste that is known already, such as `Answer.taste`."""
+        direction = _mode_direction(taste, mode)
         return None if direction is None else StyleVector.of(self._space.to_style(direction))
 
     def style_of_item(self, item_id: ItemId) -> StyleVector:
@@ -241,11 +296,16 @@ class Recommender:
         `mode` as in `style_for`. Without a request, or where nothing is known of the person: the library's first
         one of the scene. Raises RequestError for a scene that no reference has, or a mode that the taste lacks.
         """
+        taste = None if request is None else self.profile(request).taste
+        return self.reference_for_taste(scene, taste, mode)
+
+    def reference_for_taste(self, scene: str, taste: Taste | None, mode: int | None = None) -> StyleCard:
+        """The same for a taste that is known already, such as `Answer.taste`."""
         suiting = [row for row, card in enumerate(self.bundle.styles) if scene in card.scenes]
         if not suiting:
             known = f"known ones: {', '.join(self.scenes())}" if self.scenes() else "the style library names none"
             raise RequestError("scene", f"unknown scene {scene!r}; {known}")
-        direction = None if request is None else self._taste_direction(request, mode)
+        direction = None if taste is None else _mode_direction(taste, mode)
         if direction is None:
             return self.bundle.styles[suiting[0]]
         nearest = int(np.argmax(self._directions[suiting] @ direction))
@@ -274,23 +334,55 @@ class Recommender:
             image=self.bundle.image_root / image if image else None,
         )
 
-    def _taste_direction(self, request: Request, mode: int | None) -> FloatArray | None:
-        taste = self.profile(request).taste
-        if not taste:
-            return None
-        if mode is not None and not 0 <= mode < len(taste.directions):
-            raise RequestError("taste_mode", f"this taste has modes 0 .. {len(taste.directions) - 1}, got {mode}")
-        return np.asarray(taste.directions[mode or 0])
+    def _similar_by_both(self, row: ItemRow, allowed: BoolArray, limit: int) -> tuple[Recommendation, ...]:
+        everything = self._catalog.present.copy()
+        everything[row] = False
+        pictured = everything & self._pictured & self._pictured[row]
+        # Factors of what nobody has touched are guessed from its look, which has its own say here.
+        touched = everything & ~self.untouched & ~self.untouched[row]
+        if not (pictured.any() or touched.any()):
+            item_id = self._catalog.ids.id(row)
+            raise RequestError(
+                "item_id", f"nothing can be compared with {item_id!r}: it has no picture, and nobody has touched it yet"
+            )
+        looks = self._space.directions @ self._space.directions[row]
+        likeness = self.bundle.factors.likeness(row)
+        parts = fused([(looks, pictured), (likeness, touched)])
+        best = top_k(parts.sum(axis=0)[None], limit, allowed & (pictured | touched)).rows[0]
+        item_id, name = self._catalog.ids.id(row), self._name(row)
+        return tuple(
+            self._alike(
+                ItemRow(int(found)),
+                {SimilarBy.STYLE.value: float(style), SimilarBy.TASTE.value: float(taste)},
+                _both_reason(float(style), float(taste), name),
+                item_id,
+            )
+            for found, (style, taste) in zip(best, parts[:, best].T, strict=True)
+            if found != NO_ROW
+        )
 
-    def _mode(self, direction: FloatArray, share: float) -> TasteMode:
-        rows, _ = self._retriever.similar_styles(direction, self._catalog.present, SHOWN_ITEMS)
+    def _alike(
+        self, row: ItemRow, contributions: Mapping[str, float], reason: str, because: ItemId | None
+    ) -> Recommendation:
+        score = sum(contributions.values())
+        return Recommendation(self._catalog.ids.id(row), score, contributions, reason, because, None)
+
+    def _name(self, row: ItemRow) -> str:
+        return str(self._catalog.titles[row]) or self._catalog.ids.id(row)
+
+    def _nearest_styles(self, direction: FloatArray) -> tuple[StyleNeighbour, ...]:
+        """The style references nearest to a direction (128,), nearest first."""
         likeness = self._directions @ (direction / max(float(np.linalg.norm(direction)), 1e-6))
         nearest = np.argsort(-likeness, kind="stable")[:SHOWN_STYLES]
         cards = self.bundle.styles
+        return tuple(StyleNeighbour(cards[i].style_id, cards[i].title, float(likeness[i])) for i in nearest)
+
+    def _mode(self, direction: FloatArray, share: float) -> TasteMode:
+        rows, _ = self._retriever.similar_styles(direction, self._catalog.present, SHOWN_ITEMS)
         return TasteMode(
             vector=self._space.to_style(direction),
             share=share,
-            styles=tuple(StyleNeighbour(cards[i].style_id, cards[i].title, float(likeness[i])) for i in nearest),
+            styles=self._nearest_styles(direction),
             items=tuple(self._catalog.ids.ids(rows)),
         )
 
@@ -410,6 +502,24 @@ class _Ranked:
     def scores(self) -> FloatArray:
         """The pool's scores, (m,)."""
         return np.asarray(self.contributions[self.pool].sum(axis=1))
+
+
+def _mode_direction(taste: Taste, mode: int | None) -> FloatArray | None:
+    if not taste:
+        return None
+    if mode is not None and not 0 <= mode < len(taste.directions):
+        raise RequestError("taste_mode", f"this taste has modes 0 .. {len(taste.directions) - 1}, got {mode}")
+    return np.asarray(taste.directions[mode or 0])
+
+
+def _closeness(similarity: float) -> str:
+    return next((words for least, words in CLOSENESS if similarity > least), "The nearest that is left")
+
+
+def _both_reason(style: float, taste: float, name: str) -> str:
+    if min(style, taste) >= CLEARLY:
+        return f"{LOOKS_LIKE} {name}, and is liked by the same people"
+    return f"{LOOKS_LIKE if style >= taste else LIKED_LIKE} {name}"
 
 
 def _first_given(asked: float | None, setting: float) -> float:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys.errors import RequestError
+from recsys.profiles.taste import Taste
+from recsys.profiles.text_style import WordShare
 from recsys.schema import Basis, FloatArray, ItemId, UserId
+from style.vector import StyleVector
 
 MAX_LIMIT = 200
 
@@ -44,7 +47,10 @@ class Request:
 
     `user_id`: a known or unknown user, or None for an anonymous session. `items`: items touched in this session,
     each with a weight (negative: disliked); they count beside the user's history. `styles`: chosen style
-    references. `limit` in 1 .. MAX_LIMIT. `diversity`, `calibration` and `exploration` in [0, 1] replace the settings.
+    references; `looks`: style vectors of liked pictures, such as an uploaded one. Both are the taste, whatever was
+    touched. `fresh_taste`: the taste was reset, so that of it the history says nothing any more: this session's items,
+    chosen styles and looks do; what else the same people like still counts. `limit` in 1 .. MAX_LIMIT. `diversity`,
+    `calibration` and `exploration` in [0, 1] replace the settings.
 
     `shown`: what was shown before in this session; it comes after everything else that passes the filters, so a list
     repeats only where nothing new is left, and is never shorter for it. Unknown ids are ignored. `refresh`: any text
@@ -62,6 +68,8 @@ class Request:
     exploration: float | None = None
     shown: frozenset[ItemId] = frozenset()
     refresh: str = ""
+    looks: tuple[StyleVector, ...] = ()
+    fresh_taste: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
@@ -99,11 +107,16 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A ranked list, best first, with what it stands on and the bundle that made it."""
+    """A ranked list, best first, with what it stands on and the bundle that made it.
+
+    `taste` is that of the person who asked, so that pictures need not compute it again; it does not count when answers
+    are compared. None where nobody's taste was asked for.
+    """
 
     recommendations: tuple[Recommendation, ...]
     basis: Basis
     model_version: str
+    taste: Taste | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +140,20 @@ class TasteMode:
 
 
 @dataclass(frozen=True, slots=True)
+class TextReport:
+    """Where words point: the `style` as one renders or searches by it, what each known word adds (shares sum to 1), the
+    words nobody knows, and the style references nearest to it."""
+
+    style: StyleVector
+    words: tuple[WordShare, ...]
+    unknown: tuple[str, ...]
+    styles: tuple[StyleNeighbour, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TasteReport:
-    """A user's taste, readable by a person. `modes` is empty where nothing is known (`basis` is then POPULAR)."""
+    """A user's taste, readable by a person. `modes` is empty where nothing is known (`basis` is then POPULAR);
+    `events`: how many liked items it is drawn from."""
 
     modes: tuple[TasteMode, ...]
     basis: Basis

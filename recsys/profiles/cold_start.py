@@ -22,7 +22,8 @@ class Profile:
 
     `liked` (n,) item rows with their say (n,) > 0, `touched` (m,) all item rows ever touched, `events` (1, I) the
     weights that factors were folded in from, `factors` (F,) and `neighbours` (I,), what the likes say for each item by
-    what else the same people like; both None where there are no likes.
+    what else the same people like; both None where there are no likes. `told` (t,) are the liked items that the taste
+    is drawn from: all of them, or, once it was reset, those of this session.
     """
 
     liked: IntArray
@@ -33,6 +34,7 @@ class Profile:
     neighbours: FloatArray | None
     taste: Taste
     basis: Basis
+    told: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,25 +59,36 @@ class Profiler:
         user_id: UserId | None = None,
         session: Mapping[ItemId, float] | None = None,
         chosen: Sequence[FloatArray] = (),
+        *,
+        fresh_taste: bool = False,
     ) -> Profile:
         """The profile of a user, with the events of this session, item id to weight, and chosen style vectors.
 
-        An unknown user is one without a history. Chosen styles are the taste, whatever was touched. Raises
-        UnknownIdError for an item of the session that the catalogue does not have.
+        An unknown user is one without a history. Chosen styles are the taste, whatever was touched. `fresh_taste`: of
+        the taste, the history says nothing, but of all else. Raises UnknownIdError for an item of the session that the
+        catalogue does not have.
         """
         row = self.user_ids.row(user_id) if user_id is not None and user_id in self.user_ids else None
-        return self.of_row(row, self._session_row(session) if session else None, chosen)
+        return self.of_row(row, self._session_row(session) if session else None, chosen, fresh_taste=fresh_taste)
 
     def of_row(
-        self, row: UserRow | None, session: csr_matrix | None = None, chosen: Sequence[FloatArray] = ()
+        self,
+        row: UserRow | None,
+        session: csr_matrix | None = None,
+        chosen: Sequence[FloatArray] = (),
+        *,
+        fresh_taste: bool = False,
     ) -> Profile:
         """The same for a user's row (None: nobody known) and a session's events (1, I)."""
         recent, events, touched = self._history(row)
         if session is not None and session.nnz:
             recent, events = csr_matrix(recent + session), csr_matrix(events + session)
             touched = np.union1d(touched, session.indices)
-        liked, say = recent.indices[recent.data > 0].astype(np.int64), event_say(recent.data[recent.data > 0])
+        liked, say = _likes(recent)
         factors = self._factors(row, events, fresh=session is not None and session.nnz > 0) if len(liked) else None
+        told, taste = (
+            self._fresh_taste(session, chosen) if fresh_taste else (liked, self._taste(liked, say, factors, chosen))
+        )
         return Profile(
             liked=liked,
             say=say,
@@ -83,9 +96,17 @@ class Profiler:
             events=events,
             factors=factors,
             neighbours=self.neighbours.evidence(events)[0] if len(liked) else None,
-            taste=self._taste(liked, say, factors, chosen),
+            taste=taste,
             basis=_basis(row is not None and len(liked) > 0, len(liked) > 0, bool(chosen)),
+            told=told,
         )
+
+    def _fresh_taste(self, session: csr_matrix | None, chosen: Sequence[FloatArray]) -> tuple[IntArray, Taste]:
+        """As of somebody who has done nothing but what is in this session."""
+        events = self._session_row({}) if session is None else session
+        liked, say = _likes(events)
+        factors = np.asarray(self.factors.fold_in(events)[0]) if len(liked) else None
+        return liked, self._taste(liked, say, factors, chosen)
 
     def _history(self, row: UserRow | None) -> tuple[csr_matrix, csr_matrix, IntArray]:
         if row is None:
@@ -110,6 +131,12 @@ class Profiler:
             directions = np.stack([self.space.to_direction(style) for style in chosen])
             return Taste(directions, np.full(len(chosen), 1.0 / len(chosen), dtype=np.float32))
         return self.taste.taste(self.space, liked, say, factors)
+
+
+def _likes(events: csr_matrix) -> tuple[IntArray, FloatArray]:
+    """The item rows (n,) of positive events (1, I), and their say (n,)."""
+    positive = events.data > 0
+    return events.indices[positive].astype(np.int64), event_say(events.data[positive])
 
 
 def _basis(history: bool, likes: bool, chosen: bool) -> Basis:

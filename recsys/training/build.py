@@ -36,6 +36,7 @@ from recsys.pipeline.rank import Blend
 from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import Evidence, TasteModel
+from recsys.profiles.text_style import TextStyleMap, item_texts
 from recsys.schema import INTERACTION_COLUMNS, FloatArray
 from recsys.storage.artifacts import exclusive_lock
 from recsys.training.blend import BlendCases, Round, fit_blend, quality
@@ -92,7 +93,9 @@ def build(project: Project, clock: Clock = now) -> str:
         through = project.last_event()
         ingredients = prepare(project)
         bundle = train(ingredients, load_interactions(project, ingredients.catalog, through))
-        version = save_bundle(replace(bundle, events_through=through), project.bundles, clock())
+        version = save_bundle(
+            replace(bundle, events_through=through, text_style=fit_text_style(ingredients)), project.bundles, clock()
+        )
         delete_old_versions(project.bundles)
         return version
 
@@ -229,6 +232,18 @@ def fit_factors(ingredients: Ingredients, matrix: csr_matrix) -> AlsModel:
     if vectors.any():
         return StyleAlsModel(vectors, settings.als, seed=settings.seed).fit(matrix)
     return AlsModel(settings.als, seed=settings.seed).fit(matrix)
+
+
+def fit_text_style(ingredients: Ingredients) -> TextStyleMap:
+    """What words mean, from the catalogue's own and the titles and scenes of style references."""
+    space, names = ingredients.space, ["\n".join((card.title, *card.scenes)) for card in ingredients.styles]
+    references = [space.to_direction(vector) for vector in ingredients.style_vectors]
+    return TextStyleMap.fit(
+        item_texts(ingredients.catalog),
+        space.directions,
+        names,
+        np.array(references, dtype=np.float32).reshape(-1, space.dimensions),
+    )
 
 
 def fit_neighbours(matrix: csr_matrix) -> ItemItemModel:

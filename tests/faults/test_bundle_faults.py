@@ -24,6 +24,8 @@ ARRAYS = [
     "fresh.npy",
     "taste_weight.npy",
     "taste_bias.npy",
+    "word_idf.npy",
+    "word_weights.npy",
     "recent_data.npy",
     "recent_indices.npy",
     "recent_indptr.npy",
@@ -37,6 +39,7 @@ FILES = [
     "users.parquet",
     "styles.json",
     "learned.json",
+    "words.json",
     *ARRAYS,
     *(f"{model}/{name}" for model in MODELS for name in (ARRAYS_FILE, "model.json")),
 ]
