@@ -305,16 +305,15 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
 
 def _write_text_style(folder: Path, text_style: TextStyleMap) -> None:
     write_json(folder / "words.json", {"terms": text_style.terms, "silent": text_style.silent})
-    write_array(folder / "word_idf.npy", text_style.idf)
     write_array(folder / "word_weights.npy", text_style.weights)
 
 
 def _read_text_style(folder: Path) -> TextStyleMap:
     words = read_json(folder / "words.json")
-    idf, weights = (read_array(folder / f"word_{part}.npy") for part in ("idf", "weights"))
-    if not len(words["terms"]) == len(idf) == len(weights):
+    weights = read_array(folder / "word_weights.npy")
+    if len(words["terms"]) != len(weights):
         raise DataError(f"{folder}: {len(words['terms'])} words have {len(weights)} weights")
-    return TextStyleMap(tuple(words["terms"]), idf, weights, tuple(words["silent"]))
+    return TextStyleMap(tuple(words["terms"]), weights, tuple(words["silent"]))
 
 
 def _blend_settings(blend: Blend) -> dict[str, Any]:

@@ -76,7 +76,6 @@ def _arrays(bundle: Bundle) -> Iterator[tuple[str, FloatArray, Expected]]:
     yield "taste_weight.npy", bundle.taste.weight, Expected((width, DIMENSIONS))
     yield "taste_bias.npy", bundle.taste.bias, Expected((DIMENSIONS,))
     words = len(bundle.text_style.terms)
-    yield "word_idf.npy", bundle.text_style.idf, Expected((words,))
     yield "word_weights.npy", bundle.text_style.weights, Expected((words, DIMENSIONS))
 
 

@@ -57,7 +57,7 @@ def small_bundle(diversity: float = 0.15) -> Bundle:
     vectors = given.space.vectors[np.arange(2) * SIZE]
     given = replace(given, settings=settings, styles=cards, style_vectors=vectors)
     bundle = fit(given, block_events(given), DEFAULT_BLEND, {"ndcg": 0.5})
-    return replace(bundle, text_style=TextStyleMap(("plain",), np.ones(1, np.float32), vectors[:1], ()))
+    return replace(bundle, text_style=TextStyleMap(("plain",), vectors[:1], ()))
 
 
 def two_bundles(folder: Path) -> tuple[str, str]:

@@ -82,7 +82,7 @@ class FaissIndex:
         check_k(k)
         queries = checked_queries(queries, dimensions)
         if allowed is not None:
-            count = int(checked_allowed(allowed, count).sum())
+            count = int(np.count_nonzero(checked_allowed(allowed, count)))
         size = min(k, count)
         if size == 0 or len(queries) == 0:
             return _nothing(len(queries), k)
@@ -99,7 +99,7 @@ class FaissIndex:
         if not self.approximate:
             scores, rows = self._engine.search(queries, size, params=engines.SearchParameters(sel=selector))
             return scores, rows
-        queries = np.pad(queries, ((0, 0), (0, 1)))
+        queries = np.hstack([queries, np.zeros((len(queries), 1), dtype=np.float32)])
         scored = max(int(SCORED * count**0.5), 4 * size)
         scores, rows = self._visit(queries, size, selector, scored if scored < count else ALL)
         # a list that is longer than what is left to score is cut, and may lose the very rows that are allowed
@@ -139,6 +139,8 @@ def _of_equal_length(vectors: FloatArray) -> FloatArray:
 
 def _ordered(scores: FloatArray, rows: IntArray) -> tuple[IntArray, FloatArray]:
     """Rows and scores (Q, size), higher scores first, equal ones by lower row, missing ones last."""
+    if (scores[:, 1:] < scores[:, :-1]).all() and not (rows == NO_ROW).any():
+        return rows, scores  # in order as they are, and no two alike: so it nearly always is
     scores = np.where(rows == NO_ROW, -np.inf, scores)
     order = np.lexsort((rows, -scores), axis=1)
     return np.take_along_axis(rows, order, axis=1), np.take_along_axis(scores, order, axis=1)

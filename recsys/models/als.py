@@ -10,6 +10,7 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -18,7 +19,7 @@ from recsys.config import AlsSettings
 from recsys.errors import DataError, NotFittedError
 from recsys.models.base import Arrays, Model, resized
 from recsys.models.checks import Expected, checked_penalty
-from recsys.models.least_squares import solve_rows
+from recsys.models.least_squares import inverse_root, solve_rows
 from recsys.models.popularity import log_popularity, unit_peak
 from recsys.rng import derive_seed
 from recsys.schema import BoolArray, FloatArray, IntArray
@@ -59,7 +60,7 @@ class AlsModel(Model):
         self.seed = seed
         self.threads = threads
         nothing = np.empty((0, self.settings.factors), dtype=np.float32)
-        self._user_factors, self._item_factors, self._gram = nothing, nothing, nothing
+        self._user_factors, self._item_factors, self._gram, self._root = nothing, nothing, nothing, nothing
         self._item_bias, self._item_damping = nothing[:, 0], nothing[:, 0]
         self._penalty = 0.0
 
@@ -134,22 +135,26 @@ class AlsModel(Model):
         self._item_bias = self.settings.popularity * unit_peak(log_popularity(matrix))
 
     def _set_item_factors(self, item_factors: FloatArray) -> None:
-        """Keep the factors (I, F) and what every fold-in shares: Y'Y (F, F)."""
+        """Keep the factors (I, F) and what every fold-in shares: Y'Y and its whitening, each (F, F)."""
         self._item_factors = item_factors
         self._gram = item_factors.T @ item_factors
+        self._root = inverse_root(self._gram, self._penalty)
 
     def _confidences(self, matrix: csr_matrix) -> csr_matrix:
         """Signed confidences (Q, I) as implicit takes them: |c|, negative where the preference is 0."""
         confidences = matrix.copy()
         confidences.eliminate_zeros()
-        weights = confidences.data
-        strength = np.log1p(np.abs(weights)) * self._item_damping[confidences.indices]
-        confidences.data = (np.sign(weights) * (1.0 + self.settings.alpha * strength)).astype(np.float32)
+        confidences.data = self._signed(confidences.data, confidences.indices)
         return confidences
+
+    def _signed(self, weights: FloatArray, items: NDArray[Any]) -> FloatArray:
+        """The signed confidences (n,) of weights other than 0 at items (n,)."""
+        strength = np.log1p(np.abs(weights)) * self._item_damping[items]
+        return np.asarray(np.sign(weights) * (1.0 + self.settings.alpha * strength), dtype=np.float32)
 
     def _fold_in(self, confidences: csr_matrix) -> FloatArray:
         nothing = np.zeros((confidences.shape[0], self._item_factors.shape[1]), dtype=np.float32)
-        return solve_rows(confidences, self._item_factors, self._gram, self._penalty, nothing)
+        return solve_rows(confidences, self._item_factors, self._gram, self._penalty, nothing, self._root)
 
     def _scores(self, user_rows: IntArray) -> FloatArray:
         return self._user_factors[user_rows] @ self._item_factors.T + self._item_bias
@@ -164,14 +169,15 @@ class AlsModel(Model):
 
     def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:
         """Hu, eq. 7: (Y'CY + λI)^-1 y_item, seen from each event. Dislikes only shape what the likes add."""
-        row = self._confidences(events)
-        touched = self._item_factors[row.indices]
-        system = self._gram + (touched.T * (np.abs(row.data) - 1.0)) @ touched
+        counts = events.data != 0
+        items = events.indices[counts]
+        signed, touched = self._signed(events.data[counts], items), self._item_factors[items]
+        system = self._gram + (touched.T * (np.abs(signed) - 1.0)) @ touched
         system[np.diag_indices(len(system))] += self._penalty
         factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
         likeness = touched @ cho_solve(factor, self._item_factors[item_row], check_finite=False)
         contributions = np.zeros(events.nnz, dtype=np.float32)
-        contributions[events.data != 0] = likeness * np.maximum(row.data, 0.0)
+        contributions[counts] = likeness * np.maximum(signed, 0.0)
         return contributions
 
     def _partial_fit(

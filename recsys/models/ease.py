@@ -17,7 +17,7 @@ from recsys.errors import RequestError
 from recsys.models.base import Arrays, matrix_arrays, matrix_of, resized
 from recsys.models.checks import Expected, checked_penalty
 from recsys.models.item_item import ItemItemModel
-from recsys.models.neighbours import entries
+from recsys.models.neighbours import entries, spread
 from recsys.models.settings import EaseSettings
 from recsys.ranked import top_k
 from recsys.schema import FloatArray, IntArray
@@ -121,7 +121,7 @@ class EaseModel(ItemItemModel):
 
     def _spread(self, likes: csr_matrix) -> FloatArray:
         if self._sparse is not None:
-            return np.asarray((likes @ self._sparse).toarray())
+            return spread(likes, self._sparse)
         return np.asarray(likes @ self._dense)
 
     def _pairs(self, rows: IntArray, item_row: int) -> FloatArray:

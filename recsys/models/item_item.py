@@ -115,5 +115,6 @@ def _signal(weights: FloatArray) -> FloatArray:
 
 def likes(matrix: csr_matrix) -> csr_matrix:
     """The signals of positive weights alone."""
-    said = signals(matrix)
-    return kept(said, said.data > 0)
+    liked = kept(matrix, matrix.data > 0)
+    liked.data = _signal(liked.data)
+    return liked

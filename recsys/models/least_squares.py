@@ -15,7 +15,12 @@ CHUNK_NUMBERS = 4_000_000
 
 
 def solve_rows(
-    confidences: csr_matrix, factors: FloatArray, gram: FloatArray, penalty: float, prior: FloatArray
+    confidences: csr_matrix,
+    factors: FloatArray,
+    gram: FloatArray,
+    penalty: float,
+    prior: FloatArray,
+    root: FloatArray | None = None,
 ) -> FloatArray:
     """The factors x_q of each row that minimise, over all columns n that `gram` counts,
 
@@ -23,7 +28,9 @@ def solve_rows(
 
     confidences: (Q, N) signed |c| >= 1, stored where not 1; preference p is 1 where positive and 0 elsewhere.
     factors: (N, F), the y_n. gram: (F, F), sum of y_n y_n' over the columns that everybody was offered.
-    prior: (Q, F), the m_q. Returns (Q, F) float32; a row without entries gets what all-zero preferences give.
+    prior: (Q, F), the m_q. root: `inverse_root` of gram and penalty, where it is known already.
+
+    Returns (Q, F) float32; a row without entries gets what all-zero preferences give.
 
     This is Hu, Koren and Volinsky (2008), eq. 4, with its penalty centred on m_q instead of 0. With gram + penalty I
     = L L', factors are whitened, w_n = L^-1 y_n, so that the part that all rows share becomes I; u = L' x is found and
@@ -35,7 +42,7 @@ def solve_rows(
     than F items. Rows with more entries take eq. 4.
     """
     size = factors.shape[1]
-    inverse = _inverse_root(gram, penalty)
+    inverse = inverse_root(gram, penalty) if root is None else root
     indices, touched_factors = _touched(confidences.indices.astype(np.int64, copy=False), factors)
     whitened = touched_factors @ inverse.T
     found = penalty * (prior @ inverse.T)  # (Q, F): u0
@@ -55,7 +62,7 @@ def solve_rows(
     return np.asarray(found @ inverse, dtype=np.float32)
 
 
-def _inverse_root(gram: FloatArray, penalty: float) -> FloatArray:
+def inverse_root(gram: FloatArray, penalty: float) -> FloatArray:
     """L^-1 (F, F) float32, where L L' = gram + penalty I; in float64 until then."""
     identity = np.eye(len(gram))
     root = np.linalg.cholesky(gram.astype(np.float64) + penalty * identity)

@@ -39,9 +39,9 @@ class Explainer:
     def reason(self, profile: Profile, row: ItemRow, lift: FloatArray) -> tuple[str, ItemRow | None]:
         """The sentence for item `row`, and the touched item behind it.
 
-        `lift` (len(FEATURES),) is what each feature adds to this item's score less what it adds on average.
+        `lift` (len(FEATURES),) is what each feature adds to this item's score less what it adds on average, of those
+        that speak of this person (`speaking`), and -inf of the others.
         """
-        lift = np.where(_speaks(profile), lift, -np.inf)
         if lift.max() <= NOTHING:
             return FROM_THE_CATALOGUE, None
         strongest = FEATURES[int(np.argmax(lift))]
@@ -91,7 +91,7 @@ class Explainer:
         return str(self.catalog.titles[row]) or self.catalog.ids.id(ItemRow(int(row)))
 
 
-def _speaks(profile: Profile) -> BoolArray:
+def speaking(profile: Profile) -> BoolArray:
     """Which features say something of this person, or of everybody, (len(FEATURES),)."""
     likes = bool(profile.liked.size)
     personal = {

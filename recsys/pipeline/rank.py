@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,7 +30,7 @@ SAME_FOR_ALL = ("popularity", "trend", "fresh")
 """Features that rank alike for everybody."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Features:
     """Computes the features of candidates for one profile; `trend` and `fresh` (I,) in [0, 1], `untouched` (I,) where
     nobody has touched an item yet."""
@@ -47,13 +48,21 @@ class Features:
             "factors": self._factors(profile, rows),
             "neighbours": self._neighbours(profile, rows),
             "style": profile.taste.match(self.space.directions[rows]),
-            "popularity": self.factors.item_bias[rows] / max(float(self.factors.item_bias.max()), 1e-9),
+            "popularity": self.factors.item_bias[rows] / self.most_popular,
             "trend": self.trend[rows],
             "fresh": self.fresh[rows],
             "category": self._category(profile, rows),
             "price": self._price(profile, rows),
         }
-        return np.column_stack([columns[name] for name in FEATURES]).astype(np.float32)
+        table = np.empty((len(rows), len(FEATURES)), dtype=np.float32)
+        for place, name in enumerate(FEATURES):
+            table[:, place] = columns[name]
+        return table
+
+    @cached_property
+    def most_popular(self) -> float:
+        """The largest item bias, above 0."""
+        return max(float(self.factors.item_bias.max()), 1e-9)
 
     def _factors(self, profile: Profile, rows: IntArray) -> FloatArray:
         if profile.factors is None:

@@ -14,7 +14,7 @@ from recsys.bundle import Bundle, StyleCard
 from recsys.dataset.categories import category_groups
 from recsys.errors import RequestError, UnknownIdError
 from recsys.pipeline.calibrate import Mix, category_mix, taste_mix
-from recsys.pipeline.explain import FROM_THE_CATALOGUE, Explainer
+from recsys.pipeline.explain import FROM_THE_CATALOGUE, Explainer, speaking
 from recsys.pipeline.explore import LittleKnown, Places, explore
 from recsys.pipeline.fusion import fused
 from recsys.pipeline.rank import FEATURES, SAME_FOR_ALL, Blend, Features
@@ -39,6 +39,7 @@ from recsys.schema import BoolArray, FloatArray, IntArray, ItemId, ItemRow, User
 from style.provenance import StyleCredit
 from style.vector import StyleVector
 
+_SAME_FOR_ALL = np.isin(FEATURES, SAME_FOR_ALL)
 SHOWN_STYLES = 3
 SHOWN_ITEMS = 6
 UNTRIED = "New to most people here"
@@ -128,6 +129,9 @@ class Recommender:
         """
         profile = self.profile(request)
         allowed = self.allowed(request.filters, profile)
+        if not request.shown:
+            found = self._list(request, profile, allowed, request.limit)
+            return Answer(found, profile.basis, self.version, profile.taste)
         shown = self._rows_mask(request.shown)
         fresh = self._list(request, profile, allowed & ~shown, request.limit)
         # What was shown before is no news to try out.
@@ -433,7 +437,9 @@ class Recommender:
     def _with_explored(self, request: Request, profile: Profile, allowed: BoolArray, rows: IntArray) -> Places:
         """The list of `rows` (k,) with its share of little-known items that fit the person best."""
         share = _first_given(request.exploration, self._settings.exploration)
-        little_known = self._little_known.among(allowed, rows) if share else np.zeros_like(allowed)
+        if not share:
+            return Places.certain(rows)
+        little_known = self._little_known.among(allowed, rows)
         if not little_known.any():
             return Places.certain(rows)
         who = ("session",) if request.user_id is None else ("user", request.user_id)
@@ -441,15 +447,21 @@ class Recommender:
         return explore(rows, self._ranked(profile, little_known, len(rows)).rows, share, random)
 
     def _explained(self, profile: Profile, places: Places, ranked: _Ranked) -> tuple[Recommendation, ...]:
-        contributions, modes = self._parts(profile, places.rows, ranked), self._modes(profile, places.rows)
-        average = ranked.contributions.mean(axis=0)
+        contributions, modes = self._parts(profile, places, ranked), self._modes(profile, places.rows)
+        lifts = np.where(speaking(profile), contributions - ranked.contributions.mean(axis=0), -np.inf)
+        # What hardly anybody knows is not popular, whatever a score says of it.
+        lifts[np.ix_(places.explored, _SAME_FOR_ALL)] = -np.inf
+        ids = self._catalog.ids.ids(places.rows)
         return tuple(
-            self._recommendation(profile, places, place, parts, average, mode)
-            for place, (parts, mode) in enumerate(zip(contributions, modes, strict=True))
+            self._recommendation(profile, places, place, ids[place], contributions[place], lifts[place], modes[place])
+            for place in range(len(ids))
         )
 
-    def _parts(self, profile: Profile, rows: IntArray, ranked: _Ranked) -> FloatArray:
+    def _parts(self, profile: Profile, places: Places, ranked: _Ranked) -> FloatArray:
         """What each feature adds to the scores of a list (k,); explored items may be none of the candidates."""
+        rows = places.rows
+        if not places.explored.any():
+            return np.asarray(ranked.contributions[np.searchsorted(ranked.candidates, rows)])
         beside = np.setdiff1d(rows, ranked.candidates)
         everything, contributions = np.concatenate([ranked.candidates, beside]), ranked.contributions
         if len(beside):
@@ -463,19 +475,23 @@ class Recommender:
         return [int(mode) for mode in profile.taste.best_modes(self._space.directions[rows])]
 
     def _recommendation(
-        self, profile: Profile, places: Places, place: int, parts: FloatArray, average: FloatArray, mode: int | None
+        self,
+        profile: Profile,
+        places: Places,
+        place: int,
+        item_id: ItemId,
+        parts: FloatArray,
+        lift: FloatArray,
+        mode: int | None,
     ) -> Recommendation:
-        row, explored = ItemRow(int(places.rows[place])), bool(places.explored[place])
-        lift = parts - average
-        # What hardly anybody knows is not popular, whatever a score says of it.
-        told = np.where(np.isin(FEATURES, SAME_FOR_ALL), -np.inf, lift) if explored else lift
-        reason, because = self._explainer.reason(profile, row, told)
+        explored = bool(places.explored[place])
+        reason, because = self._explainer.reason(profile, ItemRow(int(places.rows[place])), lift)
         if explored and reason == FROM_THE_CATALOGUE:
             reason = UNTRIED
         return Recommendation(
-            item_id=self._catalog.ids.id(row),
+            item_id=item_id,
             score=float(parts.sum()),
-            contributions={name: float(part) for name, part in zip(FEATURES, parts, strict=True)},
+            contributions=dict(zip(FEATURES, parts.tolist(), strict=True)),
             reason=reason,
             because=None if because is None else self._catalog.ids.id(because),
             mode=mode,

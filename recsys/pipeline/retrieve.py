@@ -69,8 +69,9 @@ class Retriever:
             found.append(self.by_factors.search(query, count, allowed).rows.ravel())
         if profile.taste:
             found.append(self.by_style.search(profile.taste.directions, count, allowed).rows.ravel())
-        rows = np.unique(np.concatenate(found))
-        return np.asarray(rows[rows != NO_ROW])
+        rows = np.sort(np.concatenate(found))
+        first = np.append(True, rows[1:] != rows[:-1])
+        return np.asarray(rows[first & (rows != NO_ROW)])
 
     def similar_styles(self, direction: FloatArray, allowed: BoolArray, count: int) -> tuple[IntArray, FloatArray]:
         """The allowed items nearest to a direction (128,) in style: rows and cosines, nearest first."""

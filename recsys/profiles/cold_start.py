@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
@@ -80,11 +81,14 @@ class Profiler:
         fresh_taste: bool = False,
     ) -> Profile:
         """The same for a user's row (None: nobody known) and a session's events (1, I)."""
-        recent, events, touched = self._history(row)
+        events, touched = self._history(row)
         if session is not None and session.nnz:
-            recent, events = csr_matrix(recent + session), csr_matrix(events + session)
+            events = csr_matrix(events + session)
             touched = np.union1d(touched, session.indices)
-        liked, say = _likes(recent)
+            recent = csr_matrix((self._session_row({}) if row is None else self.recent[row]) + session)
+            liked, say = _likes(recent.indices, recent.data)
+        else:
+            liked, say = _likes(*_entries(self.recent, row))
         factors = self._factors(row, events, fresh=session is not None and session.nnz > 0) if len(liked) else None
         told, taste = (
             self._fresh_taste(session, chosen) if fresh_taste else (liked, self._taste(liked, say, factors, chosen))
@@ -104,15 +108,15 @@ class Profiler:
     def _fresh_taste(self, session: csr_matrix | None, chosen: Sequence[FloatArray]) -> tuple[IntArray, Taste]:
         """As of somebody who has done nothing but what is in this session."""
         events = self._session_row({}) if session is None else session
-        liked, say = _likes(events)
+        liked, say = _likes(events.indices, events.data)
         factors = np.asarray(self.factors.fold_in(events)[0]) if len(liked) else None
         return liked, self._taste(liked, say, factors, chosen)
 
-    def _history(self, row: UserRow | None) -> tuple[csr_matrix, csr_matrix, IntArray]:
+    def _history(self, row: UserRow | None) -> tuple[csr_matrix, IntArray]:
+        """Events (1, I), and the rows of all items touched."""
         if row is None:
-            nothing = self._session_row({})
-            return nothing, nothing, np.zeros(0, dtype=np.int64)
-        return self.recent[row], self.factors.viewed[row], self.seen[row].indices.astype(np.int64)
+            return self._session_row({}), np.zeros(0, dtype=np.int64)
+        return self.factors.viewed[row], _entries(self.seen, row)[0].astype(np.int64)
 
     def _session_row(self, session: Mapping[ItemId, float]) -> csr_matrix:
         rows = self.item_ids.rows(list(session))
@@ -133,10 +137,16 @@ class Profiler:
         return self.taste.taste(self.space, liked, say, factors)
 
 
-def _likes(events: csr_matrix) -> tuple[IntArray, FloatArray]:
-    """The item rows (n,) of positive events (1, I), and their say (n,)."""
-    positive = events.data > 0
-    return events.indices[positive].astype(np.int64), event_say(events.data[positive])
+def _entries(matrix: csr_matrix, row: UserRow | None) -> tuple[NDArray[np.int32], FloatArray]:
+    """Columns and data of one row, none of no row: views, where slicing makes a matrix."""
+    places = slice(0, 0) if row is None else slice(matrix.indptr[row], matrix.indptr[row + 1])
+    return np.asarray(matrix.indices[places]), np.asarray(matrix.data[places])
+
+
+def _likes(items: NDArray[np.int32], weights: FloatArray) -> tuple[IntArray, FloatArray]:
+    """The item rows (n,) of events of positive weights, and their say (n,)."""
+    positive = weights > 0
+    return items[positive].astype(np.int64), event_say(weights[positive])
 
 
 def _basis(history: bool, likes: bool, chosen: bool) -> Basis:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import linkage
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -173,13 +173,53 @@ def mode_labels(directions: FloatArray, max_modes: int) -> IntArray:
     tree, square = linkage(distances, method="ward"), squareform(distances)
     best, clearest = single, CLEAR_SPLIT
     for count in range(2, max_modes + 1):
-        labels = fcluster(tree, count, criterion="maxclust").astype(np.int64) - 1
+        labels = cut(tree, count)
         if labels.max() == 0:
             continue
         clear = silhouette(square, labels)
         if clear > clearest:
             best, clearest = labels, clear
     return best
+
+
+def cut(tree: NDArray[np.float64], count: int) -> IntArray:
+    """Labels (n,) from 0 of at most `count` clusters of a linkage (n - 1, 4) whose heights ascend.
+
+    The same as SciPy's `fcluster` by `maxclust`, whose checks take longer than a request may: what is joined at one
+    height stays together, and clusters are numbered in the order in which it visits them.
+    """
+    size = len(tree) + 1
+    if count >= size:
+        return np.arange(size)
+    joined = int(np.searchsorted(tree[:, 2], tree[size - 1 - count, 2], side="right"))
+    pairs = tree[:, :2].astype(np.int64).tolist()
+    labels = np.empty(size, dtype=np.int64)
+    clusters = 0
+
+    def label(node: int) -> None:
+        nonlocal clusters
+        waiting = [node]
+        while waiting:
+            part = waiting.pop()
+            if part < size:
+                labels[part] = clusters
+            else:
+                waiting.extend(pairs[part - size])
+        clusters += 1
+
+    def visit(node: int) -> None:
+        if node - size < joined:
+            label(node)
+            return
+        for part in pairs[node - size]:
+            if part >= size:
+                visit(part)
+        for part in pairs[node - size]:
+            if part < size:
+                label(part)
+
+    visit(2 * size - 2)
+    return labels
 
 
 def silhouette(distances: NDArray[np.float64], labels: IntArray) -> float:

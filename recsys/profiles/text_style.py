@@ -1,9 +1,12 @@
 """From words to a look: which way in style space "dark floral" points, learned from a catalogue's own words.
 
-Each item's title, category and attributes are TF-IDF weights of words and pairs of words; a ridge regression predicts
-the item's style direction from them. The kind of thing is out of the directions already (`style_space`), so that
-"mug" moves nothing and "marble" moves the same way on mugs and lamps. A word says something only if the items that it
-is on look alike beyond chance: the others have no weight at all, so that brands and noise move nothing.
+A ridge regression predicts an item's style direction from the words, and pairs of words, in its title, category and
+attributes. Each is scaled by how often it occurs, so that the penalty is the same share for all of them: what a word
+means lies between what it adds to the words beside it, which describes whole items best, and the mean look of its
+items, which is what people mean who search by one word. The kind of thing is out of the directions already
+(`style_space`), so that "mug" moves nothing and "marble" moves the same way on mugs and lamps. A word says something
+only if the items that it is on look alike beyond chance: the others have no weight at all, so that brands and noise
+move nothing.
 """
 
 from __future__ import annotations
@@ -40,8 +43,12 @@ FEWEST = 3
 """A term on fewer items is not known: any two looks are somehow alike."""
 CLEAR = 3.0
 """How many standard deviations above chance the likeness of a term's items must lie."""
-PENALTY = 3.0
-"""Of the ridge regression. TF-IDF rows keep their lengths: what words say adds up, and is not thinned by others."""
+PENALTY = 0.5
+"""Of the ridge regression on scaled terms. 0 is what a word adds to others alone, infinity the mean of its items."""
+LITTLE = 0.01
+"""The same, to find what words have not said when it is asked whether a pair adds to them."""
+RARE = 3.0
+"""A term's scale is as if it were on this many items more: what few items tell is drawn to nothing."""
 REFERENCE_SAY = 5.0
 """A style reference counts as this many items: it is called after its look."""
 SHORTEST_NAME = 4
@@ -79,18 +86,17 @@ class TextStyle:
 
 @dataclass(frozen=True, eq=False)
 class TextStyleMap:
-    """V `terms` (words, or two words and a space between), clearest first, that say how things look, with their
-    inverse document frequencies `idf` (V,) and `weights` (V, 128); `silent`: words that are known to say nothing."""
+    """V `terms` (words, or two words and a space between), clearest first, that say how things look, with
+    the `weights` (V, 128) of each; `silent`: words that are known to say nothing."""
 
     terms: tuple[str, ...]
-    idf: FloatArray
     weights: FloatArray
     silent: tuple[str, ...]
 
     @classmethod
     def none(cls, dimensions: int) -> TextStyleMap:
         """A map that knows no word."""
-        return cls((), np.zeros(0, np.float32), np.zeros((0, dimensions), np.float32), ())
+        return cls((), np.zeros((0, dimensions), np.float32), ())
 
     @classmethod
     def fit(
@@ -197,12 +203,9 @@ class TextStyleMap:
         return parts
 
     def _part(self, term: str, counts: Counter[str]) -> NDArray[np.float64] | float:
-        """One occurrence's part of a term's weight times its TF-IDF."""
+        """One occurrence's part of a term's weight: said twice is not meant twice."""
         row = self._rows.get(term)
-        if row is None:
-            return 0.0
-        tf = (1.0 + np.log(counts[term])) / counts[term]
-        return np.asarray(tf * float(self.idf[row]) * self.weights[row].astype(np.float64))
+        return 0.0 if row is None else np.asarray(self.weights[row].astype(np.float64) / counts[term])
 
 
 def item_texts(catalog: Catalog) -> list[str]:
@@ -242,7 +245,7 @@ def _fitted(texts: Sequence[str], names: Sequence[str], looks: NDArray[np.float6
     known = sorted({*frequent[:MOST_TERMS], *sorted(named)[:MOST_TERMS]})
     if not known:
         return TextStyleMap.none(looks.shape[1])
-    table, idf = _tf_idf([*texts, *names], known)
+    table = _presence([*texts, *names], known)
     say = np.concatenate([_say(looks[: len(texts)]), np.full(len(names), REFERENCE_SAY)])
     if len(texts):
         # what all items share is no word's meaning
@@ -255,16 +258,15 @@ def _fitted(texts: Sequence[str], names: Sequence[str], looks: NDArray[np.float6
     terms = tuple(known[row] for row in order.tolist())
     return TextStyleMap(
         terms=terms,
-        idf=idf[order].astype(np.float32),
-        weights=lesson.ridge(looks, order).astype(np.float32),
+        weights=lesson.ridge(looks, order, PENALTY).astype(np.float32),
         silent=tuple(sorted({term for term in known if " " not in term}.difference(terms))),
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lesson:
-    """What is learned from: V `known` terms, of which some (V,) are `told` by a style reference's name alone, and
-    the TF-IDF `table` (n, V) of texts that count as `say` (n,), `items` first, references after them."""
+    """What is learned from: V `known` terms, of which some are `told` (V,) by a style reference's name alone, and where
+    they are, `table` (n, V) of 0 and 1. The n texts, `items` first, then references, count as `say` (n,)."""
 
     known: Sequence[str]
     told: BoolArray
@@ -280,20 +282,23 @@ class _Lesson:
         pair = np.array([" " in term for term in self.known])
         clear = np.where(pair, 0.0, np.maximum(self._beyond_chance(looks), _TOLD * self.told))
         alone = np.flatnonzero(clear > 0)
-        left = looks - self.table[:, alone] @ self.ridge(looks, alone)
+        left = looks - self.table[:, alone] @ self.ridge(looks, alone, LITTLE)
         speaking = {self.known[row] for row in alone.tolist()}
         about = pair & np.array([not speaking.isdisjoint(term.split(" ")) for term in self.known])
         return np.where(about, np.maximum(self._beyond_chance(left), _TOLD * self.told), clear)
 
-    def ridge(self, looks: NDArray[np.float64], terms: IntArray) -> NDArray[np.float64]:
+    def ridge(self, looks: NDArray[np.float64], terms: IntArray, penalty: float) -> NDArray[np.float64]:
         """Weights (t, 128) of some terms (t,) that predict the looks (n, 128)."""
+        # imported by the build alone: a request needs none of it
         from sklearn.linear_model import Ridge
 
         if not len(terms):
             return np.zeros((0, looks.shape[1]))
-        model = Ridge(alpha=PENALTY, fit_intercept=False, solver="cholesky")
-        model.fit(csr_matrix(self.table[:, terms]), looks, sample_weight=self.say)
-        return np.asarray(model.coef_, dtype=np.float64).reshape(looks.shape[1], -1).T
+        table = csr_matrix(self.table[:, terms])
+        scale = 1.0 / np.sqrt(table.T @ self.say + RARE)
+        model = Ridge(alpha=penalty, fit_intercept=False, solver="cholesky")
+        model.fit(csr_matrix(table.multiply(scale)), looks, sample_weight=self.say)
+        return np.asarray(model.coef_, dtype=np.float64).reshape(looks.shape[1], -1).T * scale[:, None]
 
     def _beyond_chance(self, looks: NDArray[np.float64]) -> NDArray[np.float64]:
         """(V,) by how much the items of each term look more alike than chance explains; 0 where they do not.
@@ -302,11 +307,10 @@ class _Lesson:
         central limit theorem, standard deviation sqrt(2 tr(S^2)) / n. A term is clear from `CLEAR` deviations on.
         """
         table, looks, say = self.table[: self.items], looks[: self.items], self.say[: self.items]
-        present = csr_matrix((np.ones_like(table.data), table.indices, table.indptr), shape=table.shape)
-        totals = np.asarray(present.T @ say).ravel()
+        totals = np.asarray(table.T @ say).ravel()
         if not totals.any():
             return np.zeros(len(totals))
-        means = np.asarray(present.T @ (looks * say[:, None])) / np.maximum(totals, 1e-9)[:, None]
+        means = np.asarray(table.T @ (looks * say[:, None])) / np.maximum(totals, 1e-9)[:, None]
         weighed = looks * np.sqrt(say / say.sum())[:, None]
         spread = weighed.T @ weighed
         chance = float(np.trace(spread)) + CLEAR * float(np.sqrt(2 * np.square(spread).sum()))
@@ -322,13 +326,12 @@ def _say(looks: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(1.0 / sizes[group.ravel()])
 
 
-def _tf_idf(texts: Sequence[str], known: Sequence[str]) -> tuple[csr_matrix, NDArray[np.float64]]:
-    # imported by the build alone: a request needs none of it
-    from sklearn.feature_extraction.text import TfidfVectorizer
+def _presence(texts: Sequence[str], known: Sequence[str]) -> csr_matrix:
+    """1 where a text has a term, (n, V)."""
+    from sklearn.feature_extraction.text import CountVectorizer
 
-    vectorizer = TfidfVectorizer(analyzer=_terms_of, vocabulary=list(known), sublinear_tf=True, norm=None)
-    table = csr_matrix(vectorizer.fit_transform(texts))
-    return table, np.asarray(vectorizer.idf_, dtype=np.float64)
+    vectorizer = CountVectorizer(analyzer=_terms_of, vocabulary=list(known), binary=True, dtype=np.float64)
+    return csr_matrix(vectorizer.fit_transform(texts))
 
 
 def _without_a_letter(word: str) -> list[str]:

@@ -156,7 +156,7 @@ def test_an_empty_session_gets_popular_items(client: httpx.Client, body: dict[st
 
 
 def test_similar_items_share_the_look_or_the_people(client: httpx.Client) -> None:
-    for by in ("style", "taste"):
+    for by in ("style", "taste", "both"):
         answer = get(client, "/v1/items/p04/similar", by=by, limit=5)
         assert answer["by"] == by
         assert "p04" not in ids(answer)

@@ -24,7 +24,6 @@ ARRAYS = [
     "fresh.npy",
     "taste_weight.npy",
     "taste_bias.npy",
-    "word_idf.npy",
     "word_weights.npy",
     "recent_data.npy",
     "recent_indices.npy",

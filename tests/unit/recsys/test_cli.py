@@ -352,7 +352,7 @@ class TestSimilarAndTaste:
 
     def test_similar_refuses_what_it_does_not_know(self, sample_project: Project) -> None:
         _refused(_run("similar", sample_project.root, "nope"), "unknown item 'nope'")
-        _misused(_run("similar", sample_project.root, "p0001", "--by", "price"), "style, taste", "price")
+        _misused(_run("similar", sample_project.root, "p0001", "--by", "price"), "style, taste, both", "price")
 
     def test_taste_names_modes_and_products(self, sample_project: Project, recommender: Recommender) -> None:
         output = _run("taste", sample_project.root, "--user", USER).output

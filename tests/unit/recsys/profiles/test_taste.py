@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import silhouette_score
 
 from recsys.profiles.style_space import StyleSpace
-from recsys.profiles.taste import Evidence, Taste, TasteModel, event_say, mode_labels, silhouette
+from recsys.profiles.taste import Evidence, Taste, TasteModel, cut, event_say, mode_labels, silhouette
 from recsys.schema import FloatArray
 
 LOOKS = 3
@@ -186,6 +187,16 @@ def test_silhouette_equals_scikit_learn(seed: int, groups: int, size: int) -> No
     points = random.normal(size=(size, 5))
     labels = np.concatenate([np.arange(groups), random.integers(0, groups, size - groups)])
     assert silhouette(squareform(pdist(points)), labels) == pytest.approx(silhouette_score(points, labels))
+
+
+@given(st.integers(0, 1000), st.integers(1, 40), st.integers(1, 6), st.booleans())
+def test_cutting_a_tree_equals_scipy(seed: int, size: int, count: int, ties: bool) -> None:
+    points = np.random.default_rng(seed).normal(size=(size + 1, 3))
+    if ties:
+        points = points.round()
+    tree = linkage(pdist(points), method="ward")
+    expected = fcluster(tree, count, criterion="maxclust") - 1
+    assert cut(tree, count).tolist() == expected.tolist()
 
 
 def test_equal_directions_are_one_mode() -> None:
