@@ -344,7 +344,9 @@ class TestRecommend:
 
 
 class TestSimilarAndTaste:
-    @pytest.mark.parametrize(("by", "reason"), [("style", "Looks like"), ("taste", "Liked by the same")])
+    @pytest.mark.parametrize(
+        ("by", "reason"), [("style", "Looks like"), ("taste", "Liked by the same"), ("both", "the same people")]
+    )
     def test_similar(self, sample_project: Project, by: str, reason: str) -> None:
         result = _run("similar", sample_project.root, "p0001", "--by", by, "--limit", 4)
         assert result.exit_code == 0
