@@ -9,6 +9,7 @@
     ├── UnknownIdError         an id that the catalogue or the interactions do not have
     ├── NotFittedError         a model was used before it was fitted
     ├── RequestError           a recommendation request asks for something impossible
+    ├── StorageFullError       no room is left for live data; nothing of the write was kept
     └── MissingExtraError      an optional dependency is needed; names the extra
 
 Every message says what was wrong, where, and what to do about it.
@@ -59,6 +60,10 @@ class RequestError(RecsysError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
+
+
+class StorageFullError(RecsysError):
+    """No room is left for live data; nothing of the write was kept."""
 
 
 class MissingExtraError(RecsysError):
