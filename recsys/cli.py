@@ -5,7 +5,6 @@ Libraries that take long to import are imported by the command that needs them, 
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -440,23 +439,30 @@ def serve(
     path: ProjectPath,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen at.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes. Default: the setting.")] = None,
+    log_format: Annotated[str, typer.Option(help="Lines of the log: text or json.")] = "text",
+    forwarded_allow_ips: Annotated[
+        str, typer.Option(help="Proxies whose X-Forwarded-For is believed, separated by commas; * for all.")
+    ] = "127.0.0.1,::1",
+    root_path: Annotated[str, typer.Option(help="The prefix under which a proxy has mounted the service.")] = "",
 ) -> None:
-    """Serve recommendations and restyled pictures over HTTP."""
-    import uvicorn
-
-    from recsys.api.process import PROJECT_VARIABLE
-    from recsys.api.security import LINK_KEY_VARIABLE, kept_link_key
+    """Serve recommendations and restyled pictures over HTTP; SIGTERM lets what is in flight end."""
+    from recsys.api.logs import LogFormat
+    from recsys.api.server import serve as serve_project
     from recsys.bundle import current_version
 
     project = _project(path)
     version = current_version(project.bundles)
-    os.environ[PROJECT_VARIABLE] = str(project.root)
-    # All workers have to accept each other's links, and those from before a restart.
-    os.environ.setdefault(LINK_KEY_VARIABLE, kept_link_key(project.root))
-    typer.echo(f"serving {project.settings.name} ({version}); try http://{host}:{port}/docs")
-    # The access log would write user ids.
-    uvicorn.run("recsys.api.process:service", factory=True, host=host, port=port, workers=workers, access_log=False)
+    typer.echo(f"serving {project.settings.name} ({version}); try http://{host}:{port}{root_path}/docs")
+    serve_project(
+        project,
+        host=host,
+        port=port,
+        workers=workers or project.settings.service.workers,
+        log_format=_choice(LogFormat, log_format, "--log-format"),
+        forwarded_allow_ips=forwarded_allow_ips,
+        root_path=root_path,
+    )
 
 
 @app.command()

@@ -234,6 +234,11 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> P
         ) from None
 
 
+def overridden(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    """(section, key) of each setting that the environment gives; section "" for those outside of any."""
+    return frozenset((section, key) for section, key, _ in _overrides(environment))
+
+
 def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
     """(section or "", key, value) of each variable with the prefix, by name."""
     for name in sorted(environment):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -19,6 +20,7 @@ from style.errors import StyleError
 
 # All else is imported by the check that needs it: a doctor that a broken package keeps from starting helps nobody.
 if TYPE_CHECKING:
+    from recsys.config import ProjectSettings
     from recsys.dataset.project import Project
     from style.embedding import StyleEmbedder
     from style.transfer.base import Stylizer
@@ -141,12 +143,79 @@ def _project(path: Path) -> Iterator[Finding]:
         yield Finding(Level.FAIL, "project", str(error))
         return
     yield Finding(Level.OK, "project", f"{project.settings.name} in {project.root}; settings are valid")
+    yield from settings_in_effect(project.settings, os.environ)
     yield _tried("style.backbone", lambda: _backbone(project))
     yield _tried("restyle.engine", lambda: _engine(project))
     yield _tried("items", lambda: f"{len(project.load_items()):,}")
     yield _tried("interactions", lambda: f"{len(project.load_interactions()):,}")
     yield _tried("pictures", lambda: _pictures(project), "put them back, or import the items again")
     yield _tried("bundle", lambda: _bundle(project))
+    yield from _service(project)
+
+
+def _service(project: Project) -> Iterator[Finding]:
+    """What a running service needs beside the project's files."""
+    from recsys.storage.reach import reach_database, reach_redis
+
+    yield _tried("database", lambda: reach_database(project.database_url))
+    redis = project.settings.storage.redis
+    if redis:
+        yield _tried("redis", lambda: reach_redis(redis))
+    yield from service_keys(os.environ)
+
+
+def service_keys(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether the keys of `environment` can be used, and how many there are; never what they are."""
+    from recsys.api.security import ADMIN_KEYS_VARIABLE, API_KEYS_VARIABLE, LINK_KEY_VARIABLE, Security
+
+    def count() -> str:
+        Security.from_environment(environment)
+        held = [
+            f"{len([key for key in environment.get(variable, '').split(',') if key.strip()])} in {variable}"
+            for variable in (API_KEYS_VARIABLE, ADMIN_KEYS_VARIABLE)
+        ]
+        return ", ".join(held)
+
+    keys = _tried("API keys", count)
+    if keys.level is Level.OK and not environment.keys() & {API_KEYS_VARIABLE, ADMIN_KEYS_VARIABLE}:
+        text = "none in the environment: unless the database has some, anybody may ask"
+        keys = Finding(Level.WARN, "API keys", text, f"set {API_KEYS_VARIABLE} before others can reach the service")
+    yield keys
+    kept = (
+        "in the environment" if LINK_KEY_VARIABLE in environment else "kept in the project's folder by `recsys serve`"
+    )
+    yield Finding(Level.OK, "link key", kept)
+
+
+def settings_in_effect(settings: ProjectSettings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Each section's settings with the values that count; those that the environment gives are marked with *.
+
+    Passwords in URLs are masked.
+    """
+    from recsys.config import ENVIRONMENT_PREFIX, overridden
+
+    given = overridden(environment)
+    sections: dict[str, dict[str, object]] = {"": {}}
+    for name, value in settings.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            sections[name] = value
+        else:
+            sections[""][name] = value
+    for section, values in sections.items():
+        marked = [f"{key}{'*' * ((section, key) in given)}={_shown(value)}" for key, value in values.items()]
+        yield Finding(Level.OK, f"settings {section}".strip(), ", ".join(marked))
+    if given:
+        yield Finding(Level.OK, "environment", f"settings marked with * come from {ENVIRONMENT_PREFIX}... variables")
+
+
+def _shown(value: object) -> str:
+    return masked(value) if isinstance(value, str) else str(value)
+
+
+def masked(text: str) -> str:
+    """A URL with *** in place of its password, wherever that stands; all other text as it is."""
+    text = re.sub(r"(?<=://)([^:/?#]*):.*@", r"\1:***@", text)
+    return re.sub(r"(?i)([?&][^=&]*password=)[^&]*", r"\1***", text)
 
 
 def _backbone(project: Project) -> str:

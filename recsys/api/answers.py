@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from starlette.concurrency import run_in_threadpool
+
 from recsys.api.limits import INLINE_WIDTH, MAX_INLINE_IMAGES
 from recsys.api.links import Links
 from recsys.api.schemas import (
@@ -69,11 +71,29 @@ def recommended(
     )
 
 
-def recommendation_list(
+async def recommendation_list(
     services: Services, links: Links, request: Request, options: RecommendationOptions
 ) -> RecommendationList:
-    """The recommendations for a request; pictures as `options.restyle` says."""
-    answer = services.recommender.recommend(request)
+    """The recommendations for a request; pictures as `options.restyle` says.
+
+    Ranked and written down on a ranking thread; pictures within the answer are waited for elsewhere, so that they hold
+    no place among the requests that rank.
+    """
+    if options.restyle is RestyleMode.INLINE:
+        answer = await services.ranking.run(services.recommender.recommend, request)
+        return await run_in_threadpool(_listed, services, links, request, options, answer)
+    return await services.ranking.run(_ranked_and_listed, services, links, request, options)
+
+
+def _ranked_and_listed(
+    services: Services, links: Links, request: Request, options: RecommendationOptions
+) -> RecommendationList:
+    return _listed(services, links, request, options, services.recommender.recommend(request))
+
+
+def _listed(
+    services: Services, links: Links, request: Request, options: RecommendationOptions, answer: Answer
+) -> RecommendationList:
     pictures = _Pictures.of(services, links, answer.taste, options)
     entries = []
     for rank, recommendation in enumerate(answer.recommendations, start=1):
@@ -173,6 +193,7 @@ class _Pictures:
         except ImageError:
             # One damaged file must not cost the caller the list; the link tells what is wrong with it.
             return RestyledImage(url=url)
+        self.services.metrics.picture(picture.status, settled=picture.settled)
         return RestyledImage(
             url=url,
             status=picture.status,

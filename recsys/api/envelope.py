@@ -3,69 +3,108 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 import traceback
-import uuid
+from collections.abc import Callable
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recsys.api.exchange import Exchange, begin_exchange
+from recsys.api.logs import RequestLine, log_request
+from recsys.api.metrics import Metrics
 from recsys.api.problems import internal_problem
+from recsys.api.snapshots import Models
 
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-ID"
 MODEL_VERSION = "Model-Version"
-_VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ID_HEADER, _VERSION_HEADER = REQUEST_ID.lower().encode(), MODEL_VERSION.lower().encode()
+_VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+UNKNOWN_ROUTE = "-"
 
 
 class Envelope:
     """ASGI middleware around all others.
 
-    A request id that the caller gives is kept if it has 1 to 64 characters of A-Z a-z 0-9 . _ - and is replaced
-    otherwise. The log names the route's pattern, never the path or query: these hold people's ids.
+    It takes the snapshot of the model that the whole answer comes from. A request id that the caller gives is kept if
+    it has 1 to 64 characters of A-Z a-z 0-9 . _ - and is replaced otherwise. Log and metrics name the route's pattern,
+    never the path or query: these hold people's ids.
     """
 
-    def __init__(self, app: ASGIApp, model_version: str) -> None:
+    def __init__(
+        self, app: ASGIApp, models: Models, metrics: Metrics, clock: Callable[[], float] = time.perf_counter
+    ) -> None:
         self.app = app
-        self.model_version = model_version
+        self.models = models
+        self.metrics = metrics
+        self.clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        started = time.perf_counter()
-        status = 0
+        started = self.clock()
+        exchange = self._exchange(scope)
+        begin_exchange(scope, exchange)
+        version = exchange.snapshot.recommender.version
+        status = size = 0
 
         async def sealed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
-                headers[MODEL_VERSION] = self.model_version
+                message["headers"] = [
+                    *message["headers"],
+                    (_ID_HEADER, exchange.request_id.encode()),
+                    (_VERSION_HEADER, version.encode()),
+                    *exchange.answer_headers,
+                ]
+            else:
+                size += len(message.get("body", b""))
             await send(message)
 
+        self.metrics.in_flight += 1
         try:
             await self.app(scope, receive, sealed)
         except Exception as error:
-            logger.error("%s failed: %s", request_id, _trace(error))
+            logger.error("%s failed: %s", exchange.request_id, _trace(error))
             if status:
                 raise
             await internal_problem()(scope, receive, sealed)
-        elapsed_ms = 1000 * (time.perf_counter() - started)
-        logger.info("%s %s %s %d %.1f ms", request_id, scope["method"], _pattern(scope), status, elapsed_ms)
+        finally:
+            self.metrics.in_flight -= 1
+            seconds = self.clock() - started
+            route = _pattern(scope)
+            self.metrics.answered(scope["method"], route, status, seconds)
+            if not exchange.shed:
+                caller = exchange.caller
+                log_request(
+                    RequestLine(
+                        request_id=exchange.request_id,
+                        method=scope["method"],
+                        route=route,
+                        status=status,
+                        ms=1000 * seconds,
+                        key=None if caller is None else caller.name,
+                        model_version=version,
+                        bytes=size,
+                    )
+                )
 
-
-def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get(REQUEST_ID, "")
-    return given if _VALID_ID.fullmatch(given) else uuid.uuid4().hex
+    def _exchange(self, scope: Scope) -> Exchange:
+        headers = dict(scope["headers"])
+        given = headers.get(_ID_HEADER, b"")
+        # Behind a proxy that strips a prefix, the path may or may not still have it.
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        request_id = given.decode() if _VALID_ID.fullmatch(given) else os.urandom(16).hex()
+        return Exchange(request_id, path, headers, self.models.current)
 
 
 def _pattern(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", "-")
+    return getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
 
 
 def _trace(error: Exception) -> str:

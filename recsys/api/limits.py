@@ -5,10 +5,16 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recsys.api.exchange import exchange_of
 from recsys.api.problem_types import TOO_LARGE
 from recsys.api.problems import ProblemResponse
 
 MAX_BODY_BYTES = 256 * 1024
+MAX_PICTURE_BYTES = 12 * 1024 * 1024
+_BODY_LIMITS = {"/v1/events": 2 * 1024 * 1024, "/v1/items:batch": 32 * 1024 * 1024}
+_PICTURE_TYPES = (b"multipart/form-data", b"image/")
+_PICTURE_PATHS = frozenset({"/v1/restyle", "/v1/search/style", "/v1/recommendations"})
+_ITEM = "/v1/items/"
 MAX_SESSION_ITEMS = 200
 MAX_EXCLUDED = 1000
 MAX_SHOWN = 1000
@@ -21,39 +27,47 @@ INLINE_WIDTH = 256
 
 
 class BodyLimit:
-    """ASGI middleware: refuses a body above `max_bytes` by its declared length, or as soon as it has that many."""
+    """ASGI middleware: refuses a body above its limit by its declared length, or as soon as it has that many bytes."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif _declared_length(scope) > self.max_bytes:
-            await ProblemResponse(TOO_LARGE, self._what())(scope, receive, send)
+            return
+        exchange = exchange_of(scope)
+        declared = exchange.headers.get(b"content-length", b"")
+        if not declared and b"transfer-encoding" not in exchange.headers:
+            await self.app(scope, receive, send)
+            return
+        max_bytes = body_limit(exchange.path, exchange.headers.get(b"content-type", b""))
+        if declared.isdigit() and int(declared) > max_bytes:
+            await ProblemResponse(TOO_LARGE, _too_many(max_bytes))(scope, receive, send)
         else:
-            await self.app(scope, self._counting(receive), send)
-
-    def _counting(self, receive: Receive) -> Receive:
-        received = 0
-
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise HTTPException(TOO_LARGE.status, self._what())
-            return message
-
-        return counted
-
-    def _what(self) -> str:
-        return f"The body has more than {self.max_bytes} bytes."
+            await self.app(scope, _counting(receive, max_bytes), send)
 
 
-def _declared_length(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-    return 0
+def body_limit(path: str, content_type: bytes) -> int:
+    """How many bytes a body sent to `path` may have."""
+    if content_type.startswith(_PICTURE_TYPES) and (path in _PICTURE_PATHS or path.startswith(_ITEM)):
+        return MAX_PICTURE_BYTES
+    return _BODY_LIMITS.get(path, MAX_BODY_BYTES)
+
+
+def _counting(receive: Receive, max_bytes: int) -> Receive:
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise HTTPException(TOO_LARGE.status, _too_many(max_bytes))
+        return message
+
+    return counted
+
+
+def _too_many(max_bytes: int) -> str:
+    return f"The body has more than {max_bytes} bytes."

@@ -98,6 +98,70 @@ TOO_LARGE = ProblemType(
     "The body of the request has more bytes than the service accepts.",
     "Send fewer items; the most recent ones say most.",
 )
+MISSING_SCOPE = ProblemType(
+    "missing-scope",
+    403,
+    "The key may not do this",
+    "The request has a valid API key, but one without the scope that this route needs: read, events or admin. Where no "
+    "key is set at all, admin routes answer only to the service's own machine.",
+    "Use a key with the scope that `detail` names.",
+)
+TOO_MANY_REQUESTS = ProblemType(
+    "too-many-requests",
+    429,
+    "Too many requests",
+    "This key, or where no key is used this address, asked more often than the service allows.",
+    "Wait as long as the header Retry-After says; RateLimit and RateLimit-Policy tell what is left.",
+)
+OVERLOADED = ProblemType(
+    "overloaded",
+    503,
+    "The service has too much to do",
+    "As many requests wait for a list as may wait; this one was refused at once instead of making all of them late.",
+    "Try again after the seconds that Retry-After names, and wait longer each time.",
+)
+DRAINING = ProblemType(
+    "draining",
+    503,
+    "The service is about to stop",
+    "It was told to stop: requests that it has are answered, new ones should go elsewhere.",
+    "Send requests to another instance; after a restart /readyz answers 200 again.",
+)
+BAD_CURSOR = ProblemType(
+    "bad-cursor",
+    400,
+    "The cursor does not fit",
+    "The cursor was changed, belongs to another person or to other options, or was made by another service.",
+    "Use the cursor as the last page gave it, with the same options; without one, the first page comes.",
+)
+STALE_CURSOR = ProblemType(
+    "stale-cursor",
+    410,
+    "The list of this cursor is gone",
+    "Another model serves now, and pages of two models do not fit together.",
+    "Ask for the first page again, without a cursor.",
+)
+IDEMPOTENCY_MISMATCH = ProblemType(
+    "idempotency-mismatch",
+    422,
+    "The Idempotency-Key was used for another request",
+    "A request with this Idempotency-Key came before, and it was not the same.",
+    "Take a new key for each new request; repeat a request without any change.",
+)
+IDEMPOTENCY_IN_PROGRESS = ProblemType(
+    "idempotency-in-progress",
+    409,
+    "The first request with this Idempotency-Key is still at work",
+    "A request with this Idempotency-Key has begun and has not been answered yet.",
+    "Repeat it in a moment; the answer of the first one will come.",
+)
+STORAGE_FULL = ProblemType(
+    "storage-full",
+    507,
+    "No room is left",
+    "The disk or database that keeps live data is full; nothing of this request was kept.",
+    "Try again later; whoever runs the service has to make room.",
+)
 REFUSED = ProblemType(
     "refused",
     400,
@@ -125,6 +189,15 @@ PROBLEM_TYPES = (
     NO_SUCH_PATH,
     METHOD_NOT_ALLOWED,
     TOO_LARGE,
+    MISSING_SCOPE,
+    TOO_MANY_REQUESTS,
+    OVERLOADED,
+    DRAINING,
+    BAD_CURSOR,
+    STALE_CURSOR,
+    IDEMPOTENCY_MISMATCH,
+    IDEMPOTENCY_IN_PROGRESS,
+    STORAGE_FULL,
     REFUSED,
     INTERNAL,
 )

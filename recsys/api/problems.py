@@ -23,13 +23,14 @@ from recsys.api.problem_types import (
     MISSING_KEY,
     NO_SUCH_PATH,
     REFUSED,
+    STORAGE_FULL,
     TOO_LARGE,
     UNKNOWN_ITEM,
     UNKNOWN_REFERENCE,
     UNREADABLE_IMAGE,
     ProblemType,
 )
-from recsys.errors import RequestError, UnknownIdError
+from recsys.errors import RequestError, StorageFullError, UnknownIdError
 from style.errors import ImageError, UnknownEngineError, VectorError
 
 MEDIA_TYPE = "application/problem+json"
@@ -60,13 +61,20 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem. `what` is said before the type's cure."""
+    """Ends a request with a problem. `what` is said before the type's cure; `headers` go with the answer."""
 
-    def __init__(self, kind: ProblemType, what: str, errors: Sequence[FieldError] = ()) -> None:
+    def __init__(
+        self,
+        kind: ProblemType,
+        what: str,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(what)
         self.kind = kind
         self.what = what
         self.errors = errors
+        self.headers = headers or {}
 
 
 class ProblemResponse(Response):
@@ -121,6 +129,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     for kind in (VectorError, UnknownEngineError):
         app.exception_handler(kind)(_on_style_error)
     app.exception_handler(ImageError)(_on_image_error)
+    app.exception_handler(StorageFullError)(_on_storage_full)
 
 
 def internal_problem() -> ProblemResponse:
@@ -130,7 +139,7 @@ def internal_problem() -> ProblemResponse:
 
 async def _on_problem(_: Request, error: ProblemError) -> Response:
     headers = {"WWW-Authenticate": "ApiKey"} if error.kind is MISSING_KEY else {}
-    return ProblemResponse(error.kind, error.what, error.errors, headers=headers)
+    return ProblemResponse(error.kind, error.what, error.errors, headers={**headers, **error.headers})
 
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
@@ -177,6 +186,10 @@ async def _on_image_error(request: Request, _: ImageError) -> Response:
     return ProblemResponse(
         UNREADABLE_IMAGE, f"Item {request.path_params.get('item_id')!r} has a picture that cannot be read."
     )
+
+
+async def _on_storage_full(_: Request, __: StorageFullError) -> Response:
+    return ProblemResponse(STORAGE_FULL, "")
 
 
 def _field_error(error: Mapping[str, Any], request: Request) -> FieldError:

@@ -8,6 +8,8 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from recsys.api.app import create_app
+from recsys.api.drain import Drain, stop_service
+from recsys.api.tracing import tracer_provider
 from recsys.bundle import load_bundle
 from recsys.dataset.project import Project
 from recsys.page.pictures import restyle_cache
@@ -24,4 +26,11 @@ def service() -> FastAPI:
     # A missing engine must not keep recommendations from being served: photos are then served as they are.
     restyler = Restyler(project.settings.restyle, restyle_cache(project))
     recommender = Recommender(load_bundle(project.bundles, project.root))
-    return create_app(recommender, restyler, events=project.settings.events)
+    return create_app(
+        recommender,
+        restyler,
+        events=project.settings.events,
+        settings=project.settings.service,
+        drain=Drain(stop_service),
+        provider=tracer_provider(os.environ),
+    )

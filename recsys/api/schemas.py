@@ -366,6 +366,12 @@ class Ready(BaseModel):
     restyling: str = Field(description="`ok`, or why originals are served.", examples=["ok"])
 
 
+class Draining(BaseModel):
+    """The service is about to stop."""
+
+    status: str = Field(examples=["draining"])
+
+
 class ProblemExplanation(BaseModel):
     """A documented type of problem."""
 

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import json
 import os
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader
+from starlette.requests import HTTPConnection
 
-from recsys.api.problem_types import BAD_SIGNATURE, MISSING_KEY
+from recsys.api.exchange import exchange_of
+from recsys.api.keys import Keyring, StoredKeys
+from recsys.api.problem_types import BAD_SIGNATURE, MISSING_KEY, MISSING_SCOPE
 from recsys.api.problems import ProblemError
 from recsys.errors import ConfigError
+from recsys.schema import Scope
 
 API_KEYS_VARIABLE = "RECSYS_API_KEYS"
+ADMIN_KEYS_VARIABLE = "RECSYS_ADMIN_KEYS"
 LINK_KEY_VARIABLE = "RECSYS_LINK_KEY"
 SIGNATURE = "signature"
 _MIN_KEY_LENGTH = 16
@@ -37,37 +42,58 @@ def kept_link_key(folder: Path) -> str:
 
 
 class Security:
-    """API keys, kept as hashes and compared in constant time, and the key that signs links.
+    """The keys that callers have, and the key that signs links and cursors.
 
-    Without API keys the service is open to all. Without `link_key` a random one is made: links then hold as long
-    as this process, and no other worker accepts them. Raises ConfigError for keys under 16 characters.
+    `api_keys` may read and send events, `admin_keys` may do all; `stored` gives the keys of the database. Without any
+    key the service is open to all but for its admin routes. Without `link_key` a random one is made: links then hold as
+    long as this process, and no other worker accepts them. Raises ConfigError for keys under 16 characters.
     """
 
-    def __init__(self, api_keys: Collection[str] = (), link_key: str | None = None) -> None:
-        for variable, key in [*((API_KEYS_VARIABLE, k) for k in api_keys), (LINK_KEY_VARIABLE, link_key)]:
+    def __init__(
+        self,
+        api_keys: Collection[str] = (),
+        link_key: str | None = None,
+        *,
+        admin_keys: Collection[str] = (),
+        stored: StoredKeys | None = None,
+    ) -> None:
+        named = [
+            *((API_KEYS_VARIABLE, key) for key in api_keys),
+            *((ADMIN_KEYS_VARIABLE, key) for key in admin_keys),
+            (LINK_KEY_VARIABLE, link_key),
+        ]
+        for variable, key in named:
             if key is not None and len(key) < _MIN_KEY_LENGTH:
                 raise ConfigError(f"{variable}: a key needs at least {_MIN_KEY_LENGTH} characters, one has {len(key)}")
-        self._hashes = tuple(_hash(key) for key in api_keys)
+        self.keys = Keyring(api_keys, admin_keys, stored)
         self._link_key = secrets.token_bytes(32) if link_key is None else link_key.encode()
-        self.is_open = not self._hashes
         self.links_survive_restart = link_key is not None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Security:
-        """From RECSYS_API_KEYS (separated by commas) and RECSYS_LINK_KEY; both may be absent, neither blank."""
-        listed = environment.get(API_KEYS_VARIABLE)
-        keys = [] if listed is None else [key.strip() for key in listed.split(",") if key.strip()]
-        if listed is not None and not keys:
-            raise ConfigError(f"{API_KEYS_VARIABLE} is set but holds no key: unset it to leave the service open")
-        return cls(keys, environment.get(LINK_KEY_VARIABLE))
+    def from_environment(cls, environment: Mapping[str, str], stored: StoredKeys | None = None) -> Security:
+        """From RECSYS_API_KEYS, RECSYS_ADMIN_KEYS (separated by commas) and RECSYS_LINK_KEY.
+
+        All may be absent, none blank.
+        """
+        return cls(
+            _listed(environment, API_KEYS_VARIABLE, "leave the service open"),
+            environment.get(LINK_KEY_VARIABLE),
+            admin_keys=_listed(environment, ADMIN_KEYS_VARIABLE, "have no key for admin routes"),
+            stored=stored,
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may ask."""
+        return self.keys.is_open
 
     def admits(self, key: str | None) -> bool:
-        """Whether a caller with this key may ask."""
-        if self.is_open:
-            return True
-        given = _hash(key or "")
-        # All are compared, so that the time says nothing about which one fits.
-        return sum(hmac.compare_digest(given, known) for known in self._hashes) > 0
+        """Whether a caller with this key may ask anything."""
+        return self.keys.caller(None if key is None else key.encode(errors="replace")) is not None
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another purpose than links, from the key that signs these."""
+        return hmac.digest(self._link_key, purpose.encode(), "sha256")
 
     def sign(self, path: str, query: Iterable[tuple[str, str]]) -> str:
         """The signature of a link: HMAC-SHA256 over its decoded path and query.
@@ -82,35 +108,89 @@ class Security:
         return hmac.compare_digest(self.sign(path, query).encode(), signature.encode(errors="replace"))
 
 
-_key_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="Needed where the service has API keys.")
+class _Require(APIKeyHeader):
+    """Dependency: ends the request with a problem unless the caller's key has a scope.
+
+    A security scheme of FastAPI itself, so that OpenAPI tells of it without a second dependency for each request.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(
+            name="X-API-Key",
+            scheme_name="APIKeyHeader",
+            auto_error=False,
+            description="Needed where the service has API keys.",
+        )
+        self.scope = scope
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        caller = exchange_of(request.scope).caller
+        if caller is None:
+            raise ProblemError(MISSING_KEY, "The header X-API-Key is absent or wrong.")
+        if self.scope not in caller.scopes and not self._own_machine(request):
+            raise ProblemError(MISSING_SCOPE, self._what(request))
+
+    def _own_machine(self, request: HTTPConnection) -> bool:
+        """Whether the service has no keys and is asked by its own machine: no proxy between, and no browser.
+
+        A page that somebody opens on that machine could send requests, too; browsers say so by `Origin`.
+        """
+        if (
+            not _security(request).is_open
+            or request.client is None
+            or _FOREIGN & exchange_of(request.scope).headers.keys()
+        ):
+            return False
+        try:
+            return ipaddress.ip_address(request.client.host).is_loopback
+        except ValueError:
+            return False
+
+    def _what(self, request: HTTPConnection) -> str:
+        if _security(request).is_open:
+            return (
+                f"This service has no keys, so scope {self.scope} is left to its own machine; "
+                f"{ADMIN_KEYS_VARIABLE} or `recsys key` make keys."
+            )
+        return f"The key needs the scope {self.scope}."
 
 
-def require_key(request: Request, key: Annotated[str | None, Depends(_key_header)] = None) -> None:
-    """Dependency: ends the request with a problem unless the caller has a key."""
-    if not _security(request).admits(key):
-        raise ProblemError(MISSING_KEY, "The header X-API-Key is absent or wrong.")
+_FOREIGN = {b"x-forwarded-for", b"x-forwarded-host", b"forwarded", b"via", b"x-real-ip", b"origin"}
 
 
-def require_key_or_signature(request: Request, key: Annotated[str | None, Depends(_key_header)] = None) -> None:
-    """Dependency: like `require_key`, but a signed link needs no key; a wrong signature is always refused."""
-    signature = request.query_params.get(SIGNATURE)
-    if signature is None:
-        require_key(request, key)
-        return
-    query = [(name, value) for name, value in request.query_params.multi_items() if name != SIGNATURE]
-    if not _security(request).signed(_own_path(request), query, signature):
-        raise ProblemError(BAD_SIGNATURE, "The link was changed or is not from this service.")
+class _RequireOrSignature(_Require):
+    """Dependency: as `_Require`, but a signed link needs no key; a wrong signature is always refused."""
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        signature = request.query_params.get(SIGNATURE)
+        if signature is None:
+            await super().__call__(request)
+            return
+        query = [(name, value) for name, value in request.query_params.multi_items() if name != SIGNATURE]
+        if not _security(request).signed(exchange_of(request.scope).path, query, signature):
+            raise ProblemError(BAD_SIGNATURE, "The link was changed or is not from this service.")
 
 
-def _security(request: Request) -> Security:
+@cache
+def require(scope: Scope) -> _Require:
+    """The dependency that asks for a key with this scope: 401 without a key, 403 for one without the scope."""
+    return _Require(scope)
+
+
+require_key = require(Scope.READ)
+"""Dependency: a key that may read."""
+require_key_or_signature = _RequireOrSignature(Scope.READ)
+"""Dependency: a key that may read, or a signed link."""
+
+
+def _security(request: HTTPConnection) -> Security:
     security: Security = request.app.state.services.security
     return security
 
 
-def _own_path(request: Request) -> str:
-    # Behind a proxy that strips a prefix, the path may or may not still have it.
-    return str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
-
-
-def _hash(key: str) -> bytes:
-    return hashlib.sha256(key.encode(errors="replace")).digest()
+def _listed(environment: Mapping[str, str], variable: str, without: str) -> list[str]:
+    listed = environment.get(variable)
+    keys = [] if listed is None else [key.strip() for key in listed.split(",") if key.strip()]
+    if listed is not None and not keys:
+        raise ConfigError(f"{variable} is set but holds no key: unset it to {without}")
+    return keys

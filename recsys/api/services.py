@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from recsys.api.admission import Ranking
+from recsys.api.drain import Drain
+from recsys.api.exchange import exchange_of
+from recsys.api.metrics import Metrics
 from recsys.api.security import Security
+from recsys.api.snapshots import Snapshot
 from recsys.config import EventSettings
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.restyle import Restyler
@@ -15,16 +20,32 @@ from recsys.pipeline.restyle import Restyler
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The recommender, the restyler, what events weigh, and who may ask."""
+    """One model's snapshot, the restyler, what events weigh, who may ask, the threads that rank, and the numbers kept.
 
-    recommender: Recommender
+    A request gets the services with the snapshot that it took at its start.
+    """
+
+    snapshot: Snapshot
     restyler: Restyler
     events: EventSettings
     security: Security
+    ranking: Ranking
+    metrics: Metrics
+    drain: Drain
+
+    @property
+    def recommender(self) -> Recommender:
+        """What ranks for this request."""
+        return self.snapshot.recommender
 
 
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
+async def _services(request: Request) -> Services:
+    state = request.app.state
+    services: Services = state.services
+    snapshot = exchange_of(request.scope).snapshot
+    if snapshot is not services.snapshot:
+        # After a swap, one request makes the services of all that follow.
+        services = state.services = replace(services, snapshot=snapshot)
     return services
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import numpy as np
@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw
 
 from recsys.api.app import create_app
 from recsys.api.security import Security
+from recsys.api.snapshots import Models
 from recsys.bundle import StyleCard
 from recsys.config import AlsSettings, ProjectSettings, RestyleSettings
 from recsys.dataset.catalog import Catalog
@@ -158,13 +159,17 @@ Serve = Callable[..., httpx.Client]
 
 @pytest.fixture(scope="session")
 def serve(recommender: Recommender, restyler: Restyler) -> Iterator[Serve]:
-    """Starts the shop's service, with other security or another recommender if given; it runs till the end."""
+    """Starts the shop's service, with other security, recommender or options of `create_app`; it runs till the end."""
     with ExitStack() as stack:
 
         def start(
-            security: Security | None = None, served: Recommender | None = None, root_path: str = ""
+            security: Security | None = None,
+            served: Recommender | Models | None = None,
+            root_path: str = "",
+            **options: Any,
         ) -> httpx.Client:
-            app = create_app(served or recommender, restyler, security=security or Security(link_key=LINK_KEY))
+            security = security or Security(link_key=LINK_KEY)
+            app = create_app(served or recommender, restyler, security=security, **options)
             return stack.enter_context(serving(app, root_path))
 
         yield start

@@ -20,7 +20,7 @@ UserPath = Annotated[
 NoQuery = Annotated[NoParameters, Query()]
 
 
-def _links(request: Request, services: Served) -> Links:
+async def _links(request: Request, services: Served) -> Links:
     return Links(services.security, services.restyler.settings, request.scope.get("root_path", ""))
 
 

@@ -1,12 +1,14 @@
-"""Whether the service lives and is ready, and what its problems mean. None of it needs a key."""
+"""Whether the service lives and is ready, its metrics, and what its problems mean. None of it needs a key."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
-from recsys.api.problem_types import PROBLEM_TYPES, ProblemType
-from recsys.api.problems import problem_responses
+from recsys.api.metrics import MEDIA_TYPE
+from recsys.api.problem_types import DRAINING, PROBLEM_TYPES, ProblemType
+from recsys.api.problems import ProblemError, problem_responses
 from recsys.api.routes.common import NoQuery
 from recsys.api.schemas import Access, Live, ProblemExplanation, Ready
 from recsys.api.services import Served
@@ -20,9 +22,14 @@ async def live(_: NoQuery) -> Live:
     return Live(status="alive")
 
 
-@router.get("/readyz", tags=["health"], summary="Can it serve, and how well?", responses=problem_responses())
+@router.get("/readyz", tags=["health"], summary="Can it serve, and how well?", responses=problem_responses(DRAINING))
 async def ready(_: NoQuery, services: Served) -> Ready:
-    """Which model serves, who may ask, and whether pictures are restyled or served as they are."""
+    """Which model serves, who may ask, and whether pictures are restyled or served as they are.
+
+    A service that is about to stop is not ready.
+    """
+    if services.drain.draining:
+        raise ProblemError(DRAINING, "")
     engine = services.restyler.settings.engine
     broken = services.restyler.fault() is not None
     return Ready(
@@ -32,6 +39,24 @@ async def ready(_: NoQuery, services: Served) -> Ready:
         links_survive_restart=services.security.links_survive_restart,
         restyling=f"originals are served: {engine} cannot be loaded, see the log" if broken else "ok",
     )
+
+
+@router.get(
+    "/metrics",
+    tags=["health"],
+    summary="Metrics for Prometheus",
+    response_class=Response,
+    responses={
+        200: {"description": "The numbers of all workers.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problem_responses(),
+    },
+)
+async def metrics(_: NoQuery, services: Served) -> Response:
+    """Latencies, refusals, pictures, queues and the model's version, in Prometheus's text format.
+
+    It needs no key, as it names no person, key or item; a proxy can keep it inside.
+    """
+    return Response(await run_in_threadpool(services.metrics.exposition), headers={"Content-Type": MEDIA_TYPE})
 
 
 @router.get("/problems", tags=["problems"], summary="All types of problems", responses=problem_responses())

@@ -71,6 +71,7 @@ def item_image(
     Restyled pictures say in their metadata (XMP, IPTC digital source type) that they are.
     """
     picture = _picture(ItemId(item_id), options, services)
+    services.metrics.picture(picture.status, settled=picture.settled)
     headers = {
         "ETag": f'"{picture.etag}"',
         "Cache-Control": _cache_control(picture, options, services),
@@ -92,7 +93,7 @@ def item_image(
     dependencies=[Depends(require_key)],
     responses=problem_responses(MISSING_KEY, UNKNOWN_ITEM),
 )
-def item(item_id: ItemPath, _: NoQuery, services: Served, links: LinkMaker) -> Item:
+async def item(item_id: ItemPath, _: NoQuery, services: Served, links: LinkMaker) -> Item:
     """Title, category, price, availability and picture of an item."""
     return item_view(services.recommender.card(ItemId(item_id)), links)
 

@@ -9,7 +9,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from recsys.api.answers import recommendation_list, similar_entries
-from recsys.api.problem_types import MALFORMED_JSON, MISSING_KEY, TOO_LARGE, UNKNOWN_ITEM, UNKNOWN_REFERENCE
+from recsys.api.problem_types import (
+    MALFORMED_JSON,
+    MISSING_KEY,
+    OVERLOADED,
+    TOO_LARGE,
+    UNKNOWN_ITEM,
+    UNKNOWN_REFERENCE,
+)
 from recsys.api.problems import problem_responses
 from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery, UserPath
 from recsys.api.schemas import (
@@ -32,9 +39,9 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends
 @router.get(
     "/users/{user_id:path}/recommendations",
     summary="Recommendations for a user",
-    responses=problem_responses(MISSING_KEY, UNKNOWN_REFERENCE),
+    responses=problem_responses(MISSING_KEY, OVERLOADED, UNKNOWN_REFERENCE),
 )
-def recommend_for_user(
+async def recommend_for_user(
     user_id: UserPath, options: Annotated[RecommendationOptions, Query()], services: Served, links: LinkMaker
 ) -> RecommendationList:
     """The best items for a user, best first, each with a reason and a link to its picture in the user's own style.
@@ -42,31 +49,34 @@ def recommend_for_user(
     A user of whom nothing is known gets the most popular items, and `basis` says so.
     """
     request = _request(options, Request(user_id=UserId(user_id)))
-    return recommendation_list(services, links, request, options)
+    return await recommendation_list(services, links, request, options)
 
 
 @router.post(
     "/recommendations",
     summary="Recommendations for an anonymous session",
-    responses=problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, MALFORMED_JSON, TOO_LARGE),
+    responses=problem_responses(MISSING_KEY, OVERLOADED, UNKNOWN_REFERENCE, MALFORMED_JSON, TOO_LARGE),
 )
-def recommend_for_session(body: SessionRequest, _: NoQuery, services: Served, links: LinkMaker) -> RecommendationList:
+async def recommend_for_session(
+    body: SessionRequest, _: NoQuery, services: Served, links: LinkMaker
+) -> RecommendationList:
     """The best items for somebody without an account, from what was touched in this session and chosen styles."""
     who = Request(items=_weights(body.items, services.events), styles=tuple(dict.fromkeys(body.styles)))
     request = _request(body, who)
-    return recommendation_list(services, links, request, body)
+    return await recommendation_list(services, links, request, body)
 
 
 @router.get(
     "/items/{item_id:path}/similar",
     summary="Items like one item",
-    responses=problem_responses(MISSING_KEY, UNKNOWN_ITEM, UNKNOWN_REFERENCE),
+    responses=problem_responses(MISSING_KEY, OVERLOADED, UNKNOWN_ITEM, UNKNOWN_REFERENCE),
 )
-def similar_items(
+async def similar_items(
     item_id: ItemPath, options: Annotated[SimilarOptions, Query()], services: Served, links: LinkMaker
 ) -> SimilarList:
     """Items that look like this one, or that the same people like."""
-    answer = services.recommender.similar(
+    answer = await services.ranking.run(
+        services.recommender.similar,
         ItemId(item_id),
         by=options.by,
         limit=options.limit,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from recsys.bundle import current_version
+from recsys.config import ProjectSettings, ServiceSettings, StorageSettings
 from recsys.dataset.project import Project
-from recsys.doctor import Finding, Level, diagnose, disk, package
+from recsys.doctor import Finding, Level, diagnose, disk, masked, package, service_keys, settings_in_effect
 
 
 @pytest.fixture
@@ -102,3 +103,65 @@ def test_packages_absent_or_too_old_say_how_to_get_them() -> None:
 @pytest.mark.parametrize(("free", "level"), [(0.1, Level.FAIL), (1.0, Level.WARN), (50.0, Level.OK)])
 def test_disk_room(free: float, level: Level) -> None:
     assert disk(free).level is level
+
+
+def test_settings_are_printed_with_their_origin_and_without_passwords() -> None:
+    settings = ProjectSettings(
+        name="gallery",
+        service=ServiceSettings(workers=4),
+        storage=StorageSettings(database="postgresql+psycopg://shop:very secret@db/live"),
+    )
+    environment = {"RECSYS__SERVICE__WORKERS": "4", "RECSYS__NAME": "gallery", "HOME": "/"}
+    texts = {finding.subject: finding.text for finding in settings_in_effect(settings, environment)}
+    assert texts["settings"] == "name*=gallery, seed=0"
+    assert texts["settings service"].startswith("workers*=4, ranking_threads=1, ")
+    assert texts["settings storage"] == "database=postgresql+psycopg://shop:***@db/live, redis="
+    assert "RECSYS__" in texts["environment"]
+    assert {f"settings {name}" for name in ("als", "rank", "restyle", "events")} <= texts.keys()
+    assert "environment" not in {finding.subject for finding in settings_in_effect(settings, {})}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://a:p@ss:w/d@h:1/x?sslmode=require", "postgresql://a:***@h:1/x?sslmode=require"),
+        (
+            "postgresql://h/x?user=a&password=b&sslpassword=c&y=1",
+            "postgresql://h/x?user=a&password=***&sslpassword=***&y=1",
+        ),
+        ("redis://:secret@h:6379/0", "redis://:***@h:6379/0"),
+        ("redis://h:6379/0", "redis://h:6379/0"),
+        ("sqlite:////folder/live.db", "sqlite:////folder/live.db"),
+        ("a shop: the best @ all", "a shop: the best @ all"),
+    ],
+)
+def test_passwords_are_masked_wherever_they_stand(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+def test_stores_that_cannot_be_reached_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Project.init(tmp_path / "shop", "empty").root
+    monkeypatch.setenv("RECSYS__STORAGE__DATABASE", "postgresql+psycopg://a:secret@127.0.0.1:1/x")
+    monkeypatch.setenv("RECSYS__STORAGE__REDIS", "redis://:secret@127.0.0.1:1/0")
+    found = {finding.subject: finding for finding in diagnose(shop)}
+    for subject in ("database", "redis"):
+        assert found[subject].level is Level.FAIL
+        assert "nothing usable answers at 127.0.0.1:1" in found[subject].text
+    assert not any("secret" in finding.text for finding in found.values())
+
+
+def test_a_database_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
+    project = Project.init(tmp_path / "shop", "empty")
+    finding = _finding(project.root, "database")
+    assert (finding.level, "which the service makes" in finding.text) == (Level.OK, True)
+    assert not project.live.exists()
+
+
+def test_keys_are_counted_and_never_shown() -> None:
+    keys = {"RECSYS_API_KEYS": "a long secret key, another secret key,", "RECSYS_ADMIN_KEYS": "the admin's secret key"}
+    first, second = service_keys(keys)
+    assert (first.level, first.text) == (Level.OK, "2 in RECSYS_API_KEYS, 1 in RECSYS_ADMIN_KEYS")
+    assert "kept in the project" in second.text
+    (weak, _), (none, _) = service_keys({"RECSYS_API_KEYS": "short"}), service_keys({"RECSYS_LINK_KEY": "x" * 32})
+    assert (weak.level, none.level) == (Level.FAIL, Level.WARN)
+    assert "short" not in weak.text

@@ -1,0 +1,41 @@
+"""One request and its answer, as the layers around the routes see them: read once, shared by all of them."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recsys.api.keys import Caller
+from recsys.api.snapshots import Snapshot
+
+_PLACE = "recsys.exchange"
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What `Envelope` found out, and what the layers inside add.
+
+    `path` is the path below the prefix of a proxy. `headers` have lower-case names; of one that came twice the last
+    counts. `caller` is None as long as nobody was recognised. `answer_headers` are added to the answer.
+    `shed` says that the request was refused under overload, where a line of log for each would cost too much.
+    """
+
+    request_id: str
+    path: str
+    headers: dict[bytes, bytes]
+    snapshot: Snapshot
+    caller: Caller | None = None
+    answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    shed: bool = False
+
+
+def exchange_of(scope: MutableMapping[str, Any]) -> Exchange:
+    """The exchange that an ASGI scope belongs to."""
+    exchange: Exchange = scope[_PLACE]
+    return exchange
+
+
+def begin_exchange(scope: MutableMapping[str, Any], exchange: Exchange) -> None:
+    """Make `exchange` the one that the layers inside find."""
+    scope[_PLACE] = exchange

@@ -1,0 +1,107 @@
+"""Runs the service: one process, or several with one that supervises them; ends with exit code 0 when told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from typing import NoReturn
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from recsys.api.drain import SIGNALS, notice_s
+from recsys.api.logs import LogFormat, log_config
+from recsys.api.metrics import DIRECTORY_VARIABLE
+from recsys.api.process import PROJECT_VARIABLE
+from recsys.api.security import LINK_KEY_VARIABLE, kept_link_key
+from recsys.config import ENVIRONMENT_PREFIX
+from recsys.dataset.project import Project
+
+WORKERS_VARIABLE = f"{ENVIRONMENT_PREFIX}SERVICE__WORKERS"
+LOOPBACK = "127.0.0.1,::1"
+
+
+def serve(
+    project: Project,
+    *,
+    host: str,
+    port: int,
+    workers: int,
+    log_format: LogFormat = LogFormat.TEXT,
+    forwarded_allow_ips: str = LOOPBACK,
+    root_path: str = "",
+) -> None:
+    """Serve a project until SIGTERM, SIGINT or `POST /v1/admin:drain`, then return.
+
+    `forwarded_allow_ips`: the proxies whose X-Forwarded-For is believed, separated by commas, or "*". `root_path`: the
+    prefix under which a proxy has mounted the service. Raises SystemExit with another code than 0 if it cannot start.
+    """
+    os.environ[PROJECT_VARIABLE] = str(project.root)
+    # Each worker grants its part of a limit, so it has to know how many there are.
+    os.environ[WORKERS_VARIABLE] = str(workers)
+    # All workers have to accept each other's links, and those from before a restart.
+    os.environ.setdefault(LINK_KEY_VARIABLE, kept_link_key(project.root))
+    drain_s = project.settings.service.drain_s
+    windows = sys.platform == "win32"
+    with ExitStack() as stack:
+        if workers > 1:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="recsys-metrics-"))
+            os.environ[DIRECTORY_VARIABLE] = folder
+        else:
+            os.environ.pop(DIRECTORY_VARIABLE, None)
+        # The server raises the signal again that has stopped it; by default that would kill this process.
+        for number in SIGNALS:
+            signal.signal(number, _leave)
+        config = uvicorn.Config(
+            "recsys.api.process:service",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            loop="asyncio" if windows else "uvloop",
+            http="h11" if windows else "httptools",
+            ws="none",
+            log_config=log_config(log_format),
+            # The access log would write user ids.
+            access_log=False,
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=forwarded_allow_ips,
+            root_path=root_path,
+            # The rest of the time has gone before the server hears of the signal; it takes whole seconds officially.
+            timeout_graceful_shutdown=max(0, round(drain_s - notice_s(drain_s))),
+        )
+        if workers > 1:
+            _Supervisor(config, sockets=[config.bind_socket()]).run()
+        else:
+            _run_alone(config)
+
+
+class _Supervisor(Multiprocess):
+    """Supervises workers; once they are to end, it no longer holds the socket open, which would let callers wait for
+    an answer that never comes."""
+
+    def terminate_all(self) -> None:
+        for listening in self.sockets:
+            listening.close()
+        super().terminate_all()
+
+    def run(self) -> None:
+        super().run()
+        if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
+            raise SystemExit(STARTUP_FAILURE)
+
+
+def _run_alone(config: uvicorn.Config) -> None:
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
+
+
+def _leave(*_: object) -> NoReturn:
+    raise SystemExit(0)
