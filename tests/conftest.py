@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import datetime
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 from recsys.bundle import load_bundle
 from recsys.dataset import sample
 from recsys.dataset.importers import import_data
 from recsys.dataset.project import Project
 from recsys.pipeline.recommender import Recommender
+from recsys.storage.database import Database
 from recsys.training.build import build
 from style.content_credentials import SigningIdentity
+from tests.servers import postgres_database, postgres_server, redis_server
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -43,6 +47,50 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip("the real data sets are not beside this checkout")
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[str]:
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(_postgres_server: str) -> Iterator[str]:
+    """The URL of an empty database on a real PostgreSQL server."""
+    with postgres_database(_postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _redis_server() -> Iterator[str]:
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(_redis_server: str) -> Iterator[str]:
+    """The URL of a real Redis server that holds nothing."""
+    yield _redis_server
+    with redis.Redis.from_url(_redis_server) as client:
+        client.flushall()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'live.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty database of live data, of each kind."""
+    opened = Database.open(database_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

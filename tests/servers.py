@@ -1,0 +1,149 @@
+"""Real servers on loopback, from installed packages: each in a folder of its own, on a free port, until the block ends.
+
+They also end when the tests are killed, where the system has `setpriv`.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+START_S = 60.0
+STOP_S = 20.0
+
+
+@contextmanager
+def postgres_server() -> Iterator[str]:
+    """The URL, without a database's name, of a new PostgreSQL server that flushes to the disk. Skips without one."""
+    initdb, postgres = _program("initdb", "postgresql"), _program("postgres", "postgresql")
+    # PostgreSQL refuses to run as root.
+    user = "postgres" if os.geteuid() == 0 else None
+    password = secrets.token_hex(16)
+    with _folder(user) as folder:
+        (folder / "password").write_text(password)
+        if user is not None:
+            shutil.chown(folder / "password", user)
+        options = ["--username=recsys", f"--pwfile={folder / 'password'}", "--auth=scram-sha-256"]
+        options += ["--encoding=UTF8", "--locale=C", "--no-sync", f"--pgdata={folder / 'data'}"]
+        subprocess.run([initdb, *options], check=True, capture_output=True, user=user, cwd=folder)
+
+        def command(port: int) -> list[str]:
+            settings = {
+                "listen_addresses": "127.0.0.1",
+                "port": port,
+                "unix_socket_directories": folder,
+                "shared_buffers": "32MB",
+                "max_connections": 200,
+            }
+            given = (f"--{name}={value}" for name, value in settings.items())
+            return [postgres, "-D", str(folder / "data"), *given]
+
+        def ready(port: int) -> bool:
+            with suppress(psycopg.OperationalError):
+                psycopg.connect(f"postgresql://recsys:{password}@127.0.0.1:{port}/postgres").close()
+                return True
+            return False
+
+        # An interrupt ends it at once, without waiting for those who are still connected.
+        with _running(command, ready, folder, user, signal.SIGINT) as port:
+            yield f"postgresql+psycopg://recsys:{password}@127.0.0.1:{port}"
+
+
+@contextmanager
+def postgres_database(server: str) -> Iterator[str]:
+    """The URL of a new, empty database on that server."""
+    name = f"test_{secrets.token_hex(8)}"
+    with psycopg.connect(server.replace("+psycopg", "") + "/postgres", autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield f"{server}/{name}"
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def redis_server() -> Iterator[str]:
+    """The URL of a new Redis server that writes nothing to the disk. Skips without one."""
+    program = _program("redis-server", "redis-server")
+    with _folder(None) as folder:
+
+        def command(port: int) -> list[str]:
+            return [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+
+        def ready(port: int) -> bool:
+            with suppress(redis.ConnectionError), redis.Redis(port=port) as client:
+                return bool(client.ping())
+            return False
+
+        with _running(command, ready, folder, None, signal.SIGTERM) as port:
+            yield f"redis://127.0.0.1:{port}/0"
+
+
+def _program(name: str, package: str) -> str:
+    # Debian keeps the server's programs out of the path, one folder for each version.
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    places = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, reversed(versions))])
+    found = shutil.which(name, path=places)
+    if found is None:
+        pytest.skip(f"there is no {name} on this machine: apt-get install {package}")
+    return found
+
+
+@contextmanager
+def _folder(user: str | None) -> Iterator[Path]:
+    # Not pytest's: other users, as whom a server may have to run, cannot enter that.
+    with tempfile.TemporaryDirectory(prefix="recsys-test-", ignore_cleanup_errors=True) as name:
+        if user is not None:
+            shutil.chown(name, user)
+        yield Path(name)
+
+
+@contextmanager
+def _running(
+    command: Callable[[int], Sequence[str]],
+    ready: Callable[[int], bool],
+    folder: Path,
+    user: str | None,
+    stop: signal.Signals,
+) -> Iterator[int]:
+    port = _free_port()
+    dies_with_us = ["setpriv", "--pdeathsig", stop.name.removeprefix("SIG")] if shutil.which("setpriv") else []
+    with ExitStack() as stack:
+        log = stack.enter_context((folder / "log").open("wb"))
+        process = subprocess.Popen(
+            [*dies_with_us, *command(port)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=user, cwd=folder
+        )
+        stack.callback(_stopped, process, stop)
+        until = time.monotonic() + START_S
+        while not ready(port):
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{command(port)[0]} does not start:\n{(folder / 'log').read_text()}")
+            time.sleep(0.05)
+        yield port
+
+
+def _stopped(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
+    process.send_signal(stop)
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
