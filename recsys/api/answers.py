@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from recsys.api.limits import INLINE_WIDTH, MAX_INLINE_IMAGES
 from recsys.api.links import Links
@@ -46,7 +48,7 @@ def item_view(card: ItemCard, links: Links) -> Item:
         category=card.category,
         price=card.price,
         available=card.available,
-        image=None if card.image is None else links.original(card.item_id),
+        image=None if card.image is None else links.original(card.item_id, card.image),
     )
 
 
@@ -72,13 +74,24 @@ def recommendation_list(
     services: Services, links: Links, request: Request, options: RecommendationOptions
 ) -> RecommendationList:
     """The recommendations for a request; pictures as `options.restyle` says."""
-    answer = services.recommender.recommend(request)
     pictures = _Pictures.of(services, links, request, options)
-    entries = []
-    for rank, recommendation in enumerate(answer.recommendations, start=1):
-        card = services.recommender.card(recommendation.item_id)
-        restyled = pictures.restyled(card, recommendation.mode, rank)
-        entries.append(recommended(recommendation, rank, item_view(card, links), restyled, explain=options.explain))
+    answer = services.recommender.recommend(request)
+    cards = [services.recommender.card(recommendation.item_id) for recommendation in answer.recommendations]
+    # All are begun before the first is waited for.
+    begun = [
+        pictures.begun(card, recommendation.mode, rank)
+        for rank, (card, recommendation) in enumerate(zip(cards, answer.recommendations, strict=True), start=1)
+    ]
+    entries = [
+        recommended(
+            found,
+            rank,
+            item_view(card, links),
+            None if picture is None else picture.finished(),
+            explain=options.explain,
+        )
+        for rank, (card, found, picture) in enumerate(zip(cards, answer.recommendations, begun, strict=True), start=1)
+    ]
     return RecommendationList(
         items=entries,
         basis=answer.basis,
@@ -109,7 +122,7 @@ def taste_view(services: Services, links: Links, user_id: str, report: TasteRepo
 
 @dataclass(frozen=True, slots=True)
 class _Pictures:
-    """Restyled pictures of one answer. A taste's mode is looked up once; inline pictures share one deadline."""
+    """Restyled pictures of one answer. A taste's mode is looked up once; inline ones share a deadline."""
 
     services: Services
     links: Links
@@ -133,7 +146,8 @@ class _Pictures:
             time.monotonic() + wait_ms / 1000,
         )
 
-    def restyled(self, card: ItemCard, mode: int | None, rank: int) -> RestyledImage | None:
+    def begun(self, card: ItemCard, mode: int | None, rank: int) -> _Picture | None:
+        """The link to an item's picture and, where it comes within the answer, the picture to be; None without one."""
         if self.options.restyle is RestyleMode.OFF or card.image is None:
             return None
         if mode not in self.targets:
@@ -144,34 +158,48 @@ class _Pictures:
         options = self.options
         url = self.links.restyled(
             card.item_id,
-            target.style if target.credit is None else target.credit.style_id,
+            card.image,
+            target.style,
+            None if target.credit is None else target.credit.style_id,
             strength=options.strength,
             mode=options.mode,
             keep_colour=options.keep_colour,
         )
-        if options.restyle is RestyleMode.LINK or rank > MAX_INLINE_IMAGES:
-            return RestyledImage(url=url)
-        return self._inline(card, target, url)
+        inline = options.restyle is RestyleMode.INLINE and rank <= MAX_INLINE_IMAGES
+        return _Picture(url, self._submitted(card.image, target) if inline else None)
 
-    def _inline(self, card: ItemCard, target: _Target, url: str) -> RestyledImage:
-        assert card.image is not None  # noqa: S101
+    def _submitted(self, image: Path, target: _Target) -> Future[Restyled]:
         restyler = self.services.restyler
+        return restyler.submit(
+            image,
+            target.style,
+            strength=self.options.strength,
+            mode=self.options.mode,
+            keep_colour=self.options.keep_colour,
+            width=min(restyler.settings.size, INLINE_WIDTH),
+            deadline_ms=max(0, round(1000 * (self.until - time.monotonic()))),
+            credit=target.credit,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """A link, and perhaps the picture itself, which may still be rendered."""
+
+    url: str
+    coming: Future[Restyled] | None
+
+    def finished(self) -> RestyledImage:
+        """As it is answered, at the deadline at the latest."""
+        if self.coming is None:
+            return RestyledImage(url=self.url)
         try:
-            picture = restyler.render(
-                card.image,
-                target.style,
-                strength=self.options.strength,
-                mode=self.options.mode,
-                keep_colour=self.options.keep_colour,
-                width=min(restyler.settings.size, INLINE_WIDTH),
-                deadline_ms=max(0, round(1000 * (self.until - time.monotonic()))),
-                credit=target.credit,
-            )
+            picture = self.coming.result()
         except ImageError:
             # One damaged file must not cost the caller the list; the link tells what is wrong with it.
-            return RestyledImage(url=url)
+            return RestyledImage(url=self.url)
         return RestyledImage(
-            url=url,
+            url=self.url,
             status=picture.status,
             data=_data_uri(picture),
             strength=picture.strength,

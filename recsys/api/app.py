@@ -13,7 +13,7 @@ from recsys import __version__
 from recsys.api.envelope import Envelope
 from recsys.api.limits import BodyLimit
 from recsys.api.problems import MEDIA_TYPE, install_problem_handlers
-from recsys.api.routes import health, items, people, recommendations
+from recsys.api.routes import health, items, people, recommendations, restyle
 from recsys.api.security import Security
 from recsys.api.services import Services
 from recsys.config import EventSettings
@@ -55,7 +55,7 @@ def create_app(
     )
     install_problem_handlers(app)
     # The last path of `items` takes any id, slashes included, so all longer paths have to come first.
-    for routes in (recommendations, people, items, health):
+    for routes in (recommendations, people, restyle, items, health):
         app.include_router(routes.router)
     app.add_middleware(BodyLimit)
     # Added last, hence outermost: it seals the answers of all others.

@@ -7,8 +7,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recsys.api.problem_types import TOO_LARGE
 from recsys.api.problems import ProblemResponse
+from style.images import UPLOAD_LIMITS
 
 MAX_BODY_BYTES = 256 * 1024
+MAX_PICTURE_BYTES = UPLOAD_LIMITS.max_bytes
+_PICTURE_PATHS = frozenset({"/v1/restyle"})
 MAX_SESSION_ITEMS = 200
 MAX_EXCLUDED = 1000
 MAX_SHOWN = 1000
@@ -21,35 +24,43 @@ INLINE_WIDTH = 256
 
 
 class BodyLimit:
-    """ASGI middleware: refuses a body above `max_bytes` by its declared length, or as soon as it has that many."""
+    """ASGI middleware: refuses a body above its path's limit by its declared length, or as soon as it has that many."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif _declared_length(scope) > self.max_bytes:
-            await ProblemResponse(TOO_LARGE, self._what())(scope, receive, send)
+            return
+        max_bytes = MAX_PICTURE_BYTES if own_path(scope) in _PICTURE_PATHS else MAX_BODY_BYTES
+        if _declared_length(scope) > max_bytes:
+            await ProblemResponse(TOO_LARGE, _too_many(max_bytes))(scope, receive, send)
         else:
-            await self.app(scope, self._counting(receive), send)
+            await self.app(scope, _counting(receive, max_bytes), send)
 
-    def _counting(self, receive: Receive) -> Receive:
-        received = 0
 
-        async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_bytes:
-                raise HTTPException(TOO_LARGE.status, self._what())
-            return message
+def own_path(scope: Scope) -> str:
+    """The path of a request without the prefix where a proxy has mounted the service, which may or may not be there."""
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
 
-        return counted
 
-    def _what(self) -> str:
-        return f"The body has more than {self.max_bytes} bytes."
+def _counting(receive: Receive, max_bytes: int) -> Receive:
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise HTTPException(TOO_LARGE.status, _too_many(max_bytes))
+        return message
+
+    return counted
+
+
+def _too_many(max_bytes: int) -> str:
+    return f"The body has more than {max_bytes} bytes."
 
 
 def _declared_length(scope: Scope) -> int:

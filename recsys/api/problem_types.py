@@ -63,6 +63,20 @@ UNREADABLE_IMAGE = ProblemType(
     "The catalogue names a picture, but the file is missing, damaged or beyond the limits.",
     "Show a placeholder, and have the shop import the picture again.",
 )
+BAD_PICTURE = ProblemType(
+    "bad-picture",
+    422,
+    "The picture that was sent cannot be read",
+    "What was sent is no picture, is damaged, or is beyond the limits.",
+    "Send a whole JPEG, PNG or WebP of 8 to 16384 pixels a side, 36 million pixels and 12 MiB at most.",
+)
+UNSUPPORTED_MEDIA = ProblemType(
+    "unsupported-media-type",
+    415,
+    "The body is not of a type that this path takes",
+    "The header Content-Type names none of the types that this path takes.",
+    "Send the type that /docs shows for this path; pictures as image/jpeg, image/png or image/webp.",
+)
 MISSING_KEY = ProblemType(
     "missing-key",
     401,
@@ -120,6 +134,8 @@ PROBLEM_TYPES = (
     UNKNOWN_REFERENCE,
     NO_IMAGE,
     UNREADABLE_IMAGE,
+    BAD_PICTURE,
+    UNSUPPORTED_MEDIA,
     MISSING_KEY,
     BAD_SIGNATURE,
     NO_SUCH_PATH,

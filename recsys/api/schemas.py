@@ -188,7 +188,7 @@ class SessionRequest(RecommendationOptions):
     )
 
 
-class ImageOptions(Strict):
+class PictureOptions(Strict):
     """Toward which style a picture goes, and how it is encoded. Without a style it is the original."""
 
     user: Text | None = Field(default=None, description="Toward this user's taste.")
@@ -214,18 +214,28 @@ class ImageOptions(Strict):
     )
     format: ImageFormat = Field(default=ImageFormat.JPEG, description="File format.")
     deadline_ms: Deadline | None = Field(default=None, description="After this time the original is served instead.")
-    signature: str | None = Field(
-        default=None, max_length=128, description="A link's signature; it stands for an API key."
-    )
 
     @model_validator(mode="after")
-    def _one_style(self) -> ImageOptions:
+    def _one_style(self) -> PictureOptions:
         person = self.user if self.scene is None else self.scene
         if sum(one is not None for one in (person, self.style, self.item, self.vector)) > 1:
             raise ValueError("give at most one of user, style, item, vector and scene; user and scene go together")
         if self.taste_mode is not None and self.user is None:
             raise ValueError("taste_mode needs user: only a user's taste has modes")
         return self
+
+
+class ImageOptions(PictureOptions):
+    """The options of an item's picture, and what a link has besides."""
+
+    photo: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{16}$",
+        description="The state of photo, style and engine that a link was made for; caches may keep that one for good.",
+    )
+    signature: str | None = Field(
+        default=None, max_length=128, description="A link's signature; it stands for an API key."
+    )
 
 
 class Item(BaseModel):

@@ -15,6 +15,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader
 
+from recsys.api.limits import own_path
 from recsys.api.problem_types import BAD_SIGNATURE, MISSING_KEY
 from recsys.api.problems import ProblemError
 from recsys.errors import ConfigError
@@ -98,18 +99,13 @@ def require_key_or_signature(request: Request, key: Annotated[str | None, Depend
         require_key(request, key)
         return
     query = [(name, value) for name, value in request.query_params.multi_items() if name != SIGNATURE]
-    if not _security(request).signed(_own_path(request), query, signature):
+    if not _security(request).signed(own_path(request.scope), query, signature):
         raise ProblemError(BAD_SIGNATURE, "The link was changed or is not from this service.")
 
 
 def _security(request: Request) -> Security:
     security: Security = request.app.state.services.security
     return security
-
-
-def _own_path(request: Request) -> str:
-    # Behind a proxy that strips a prefix, the path may or may not still have it.
-    return str(request.scope["path"]).removeprefix(request.scope.get("root_path", ""))
 
 
 def _hash(key: str) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -151,6 +151,12 @@ def serving(app: FastAPI, root_path: str = "") -> Iterator[httpx.Client]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def serve_app() -> Callable[..., AbstractContextManager[httpx.Client]]:
+    """`serving`, for tests that make an application of their own."""
+    return serving
 
 
 Serve = Callable[..., httpx.Client]

@@ -24,6 +24,7 @@ def test_the_paths_are_those_of_the_service(description: Any) -> None:
         "/v1/items/{item_id}",
         "/v1/users/{user_id}/taste",
         "/v1/styles",
+        "/v1/restyle",
         "/livez",
         "/readyz",
         "/problems",
