@@ -65,14 +65,6 @@ class Reranker(StrEnum):
     NONE = "none"
 
 
-class Scope(StrEnum):
-    """What an API key may do: ask, send events and changes of people, or run the service."""
-
-    READ = "read"
-    EVENTS = "events"
-    ADMIN = "admin"
-
-
 class Basis(StrEnum):
     """What is known of the person a request is for, best first; every answer says which."""
 

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from style.backbone import TAPS, WEIGHTS, Vgg, channels_last, load_backbone, read_weights
 from style.errors import WeightsError
 from style.gram import gram, mean_std, signed_sqrt, upper_triangle
-from style.images import Pixels, read_image
+from style.images import Pixels, decode_image, read_image, to_pixels
 from style.mask import Mask, product_mask
 from style.runtime import compile_network
 from style.vector import DIMENSIONS, StyleVector
@@ -66,6 +66,10 @@ class StyleEmbedder:
     def embed(self, pixels: Pixels, mask: Mask | None = None) -> StyleVector:
         """The style vector of one image `(H, W, 3)`, averaged over `mask` (default: its product mask)."""
         return StyleVector.of(self.project(self.statistics(pixels, mask)[None])[0].numpy())
+
+    def embed_bytes(self, data: bytes) -> StyleVector:
+        """The style vector of an image file's bytes, as `embed_files` gives it of the file. Raises ImageError."""
+        return self.embed(to_pixels(decode_image(data, short_side=WORKING_SIDE)))
 
     def embed_files(
         self, paths: Sequence[Path], progress: Callable[[int], object] | None = None

@@ -55,6 +55,9 @@ class Limits:
 
 DEFAULT_LIMITS = Limits()
 
+UPLOAD_LIMITS = Limits(max_bytes=12 * 1024 * 1024, max_pixels=36_000_000)
+"""What strangers may send: many at once must fit into memory, of which decoding takes up to 12 bytes a pixel."""
+
 
 def read_image(path: Path, *, short_side: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Pixels:
     """Decode a file to `(H, W, 3)` float32 sRGB in [0, 1].

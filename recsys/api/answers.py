@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-
-from starlette.concurrency import run_in_threadpool
 
 from recsys.api.limits import INLINE_WIDTH, MAX_INLINE_IMAGES
 from recsys.api.links import Links
@@ -24,10 +23,15 @@ from recsys.api.schemas import (
 )
 from recsys.api.services import Services
 from recsys.pipeline.recommender import ItemCard, Recommender
-from recsys.pipeline.request import Answer, Recommendation, Request, TasteMode, TasteReport
+from recsys.pipeline.request import Answer, Recommendation, StyleNeighbour, TasteMode, TasteReport
 from recsys.pipeline.restyled import Restyled
+from recsys.profiles.feedback import STYLE, Choice
+from recsys.profiles.satisfaction import ORIGINAL
 from recsys.profiles.taste import Taste as PersonTaste
 from recsys.schema import Basis, ItemId
+from recsys.serving.pictures import Choose
+from recsys.storage.exposures import Picture
+from recsys.storage.persons import PersonState
 from style.errors import ImageError
 from style.provenance import StyleCredit
 from style.vector import StyleVector
@@ -49,7 +53,7 @@ def item_view(card: ItemCard, links: Links) -> Item:
         category=card.category,
         price=card.price,
         available=card.available,
-        image=None if card.image is None else links.original(card.item_id),
+        image=None if card.image is None else links.original(card.item_id, card.image),
     )
 
 
@@ -71,41 +75,57 @@ def recommended(
     )
 
 
-async def recommendation_list(
-    services: Services, links: Links, request: Request, options: RecommendationOptions
-) -> RecommendationList:
-    """The recommendations for a request; pictures as `options.restyle` says.
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A ranked list with a link to each picture; those that come within the answer may still be rendered."""
 
-    Ranked and written down on a ranking thread; pictures within the answer are waited for elsewhere, so that they hold
-    no place among the requests that rank.
-    """
-    if options.restyle is RestyleMode.INLINE:
-        answer = await services.ranking.run(services.recommender.recommend, request)
-        return await run_in_threadpool(_listed, services, links, request, options, answer)
-    return await services.ranking.run(_ranked_and_listed, services, links, request, options)
+    answer: Answer
+    cards: Sequence[ItemCard]
+    shown: Sequence[_Shown | None]
 
+    @classmethod
+    def of(
+        cls, services: Services, links: Links, answer: Answer, options: RecommendationOptions, choose: Choose
+    ) -> Draft:
+        """Begins all pictures that come within the answer. Raises RequestError for an unknown scene."""
+        cards = [services.recommender.card(found.item_id) for found in answer.recommendations]
+        if options.scene is not None:
+            # Said even where no picture will go toward it.
+            services.recommender.reference_for_scene(options.scene)
+        if options.restyle is RestyleMode.OFF:
+            return cls(answer, cards, [None] * len(cards))
+        pictures = _Pictures(services, links, options, answer.taste, choose)
+        ranked = zip(cards, answer.recommendations, strict=True)
+        return cls(
+            answer, cards, [pictures.shown(card, found.mode, rank) for rank, (card, found) in enumerate(ranked, 1)]
+        )
 
-def _ranked_and_listed(
-    services: Services, links: Links, request: Request, options: RecommendationOptions
-) -> RecommendationList:
-    return _listed(services, links, request, options, services.recommender.recommend(request))
+    def written(
+        self, services: Services, links: Links, *, explain: bool, next_cursor: str | None
+    ) -> RecommendationList:
+        """The list as it is answered; waits for the pictures in it, until the deadline at the latest."""
+        entries = zip(self.answer.recommendations, self.cards, self.shown, strict=True)
+        return RecommendationList(
+            items=[
+                recommended(
+                    found,
+                    rank,
+                    item_view(card, links),
+                    None if shown is None else shown.finished(services),
+                    explain=explain,
+                )
+                for rank, (found, card, shown) in enumerate(entries, 1)
+            ],
+            basis=self.answer.basis,
+            basis_text=BASIS_TEXTS[self.answer.basis],
+            model_version=self.answer.model_version,
+            next_cursor=next_cursor,
+        )
 
-
-def _listed(
-    services: Services, links: Links, request: Request, options: RecommendationOptions, answer: Answer
-) -> RecommendationList:
-    pictures = _Pictures.of(services, links, answer.taste, options)
-    entries = []
-    for rank, recommendation in enumerate(answer.recommendations, start=1):
-        card = services.recommender.card(recommendation.item_id)
-        restyled = pictures.restyled(card, recommendation.mode, rank)
-        entries.append(recommended(recommendation, rank, item_view(card, links), restyled, explain=options.explain))
-    return RecommendationList(
-        items=entries,
-        basis=answer.basis,
-        basis_text=BASIS_TEXTS[answer.basis],
-        model_version=answer.model_version,
-    )
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """What each picture was, as exposures keep it."""
+        return tuple(None if shown is None else shown.logged for shown in self.shown)
 
 
 def similar_entries(services: Services, links: Links, answer: Answer) -> list[RecommendedItem]:
@@ -116,7 +136,9 @@ def similar_entries(services: Services, links: Links, answer: Answer) -> list[Re
     ]
 
 
-def taste_view(services: Services, links: Links, user_id: str, report: TasteReport) -> Taste:
+def taste_view(
+    services: Services, links: Links, user_id: str, state: PersonState, report: TasteReport, feedback_text: str
+) -> Taste:
     """A taste with its styles, products and plain words."""
     return Taste(
         user_id=user_id,
@@ -124,78 +146,112 @@ def taste_view(services: Services, links: Links, user_id: str, report: TasteRepo
         events=report.events,
         basis=report.basis,
         basis_text=BASIS_TEXTS[report.basis] if report.modes else NO_TASTE_TEXT,
+        chosen=list(state.styles),
+        strength=state.strength,
+        reset=state.reset_seq is not None,
+        feedback_text=feedback_text,
         model_version=services.recommender.version,
     )
 
 
-@dataclass(frozen=True, slots=True)
+def near_styles(styles: Sequence[StyleNeighbour]) -> list[NearStyle]:
+    """Style references near to something, nearest first."""
+    return [NearStyle(style_id=s.style_id, title=s.title, similarity=s.similarity) for s in styles]
+
+
+@dataclass(slots=True)
 class _Pictures:
-    """Restyled pictures of one answer. A taste's mode is looked up once; inline pictures share one deadline."""
+    """Restyled pictures of one answer. A target is looked up once; inline pictures share one deadline."""
 
     services: Services
     links: Links
     options: RecommendationOptions
-    target_of: Callable[[int | None], _Target | None]
-    until: float
-    targets: dict[int | None, _Target | None] = field(default_factory=dict)
+    taste: PersonTaste | None
+    choose: Choose
+    targets: dict[tuple[str, int | None], _Target | None] = field(default_factory=dict)
+    until: float = field(init=False)
 
-    @classmethod
-    def of(
-        cls, services: Services, links: Links, taste: PersonTaste | None, options: RecommendationOptions
-    ) -> _Pictures:
-        settings = services.restyler.settings
-        if options.scene is not None:
-            # Said even where no picture will go toward it.
-            services.recommender.reference_for_scene(options.scene)
-        wait_ms = settings.deadline_ms if options.deadline_ms is None else options.deadline_ms
-        return cls(
-            services,
-            links,
-            options,
-            lambda mode: _target(services.recommender, taste, mode, options.scene),
-            time.monotonic() + wait_ms / 1000,
-        )
+    def __post_init__(self) -> None:
+        asked = self.options.deadline_ms
+        wait_ms = self.services.restyler.settings.deadline_ms if asked is None else asked
+        self.until = time.monotonic() + wait_ms / 1000
 
-    def restyled(self, card: ItemCard, mode: int | None, rank: int) -> RestyledImage | None:
-        if self.options.restyle is RestyleMode.OFF or card.image is None:
+    def shown(self, card: ItemCard, mode: int | None, rank: int) -> _Shown | None:
+        """How an item's picture is shown; None without a picture or anything to restyle it toward."""
+        if card.image is None:
             return None
-        if mode not in self.targets:
-            self.targets[mode] = self.target_of(mode)
-        target = self.targets[mode]
+        choice = self.choose(card.item_id)
+        target = self._target(choice.arm.look, mode)
         if target is None:
             return None
-        options = self.options
+        if choice.arm.look == ORIGINAL:
+            return _Shown(None, choice, None)
+        options, credit = self.options, target.credit
         url = self.links.restyled(
             card.item_id,
-            target.style if target.credit is None else target.credit.style_id,
-            strength=options.strength,
+            card.image,
+            target.style,
+            None if credit is None else credit.style_id,
+            strength=choice.arm.strength,
             mode=options.mode,
             keep_colour=options.keep_colour,
         )
-        if options.restyle is RestyleMode.LINK or rank > MAX_INLINE_IMAGES:
-            return RestyledImage(url=url)
-        return self._inline(card, target, url)
+        inline = options.restyle is RestyleMode.INLINE and rank <= MAX_INLINE_IMAGES
+        return _Shown(url, choice, self._submitted(card, target, choice.arm.strength) if inline else None)
 
-    def _inline(self, card: ItemCard, target: _Target, url: str) -> RestyledImage:
+    def _target(self, look: str, mode: int | None) -> _Target | None:
+        if (look, mode) not in self.targets:
+            self.targets[look, mode] = _target(self.services.recommender, self.taste, look, mode, self.options.scene)
+        return self.targets[look, mode]
+
+    def _submitted(self, card: ItemCard, target: _Target, strength: float) -> Future[Restyled]:
         assert card.image is not None  # noqa: S101
         restyler = self.services.restyler
+        return restyler.submit(
+            card.image,
+            target.style,
+            strength=strength,
+            mode=self.options.mode,
+            keep_colour=self.options.keep_colour,
+            width=min(restyler.settings.size, INLINE_WIDTH),
+            deadline_ms=max(0, round(1000 * (self.until - time.monotonic()))),
+            credit=target.credit,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A picture's link, how it was chosen, and perhaps the picture itself. Without a link it is the original."""
+
+    url: str | None
+    choice: Choice
+    coming: Future[Restyled] | None
+
+    @property
+    def logged(self) -> Picture:
+        """What exposures keep of it."""
+        arm = self.choice.arm
+        return {"arm": arm.look, "strength": arm.strength, "propensity": self.choice.propensity}
+
+    def finished(self, services: Services) -> RestyledImage | None:
+        """As it is answered, at the deadline at the latest."""
+        if self.url is None:
+            return None
+        arm, propensity = self.choice.arm, self.choice.propensity
+        link = RestyledImage(url=self.url, arm=arm.look, asked=arm.strength, propensity=propensity)
+        if self.coming is None:
+            return link
         try:
-            picture = restyler.render(
-                card.image,
-                target.style,
-                strength=self.options.strength,
-                mode=self.options.mode,
-                keep_colour=self.options.keep_colour,
-                width=min(restyler.settings.size, INLINE_WIDTH),
-                deadline_ms=max(0, round(1000 * (self.until - time.monotonic()))),
-                credit=target.credit,
-            )
+            picture = self.coming.result()
         except ImageError:
             # One damaged file must not cost the caller the list; the link tells what is wrong with it.
-            return RestyledImage(url=url)
-        self.services.metrics.picture(picture.status, settled=picture.settled)
+            return link
+        services.metrics.picture(picture.status, settled=picture.settled)
         return RestyledImage(
-            url=url,
+            url=self.url,
+            arm=arm.look,
+            asked=arm.strength,
+            propensity=propensity,
             status=picture.status,
             data=_data_uri(picture),
             strength=picture.strength,
@@ -211,9 +267,13 @@ class _Target:
     credit: StyleCredit | None
 
 
-def _target(recommender: Recommender, taste: PersonTaste | None, mode: int | None, scene: str | None) -> _Target | None:
+def _target(
+    recommender: Recommender, taste: PersonTaste | None, look: str, mode: int | None, scene: str | None
+) -> _Target | None:
     if scene is not None:
         return _Target(*recommender.credited_reference(recommender.reference_for_taste(scene, taste, mode).style_id))
+    if look.startswith(STYLE):
+        return _Target(*recommender.credited_reference(look.removeprefix(STYLE)))
     style = None if taste is None else recommender.style_of_taste(taste, mode)
     return None if style is None else _Target(style, None)
 
@@ -227,7 +287,7 @@ def _mode_view(services: Services, links: Links, index: int, mode: TasteMode) ->
         mode=index,
         share=mode.share,
         text=f"{mode.share:.0%} of this taste{_near(mode)}.",
-        styles=[NearStyle(style_id=s.style_id, title=s.title, similarity=s.similarity) for s in mode.styles],
+        styles=near_styles(mode.styles),
         items=[item_view(services.recommender.card(ItemId(item_id)), links) for item_id in mode.items],
     )
 

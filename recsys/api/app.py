@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -13,22 +14,29 @@ from fastapi import FastAPI
 
 from recsys import __version__
 from recsys.api.admission import Ranking
+from recsys.api.answer_cache import AnswerCache
+from recsys.api.cursors import Cursors
 from recsys.api.door import Door
 from recsys.api.drain import Drain, drain_on_signals
 from recsys.api.envelope import Envelope
-from recsys.api.idempotency import Answers, Idempotency
+from recsys.api.idempotency import Idempotency, StoredAnswers
 from recsys.api.limits import BodyLimit
 from recsys.api.metrics import Metrics, metrics_directory
 from recsys.api.problems import MEDIA_TYPE, install_problem_handlers
 from recsys.api.rates import RateLimits
-from recsys.api.routes import admin, health, items, people, recommendations
+from recsys.api.routes import admin, catalogue, events, health, items, people, recommendations, restyle, search
 from recsys.api.security import Security
 from recsys.api.services import Services
 from recsys.api.snapshots import FixedModel, Models
 from recsys.api.tracing import Tracing
-from recsys.config import EventSettings, ServiceSettings
+from recsys.api.upkeep import upkeep
+from recsys.config import ServiceSettings
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.restyle import Restyler
+from recsys.serving.catalogue import CatalogueEditor
+from recsys.serving.host import ModelHost
+from recsys.serving.live import Live
+from recsys.serving.pictures import PictureChoices
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -46,34 +54,42 @@ Every answer has the headers `X-Request-ID` (yours, if you send one) and `Model-
 def create_app(
     models: Recommender | Models,
     restyler: Restyler,
+    live: Live,
     *,
-    events: EventSettings | None = None,
     security: Security | None = None,
-    settings: ServiceSettings | None = None,
-    answers: Answers | None = None,
     drain: Drain | None = None,
     provider: TracerProvider | None = None,
 ) -> FastAPI:
-    """The service as an ASGI application; whoever made `restyler` closes it.
+    """The service as an ASGI application; whoever made `restyler` and `live` closes them.
 
-    `models`: one recommender for good, or what holds the present one. `events` weighs the events of anonymous sessions
-    (default: the bundle's settings); `security` comes from the environment by default (see
-    `Security.from_environment`); `answers` keeps what is to be answered again by Idempotency-Key (None: keys are
-    ignored); `drain` says how to stop; `provider` makes traces. Raises ConfigError where the environment is wrong.
+    `models`: one recommender for good, or what holds the present one; a `ModelHost` follows bundles and live items as
+    long as the application runs. Settings are those of `live.project`. `security` comes from the environment and the
+    database by default (see `Security.from_environment`); `drain` says how to stop; `provider` makes traces. Raises
+    ConfigError where the environment is wrong.
     """
     if isinstance(models, Recommender):
         models = FixedModel(models)
-    settings = settings or ServiceSettings()
+    project = live.project
+    settings = project.settings.service
     snapshot = models.current
+    security = security or Security.from_environment(os.environ, live.keys.active)
     metrics = Metrics(lambda: models.current.recommender.version, metrics_directory())
     services = Services(
         snapshot,
         restyler,
-        events or snapshot.recommender.bundle.settings.events,
-        security or Security.from_environment(os.environ),
+        project.settings.events,
+        security,
         Ranking(settings.ranking_threads, settings.max_waiting),
         metrics,
         drain or Drain(),
+        live,
+        CatalogueEditor(project, live.items),
+        PictureChoices(project.settings, live.verdicts),
+        Cursors(security.derived_key("cursors")),
+        AnswerCache(settings.answers_mb * 2**20),
+        ThreadPoolExecutor(1, thread_name_prefix="write"),
+        ThreadPoolExecutor(1, thread_name_prefix="describe"),
+        models if isinstance(models, ModelHost) else None,
     )
     _watch(services)
     app = FastAPI(
@@ -87,11 +103,10 @@ def create_app(
     app.state.services = services
     install_problem_handlers(app)
     # The last path of `items` takes any id, slashes included, so all longer paths have to come first.
-    for routes in (recommendations, people, items, admin, health):
+    for routes in (recommendations, search, events, people, restyle, items, catalogue, admin, health):
         app.include_router(routes.router)
     # Each is put around those before it.
-    if answers is not None:
-        app.add_middleware(Idempotency, answers=answers)
+    app.add_middleware(Idempotency, answers=StoredAnswers(live.answers))
     app.add_middleware(BodyLimit)
     rates = RateLimits(settings.rate, settings.burst, workers=settings.workers) if settings.rate else None
     app.add_middleware(Door, keys=services.security.keys, ranking=services.ranking, metrics=metrics, rates=rates)
@@ -106,22 +121,39 @@ def _watch(services: Services) -> None:
     ranking = services.ranking
     services.metrics.watch_gauge("recsys_ranking_running", "Lists being ranked.", lambda: ranking.running)
     services.metrics.watch_gauge("recsys_ranking_waiting", "Lists waiting to be ranked.", lambda: ranking.waiting)
+    exposures = services.live.exposures
+    services.metrics.watch_gauge("recsys_exposures_waiting", "Exposures to be written.", lambda: exposures.waiting)
+    services.metrics.watch_counter("recsys_exposures_dropped", "Exposures that were lost.", lambda: exposures.dropped)
+    host = services.host
+    if host is not None:
+        services.metrics.watch_counter("recsys_model_swaps", "Models and catalogues taken over.", lambda: host.swaps)
+        services.metrics.watch_gauge(
+            "recsys_model_refused", "1 while a bundle that was to serve is refused.", lambda: host.refused is not None
+        )
 
 
 @asynccontextmanager
 async def _lifespan(_: FastAPI, *, services: Services, settings: ServiceSettings) -> AsyncIterator[None]:
     drain_on_signals(services.drain, settings.drain_s)
     services.restyler.warm_up()
+    services.choices.refresh()
+    if services.host is not None:
+        services.host.start()
     keys_every_s = min(settings.refresh_s, KEYS_EVERY_S)
     tasks = [
         asyncio.create_task(services.security.keys.watch(keys_every_s)),
         asyncio.create_task(services.metrics.keep_sampling()),
+        *upkeep(services),
     ]
     yield
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     services.ranking.close()
+    for executor in (services.writer, services.describer):
+        executor.shutdown()
+    if services.host is not None:
+        services.host.close()
 
 
 def _describe_problems(app: FastAPI) -> None:

@@ -22,6 +22,7 @@ from recsys.api.problem_types import (
     TOO_LARGE,
 )
 from recsys.api.problems import ProblemResponse
+from recsys.storage.idempotency import IdempotencyStore, InProgress, Mismatch, Stored
 
 IDEMPOTENCY_KEY = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
@@ -60,6 +61,33 @@ class Answers(Protocol):
 
     def forget(self, key: bytes) -> None:
         """Free the key again: nothing was done."""
+
+
+class StoredAnswers:
+    """Answers in the database of live data."""
+
+    def __init__(self, store: IdempotencyStore) -> None:
+        self._store = store
+
+    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> tuple[Begun, StoredAnswer | None]:
+        """As `Answers` has it. Raises StorageError."""
+        match self._store.begin(key, fingerprint, user_id, now):
+            case Stored(status=status, media_type=media_type, body=body):
+                return Begun.STORED, StoredAnswer(status, media_type, body)
+            case InProgress():
+                return Begun.IN_PROGRESS, None
+            case Mismatch():
+                return Begun.MISMATCH, None
+            case _:
+                return Begun.FRESH, None
+
+    def finish(self, key: bytes, answer: StoredAnswer) -> None:
+        """As `Answers` has it. Raises StorageError."""
+        self._store.finish(key, answer.status, answer.media_type, answer.body)
+
+    def forget(self, key: bytes) -> None:
+        """As `Answers` has it. Raises StorageError."""
+        self._store.forget(key)
 
 
 class Idempotency:

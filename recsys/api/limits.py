@@ -8,12 +8,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from recsys.api.exchange import exchange_of
 from recsys.api.problem_types import TOO_LARGE
 from recsys.api.problems import ProblemResponse
+from style.images import UPLOAD_LIMITS
 
 MAX_BODY_BYTES = 256 * 1024
-MAX_PICTURE_BYTES = 12 * 1024 * 1024
-_BODY_LIMITS = {"/v1/events": 2 * 1024 * 1024, "/v1/items:batch": 32 * 1024 * 1024}
-_PICTURE_TYPES = (b"multipart/form-data", b"image/")
-_PICTURE_PATHS = frozenset({"/v1/restyle", "/v1/search/style", "/v1/recommendations"})
+MAX_PICTURE_BYTES = UPLOAD_LIMITS.max_bytes
+MAX_PICTURE_CHARACTERS = 4 * ((MAX_PICTURE_BYTES + 2) // 3)
+"""Of a picture in base64."""
+_PICTURE_JSON = MAX_PICTURE_CHARACTERS + MAX_BODY_BYTES
+_BODY_LIMITS = {
+    "/v1/events": 2 * 1024 * 1024,
+    "/v1/items:batch": 32 * 1024 * 1024,
+    "/v1/recommendations": _PICTURE_JSON,
+}
+_PICTURE_TYPE = b"image/"
+_PICTURE_PATHS = frozenset({"/v1/restyle", "/v1/search/style"})
 _ITEM = "/v1/items/"
 MAX_SESSION_ITEMS = 200
 MAX_EXCLUDED = 1000
@@ -50,8 +58,10 @@ class BodyLimit:
 
 def body_limit(path: str, content_type: bytes) -> int:
     """How many bytes a body sent to `path` may have."""
-    if content_type.startswith(_PICTURE_TYPES) and (path in _PICTURE_PATHS or path.startswith(_ITEM)):
+    if path in _PICTURE_PATHS and content_type.startswith(_PICTURE_TYPE):
         return MAX_PICTURE_BYTES
+    if path.startswith(_ITEM):
+        return _PICTURE_JSON
     return _BODY_LIMITS.get(path, MAX_BODY_BYTES)
 
 

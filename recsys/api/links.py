@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from recsys.api.security import SIGNATURE, Security
 from recsys.config import RestyleSettings
-from recsys.pipeline.order import encode_style
+from recsys.pipeline.order import encode_style, photo_state
 from style.transfer.modes import PaintMode
 from style.vector import StyleVector
-
-StyleId = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,33 +21,40 @@ class Links:
     settings: RestyleSettings
     prefix: str
 
-    def original(self, item_id: str) -> str:
-        """To the item's picture as it is, shrunk to the size that the settings say."""
-        return self._image(item_id, [("width", str(self.settings.size))])
+    def original(self, item_id: str, photo: Path) -> str:
+        """To the item's picture as it is, shrunk to the size that the settings say; `photo`: the picture's file."""
+        return self._image(item_id, [("width", str(self.settings.size)), *self._state(photo, None)])
 
     def restyled(
         self,
         item_id: str,
-        toward: StyleVector | StyleId,
+        photo: Path,
+        toward: StyleVector,
+        style_id: str | None = None,
         *,
         strength: float | None = None,
         mode: PaintMode | None = None,
         keep_colour: bool | None = None,
     ) -> str:
-        """To the item's picture in a style; a style vector itself travels in the link.
+        """To the item's picture in a style; a style vector itself travels in the link, unless it has an id.
 
         What is None is written as the setting of now, so that a link means the same picture for good.
         """
         settings = self.settings
-        named = ("style", toward) if isinstance(toward, str) else ("vector", encode_style(toward))
+        named = ("vector", encode_style(toward)) if style_id is None else ("style", style_id)
         query = [
             named,
             ("strength", f"{settings.strength if strength is None else strength:.3f}"),
             ("mode", (mode or settings.mode).value),
             ("keep_colour", str(settings.keep_colour if keep_colour is None else keep_colour).lower()),
             ("width", str(settings.size)),
+            *self._state(photo, toward),
         ]
         return self._image(item_id, query)
+
+    def _state(self, photo: Path, toward: StyleVector | None) -> list[tuple[str, str]]:
+        state = photo_state(photo, toward, self.settings)
+        return [("photo", state)] if state else []
 
     def _image(self, item_id: str, query: list[tuple[str, str]]) -> str:
         signature = self.security.sign(f"/v1/items/{item_id}/image", query)

@@ -63,6 +63,20 @@ UNREADABLE_IMAGE = ProblemType(
     "The catalogue names a picture, but the file is missing, damaged or beyond the limits.",
     "Show a placeholder, and have the shop import the picture again.",
 )
+BAD_PICTURE = ProblemType(
+    "bad-picture",
+    422,
+    "The picture that was sent cannot be read",
+    "What was sent is no picture, is damaged, or is beyond the limits.",
+    "Send a whole JPEG, PNG or WebP of 8 to 16384 pixels a side, 36 million pixels and 12 MiB at most.",
+)
+UNSUPPORTED_MEDIA = ProblemType(
+    "unsupported-media-type",
+    415,
+    "The body is not of a type that this path takes",
+    "The header Content-Type names none of the types that this path takes.",
+    "Send the type that /docs shows for this path; pictures as image/jpeg, image/png or image/webp.",
+)
 MISSING_KEY = ProblemType(
     "missing-key",
     401,
@@ -177,6 +191,21 @@ INTERNAL = ProblemType(
     "Try again; if it stays, report the header X-Request-ID, which finds it in the service's log.",
 )
 
+MODEL_REFUSED = ProblemType(
+    "model-refused",
+    409,
+    "The model is not taken into service",
+    "The bundle is missing, damaged, or does not answer as it should; the one before serves on.",
+    "Build again, or activate another version of /v1/models.",
+)
+STORAGE_UNAVAILABLE = ProblemType(
+    "storage-unavailable",
+    503,
+    "Live data cannot be reached",
+    "The database of live data does not answer; nothing was kept.",
+    "Send the same request again in a moment.",
+)
+
 PROBLEM_TYPES = (
     INVALID_REQUEST,
     MALFORMED_JSON,
@@ -184,6 +213,8 @@ PROBLEM_TYPES = (
     UNKNOWN_REFERENCE,
     NO_IMAGE,
     UNREADABLE_IMAGE,
+    BAD_PICTURE,
+    UNSUPPORTED_MEDIA,
     MISSING_KEY,
     BAD_SIGNATURE,
     NO_SUCH_PATH,
@@ -199,5 +230,7 @@ PROBLEM_TYPES = (
     IDEMPOTENCY_IN_PROGRESS,
     STORAGE_FULL,
     REFUSED,
+    MODEL_REFUSED,
+    STORAGE_UNAVAILABLE,
     INTERNAL,
 )

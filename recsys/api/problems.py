@@ -6,6 +6,7 @@ Each type of problem has an address of its own, `/problems/<slug>`, where the se
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -24,14 +25,17 @@ from recsys.api.problem_types import (
     NO_SUCH_PATH,
     REFUSED,
     STORAGE_FULL,
+    STORAGE_UNAVAILABLE,
     TOO_LARGE,
     UNKNOWN_ITEM,
     UNKNOWN_REFERENCE,
     UNREADABLE_IMAGE,
     ProblemType,
 )
-from recsys.errors import RequestError, StorageFullError, UnknownIdError
+from recsys.errors import RequestError, StorageError, StorageFullError, UnknownIdError
 from style.errors import ImageError, UnknownEngineError, VectorError
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _NO_JSON = "The body cannot be read as JSON."
@@ -130,6 +134,7 @@ def install_problem_handlers(app: FastAPI) -> None:
         app.exception_handler(kind)(_on_style_error)
     app.exception_handler(ImageError)(_on_image_error)
     app.exception_handler(StorageFullError)(_on_storage_full)
+    app.exception_handler(StorageError)(_on_storage_error)
 
 
 def internal_problem() -> ProblemResponse:
@@ -186,6 +191,12 @@ async def _on_image_error(request: Request, _: ImageError) -> Response:
     return ProblemResponse(
         UNREADABLE_IMAGE, f"Item {request.path_params.get('item_id')!r} has a picture that cannot be read."
     )
+
+
+async def _on_storage_error(_: Request, error: StorageError) -> Response:
+    # The message names a server, which is for the log alone.
+    logger.error("live data cannot be reached: %s", error)
+    return ProblemResponse(STORAGE_UNAVAILABLE, "", headers={"Retry-After": "1"})
 
 
 async def _on_storage_full(_: Request, __: StorageFullError) -> Response:

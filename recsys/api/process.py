@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -10,27 +11,26 @@ from fastapi import FastAPI
 from recsys.api.app import create_app
 from recsys.api.drain import Drain, stop_service
 from recsys.api.tracing import tracer_provider
-from recsys.bundle import load_bundle
 from recsys.dataset.project import Project
 from recsys.page.pictures import restyle_cache
-from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.restyle import Restyler
+from recsys.serving.host import ModelHost
+from recsys.serving.live import Live
 
 PROJECT_VARIABLE = "RECSYS_PROJECT"
 """The environment variable that tells the processes of a service which project they serve."""
 
+SWITCH_S = 0.001
+"""How long a thread may keep the interpreter while another one waits for it."""
+
 
 def service() -> FastAPI:
     """The application; a server with several workers calls this once in each."""
+    # Painting and ranking share one interpreter: who ranks asks for it back every few steps, 5 ms each time by default.
+    sys.setswitchinterval(SWITCH_S)
     project = Project.open(Path(os.environ[PROJECT_VARIABLE]))
+    live = Live.open(project)
+    host = ModelHost(project.bundles, project.root, live.items, project.settings.service.refresh_s)
     # A missing engine must not keep recommendations from being served: photos are then served as they are.
     restyler = Restyler(project.settings.restyle, restyle_cache(project))
-    recommender = Recommender(load_bundle(project.bundles, project.root))
-    return create_app(
-        recommender,
-        restyler,
-        events=project.settings.events,
-        settings=project.settings.service,
-        drain=Drain(stop_service),
-        provider=tracer_provider(os.environ),
-    )
+    return create_app(host, restyler, live, drain=Drain(stop_service), provider=tracer_provider(os.environ))

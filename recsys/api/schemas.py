@@ -12,6 +12,7 @@ from recsys.api.limits import (
     MAX_DEADLINE_MS,
     MAX_EXCLUDED,
     MAX_ID_LENGTH,
+    MAX_PICTURE_CHARACTERS,
     MAX_SESSION_ITEMS,
     MAX_SHOWN,
     MAX_STYLES,
@@ -30,7 +31,10 @@ Text = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Picture64 = Annotated[str, Field(min_length=1, max_length=MAX_PICTURE_CHARACTERS)]
+"""A picture's file in base64."""
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Cursor = Annotated[str, Field(min_length=1, max_length=6_000, pattern=r"^[A-Za-z0-9_-]+$")]
 Deadline = Annotated[int, Field(ge=0, le=MAX_DEADLINE_MS)]
 
 MODE_TEXT = (
@@ -137,6 +141,10 @@ class RecommendationOptions(FilterOptions):
         default=None, description="How long `inline` may wait for all pictures together. Default: the shop's setting."
     )
     explain: bool = Field(default=False, description="Also say what each score is made of.")
+    cursor: Cursor | None = Field(
+        default=None,
+        description="`next_cursor` of the page before, with the same options: the best that was on no page yet.",
+    )
 
 
 class SimilarOptions(FilterOptions):
@@ -187,9 +195,12 @@ class SessionRequest(RecommendationOptions):
     styles: list[Text] = Field(
         default_factory=list, max_length=MAX_STYLES, description="Ids of liked styles, from /v1/styles."
     )
+    image_base64: Picture64 | None = Field(
+        default=None, description="A picture that is liked, as its file in base64. Nothing of it is kept."
+    )
 
 
-class ImageOptions(Strict):
+class PictureOptions(Strict):
     """Toward which style a picture goes, and how it is encoded. Without a style it is the original."""
 
     user: Text | None = Field(default=None, description="Toward this user's taste.")
@@ -215,18 +226,28 @@ class ImageOptions(Strict):
     )
     format: ImageFormat = Field(default=ImageFormat.JPEG, description="File format.")
     deadline_ms: Deadline | None = Field(default=None, description="After this time the original is served instead.")
-    signature: str | None = Field(
-        default=None, max_length=128, description="A link's signature; it stands for an API key."
-    )
 
     @model_validator(mode="after")
-    def _one_style(self) -> ImageOptions:
+    def _one_style(self) -> PictureOptions:
         person = self.user if self.scene is None else self.scene
         if sum(one is not None for one in (person, self.style, self.item, self.vector)) > 1:
             raise ValueError("give at most one of user, style, item, vector and scene; user and scene go together")
         if self.taste_mode is not None and self.user is None:
             raise ValueError("taste_mode needs user: only a user's taste has modes")
         return self
+
+
+class ImageOptions(PictureOptions):
+    """The options of an item's picture, and what a link has besides."""
+
+    photo: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{16}$",
+        description="The state of photo, style and engine that a link was made for; caches may keep that one for good.",
+    )
+    signature: str | None = Field(
+        default=None, max_length=128, description="A link's signature; it stands for an API key."
+    )
 
 
 class Item(BaseModel):
@@ -244,9 +265,17 @@ class Item(BaseModel):
 
 
 class RestyledImage(BaseModel):
-    """A picture of the product in the style of the person's taste."""
+    """A picture of the product in the style of the person's taste, and how that way to show it was chosen."""
 
     url: str = Field(description="Where the picture is rendered on request.")
+    arm: str = Field(
+        description="What it goes toward: `taste`, `style:` and an id where feedback says so, or `scene:` and a name.",
+        examples=["taste"],
+    )
+    asked: float = Field(description="How strongly, before fidelity's limits.", examples=[0.6])
+    propensity: float = Field(
+        description="How probable this way to show it was, before any draw; 1 where nothing was random.", examples=[1.0]
+    )
     status: RestyleStatus | None = Field(
         default=None, description="Of `data`: computed, cached, or the original where time was short."
     )
@@ -288,6 +317,9 @@ class RecommendationList(BaseModel):
     basis: Basis = Field(examples=[Basis.HISTORY])
     basis_text: str = Field(description="The basis in plain words.", examples=["Based on this user's history."])
     model_version: str = Field(description="The bundle that made this answer.", examples=["4f1c9a0b7d3e2a51"])
+    next_cursor: str | None = Field(
+        default=None, description="As `cursor`, asks for the next page; null where there is none."
+    )
 
 
 class SimilarList(BaseModel):
@@ -324,6 +356,13 @@ class Taste(BaseModel):
     events: int = Field(description="How many liked items it was learned from.", examples=[12])
     basis: Basis
     basis_text: str
+    chosen: list[str] = Field(description="Ids of the styles that the user chose as taste; none: it is learned.")
+    strength: float | None = Field(description="How strongly the user wants pictures restyled; null: never said.")
+    reset: bool = Field(description="Whether the user had the taste start anew.")
+    feedback_text: str = Field(
+        description="What verdicts on pictures have changed, in plain words.",
+        examples=["Pictures are shown as the shop's settings say."],
+    )
     model_version: str
 
 

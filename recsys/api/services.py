@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from recsys.api.admission import Ranking
+from recsys.api.answer_cache import AnswerCache
+from recsys.api.cursors import Cursors
 from recsys.api.drain import Drain
 from recsys.api.exchange import exchange_of
 from recsys.api.metrics import Metrics
@@ -15,14 +21,25 @@ from recsys.api.security import Security
 from recsys.api.snapshots import Snapshot
 from recsys.config import EventSettings
 from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.request import Request as RecommendationRequest
 from recsys.pipeline.restyle import Restyler
+from recsys.schema import ItemId, UserId
+from recsys.serving.catalogue import CatalogueEditor
+from recsys.serving.host import ModelHost
+from recsys.serving.live import Live
+from recsys.serving.pictures import PictureChoices
+from recsys.storage.persons import PersonState
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One model's snapshot, the restyler, what events weigh, who may ask, the threads that rank, and the numbers kept.
+    """One model's snapshot, the restyler, what events weigh, who may ask, live data, the threads that rank, the one
+    that writes and the one that describes pictures, and the numbers kept.
 
-    A request gets the services with the snapshot that it took at its start.
+    A request gets the services with the snapshot that it took at its start. `host` is None where one model serves for
+    good.
     """
 
     snapshot: Snapshot
@@ -32,11 +49,50 @@ class Services:
     ranking: Ranking
     metrics: Metrics
     drain: Drain
+    live: Live
+    editor: CatalogueEditor
+    choices: PictureChoices
+    cursors: Cursors
+    answers: AnswerCache
+    writer: Executor
+    describer: Executor
+    host: ModelHost | None
 
     @property
     def recommender(self) -> Recommender:
         """What ranks for this request."""
         return self.snapshot.recommender
+
+    async def state(self, user_id: str) -> PersonState:
+        """What live data say of a person. SQLite answers in microseconds; a server is waited for elsewhere."""
+        if self.live.database.is_sqlite:
+            return self.live.states.read(user_id)
+        return await run_in_threadpool(self.live.states.read, user_id)
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """Run `work` on the thread that writes, one after the other: writers of one process need not contend."""
+        return await asyncio.wrap_future(self.writer.submit(work))
+
+    async def describe(self, work: Callable[[], T]) -> T:
+        """Run `work` on the thread that decodes and embeds pictures, where it keeps nobody else from writing."""
+        return await asyncio.wrap_future(self.describer.submit(work))
+
+    def request_of(
+        self, user_id: UserId, state: PersonState, wish: RecommendationRequest | None = None
+    ) -> RecommendationRequest:
+        """A person's request as of now: with what they did since the model was built, and what they chose."""
+        return self.live.persons.request(user_id, state, self.recommender, wish or RecommendationRequest())
+
+    def knows_item(self, item_id: ItemId) -> bool:
+        """Whether the catalogue has an item, one that was put a moment ago included."""
+        if self.recommender.has_item(item_id):
+            return True
+        put = self.live.items.get(item_id)
+        return put is not None and not put.deleted
+
+    def of(self, snapshot: Snapshot) -> Services:
+        """The same with another model, to which no answers belong yet."""
+        return replace(self, snapshot=snapshot, answers=AnswerCache(self.answers.max_bytes))
 
 
 async def _services(request: Request) -> Services:
@@ -45,7 +101,7 @@ async def _services(request: Request) -> Services:
     snapshot = exchange_of(request.scope).snapshot
     if snapshot is not services.snapshot:
         # After a swap, one request makes the services of all that follow.
-        services = state.services = replace(services, snapshot=snapshot)
+        services = state.services = services.of(snapshot)
     return services
 
 

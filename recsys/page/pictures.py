@@ -14,7 +14,7 @@ from recsys.errors import ConfigError, ProjectError
 from recsys.pipeline.restyle import Restyler
 from recsys.pipeline.restyled import Restyled
 from recsys.storage.artifacts import write_bytes
-from recsys.storage.cache import DiskCache
+from recsys.storage.cache import ImageCache, open_cache
 from style.errors import ImageError
 from style.images import open_image
 from style.provenance import ImageFormat, StyleCredit
@@ -33,9 +33,14 @@ SUFFIXES = {
 _MEGABYTE = 2**20
 
 
-def restyle_cache(project: Project) -> DiskCache:
-    """The project's cache of restyled pictures, which the service shares."""
-    return DiskCache(project.cache / "restyled", project.settings.restyle.cache_mb * _MEGABYTE)
+def restyle_cache(project: Project) -> ImageCache:
+    """The project's cache of restyled pictures, which the service shares: files, or the Redis that the settings name.
+
+    Raises ConfigError and MissingExtraError like `recsys.storage.cache.open_cache`.
+    """
+    settings = project.settings
+    max_bytes = settings.restyle.cache_mb * _MEGABYTE
+    return open_cache(project.cache / "restyled", max_bytes, settings.storage.redis, f"recsys:{settings.name}")
 
 
 def ready_restyler(project: Project, engine: str | None = None, *, fidelity: bool = True) -> Restyler:

@@ -53,4 +53,5 @@ def _load_registered(name: str) -> Stylizer:
     # Imported on first use: the registry brings torch, which retrieving and ranking never need.
     from style.transfer.registry import load_stylizer
 
-    return load_stylizer(name)
+    # One thread: an engine that takes all cores lets ranking wait.
+    return load_stylizer(name, threads=1)

@@ -6,12 +6,15 @@ import base64
 import hashlib
 import json
 import re
+import secrets
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from recsys import __version__
+from recsys.config import RestyleSettings
+from recsys.pipeline.originals import state
 from style.errors import ImageError, VectorError
 from style.fidelity import FidelityLimits
 from style.provenance import ImageFormat, StyleCredit
@@ -25,9 +28,12 @@ _ENCODED_STYLE = re.compile(r"[A-Za-z0-9_-]{171}")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One picture to render. `style` holds only vectors that `encode_style` keeps exactly."""
+    """One picture to render. `style` holds only vectors that `encode_style` keeps exactly.
 
-    image: Path
+    `photo`: a file, or the bytes of one that somebody lent.
+    """
+
+    photo: Path | bytes
     style: StyleVector
     strength: float
     mode: PaintMode
@@ -43,16 +49,18 @@ class Order:
         """As the style tower takes it."""
         return Wish(Strength.of(self.strength, self.mode), self.mode, self.keep_colour, self.limits)
 
+    @property
+    def kept(self) -> bool:
+        """Whether the picture may be kept for others: not that of a photo which was only lent."""
+        return isinstance(self.photo, Path)
+
     def key(self) -> str:
-        """A hash of all that decides how the picture looks but the engine's weights. Raises ImageError."""
-        try:
-            status = self.image.stat()
-        except OSError as error:
-            raise ImageError(f"{self.image}: cannot be read: {error.strerror}") from None
+        """A hash of all that decides how the picture looks but the engine's weights; of a photo that was only lent, a
+        key that no other order has. Raises ImageError."""
+        if not isinstance(self.photo, Path):
+            return secrets.token_hex(32)
         parts = (
-            str(self.image.absolute()),
-            status.st_mtime_ns,
-            status.st_size,
+            *state(self.photo),
             encode_style(self.style),
             self.strength,
             self.mode,
@@ -64,6 +72,18 @@ class Order:
             None if self.credit is None else (self.credit.style_id, self.credit.licence),
         )
         return _hash(parts)
+
+
+def photo_state(photo: Path, style: StyleVector | None, settings: RestyleSettings) -> str:
+    """16 hexadecimal digits that change whenever the picture of a link may: with the photo's file, the style that it
+    names, the limits of fidelity, the engine or this package's version. "" where there is no file."""
+    try:
+        _, *changed = state(photo)
+    except ImageError:
+        return ""
+    limits = None if settings.limits is None else astuple(settings.limits)
+    toward = None if style is None else encode_style(style)
+    return _hash((*changed, toward, limits, settings.engine, __version__))[:16]
 
 
 def cache_key(order_key: str, engine_version: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
@@ -324,6 +324,41 @@ class Recommender:
         for image in (*self._catalog.images, *(card.image for card in self.bundle.styles)):
             if image:
                 yield self.bundle.image_root / str(image)
+
+    def has_item(self, item_id: ItemId) -> bool:
+        """Whether the catalogue has an item."""
+        return item_id in self._catalog.ids
+
+    def has_style(self, style_id: str) -> bool:
+        """Whether the style library has a reference."""
+        return style_id in self._styles
+
+    def photo(self, item_id: ItemId) -> tuple[str, FloatArray]:
+        """An item's picture as the catalogue names it, "" for none, and its style vector (128,), zeros without one.
+
+        Raises UnknownIdError.
+        """
+        row = self._catalog.ids.row(item_id)
+        return str(self._catalog.images[row]), np.asarray(self._space.vectors[row])
+
+    def row(self, item_id: ItemId) -> ItemRow:
+        """The row of an item, the same as long as this bundle serves. Raises UnknownIdError."""
+        return self._catalog.ids.row(item_id)
+
+    def ids_of(self, rows: Iterable[int]) -> list[ItemId]:
+        """The ids of those rows that hold an item now."""
+        wanted = np.fromiter(rows, dtype=np.int64)
+        wanted = wanted[wanted < len(self._catalog)]
+        return self._catalog.ids.ids(wanted[self._catalog.present[wanted]])
+
+    def styles_of_look(self, style: StyleVector) -> tuple[StyleNeighbour, ...]:
+        """The style references nearest to a style vector, nearest first."""
+        return self._nearest_styles(self._space.to_direction(style.values))
+
+    def styles_of_taste(self, taste: Taste) -> tuple[StyleNeighbour, ...]:
+        """The style references nearest to the first mode of a taste, nearest first."""
+        direction = _mode_direction(taste, None)
+        return () if direction is None else self._nearest_styles(direction)
 
     def card(self, item_id: ItemId) -> ItemCard:
         """What a page shows of an item. Raises UnknownIdError."""

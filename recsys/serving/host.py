@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,7 @@ from recsys.bundle_versions import versions
 from recsys.errors import BundleError, DataError
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Request
+from recsys.schema import UserId
 from recsys.serving.memory import give_back
 from recsys.serving.warm_up import warm_up
 from recsys.training.changes import ItemChange, check_change, with_changes
@@ -92,9 +94,20 @@ class ModelHost:
         """The version that was refused last, unless another one was taken since."""
         return self._refused
 
+    @property
+    def swaps(self) -> int:
+        """How often what is served has changed."""
+        return self._swaps
+
     def remember(self, request: Request) -> None:
         """Keep a request in memory, for the next bundle to be tried with; only the latest are kept."""
         self._remembered.append(request)
+
+    def forget(self, user_id: UserId) -> None:
+        """Drop what was remembered of a person."""
+        for request in [request for request in tuple(self._remembered) if request.user_id == user_id]:
+            with suppress(ValueError):
+                self._remembered.remove(request)
 
     def activate(self, version: str) -> Served:
         """Serve a version from now on, here and, by `current.json`, in all processes of the project.

@@ -1,12 +1,14 @@
-"""A disk cache of restyled pictures: bounded in bytes, shared by threads and processes, never trusted blindly.
+"""Caches of restyled pictures: bounded in bytes, shared by threads and processes, never trusted blindly.
 
-Each entry is one file named by its key: a header with the SHA-256 of the content, then the content. Files are
-renamed into place, and what does not match its header is a miss. Recency is the file's modification time, which a
-hit renews. Files of other names are left alone.
+`DiskCache`: each entry is one file named by its key. Files are renamed into place, and what does not match its
+header is a miss. Recency is the file's modification time, which a hit renews. Files of other names are left alone.
+Beside the folder lie up to 256 empty files to lock. `recsys.storage.redis_cache.RedisCache` does the same on a server
+that several machines share.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
@@ -15,8 +17,9 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from recsys.errors import ConfigError
 
@@ -29,6 +32,65 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f]{16}\.tmp")
 _ABANDONED_AFTER_S = 3600.0
 
 
+class ImageCache(Protocol):
+    """Bytes by key (64 hexadecimal digits; ValueError for any other), at most so many; the least recently used go.
+
+    Faults are logged and cost a miss, never a request. Safe to share between threads.
+    """
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes under `key`, or None."""
+        ...
+
+    def put(self, key: str, content: bytes) -> None:
+        """Keep `content` under `key`; what is larger than the whole cache is not kept."""
+        ...
+
+    def alone(self, key: str) -> AbstractContextManager[None]:
+        """Within the block no other process is within a block of this key, where that can be had.
+
+        Whoever comes second waits, and then finds in the cache what the first has made.
+        """
+        ...
+
+
+def open_cache(folder: Path, max_bytes: int, redis_url: str = "", prefix: str = "recsys") -> ImageCache:
+    """The cache in `folder`, or that under `prefix` on the Redis server at `redis_url`, if one is named.
+
+    Raises ConfigError for a folder or a URL that cannot be used, MissingExtraError without the package redis.
+    """
+    if not redis_url:
+        return DiskCache(folder, max_bytes)
+    # Imported where it is needed: the package is an extra.
+    from recsys.storage.redis_cache import RedisCache
+
+    return RedisCache(redis_url, prefix, max_bytes)
+
+
+def check_key(key: str) -> None:
+    """Raise ValueError unless `key` is 64 hexadecimal digits."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"a cache key is 64 hexadecimal digits, got {key!r}")
+
+
+def seal(content: bytes) -> bytes:
+    """An entry: a header with the SHA-256 of the content, then the content."""
+    return _MAGIC + hashlib.sha256(content).digest() + content
+
+
+def unseal(entry: bytes) -> bytes | None:
+    """The content of an entry of `seal`, or None where it is damaged."""
+    content = entry[_HEADER_BYTES:]
+    sound = entry[:_HEADER_BYTES] == _MAGIC + hashlib.sha256(content).digest()
+    return content if sound else None
+
+
+def check_bound(max_bytes: int) -> None:
+    """Raise ConfigError for a cache that could hold nothing."""
+    if max_bytes < 1:
+        raise ConfigError(f"max_bytes of a cache must be at least 1, got {max_bytes}")
+
+
 class DiskCache:
     """Bytes by key in one folder, at most `max_bytes` of files; the least recently used go first.
 
@@ -38,13 +100,13 @@ class DiskCache:
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        if max_bytes < 1:
-            raise ConfigError(f"max_bytes of a cache must be at least 1, got {max_bytes}")
+        check_bound(max_bytes)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{folder}: cannot be used as cache folder: {error.strerror}") from None
         self.folder = folder
+        self._locks = folder.with_name(f"{folder.name}.locks")
         self.max_bytes = max_bytes
         self._lock = threading.Lock()
         self._allowance = 0
@@ -56,7 +118,7 @@ class DiskCache:
             entry = path.read_bytes()
         except OSError:
             return None
-        content = _content(entry)
+        content = unseal(entry)
         with suppress(OSError):
             if content is None:
                 path.unlink()
@@ -67,7 +129,7 @@ class DiskCache:
     def put(self, key: str, content: bytes) -> None:
         """Keep `content` under `key`; what is larger than the whole cache is not kept."""
         path = self._path(key)
-        entry = _MAGIC + hashlib.sha256(content).digest() + content
+        entry = seal(content)
         if len(entry) > self.max_bytes:
             return
         temporary = self.folder / f".{key}.{secrets.token_hex(8)}.tmp"
@@ -82,9 +144,26 @@ class DiskCache:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """See `ImageCache`. The system lets go of the lock of a process that dies."""
+        check_key(key)
+        descriptor = None
+        try:
+            self._locks.mkdir(parents=True, exist_ok=True)
+            # 256 files for all keys: two keys that share one wait for each other, which does no harm.
+            descriptor = os.open(self._locks / key[:2], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            logger.warning("cache lock not held: %s", error.strerror)
+        try:
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"a cache key is 64 hexadecimal digits, got {key!r}")
+        check_key(key)
         return self.folder / key
 
     def _make_room(self, written: int) -> None:
@@ -118,9 +197,3 @@ class DiskCache:
                         yield status.st_mtime_ns, file.name, status.st_size
                     elif _TEMPORARY.fullmatch(file.name) and file.stat().st_mtime < oldest:
                         Path(file.path).unlink()
-
-
-def _content(entry: bytes) -> bytes | None:
-    content = entry[_HEADER_BYTES:]
-    sound = entry[:_HEADER_BYTES] == _MAGIC + hashlib.sha256(content).digest()
-    return content if sound else None

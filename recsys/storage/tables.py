@@ -92,7 +92,7 @@ FEEDBACK = Table(
     Column("user_id", ID, nullable=False),
     Column("item_id", ID, nullable=False),
     # What was shown: which style (an arm's name), how strongly, and how probable that choice was.
-    Column("arm", String(128), nullable=False),
+    Column("arm", String(640), nullable=False),
     Column("strength", Float, nullable=False),
     Column("propensity", Float, nullable=False),
     Column("satisfied", Boolean, nullable=False),

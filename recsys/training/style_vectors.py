@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +32,7 @@ CHUNK = 128
 COLOUR_SIDE = 224
 """Short side in pixels at which colours are measured."""
 _COLOURS = 6
+_loading = threading.Lock()
 
 
 def catalogue_vectors(project: Project, catalog: Catalog) -> FloatArray:
@@ -67,7 +69,14 @@ def library_vectors(project: Project) -> tuple[tuple[StyleCard, ...], FloatArray
 
 def embedder_version(backbone: str) -> str:
     """The name of the style space that a backbone makes."""
-    return _embedder(backbone).version
+    return shared_embedder(backbone).version
+
+
+def shared_embedder(backbone: str) -> StyleEmbedder:
+    """The embedder of a backbone, loaded once in each process. Raises WeightsError."""
+    # Without the lock two threads that come first would both load it.
+    with _loading:
+        return _embedder(backbone)
 
 
 def _pictures(project: Project, catalog: Catalog) -> tuple[IntArray, list[Path]]:
@@ -91,7 +100,7 @@ def _colour_statistics(paths: Sequence[Path]) -> FloatArray:
 def _kept_vectors(project: Project, paths: Sequence[Path], describe: str) -> FloatArray:
     if not paths:
         return np.zeros((0, DIMENSIONS), dtype=np.float32)
-    embedder = _embedder(project.settings.style.backbone)
+    embedder = shared_embedder(project.settings.style.backbone)
     return _kept(project, paths, f"style_vectors/{embedder.version}", describe, embedder.embed_files)
 
 

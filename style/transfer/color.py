@@ -38,8 +38,8 @@ class ColorStylizer(Stylizer):
         self.version = version
 
     @classmethod
-    def load(cls) -> ColorStylizer:
-        """The engine with the map that ships. Raises WeightsError where it is missing or changed."""
+    def load(cls, threads: int | None = None) -> ColorStylizer:  # noqa: ARG003  other engines take it
+        """The engine with the map that ships; one thread is enough. Raises WeightsError where that is wrong."""
         tensors = read_weights(Path(str(WEIGHTS / "color.safetensors")), COLOR_SHA256)
         weight, bias = (tensors[key].double().numpy() for key in ("weight", "bias"))
         return cls(weight, bias, f"color-{COLOR_SHA256[:8]}")

@@ -186,18 +186,19 @@ class FilmStylizer(Stylizer):
     name: ClassVar[str] = "film"
     model_sha256 = FILM_SHA256
 
-    def __init__(self, network: FilmNet, version: str) -> None:
+    def __init__(self, network: FilmNet, version: str, threads: int | None = None) -> None:
+        """`threads`: see `style.runtime.compile_network`."""
         network.eval().requires_grad_(False)
         example = (torch.rand(1, 3, 32, 32), torch.zeros(1, DIMENSIONS), torch.rand(1, 1, 32, 32))
-        self.network = compile_network(network, example)
+        self.network = compile_network(network, example, threads=threads)
         self.version = version
 
     @classmethod
-    def load(cls) -> FilmStylizer:
+    def load(cls, threads: int | None = None) -> FilmStylizer:
         """The engine with the weights that ship. Raises WeightsError where they are missing or changed."""
         network = FilmNet()
         network.load_state_dict(read_weights(Path(str(WEIGHTS / "film.safetensors")), FILM_SHA256))
-        return cls(network, f"film-{FILM_SHA256[:8]}")
+        return cls(network, f"film-{FILM_SHA256[:8]}", threads)
 
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None

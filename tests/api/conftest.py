@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,13 +22,15 @@ from recsys.api.app import create_app
 from recsys.api.security import Security
 from recsys.api.snapshots import Models
 from recsys.bundle import StyleCard
-from recsys.config import AlsSettings, ProjectSettings, RestyleSettings
+from recsys.config import AlsSettings, ProjectSettings, RestyleSettings, ServiceSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import Interactions
+from recsys.dataset.project import Project
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.restyle import Restyler
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import FloatArray
+from recsys.serving.live import Live
 from recsys.storage.cache import DiskCache
 from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
 from style.images import Pixels
@@ -154,11 +157,31 @@ def serving(app: FastAPI, root_path: str = "") -> Iterator[httpx.Client]:
         thread.join()
 
 
+@pytest.fixture(scope="session")
+def serve_app() -> Callable[..., AbstractContextManager[httpx.Client]]:
+    """`serving`, for tests that make an application of their own."""
+    return serving
+
+
 Serve = Callable[..., httpx.Client]
+OpenLive = Callable[..., Live]
 
 
 @pytest.fixture(scope="session")
-def serve(recommender: Recommender, restyler: Restyler) -> Iterator[Serve]:
+def open_live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLive]:
+    """Opens the live data of a new project with such settings of the service; they are closed at the end."""
+    with ExitStack() as stack:
+
+        def opened(settings: ServiceSettings | None = None) -> Live:
+            project = Project.init(tmp_path_factory.mktemp("live") / "shop", "shop")
+            changed = project.settings.model_copy(update={"service": settings or ServiceSettings()})
+            return stack.enter_context(Live.open(replace(project, settings=changed)))
+
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def serve(recommender: Recommender, restyler: Restyler, open_live: OpenLive) -> Iterator[Serve]:
     """Starts the shop's service, with other security, recommender or options of `create_app`; it runs till the end."""
     with ExitStack() as stack:
 
@@ -166,10 +189,13 @@ def serve(recommender: Recommender, restyler: Restyler) -> Iterator[Serve]:
             security: Security | None = None,
             served: Recommender | Models | None = None,
             root_path: str = "",
+            settings: ServiceSettings | None = None,
+            live: Live | None = None,
             **options: Any,
         ) -> httpx.Client:
             security = security or Security(link_key=LINK_KEY)
-            app = create_app(served or recommender, restyler, security=security, **options)
+            live = live or open_live(settings)
+            app = create_app(served or recommender, restyler, live, security=security, **options)
             return stack.enter_context(serving(app, root_path))
 
         yield start

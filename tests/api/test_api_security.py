@@ -110,7 +110,7 @@ def test_pictures_behind_a_key_are_private_and_behind_a_link_public(guarded: htt
     with_key = guarded.get("/v1/items/p00/image?style=plain", headers={"X-API-Key": KEYS[0]})
     assert with_key.headers["Cache-Control"] == "private, max-age=86400"
     link = guarded.get("/v1/items/p00", headers={"X-API-Key": KEYS[0]}).json()["image"]
-    assert guarded.get(link).headers["Cache-Control"] == "public, max-age=86400"
+    assert guarded.get(link).headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
 def test_keys_are_not_kept_in_clear() -> None:

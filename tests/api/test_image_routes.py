@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -162,7 +163,24 @@ def test_after_the_deadline_the_original_is_served_and_later_the_picture(client:
 def test_a_users_picture_is_private_and_a_links_is_public(client: httpx.Client) -> None:
     assert client.get("/v1/items/p03/image", params={"user": "u00"}).headers["Cache-Control"] == "private, max-age=300"
     entry = client.get("/v1/users/u00/recommendations", params={"limit": 1}).json()["items"][0]
-    assert client.get(entry["restyled"]["url"]).headers["Cache-Control"] == "public, max-age=86400"
+    for url in (entry["restyled"]["url"], entry["item"]["image"]):
+        assert client.get(url).headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def test_a_link_is_immutable_only_while_the_photo_is_the_same(client: httpx.Client, recommender: Recommender) -> None:
+    def cached_for() -> list[str]:
+        return [client.get(url).headers["Cache-Control"] for url in (entry["restyled"]["url"], entry["item"]["image"])]
+
+    entry = client.get("/v1/users/u00/recommendations", params={"limit": 1}).json()["items"][0]
+    photo = recommender.card(entry["item"]["item_id"]).image
+    assert photo is not None
+    before = photo.stat()
+    os.utime(photo, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    try:
+        assert cached_for() == ["public, max-age=86400"] * 2
+    finally:
+        os.utime(photo, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert cached_for() == ["public, max-age=31536000, immutable"] * 2
 
 
 def test_a_user_without_a_taste_gets_the_original(client: httpx.Client) -> None:

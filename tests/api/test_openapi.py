@@ -25,6 +25,7 @@ def test_the_paths_are_those_of_the_service(description: Any) -> None:
         "/v1/users/{user_id}/taste",
         "/v1/styles",
         "/v1/admin:drain",
+        "/v1/restyle",
         "/livez",
         "/metrics",
         "/readyz",

@@ -2,19 +2,70 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from recsys.api.problem_types import MISSING_KEY, MISSING_SCOPE
-from recsys.api.problems import problem_responses
+from recsys.api.admin_schemas import Activated, Model, ModelList, RefusedModel
+from recsys.api.problem_types import MISSING_KEY, MISSING_SCOPE, MODEL_REFUSED
+from recsys.api.problems import ProblemError, problem_responses
 from recsys.api.routes.common import NoQuery
 from recsys.api.schemas import Draining
 from recsys.api.security import require
 from recsys.api.services import Served
+from recsys.bundle_versions import versions
+from recsys.errors import BundleError
 from recsys.schema import Scope
 
+Version = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="A version of /v1/models.")]
+
 router = APIRouter(prefix="/v1", tags=["admin"], dependencies=[Depends(require(Scope.ADMIN))])
+
+
+@router.get("/models", summary="The models on disk", responses=problem_responses(MISSING_KEY, MISSING_SCOPE))
+async def models(_: NoQuery, services: Served) -> ModelList:
+    """All bundles, newest first: what they hold, what was measured of them, and which one is served."""
+    found = await run_in_threadpool(versions, services.live.project.bundles)
+    refused = None if services.host is None else services.host.refused
+    return ModelList(
+        models=[
+            Model(
+                version=version.version,
+                created=version.created,
+                users=version.counts.get("users", 0),
+                items=version.counts.get("items", 0),
+                metrics=dict(version.metrics),
+                current=version.current,
+                serving=version.version == services.recommender.version,
+            )
+            for version in found
+        ],
+        refused=None if refused is None else RefusedModel(version=refused.version, reason=refused.reason),
+    )
+
+
+@router.post(
+    "/admin/models/{version}:activate",
+    summary="Serve another model",
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, MODEL_REFUSED),
+)
+async def activate(version: Version, _: NoQuery, services: Served) -> Activated:
+    """The bundle is checked, warmed up with requests of late, and takes over between two requests, in all processes.
+
+    Where anything is wrong with it, the one that serves goes on.
+    """
+    if services.host is None:
+        raise ProblemError(MODEL_REFUSED, "This process serves one model for good.")
+    try:
+        served = await run_in_threadpool(services.host.activate, version)
+    except BundleError as error:
+        # What was wrong is said without the folders of the server.
+        reason = str(error).replace(f"{services.live.project.bundles}/", "")
+        raise ProblemError(MODEL_REFUSED, f"{reason}.") from None
+    return Activated(model_version=served.version)
 
 
 @router.post(

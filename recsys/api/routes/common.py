@@ -11,11 +11,19 @@ from recsys.api.links import Links
 from recsys.api.schemas import NoParameters
 from recsys.api.services import Served
 
+_ID = r"^[^\x00-\x1f\x7f]+$"
 ItemPath = Annotated[
-    str, Path(min_length=1, max_length=MAX_ID_LENGTH, description="Id of an item.", examples=["p0001"])
+    str, Path(min_length=1, max_length=MAX_ID_LENGTH, pattern=_ID, description="Id of an item.", examples=["p0001"])
 ]
 UserPath = Annotated[
-    str, Path(min_length=1, max_length=MAX_ID_LENGTH, description="Id of a user, known or not.", examples=["u001"])
+    str,
+    Path(
+        min_length=1,
+        max_length=MAX_ID_LENGTH,
+        pattern=_ID,
+        description="Id of a user, known or not.",
+        examples=["u001"],
+    ),
 ]
 NoQuery = Annotated[NoParameters, Query()]
 

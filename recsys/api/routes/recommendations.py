@@ -6,14 +6,21 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Request as HttpRequest
 
-from recsys.api.answers import recommendation_list, similar_entries
+from recsys.api.answers import similar_entries
+from recsys.api.exchange import exchange_of
+from recsys.api.listing import Listing
 from recsys.api.problem_types import (
+    BAD_CURSOR,
+    BAD_PICTURE,
     MALFORMED_JSON,
     MISSING_KEY,
     OVERLOADED,
+    STALE_CURSOR,
     TOO_LARGE,
+    TOO_MANY_REQUESTS,
     UNKNOWN_ITEM,
     UNKNOWN_REFERENCE,
 )
@@ -28,10 +35,14 @@ from recsys.api.schemas import (
     SimilarOptions,
 )
 from recsys.api.security import require_key
+from recsys.api.seen import unseen
 from recsys.api.services import Served
+from recsys.api.uploads import decoded, look_of
 from recsys.config import EventSettings
 from recsys.pipeline.request import Request
 from recsys.schema import EventKind, ItemId, UserId
+
+_PROBLEMS = (MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS, UNKNOWN_REFERENCE)
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends(require_key)])
 
@@ -39,48 +50,61 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends
 @router.get(
     "/users/{user_id:path}/recommendations",
     summary="Recommendations for a user",
-    responses=problem_responses(MISSING_KEY, OVERLOADED, UNKNOWN_REFERENCE),
+    responses={200: {"model": RecommendationList}, **problem_responses(*_PROBLEMS, BAD_CURSOR, STALE_CURSOR)},
 )
 async def recommend_for_user(
-    user_id: UserPath, options: Annotated[RecommendationOptions, Query()], services: Served, links: LinkMaker
-) -> RecommendationList:
+    user_id: UserPath,
+    options: Annotated[RecommendationOptions, Query()],
+    services: Served,
+    links: LinkMaker,
+    request: HttpRequest,
+) -> Response:
     """The best items for a user, best first, each with a reason and a link to its picture in the user's own style.
 
-    A user of whom nothing is known gets the most popular items, and `basis` says so.
+    What the user did counts from the moment it was told to /v1/events. A user of whom nothing is known gets the most
+    popular items, and `basis` says so. `X-Request-ID` of the answer is what events and feedback refer to.
     """
-    request = _request(options, Request(user_id=UserId(user_id)))
-    return await recommendation_list(services, links, request, options)
+    return await Listing(services, links, exchange_of(request.scope), options, _wish(options)).of_user(UserId(user_id))
 
 
 @router.post(
     "/recommendations",
     summary="Recommendations for an anonymous session",
-    responses=problem_responses(MISSING_KEY, OVERLOADED, UNKNOWN_REFERENCE, MALFORMED_JSON, TOO_LARGE),
+    responses={
+        200: {"model": RecommendationList},
+        **problem_responses(*_PROBLEMS, BAD_CURSOR, STALE_CURSOR, MALFORMED_JSON, TOO_LARGE, BAD_PICTURE),
+    },
 )
 async def recommend_for_session(
-    body: SessionRequest, _: NoQuery, services: Served, links: LinkMaker
-) -> RecommendationList:
-    """The best items for somebody without an account, from what was touched in this session and chosen styles."""
-    who = Request(items=_weights(body.items, services.events), styles=tuple(dict.fromkeys(body.styles)))
-    request = _request(body, who)
-    return await recommendation_list(services, links, request, body)
+    body: SessionRequest, _: NoQuery, services: Served, links: LinkMaker, request: HttpRequest
+) -> Response:
+    """The best items for somebody without an account, from what was touched in this session, chosen styles and a
+    picture that is liked."""
+    wish = replace(
+        _wish(body),
+        items=_weights(body.items, services.events),
+        styles=tuple(dict.fromkeys(body.styles)),
+        looks=() if body.image_base64 is None else (await look_of(services, decoded(body.image_base64)),),
+    )
+    return await Listing(services, links, exchange_of(request.scope), body, wish).of_session()
 
 
 @router.get(
     "/items/{item_id:path}/similar",
     summary="Items like one item",
-    responses=problem_responses(MISSING_KEY, OVERLOADED, UNKNOWN_ITEM, UNKNOWN_REFERENCE),
+    responses=problem_responses(*_PROBLEMS, UNKNOWN_ITEM),
 )
 async def similar_items(
     item_id: ItemPath, options: Annotated[SimilarOptions, Query()], services: Served, links: LinkMaker
 ) -> SimilarList:
     """Items that look like this one, or that the same people like."""
+    filters = await unseen(services, options.filters(), options.user_id)
     answer = await services.ranking.run(
         services.recommender.similar,
         ItemId(item_id),
         by=options.by,
         limit=options.limit,
-        filters=options.filters(),
+        filters=filters,
         user_id=None if options.user_id is None else UserId(options.user_id),
     )
     return SimilarList(
@@ -88,10 +112,9 @@ async def similar_items(
     )
 
 
-def _request(options: RecommendationOptions, who: Request) -> Request:
-    """The request of a person with the options of a list."""
-    return replace(
-        who,
+def _wish(options: RecommendationOptions) -> Request:
+    """What is asked, whoever asks."""
+    return Request(
         limit=options.limit,
         filters=options.filters(),
         diversity=options.diversity,

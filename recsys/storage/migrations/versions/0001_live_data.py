@@ -68,7 +68,7 @@ def upgrade() -> None:
         sa.Column("feedback_id", sa.String(length=128), nullable=False),
         sa.Column("user_id", sa.String(length=512), nullable=False),
         sa.Column("item_id", sa.String(length=512), nullable=False),
-        sa.Column("arm", sa.String(length=128), nullable=False),
+        sa.Column("arm", sa.String(length=640), nullable=False),
         sa.Column("strength", sa.Float(), nullable=False),
         sa.Column("propensity", sa.Float(), nullable=False),
         sa.Column("satisfied", sa.Boolean(), nullable=False),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +18,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from recsys.config import RestyleSettings
+from recsys.pipeline import originals
 from recsys.pipeline.order import decode_style, encode_style
 from recsys.pipeline.restyle import Restyler
 from recsys.pipeline.restyled import Restyled, RestyleStatus
@@ -450,3 +453,131 @@ def test_a_text_that_is_no_style_is_refused(text: str) -> None:
 def test_importing_the_restyler_does_not_load_torch() -> None:
     code = "import sys, recsys.pipeline.restyle; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_submitted_picture_is_the_one_that_render_gives(
+    restyler: Restyler, engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    submitted = restyler.submit(photo, style, strength=0.5).result(20)
+    assert submitted.status is RestyleStatus.COMPUTED
+    assert restyler.render(photo, style, strength=0.5).data == submitted.data
+    assert restyler.submit(photo, style, strength=0.0).result(20).data == restyler.original(photo).data
+    assert restyler.submit_original(photo, width=30).result(20).data == restyler.original(photo, width=30).data
+    assert engine.painted == 1
+
+
+def test_a_submitted_picture_comes_by_its_deadline_and_holds_no_thread(
+    build: Callable[..., Restyler], engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    restyler = build(engine, max_waiting=200)
+    restyler.original(photo)
+    engine.gate.clear()
+    before, started = threading.active_count(), time.monotonic()
+    waiting = [restyler.submit(photo, style, strength=0.2 + i / 1000, deadline_ms=300) for i in range(100)]
+    assert time.monotonic() - started < 0.3
+    assert threading.active_count() - before < 6
+    answers = [future.result(5) for future in waiting]
+    assert time.monotonic() - started >= 0.3
+    assert {(answer.status, answer.settled) for answer in answers} == {(RestyleStatus.ORIGINAL, False)}
+    assert len({answer.data for answer in answers}) == 1
+    engine.gate.set()
+
+
+def test_an_event_loop_can_await_pictures(restyler: Restyler, photo: Path, style: StyleVector) -> None:
+    async def both() -> list[Restyled]:
+        futures = [restyler.submit(photo, style, strength=strength) for strength in (0.2, 0.4)]
+        return await asyncio.gather(*map(asyncio.wrap_future, futures))
+
+    assert [answer.status for answer in asyncio.run(both())] == [RestyleStatus.COMPUTED] * 2
+
+
+def test_what_is_wrong_with_a_submitted_photo_comes_through_the_future(
+    restyler: Restyler, tmp_path: Path, photo: Path, style: StyleVector
+) -> None:
+    with pytest.raises(ImageError, match=r"absent\.jpg"):
+        restyler.submit(tmp_path / "absent.jpg", style).result(20)
+    with pytest.raises(ImageError, match="cannot be read: embedded null byte"):
+        restyler.submit(Path("a\0b.jpg"), style).result(20)
+    with pytest.raises(VectorError, match="strength"):
+        restyler.submit(photo, style, strength=2)
+
+
+def test_the_end_gives_originals_to_all_who_wait(
+    build: Callable[..., Restyler], engine: Negative, photo: Path, style: StyleVector
+) -> None:
+    restyler = build(engine)
+    engine.gate.clear()
+    waiting = [restyler.submit(photo, style, strength=0.2 + i / 10) for i in range(4)]
+    while engine.painted + restyler._pool._work_queue.qsize() < 3:
+        time.sleep(0.005)
+    closing = threading.Thread(target=restyler.close)
+    closing.start()
+    time.sleep(0.05)
+    engine.gate.set()
+    closing.join(20)
+    statuses = [future.result(5).status for future in waiting]
+    assert statuses == [RestyleStatus.COMPUTED, *[RestyleStatus.ORIGINAL] * 3]
+
+
+def test_of_a_photo_in_bytes_nothing_is_kept(
+    restyler: Restyler, engine: Negative, cache: DiskCache, photo: Path, style: StyleVector
+) -> None:
+    data = photo.read_bytes()
+    first, second = (restyler.render(data, style) for _ in range(2))
+    assert (first.status, second.status) == (RestyleStatus.COMPUTED, RestyleStatus.COMPUTED)
+    assert not list(cache.folder.iterdir())
+    assert first.data == second.data == restyler.render(photo, style).data
+    assert restyler.original(data).data == restyler.original(photo).data
+    assert engine.painted == 3
+    with pytest.raises(ImageError, match="the picture: not an image"):
+        restyler.render(b"no picture", style)
+
+
+def test_an_original_is_made_once_until_the_photo_changes(
+    restyler: Restyler, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    real = originals.open_image
+    monkeypatch.setattr(originals, "open_image", lambda path, **options: opened.append(path) or real(path, **options))
+    first = restyler.original(photo)
+    assert restyler.original(photo) == first
+    assert len(opened) == 1
+    restyler.original(photo, width=20)
+    restyler.original(photo, image_format=ImageFormat.PNG)
+    assert len(opened) == 3
+    Image.new("RGB", (100, 120), "red").save(photo)
+    assert restyler.original(photo).data != first.data
+
+
+def test_originals_in_memory_are_bounded(tmp_path: Path) -> None:
+    kept = originals.Originals(max_bytes=6_000)
+    for index in range(20):
+        path = tmp_path / f"{index}.png"
+        Image.new("RGB", (64, 64), (index, 0, 0)).save(path)
+        kept.get(path, 64, ImageFormat.JPEG)
+        assert sum(len(one.data) for one in kept._kept.values()) == kept._bytes <= 6_000
+    assert 2 <= len(kept._kept) < 20
+
+
+def _render_elsewhere(folder: Path, photo: Path, marks: Path, barrier: Any) -> str:
+    class Marking(Negative):
+        def paint(self, *given: Any, **named: Any) -> list[Painting]:
+            with (marks / "painted").open("a") as file:
+                file.write("x")
+            time.sleep(0.3)
+            return super().paint(*given, **named)
+
+    settings = RestyleSettings(engine="negative", size=64, deadline_ms=LONG_MS, fidelity=False)
+    style = StyleVector.of(np.random.default_rng(0).normal(size=128))
+    with Restyler(settings, DiskCache(folder, 10**7), load_engine=lambda _: Marking()) as restyler:
+        barrier.wait(60)
+        return restyler.render(photo, style).etag
+
+
+def test_two_processes_render_one_picture_once(tmp_path: Path, photo: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(2, mp_context=context) as pool:
+        barrier = manager.Barrier(2)
+        futures = [pool.submit(_render_elsewhere, tmp_path / "shared", photo, tmp_path, barrier) for _ in range(2)]
+        assert len({future.result(100) for future in futures}) == 1
+    assert (tmp_path / "painted").read_text() == "x"

@@ -1,0 +1,113 @@
+"""Pictures as answers: toward what they go, and what the headers say of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from recsys.api.schemas import PictureOptions
+from recsys.api.services import Services
+from recsys.pipeline.order import decode_style
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.request import Request as RecommendationRequest
+from recsys.pipeline.restyle import Restyler
+from recsys.pipeline.restyled import Restyled
+from recsys.schema import ItemId, UserId
+from style.fidelity import Limit
+from style.provenance import ImageFormat, StyleCredit
+from style.vector import StyleVector
+
+Target = tuple[StyleVector | None, StyleCredit | None]
+"""What to restyle toward, and whose work that is."""
+
+PICTURE: dict[str, Any] = {
+    "description": "The picture. `Restyle-Status` says whether it was computed, cached, or is the original.",
+    "content": {kind.media_type: {"schema": {"type": "string", "format": "binary"}} for kind in ImageFormat},
+    "headers": {
+        "Restyle-Status": {"schema": {"type": "string", "enum": ["computed", "cached", "original"]}},
+        "Restyle-Strength": {
+            "schema": {"type": "number"},
+            "description": "The strength used: at most the one asked, 0 for the original.",
+        },
+        "Restyle-Limited-By": {
+            "schema": {"type": "string"},
+            "description": f"What lowered the strength, separated by commas: {', '.join(Limit)}.",
+        },
+        "Restyle-Engine": {"schema": {"type": "string"}, "description": "Version of the engine, if one painted."},
+        "ETag": {"schema": {"type": "string"}},
+    },
+}
+
+
+def target_of(options: PictureOptions, recommender: Recommender, person: RecommendationRequest | None) -> Target:
+    """What options name; no style for a `person` without a taste, or if none is asked for.
+
+    Raises UnknownIdError, RequestError, VectorError.
+    """
+    if options.scene is not None:
+        card = recommender.reference_for_scene(options.scene, person, options.taste_mode)
+        return recommender.credited_reference(card.style_id)
+    if person is not None:
+        return recommender.style_for(person, options.taste_mode), None
+    if options.style is not None:
+        return recommender.credited_reference(options.style)
+    if options.item is not None:
+        return recommender.style_of_item(ItemId(options.item)), None
+    return (None if options.vector is None else decode_style(options.vector)), None
+
+
+async def awaited_target(options: PictureOptions, services: Services) -> Target:
+    """`target_of` for an event loop: only what has to look up a person goes to a thread."""
+    if options.user is None:
+        return target_of(options, services.recommender, None)
+    user_id = UserId(options.user)
+    state = await services.state(user_id)
+    return await run_in_threadpool(
+        lambda: target_of(options, services.recommender, services.request_of(user_id, state))
+    )
+
+
+def submitted(restyler: Restyler, photo: Path | bytes, target: Target, options: PictureOptions) -> Future[Restyled]:
+    """The picture that options ask for, to be awaited; it carries ImageError."""
+    style, credit = target
+    if style is None:
+        return restyler.submit_original(photo, width=options.width, image_format=options.format)
+    return restyler.submit(
+        photo,
+        style,
+        strength=options.strength,
+        mode=options.mode,
+        keep_colour=options.keep_colour,
+        width=options.width,
+        image_format=options.format,
+        deadline_ms=options.deadline_ms,
+        credit=credit,
+    )
+
+
+def picture_response(picture: Restyled, cache_control: str, request: Request) -> Response:
+    """The picture with its headers, or 304 where the caller has it already."""
+    headers = {
+        "ETag": f'"{picture.etag}"',
+        "Cache-Control": cache_control,
+        "Restyle-Status": picture.status.value,
+        "Restyle-Strength": f"{picture.strength:.3g}",
+        # A picture must never be taken for a page of this origin.
+        "X-Content-Type-Options": "nosniff",
+    }
+    if picture.limited_by:
+        headers["Restyle-Limited-By"] = ", ".join(picture.limited_by)
+    if picture.engine is not None:
+        headers["Restyle-Engine"] = picture.engine
+    if request.method == "GET" and _has_already(request.headers.get("If-None-Match", ""), picture.etag):
+        return Response(status_code=304, headers=headers)
+    return Response(picture.data, media_type=picture.media_type, headers=headers)
+
+
+def _has_already(if_none_match: str, etag: str) -> bool:
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in tags or f'"{etag}"' in tags

@@ -1,0 +1,136 @@
+"""What people do: stored before it is acknowledged, and part of their next answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request
+from pydantic import TypeAdapter, ValidationError
+
+from recsys.api.event_schemas import MAX_EVENTS, EventIn, EventReport, EventResult, EventStatus
+from recsys.api.problem_types import (
+    MALFORMED_JSON,
+    MISSING_KEY,
+    MISSING_SCOPE,
+    OVERLOADED,
+    STORAGE_FULL,
+    TOO_LARGE,
+    TOO_MANY_REQUESTS,
+)
+from recsys.api.problems import ProblemError, problem_responses
+from recsys.api.routes.common import NoQuery
+from recsys.api.security import require
+from recsys.api.services import Served
+from recsys.clock import SECONDS_PER_DAY, now
+from recsys.schema import ItemId, Scope, UserId
+from recsys.storage.events import Event
+
+router = APIRouter(prefix="/v1", tags=["events"], dependencies=[Depends(require(Scope.EVENTS))])
+
+NDJSON = "application/x-ndjson"
+_ADAPTER = TypeAdapter(EventIn)
+_SCHEMA = {"$ref": "#/components/schemas/EventIn"}
+_BODY = {
+    "required": True,
+    "content": {
+        "application/json": {"schema": {"type": "array", "maxItems": MAX_EVENTS, "items": _SCHEMA}},
+        NDJSON: {"schema": {"type": "string", "description": "One event as a JSON object on each line."}},
+    },
+}
+
+
+@router.post(
+    "/events",
+    summary="Tell what people did",
+    responses=problem_responses(
+        MISSING_KEY, MISSING_SCOPE, MALFORMED_JSON, TOO_LARGE, TOO_MANY_REQUESTS, STORAGE_FULL, OVERLOADED
+    ),
+    openapi_extra={"requestBody": _BODY},
+)
+async def post_events(request: Request, _: NoQuery, services: Served) -> EventReport:
+    """Up to 1,000 events, as a JSON array or one JSON object on each line (NDJSON).
+
+    Each is accepted, a duplicate of one that was accepted before, or rejected with the reason; one that is rejected
+    does not cost the others. What is acknowledged is on the disk, and counts in that person's next answer.
+    """
+    entries = list(_entries(await request.body(), request.headers.get("Content-Type", "")))
+    if len(entries) > MAX_EVENTS:
+        raise ProblemError(TOO_LARGE, f"{len(entries):,} events are more than {MAX_EVENTS:,}.")
+    received_at = now()
+    read = [_read(entry, received_at, services) for entry in entries]
+    events = [one for one in read if isinstance(one, Event)]
+    stored = iter(await services.write(lambda: services.live.events.append(events, received_at)) if events else [])
+    results = [_result(one, next(stored)) if isinstance(one, Event) else one for one in read]
+    counts = {status: sum(result.status is status for result in results) for status in EventStatus}
+    return EventReport(results=results, **{status.value: count for status, count in counts.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A line that is not JSON."""
+
+    reason: str
+
+
+def _entries(body: bytes, content_type: str) -> Iterator[Any]:
+    if content_type.partition(";")[0].strip().lower() == NDJSON:
+        for line in body.splitlines():
+            if line.strip():
+                yield _line(line)
+        return
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise ProblemError(MALFORMED_JSON, "The body cannot be read as JSON.") from None
+    if not isinstance(found, list):
+        raise ProblemError(MALFORMED_JSON, f"The body is not a JSON array; send one, or lines as {NDJSON}.")
+    yield from found
+
+
+def _line(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return _Unreadable(f"not JSON: {error.msg}")
+
+
+def _read(entry: Any, received_at: int, services: Served) -> Event | EventResult:
+    if isinstance(entry, _Unreadable):
+        return EventResult(event_id=None, status=EventStatus.REJECTED, reason=entry.reason)
+    try:
+        event = _ADAPTER.validate_python(entry)
+    except ValidationError as error:
+        return _rejected(entry, "; ".join(map(_said, error.errors(include_url=False, include_context=False))))
+    timestamp = received_at if event.timestamp is None else event.timestamp
+    if timestamp > received_at + SECONDS_PER_DAY:
+        return _rejected(entry, f"timestamp: {timestamp} is more than a day ahead; seconds since 1970 UTC are meant")
+    if not services.knows_item(ItemId(event.item_id)):
+        return _rejected(entry, f"item_id: there is no item {event.item_id!r}")
+    return Event(
+        event_id=event.event_id,
+        user_id=UserId(event.user_id),
+        item_id=ItemId(event.item_id),
+        event=event.event,
+        timestamp=timestamp,
+        amount=event.amount,
+        dwell_s=event.dwell_s,
+        request_id=event.request_id,
+        position=event.position,
+    )
+
+
+def _said(error: Any) -> str:
+    place = ".".join(map(str, error["loc"])) or "event"
+    return f"{place}: {str(error['msg']).removeprefix('Value error, ')}"
+
+
+def _rejected(entry: Any, reason: str) -> EventResult:
+    given = entry.get("event_id") if isinstance(entry, dict) else None
+    return EventResult(event_id=given if isinstance(given, str) else None, status=EventStatus.REJECTED, reason=reason)
+
+
+def _result(event: Event, is_new: bool) -> EventResult:
+    return EventResult(event_id=event.event_id, status=EventStatus.ACCEPTED if is_new else EventStatus.DUPLICATE)

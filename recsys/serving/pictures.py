@@ -1,0 +1,92 @@
+"""How each picture of a list is restyled for a person: by what they chose, by their verdicts, or as the shop's
+settings say, with the probability of that choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from recsys.config import ProjectSettings
+from recsys.pipeline.recommender import Recommender
+from recsys.profiles.feedback import NO_VERDICTS, TASTE, Choice, PictureBandit, Policy, Verdict
+from recsys.profiles.feedback_words import explain
+from recsys.profiles.satisfaction import Arm, Verdicts
+from recsys.profiles.taste import Taste
+from recsys.schema import ItemId, UserId
+from recsys.storage.feedback import FeedbackStore
+from recsys.storage.persons import PersonState
+
+SCENE = "scene:"
+"""Before a scene in the name of a look."""
+
+Choose = Callable[[ItemId], Choice]
+"""Says how the picture of an item is to be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wisher:
+    """Who is to see pictures; `user_id` is None without an account."""
+
+    user_id: UserId | None
+    state: PersonState
+
+
+class PictureChoices:
+    """Chooses with the verdicts of a store. Safe to share between threads."""
+
+    def __init__(self, settings: ProjectSettings, verdicts: FeedbackStore) -> None:
+        self._seed = settings.seed
+        self._default = settings.restyle.strength
+        self._bandit = PictureBandit(settings.feedback, settings.restyle.strength)
+        self._verdicts = verdicts
+        self._everybody = NO_VERDICTS
+
+    def refresh(self) -> None:
+        """Take in everybody's verdicts as they are now: a look at the whole table. Raises StorageError."""
+        self._everybody = Verdicts.of(self._verdicts.everybody())
+
+    def chooser(
+        self,
+        who: Wisher,
+        recommender: Recommender,
+        taste: Taste | None,
+        strength: float | None,
+        scene: str | None,
+        refresh: str,
+    ) -> Choose:
+        """What chooses for all pictures of one answer; `strength` and `scene`, as asked, go before all else."""
+        strength = who.state.strength if strength is None else strength
+        if scene is not None:
+            return _always(Arm.shown(SCENE + scene, self._default if strength is None else strength))
+        if strength is not None:
+            return _always(Arm.shown(TASTE, strength))
+        policy = self.policy(who, recommender, taste)
+        if policy is None or who.user_id is None:
+            return _always(Arm.shown(TASTE, self._default))
+        user_id = who.user_id
+        return lambda item_id: policy.choose(self._seed, user_id, item_id, refresh)
+
+    def policy(self, who: Wisher, recommender: Recommender, taste: Taste | None) -> Policy | None:
+        """The probabilities of all ways to show a picture to a person; None where nobody has said anything yet."""
+        if not who.state.last_verdict and not len(self._everybody):
+            return None
+        styles = [] if taste is None else [near.style_id for near in recommender.styles_of_taste(taste)]
+        return self._bandit.policy(self._bandit.arms(styles), self._own(who), self._everybody)
+
+    def learned(self, who: Wisher, recommender: Recommender, taste: Taste | None) -> str:
+        """What verdicts have changed for a person, in plain words."""
+        policy = self.policy(who, recommender, taste)
+        titles = {card.style_id: card.title for card in recommender.styles()}
+        if policy is None:
+            policy = self._bandit.policy(self._bandit.arms(()), ())
+        return explain(policy, self._own(who), titles)
+
+    def _own(self, who: Wisher) -> Sequence[Verdict]:
+        if who.user_id is None or not who.state.last_verdict:
+            return ()
+        return self._verdicts.of_user(who.user_id)
+
+
+def _always(arm: Arm) -> Choose:
+    choice = Choice(arm, 1.0)
+    return lambda _: choice
