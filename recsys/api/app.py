@@ -24,6 +24,7 @@ from recsys.api.rates import RateLimits
 from recsys.api.routes import admin, health, items, people, recommendations
 from recsys.api.security import Security
 from recsys.api.services import Services
+from recsys.api.shedding import Shedder
 from recsys.api.snapshots import FixedModel, Models
 from recsys.api.tracing import Tracing
 from recsys.config import EventSettings, ServiceSettings
@@ -85,6 +86,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.services = services
+    # For `SheddingProtocol`, which refuses before there is a request for the layers below.
+    app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models
     install_problem_handlers(app)
     # The last path of `items` takes any id, slashes included, so all longer paths have to come first.
     for routes in (recommendations, people, items, admin, health):
@@ -94,7 +97,7 @@ def create_app(
         app.add_middleware(Idempotency, answers=answers)
     app.add_middleware(BodyLimit)
     rates = RateLimits(settings.rate, settings.burst, workers=settings.workers) if settings.rate else None
-    app.add_middleware(Door, keys=services.security.keys, ranking=services.ranking, metrics=metrics, rates=rates)
+    app.add_middleware(Door, keys=services.security.keys, shedder=app.state.shedder, rates=rates)
     if provider is not None:
         app.add_middleware(Tracing, provider=provider)
     app.add_middleware(Envelope, models=models, metrics=metrics)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse
 
+from recsys.api.drain import Drain
 from recsys.api.problem_types import MISSING_KEY, MISSING_SCOPE
 from recsys.api.problems import problem_responses
 from recsys.api.routes.common import NoQuery
@@ -29,4 +30,9 @@ async def drain(_: NoQuery, services: Served) -> JSONResponse:
     services.drain.begin()
     answer = Draining(status="draining").model_dump()
     # Only once the answer is out, so that it gets through whatever stops the process.
-    return JSONResponse(answer, 202, background=BackgroundTask(services.drain.request))
+    return JSONResponse(answer, 202, background=BackgroundTask(_stop, services.drain))
+
+
+async def _stop(drain: Drain) -> None:
+    # Not on a thread, as a plain function would be: the answer to the next request comes after this.
+    drain.request()
