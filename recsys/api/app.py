@@ -19,6 +19,7 @@ from recsys.api.cursors import Cursors
 from recsys.api.door import Door
 from recsys.api.drain import Drain, drain_on_signals
 from recsys.api.envelope import Envelope
+from recsys.api.event_schemas import EventIn
 from recsys.api.idempotency import Idempotency, StoredAnswers
 from recsys.api.limits import BodyLimit
 from recsys.api.metrics import Metrics, metrics_directory
@@ -27,6 +28,7 @@ from recsys.api.rates import RateLimits
 from recsys.api.routes import admin, catalogue, events, health, items, people, recommendations, restyle, search
 from recsys.api.security import Security
 from recsys.api.services import Services
+from recsys.api.shedding import Shedder
 from recsys.api.snapshots import FixedModel, Models
 from recsys.api.tracing import Tracing
 from recsys.api.upkeep import upkeep
@@ -101,6 +103,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.services = services
+    # For `SheddingProtocol`, which refuses before there is a request for the layers below.
+    app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models
     install_problem_handlers(app)
     # The last path of `items` takes any id, slashes included, so all longer paths have to come first.
     for routes in (recommendations, search, events, people, restyle, items, catalogue, admin, health):
@@ -109,11 +113,11 @@ def create_app(
     app.add_middleware(Idempotency, answers=StoredAnswers(live.answers))
     app.add_middleware(BodyLimit)
     rates = RateLimits(settings.rate, settings.burst, workers=settings.workers) if settings.rate else None
-    app.add_middleware(Door, keys=services.security.keys, ranking=services.ranking, metrics=metrics, rates=rates)
+    app.add_middleware(Door, keys=services.security.keys, shedder=app.state.shedder, rates=rates)
     if provider is not None:
         app.add_middleware(Tracing, provider=provider)
     app.add_middleware(Envelope, models=models, metrics=metrics)
-    _describe_problems(app)
+    _describe(app)
     return app
 
 
@@ -156,15 +160,21 @@ async def _lifespan(_: FastAPI, *, services: Services, settings: ServiceSettings
         services.host.close()
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Let OpenAPI name the media type of problems, which FastAPI files under plain JSON."""
+def _describe(app: FastAPI) -> None:
+    """Let OpenAPI name the media type of problems, which FastAPI files under plain JSON, and the schema of events,
+    which their route reads itself."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            for path in generate()["paths"].values():
+            description = generate()
+            for path in description["paths"].values():
                 for operation in path.values():
                     _move_problems(operation["responses"])
+            template = "#/components/schemas/{model}"
+            own = {"EventIn": EventIn.model_json_schema(ref_template=template)}
+            own |= own["EventIn"].pop("$defs", {})
+            description["components"]["schemas"] = own | description["components"]["schemas"]
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]

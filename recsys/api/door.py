@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import time
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from recsys.api.admission import RETRY_AFTER_S, Ranking, is_ranking
+from recsys.api.admission import is_ranking
 from recsys.api.exchange import Exchange, exchange_of
 from recsys.api.keys import ANYBODY, Keyring
-from recsys.api.metrics import Metrics
-from recsys.api.problem_types import OVERLOADED, TOO_MANY_REQUESTS
+from recsys.api.problem_types import TOO_MANY_REQUESTS
 from recsys.api.problems import ProblemResponse
 from recsys.api.rates import RateLimits, address_of
 from recsys.api.security import SIGNATURE
-
-logger = logging.getLogger(__name__)
+from recsys.api.shedding import Shedder
 
 ALWAYS_OPEN = frozenset({"/livez", "/readyz", "/metrics"})
 """Answered whatever else happens: without a key, without a limit, under any load."""
@@ -29,21 +25,14 @@ SIGNATURE_PARAMETER = SIGNATURE.encode() + b"="
 class Door:
     """ASGI middleware: refuses early, and cheaply, what would be refused anyway.
 
-    Under overload a list is refused before anything else is looked at, with an answer made beforehand; such refusals
-    are counted, and told in the log once a second together, since a line for each would be work, too.
+    Under overload a list is refused before anything else is looked at, whoever asks.
     """
 
-    def __init__(
-        self, app: ASGIApp, keys: Keyring, ranking: Ranking, metrics: Metrics, rates: RateLimits | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, keys: Keyring, shedder: Shedder, rates: RateLimits | None = None) -> None:
         self.app = app
         self.keys = keys
-        self.ranking = ranking
-        self.metrics = metrics
+        self.shedder = shedder
         self.rates = rates
-        self._overloaded = _prepared(ProblemResponse(OVERLOADED, "", headers={"Retry-After": str(RETRY_AFTER_S)}))
-        self._shed = 0
-        self._told = -math.inf
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,14 +41,17 @@ class Door:
         exchange = exchange_of(scope)
         if exchange.path in ALWAYS_OPEN:
             await self.app(scope, receive, send)
-        elif self.ranking.full and is_ranking(exchange.path):
-            await self._refuse_list(exchange, send)
+        elif self.shedder.full and is_ranking(exchange.path):
+            exchange.shed = True
+            self.shedder.count()
+            for message in self.shedder.messages():
+                await send(message)
         else:
             exchange.caller = self.keys.caller(exchange.headers.get(API_KEY_HEADER))
             if self.rates is None or _is_link(scope, exchange) or self._within_rate(self.rates, scope, exchange):
                 await self.app(scope, receive, send)
             else:
-                self.metrics.refused(TOO_MANY_REQUESTS.slug)
+                self.shedder.metrics.refused(TOO_MANY_REQUESTS.slug)
                 await ProblemResponse(TOO_MANY_REQUESTS, "")(scope, receive, send)
 
     def _within_rate(self, rates: RateLimits, scope: Scope, exchange: Exchange) -> bool:
@@ -74,25 +66,7 @@ class Door:
             exchange.answer_headers.append((b"retry-after", str(max(1, math.ceil(allowance.retry_s))).encode()))
         return allowance.granted
 
-    async def _refuse_list(self, exchange: Exchange, send: Send) -> None:
-        exchange.shed = True
-        self.metrics.refused(OVERLOADED.slug)
-        self._shed += 1
-        now = time.monotonic()
-        if now - self._told >= 1:
-            logger.warning("overloaded: %d lists refused", self._shed)
-            self._told, self._shed = now, 0
-        for message in self._overloaded:
-            await send(dict(message))
-
 
 def _is_link(scope: Scope, exchange: Exchange) -> bool:
     """Whether this is a signed link: it was counted when it was given, and a page opens many of them at once."""
     return exchange.path.endswith("/image") and SIGNATURE_PARAMETER in scope["query_string"]
-
-
-def _prepared(response: ProblemResponse) -> tuple[Message, Message]:
-    return (
-        {"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers},
-        {"type": "http.response.body", "body": response.body},
-    )

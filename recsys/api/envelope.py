@@ -7,7 +7,7 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -96,11 +96,15 @@ class Envelope:
 
     def _exchange(self, scope: Scope) -> Exchange:
         headers = dict(scope["headers"])
-        given = headers.get(_ID_HEADER, b"")
         # Behind a proxy that strips a prefix, the path may or may not still have it.
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        request_id = given.decode() if _VALID_ID.fullmatch(given) else os.urandom(16).hex()
-        return Exchange(request_id, path, headers, self.models.current)
+        return Exchange(request_id_of(headers), path, headers, self.models.current)
+
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    """The caller's id of the request if it is harmless, else one of its own."""
+    given = headers.get(_ID_HEADER, b"")
+    return given.decode() if _VALID_ID.fullmatch(given) else os.urandom(16).hex()
 
 
 def _pattern(scope: Scope) -> str:

@@ -21,7 +21,7 @@ from recsys.serving.pictures import Wisher
 from recsys.storage.exposures import Exposure
 from recsys.storage.persons import NOBODY
 
-_PAGES_APART = {"cursor", "limit", "restyle", "deadline_ms", "image_base64"}
+_PAGES_APART = {"cursor", "limit", "restyle", "deadline_ms", "items", "styles", "image_base64"}
 """Options that may differ from page to page."""
 
 

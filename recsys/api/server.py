@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -51,11 +52,12 @@ def serve(
         if workers > 1:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="recsys-metrics-"))
             os.environ[DIRECTORY_VARIABLE] = folder
+            stack.callback(os.environ.pop, DIRECTORY_VARIABLE, None)
         else:
             os.environ.pop(DIRECTORY_VARIABLE, None)
         # The server raises the signal again that has stopped it; by default that would kill this process.
         for number in SIGNALS:
-            signal.signal(number, _leave)
+            stack.callback(signal.signal, number, signal.signal(number, _leave))
         config = uvicorn.Config(
             "recsys.api.process:service",
             factory=True,
@@ -63,7 +65,7 @@ def serve(
             port=port,
             workers=workers,
             loop="asyncio" if windows else "uvloop",
-            http="h11" if windows else "httptools",
+            http="h11" if windows else _protocol(),
             ws="none",
             log_config=log_config(log_format),
             # The access log would write user ids.
@@ -75,10 +77,18 @@ def serve(
             # The rest of the time has gone before the server hears of the signal; it takes whole seconds officially.
             timeout_graceful_shutdown=max(0, round(drain_s - notice_s(drain_s))),
         )
-        if workers > 1:
-            _Supervisor(config, sockets=[config.bind_socket()]).run()
-        else:
-            _run_alone(config)
+        run(config)
+
+
+def run(config: uvicorn.Config) -> None:
+    """Run one process or several, until told to stop. Raises SystemExit with code 3 if the service cannot start."""
+    if config.workers > 1:
+        _Supervisor(config, sockets=[config.bind_socket()]).run()
+        return
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
 
 
 class _Supervisor(Multiprocess):
@@ -96,11 +106,11 @@ class _Supervisor(Multiprocess):
             raise SystemExit(STARTUP_FAILURE)
 
 
-def _run_alone(config: uvicorn.Config) -> None:
-    server = uvicorn.Server(config)
-    server.run()
-    if not server.started:
-        raise SystemExit(STARTUP_FAILURE)
+def _protocol() -> type[asyncio.Protocol]:
+    # httptools does not exist on Windows.
+    from recsys.api.protocol import SheddingProtocol
+
+    return SheddingProtocol
 
 
 def _leave(*_: object) -> NoReturn:

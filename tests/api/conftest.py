@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from PIL import Image, ImageDraw
 
 from recsys.api.app import create_app
+from recsys.api.protocol import SheddingProtocol
 from recsys.api.security import Security
 from recsys.api.snapshots import Models
 from recsys.bundle import StyleCard
@@ -140,7 +141,14 @@ def restyler(engine: Negative, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def serving(app: FastAPI, root_path: str = "") -> Iterator[httpx.Client]:
     """A client of the application, served on a port of its own."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="on", root_path=root_path
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=SheddingProtocol,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        root_path=root_path,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -158,6 +160,59 @@ def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_served(serv
     assert client.get("/v1/items/p00/similar").status_code == 200
 
 
+def test_a_connection_outlives_a_refusal(serve: Serve, slow: Slow) -> None:
+    client = serve(served=slow, settings=ServiceSettings(ranking_threads=1, max_waiting=0))
+    head = "Host: shop\r\nX-Request-ID: mine\r\n"
+    path = "/v1/users/u00/recommendations?limit=1"
+    with ThreadPoolExecutor(1) as pool, socket.create_connection((client.base_url.host, client.base_url.port)) as line:
+        held = pool.submit(client.get, path)
+        assert slow.begun.acquire(timeout=10)
+        # Two at once, and then one in pieces, all on one connection.
+        line.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\nGET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        refused = [_answer(line) for _ in range(2)]
+        line.sendall(f"GET {path} HTTP/1.1\r\nHo".encode())
+        time.sleep(0.05)
+        line.sendall(f"{head[2:]}\r\n".encode())
+        refused.append(_answer(line))
+        for status, headers, body in refused:
+            assert (status, headers["x-request-id"], headers["retry-after"]) == (503, "mine", "1")
+            assert headers["model-version"] == slow.version
+            assert headers["content-type"] == "application/problem+json"
+            assert json.loads(body)["type"] == "/problems/overloaded"
+        slow.gate.set()
+        assert held.result().status_code == 200
+        line.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        assert _answer(line)[0] == 200
+    assert 'recsys_http_requests_total{method="GET",route="-",status="503"} 3.0' in client.get("/metrics").text
+
+
+def test_a_refusal_closes_the_connection_if_asked_to(serve: Serve, slow: Slow) -> None:
+    client = serve(served=slow, settings=ServiceSettings(ranking_threads=1, max_waiting=0))
+    with ThreadPoolExecutor(1) as pool, socket.create_connection((client.base_url.host, client.base_url.port)) as line:
+        pool.submit(client.get, "/v1/items/p00/similar").result()
+        held = pool.submit(client.get, "/v1/users/u00/recommendations")
+        assert slow.begun.acquire(timeout=10)
+        line.sendall(b"GET /v1/items/p00/similar HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n")
+        status, headers, _ = _answer(line)
+        assert (status, headers["connection"]) == (503, "close")
+        assert line.recv(1) == b""
+        slow.gate.set()
+        assert held.result().status_code == 200
+
+
+def _answer(line: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """One answer from a connection that stays open."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += line.recv(1)
+    first, *lines = got.decode().strip().split("\r\n")
+    headers = {name.lower(): value for name, value in (one.split(": ", 1) for one in lines)}
+    body = b""
+    while len(body) < int(headers["content-length"]):
+        body += line.recv(int(headers["content-length"]) - len(body))
+    return int(first.split()[1]), headers, body
+
+
 class Full(Recommender):
     """Has no room left."""
 
@@ -171,16 +226,16 @@ def test_a_full_disk_has_its_own_answer(serve: Serve, recommender: Recommender) 
 
 
 def test_each_route_has_its_own_limit_of_bytes() -> None:
-    json, form = b"application/json", b"multipart/form-data; boundary=x"
+    json, png = b"application/json", b"image/png"
     megabyte = 1024 * 1024
-    assert body_limit("/v1/recommendations", json) == MAX_BODY_BYTES == 256 * 1024
-    assert body_limit("/v1/recommendations", form) == MAX_PICTURE_BYTES == 12 * megabyte
-    assert body_limit("/v1/restyle", b"image/png") == 12 * megabyte
-    assert body_limit("/v1/items/a/b", form) == 12 * megabyte
+    assert body_limit("/v1/users/u/feedback", json) == MAX_BODY_BYTES == 256 * 1024
+    assert body_limit("/v1/restyle", png) == body_limit("/v1/search/style", png) == MAX_PICTURE_BYTES == 12 * megabyte
+    assert body_limit("/v1/restyle", json) == MAX_BODY_BYTES
+    for path in ("/v1/items/a/b", "/v1/recommendations"):
+        assert 16 * megabyte < body_limit(path, json) < 17 * megabyte, "a picture in base64"
     assert body_limit("/v1/events", json) == 2 * megabyte
     assert body_limit("/v1/items:batch", json) == 32 * megabyte
     assert body_limit("/v1/users/u/v1/events", json) == MAX_BODY_BYTES
-    assert body_limit("/v1/users/u/feedback", form) == MAX_BODY_BYTES
 
 
 class Swapping:

@@ -123,4 +123,4 @@ def test_the_body_is_bounded_also_without_a_length(client: httpx.Client) -> None
         answer = client.post("/v1/restyle?style=plain", content=content, headers=JPEG)
         assert answer.status_code == 413
         assert "12582912" in answer.json()["detail"]
-    assert client.post("/v1/recommendations", content=bytes(300_000), headers=JPEG).status_code == 413
+    assert client.post("/v1/users/u/feedback", content=bytes(300_000), headers=JPEG).status_code == 413

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from recsys.api.admin_schemas import Activated, Model, ModelList, RefusedModel
+from recsys.api.drain import Drain
 from recsys.api.problem_types import MISSING_KEY, MISSING_SCOPE, MODEL_REFUSED
 from recsys.api.problems import ProblemError, problem_responses
 from recsys.api.routes.common import NoQuery
@@ -80,4 +81,9 @@ async def drain(_: NoQuery, services: Served) -> JSONResponse:
     services.drain.begin()
     answer = Draining(status="draining").model_dump()
     # Only once the answer is out, so that it gets through whatever stops the process.
-    return JSONResponse(answer, 202, background=BackgroundTask(services.drain.request))
+    return JSONResponse(answer, 202, background=BackgroundTask(_stop, services.drain))
+
+
+async def _stop(drain: Drain) -> None:
+    # Not on a thread, as a plain function would be: the answer to the next request comes after this.
+    drain.request()

@@ -22,7 +22,9 @@ from typer.testing import CliRunner
 
 import recsys.doctor
 from recsys import __version__
+from recsys.api import server
 from recsys.api.process import PROJECT_VARIABLE, service
+from recsys.api.server import WORKERS_VARIABLE
 from recsys.cli import app
 from recsys.dataset.project import Project
 from recsys.dataset.splits import PART, SplitMethod
@@ -515,12 +517,16 @@ class TestServe:
         # monkeypatch restores what the command sets in the environment.
         monkeypatch.setenv(PROJECT_VARIABLE, "")
         monkeypatch.setenv("RECSYS_LINK_KEY", "a key that tests use")
-        monkeypatch.setattr(uvicorn, "run", lambda target, **options: started.update(options, target=target))
+        monkeypatch.setenv(WORKERS_VARIABLE, "1")
+        monkeypatch.setattr(uvicorn, "Config", lambda target, **options: started.update(options, target=target))
+        monkeypatch.setattr(server, "run", lambda config: None)
         result = _run("serve", sample_project.root, "--port", 8123, "--workers", 2)
         assert result.exit_code == 0
         assert "http://127.0.0.1:8123" in result.output
         assert (started["target"], started["factory"]) == ("recsys.api.process:service", True)
         assert (started["port"], started["workers"]) == (8123, 2)
+        assert (started["forwarded_allow_ips"], started["root_path"]) == ("127.0.0.1,::1", "")
+        assert os.environ[WORKERS_VARIABLE] == "2"
         services = service().state.services
         services.restyler.close()
         assert services.recommender.version == recommender.version

@@ -25,8 +25,9 @@ if sys.argv[1] == "last":
 
 
 def numbers(text: str) -> dict[tuple[str, ...], float]:
+    """By name and values of labels, in the order of the labels' names."""
     return {
-        (sample.name, *sample.labels.values()): sample.value
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -41,7 +42,7 @@ def test_answers_refusals_and_pictures_are_counted() -> None:
     metrics.picture(RestyleStatus.ORIGINAL, settled=False)
     found = numbers(metrics.exposition().decode())
     assert found["recsys_http_requests_total", "GET", "/v1/styles", "200"] == 2
-    assert found["recsys_http_request_seconds_bucket", "/v1/styles", "0.005"] == 1
+    assert found["recsys_http_request_seconds_bucket", "0.005", "/v1/styles"] == 1
     assert found["recsys_http_request_seconds_count", "/v1/styles"] == 2
     assert found["recsys_refusals_total", "overloaded"] == 1
     assert found["recsys_pictures_total", "cached"] == found["recsys_pictures_total", "original"] == 1
