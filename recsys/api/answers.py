@@ -85,16 +85,25 @@ class Draft:
 
     @classmethod
     def of(
-        cls, services: Services, links: Links, answer: Answer, options: RecommendationOptions, choose: Choose
+        cls,
+        services: Services,
+        links: Links,
+        answer: Answer,
+        options: RecommendationOptions,
+        choose: Choose,
+        until: float,
     ) -> Draft:
-        """Begins all pictures that come within the answer. Raises RequestError for an unknown scene."""
+        """Begins all pictures that come within the answer, `until` by `time.monotonic`.
+
+        Raises RequestError for an unknown scene.
+        """
         cards = [services.recommender.card(found.item_id) for found in answer.recommendations]
         if options.scene is not None:
             # Said even where no picture will go toward it.
             services.recommender.reference_for_scene(options.scene)
         if options.restyle is RestyleMode.OFF:
             return cls(answer, cards, [None] * len(cards))
-        pictures = _Pictures(services, links, options, answer.taste, choose)
+        pictures = _Pictures(services, links, options, answer.taste, choose, until)
         ranked = zip(cards, answer.recommendations, strict=True)
         return cls(
             answer, cards, [pictures.shown(card, found.mode, rank) for rank, (card, found) in enumerate(ranked, 1)]
@@ -168,13 +177,8 @@ class _Pictures:
     options: RecommendationOptions
     taste: PersonTaste | None
     choose: Choose
+    until: float
     targets: dict[tuple[str, int | None], _Target | None] = field(default_factory=dict)
-    until: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        asked = self.options.deadline_ms
-        wait_ms = self.services.restyler.settings.deadline_ms if asked is None else asked
-        self.until = time.monotonic() + wait_ms / 1000
 
     def shown(self, card: ItemCard, mode: int | None, rank: int) -> _Shown | None:
         """How an item's picture is shown; None without a picture or anything to restyle it toward."""

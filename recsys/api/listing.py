@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field, replace
 
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +35,8 @@ class Listing:
     exchange: Exchange
     options: RecommendationOptions
     wish: Request
+    # Before anything is done, so that ranking is part of what a deadline allows.
+    asked_at: float = field(default_factory=time.monotonic)
 
     async def of_user(self, user_id: UserId) -> Response:
         """The list of somebody with an account, known or not."""
@@ -76,8 +79,13 @@ class Listing:
         choose = services.choices.chooser(
             who, services.recommender, answer.taste, options.strength, options.scene, options.refresh or ""
         )
-        draft = Draft.of(services, self.links, answer, options, choose)
+        draft = Draft.of(services, self.links, answer, options, choose, self._until())
         return draft, self._next(who, shown, [found.item_id for found in answer.recommendations])
+
+    def _until(self) -> float:
+        asked = self.options.deadline_ms
+        wait_ms = self.services.restyler.settings.deadline_ms if asked is None else asked
+        return self.asked_at + wait_ms / 1000
 
     def _written(self, draft: Draft, cursor: str | None) -> Made:
         answer = draft.answer

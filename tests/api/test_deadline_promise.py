@@ -17,7 +17,7 @@ import pytest
 
 from recsys.api.app import create_app
 from recsys.api.security import Security
-from recsys.config import RestyleSettings
+from recsys.config import RestyleSettings, ServiceSettings
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.restyle import Restyler
 from recsys.serving.live import Live
@@ -59,7 +59,7 @@ def slow_shop(
     settings = RestyleSettings(engine=sleeper.name, size=256)
     cache = DiskCache(tmp_path_factory.mktemp("slow"), 10_000_000)
     with Restyler(settings, cache, load_engine=lambda _: sleeper) as restyler:
-        app = create_app(recommender, restyler, open_live(), security=Security())
+        app = create_app(recommender, restyler, open_live(ServiceSettings(max_waiting=100)), security=Security())
         with serve_app(app) as client:
             client.get("/v1/users/u00/recommendations", params={"restyle": "inline", "deadline_ms": 0})
             yield client
