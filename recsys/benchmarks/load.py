@@ -173,10 +173,12 @@ class _Connection(asyncio.Protocol):
         try:
             self._transport.write(wire)
             return await waiter
+        except asyncio.CancelledError:
+            # Its answer may still come, and would be taken for that of the next request.
+            self.close()
+            raise
         finally:
             limit.cancel()
-            if not waiter.done():
-                self.close()
 
     def close(self) -> None:
         self.is_open = False

@@ -146,6 +146,19 @@ def test_what_is_not_answered_is_said_and_the_next_one_is(path: str, why: str) -
     assert run(scene()).status == 200
 
 
+def test_a_caller_who_gives_up_takes_the_connection_along() -> None:
+    async def scene() -> tuple[Reply, int]:
+        async with serving() as (known, client):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await client.ask(Ask("/slow"))
+            return await client.ask(Ask("/ok")), known.connections
+
+    reply, connections = run(scene())
+    assert reply.body == b"fine"
+    assert connections == 2
+
+
 def test_a_port_where_nobody_listens_is_no_answer() -> None:
     async def scene() -> Load:
         async with serving() as (_, client):
