@@ -1,4 +1,5 @@
 # `make demo` builds the sample and writes its page; `make test` runs every default check.
+# `make bench` prints the figures that need no data from outside; it takes an hour.
 # `make notebooks` executes the notebooks in place, outputs included.
 # Both make a virtual environment first, from the pinned versions in requirements.lock.
 
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-slow test-realdata notebooks lint format lock clean help
+.PHONY: demo test test-slow test-realdata bench notebooks lint format lock clean help
 
 help:
 	@sed -n 's/^# //p' Makefile; grep -E '^[a-z-]+:' Makefile | cut -d: -f1 | tr '\n' ' '; echo
@@ -23,6 +24,11 @@ test-slow: $(READY)
 
 test-realdata: $(READY)
 	$(BIN)/pytest -m realdata
+
+bench: $(READY)
+	$(BIN)/recsys bench rank
+	$(BIN)/recsys bench scale
+	$(BIN)/recsys bench serve
 
 notebooks: $(READY)
 	$(BIN)/python notebooks/run.py

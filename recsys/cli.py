@@ -534,6 +534,28 @@ def bench_scale(
         typer.echo(line)
 
 
+@bench.command("serve")
+def bench_serve(
+    only: Annotated[list[str] | None, typer.Option(help="A promise by name; repeatable. Default: all.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Keeps the shops and logs. Default: a temporary folder.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of each load.")] = 10.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Times of each load; medians are printed.")] = 3,
+) -> None:
+    """Does the service keep its promises? A real server under load, each figure beside its baseline."""
+    from tempfile import TemporaryDirectory
+
+    from recsys.benchmarks.service.figures import Bench, Effort
+    from recsys.benchmarks.service.run import serve_lines as lines
+    from recsys.benchmarks.service.shops import Shops
+    from recsys.demo import sample_shop
+
+    with TemporaryDirectory() as scratch:
+        folder = work or Path(scratch)
+        shops = Shops(folder, lambda path: sample_shop(path, lambda _: None))
+        for line in lines(Bench(shops, folder / "logs", Effort(seconds, repeats)), only or ()):
+            typer.echo(line)
+
+
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("demo"),

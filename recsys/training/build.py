@@ -188,8 +188,10 @@ def fit(
     interactions: Interactions,
     blend: Blend,
     metrics: dict[str, float],
+    *,
+    neighbours: ItemItemModel | None = None,
 ) -> Bundle:
-    """Factors and taste of these events, in one bundle with all else."""
+    """Factors, neighbours (unless they are given) and taste of these events, in one bundle with all else."""
     settings = ingredients.settings
     matrix = interactions.matrix()
     factors = fit_factors(ingredients, matrix)
@@ -206,7 +208,7 @@ def fit(
         user_ids=interactions.user_ids,
         space=ingredients.space,
         factors=factors,
-        neighbours=fit_neighbours(matrix),
+        neighbours=neighbours or fit_neighbours(matrix),
         taste=taste,
         blend=blend,
         recent=recent,

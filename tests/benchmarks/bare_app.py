@@ -1,0 +1,29 @@
+"""What FastAPI alone costs: one route that returns ten typed items. `recsys bench serve` compares with it."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+
+
+class Item(BaseModel):
+    """As much as a shop would say of an item."""
+
+    item_id: str
+    title: str
+    category: str
+    price: float
+    available: bool
+    score: float
+
+
+app = FastAPI()
+
+
+@app.get("/items")
+async def items() -> list[Item]:
+    """Ten items, made anew for each answer."""
+    return [
+        Item(item_id=f"p{n:04d}", title="Walnut lamp", category="lamp", price=79.0 + n, available=True, score=1 / n)
+        for n in range(1, 11)
+    ]

@@ -1,0 +1,52 @@
+"""The service of a project, restyled by an engine that sleeps. `recsys bench serve` holds deadlines against it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from fastapi import FastAPI
+
+from recsys.api.app import create_app
+from recsys.api.process import PROJECT_VARIABLE
+from recsys.bundle import load_bundle
+from recsys.dataset.project import Project
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.restyle import Restyler
+from recsys.serving.live import Live
+from recsys.storage.cache import DiskCache
+from style.images import Pixels
+from style.mask import Mask
+from style.transfer.base import Painting, Stylizer
+from style.vector import StyleVector
+
+SLEEP_S = 5.0
+ROOM = 10_000
+"""Nobody is given the original at once because too many wait already: here everybody has to wait for the deadline."""
+
+
+class Sleeper(Stylizer):
+    """Paints nothing, in five seconds."""
+
+    name: ClassVar[str] = "sleeper"
+    version = "sleeper-1"
+
+    def paint(
+        self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
+    ) -> list[Painting]:
+        """The pictures as they are."""
+        time.sleep(SLEEP_S)
+        return [Painting(image, image) for image in images]
+
+
+def service() -> FastAPI:
+    """The application of the project that the environment names."""
+    project = Project.open(Path(os.environ[PROJECT_VARIABLE]))
+    # Nothing of an earlier run may be in it.
+    cache = DiskCache(Path(tempfile.mkdtemp(prefix="asleep-")), max_bytes=2**20)
+    restyler = Restyler(project.settings.restyle, cache, load_engine=lambda _: Sleeper(), max_waiting=ROOM)
+    return create_app(Recommender(load_bundle(project.bundles, project.root)), restyler, Live.open(project))
