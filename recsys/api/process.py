@@ -12,8 +12,7 @@ from recsys.api.app import create_app
 from recsys.api.drain import Drain, stop_service
 from recsys.api.tracing import tracer_provider
 from recsys.dataset.project import Project
-from recsys.page.pictures import restyle_cache
-from recsys.pipeline.restyle import Restyler
+from recsys.pipeline.restyle import Restyler, restyle_cache
 from recsys.serving.host import ModelHost
 from recsys.serving.live import Live
 

@@ -11,10 +11,9 @@ from statistics import median
 
 from recsys.dataset.project import Project
 from recsys.errors import ConfigError, ProjectError
-from recsys.pipeline.restyle import Restyler
+from recsys.pipeline.restyle import Restyler, restyle_cache
 from recsys.pipeline.restyled import Restyled
 from recsys.storage.artifacts import write_bytes
-from recsys.storage.cache import ImageCache, open_cache
 from style.errors import ImageError
 from style.images import open_image
 from style.provenance import ImageFormat, StyleCredit
@@ -30,17 +29,6 @@ SUFFIXES = {
     ".png": ImageFormat.PNG,
     ".webp": ImageFormat.WEBP,
 }
-_MEGABYTE = 2**20
-
-
-def restyle_cache(project: Project) -> ImageCache:
-    """The project's cache of restyled pictures, which the service shares: files, or the Redis that the settings name.
-
-    Raises ConfigError and MissingExtraError like `recsys.storage.cache.open_cache`.
-    """
-    settings = project.settings
-    max_bytes = settings.restyle.cache_mb * _MEGABYTE
-    return open_cache(project.cache / "restyled", max_bytes, settings.storage.redis, f"recsys:{settings.name}")
 
 
 def ready_restyler(project: Project, engine: str | None = None, *, fidelity: bool = True) -> Restyler:

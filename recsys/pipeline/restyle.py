@@ -17,12 +17,13 @@ from pathlib import Path
 from types import TracebackType
 
 from recsys.config import RestyleSettings
+from recsys.dataset.project import Project
 from recsys.pipeline.deadlines import Deadlines
 from recsys.pipeline.engines import EngineLoader, Engines
 from recsys.pipeline.order import Order, cache_key, decode_style, encode_style
 from recsys.pipeline.originals import Originals, pixels_of
 from recsys.pipeline.restyled import Restyled, RestyleStatus, pack, unpack
-from recsys.storage.cache import ImageCache
+from recsys.storage.cache import ImageCache, open_cache
 from style.errors import BackdropError, UnknownEngineError
 from style.fidelity import Limit, untouched
 from style.images import Pixels
@@ -305,3 +306,13 @@ def _repainted(engine: Stylizer, pixels: Pixels, order: Order) -> Repainted:
     except BackdropError:
         # Who looks at a shop is better served with the photo than with an error; the report says why.
         return Repainted(pixels, untouched(order.wish.strength, Limit.NO_BACKDROP))
+
+
+def restyle_cache(project: Project) -> ImageCache:
+    """The project's cache of restyled pictures, which the service shares: files, or the Redis that the settings name.
+
+    Raises ConfigError and MissingExtraError like `recsys.storage.cache.open_cache`.
+    """
+    settings = project.settings
+    max_bytes = settings.restyle.cache_mb * 2**20
+    return open_cache(project.cache / "restyled", max_bytes, settings.storage.redis, f"recsys:{settings.name}")

@@ -82,7 +82,7 @@ def _batches(shop: Served, seed: int) -> Iterator[list[dict[str, Any]]]:
 
 
 def _ask(batch: list[dict[str, Any]]) -> Ask:
-    return Ask("/v1/events", "POST", orjson.dumps({"events": batch}))
+    return Ask("/v1/events", "POST", orjson.dumps(batch))
 
 
 def _is_there(server: Server, batch: list[dict[str, Any]]) -> bool:
