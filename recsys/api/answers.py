@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from recsys.api.limits import INLINE_WIDTH, MAX_INLINE_IMAGES
-from recsys.api.links import Links
+from recsys.api.links import Links, Toward
 from recsys.api.schemas import (
     Item,
     NearStyle,
@@ -190,12 +190,11 @@ class _Pictures:
             return None
         if choice.arm.look == ORIGINAL:
             return _Shown(None, choice, None)
-        options, credit = self.options, target.credit
+        options = self.options
         url = self.links.restyled(
             card.item_id,
             card.image,
-            target.style,
-            None if credit is None else credit.style_id,
+            target.toward,
             strength=choice.arm.strength,
             mode=options.mode,
             keep_colour=options.keep_colour,
@@ -269,17 +268,22 @@ class _Target:
 
     style: StyleVector
     credit: StyleCredit | None
+    toward: Toward
+
+    @classmethod
+    def of(cls, style: StyleVector, credit: StyleCredit | None = None) -> _Target:
+        return cls(style, credit, Toward.of(style, None if credit is None else credit.style_id))
 
 
 def _target(
     recommender: Recommender, taste: PersonTaste | None, look: str, mode: int | None, scene: str | None
 ) -> _Target | None:
     if scene is not None:
-        return _Target(*recommender.credited_reference(recommender.reference_for_taste(scene, taste, mode).style_id))
+        return _Target.of(*recommender.credited_reference(recommender.reference_for_taste(scene, taste, mode).style_id))
     if look.startswith(STYLE):
-        return _Target(*recommender.credited_reference(look.removeprefix(STYLE)))
+        return _Target.of(*recommender.credited_reference(look.removeprefix(STYLE)))
     style = None if taste is None else recommender.style_of_taste(taste, mode)
-    return None if style is None else _Target(style, None)
+    return None if style is None else _Target.of(style)
 
 
 def _data_uri(picture: Restyled) -> str:

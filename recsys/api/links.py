@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus
 
 from recsys.api.security import SIGNATURE, Security
 from recsys.config import RestyleSettings
-from recsys.pipeline.order import encode_style, photo_state
+from recsys.pipeline.order import encode_style, photo_state, settings_state
 from style.transfer.modes import PaintMode
 from style.vector import StyleVector
+
+
+@dataclass(frozen=True, slots=True)
+class Toward:
+    """What pictures of a list go toward, as links have it: `named` by an id of the library, or by the vector itself."""
+
+    encoded: str
+    named: tuple[str, str]
+
+    @classmethod
+    def of(cls, style: StyleVector, style_id: str | None = None) -> Toward:
+        """A style vector, and its id if it is one of the library's."""
+        encoded = encode_style(style)
+        return cls(encoded, ("vector", encoded) if style_id is None else ("style", style_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +43,7 @@ class Links:
         self,
         item_id: str,
         photo: Path,
-        toward: StyleVector,
-        style_id: str | None = None,
+        toward: Toward,
         *,
         strength: float | None = None,
         mode: PaintMode | None = None,
@@ -41,22 +54,22 @@ class Links:
         What is None is written as the setting of now, so that a link means the same picture for good.
         """
         settings = self.settings
-        named = ("vector", encode_style(toward)) if style_id is None else ("style", style_id)
         query = [
-            named,
+            toward.named,
             ("strength", f"{settings.strength if strength is None else strength:.3f}"),
             ("mode", (mode or settings.mode).value),
             ("keep_colour", str(settings.keep_colour if keep_colour is None else keep_colour).lower()),
             ("width", str(settings.size)),
-            *self._state(photo, toward),
+            *self._state(photo, toward.encoded),
         ]
         return self._image(item_id, query)
 
-    def _state(self, photo: Path, toward: StyleVector | None) -> list[tuple[str, str]]:
-        state = photo_state(photo, toward, self.settings)
+    def _state(self, photo: Path, encoded: str | None) -> list[tuple[str, str]]:
+        state = photo_state(photo, encoded, settings_state(self.settings))
         return [("photo", state)] if state else []
 
     def _image(self, item_id: str, query: list[tuple[str, str]]) -> str:
         signature = self.security.sign(f"/v1/items/{item_id}/image", query)
-        path = f"{self.prefix}/v1/items/{quote(item_id, safe='')}/image"
-        return f"{path}?{urlencode([*query, (SIGNATURE, signature)])}"
+        # Of all values only the id of a style may hold what has to be escaped; a list has twenty links.
+        asked = "&".join(f"{name}={quote_plus(value) if name == 'style' else value}" for name, value in query)
+        return f"{self.prefix}/v1/items/{quote(item_id, safe='')}/image?{asked}&{SIGNATURE}={signature}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import ipaddress
 import json
@@ -101,7 +100,7 @@ class Security:
         Decoded and sorted, so that a proxy which writes the same address in another way does not break the link.
         """
         message = json.dumps([path, sorted(query)]).encode()
-        return hmac.new(self._link_key, message, hashlib.sha256).hexdigest()
+        return hmac.digest(self._link_key, message, "sha256").hex()
 
     def signed(self, path: str, query: Iterable[tuple[str, str]], signature: str) -> bool:
         """Whether `signature` is the one of this link."""

@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -74,16 +75,21 @@ class Order:
         return _hash(parts)
 
 
-def photo_state(photo: Path, style: StyleVector | None, settings: RestyleSettings) -> str:
+def photo_state(photo: Path, style: str | None, made_by: str) -> str:
     """16 hexadecimal digits that change whenever the picture of a link may: with the photo's file, the style that it
-    names, the limits of fidelity, the engine or this package's version. "" where there is no file."""
+    names (as `encode_style` writes it), and what it is made by (`settings_state`). "" where there is no file."""
     try:
         _, *changed = state(photo)
     except ImageError:
         return ""
+    return hashlib.sha256(f"{changed}|{style}|{made_by}".encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=8)
+def settings_state(settings: RestyleSettings) -> str:
+    """Changes with all that makes pictures: the limits of fidelity, the engine, this package's version."""
     limits = None if settings.limits is None else astuple(settings.limits)
-    toward = None if style is None else encode_style(style)
-    return _hash((*changed, toward, limits, settings.engine, __version__))[:16]
+    return _hash((limits, settings.engine, __version__))
 
 
 def cache_key(order_key: str, engine_version: str) -> str:

@@ -22,7 +22,7 @@ from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery
 from recsys.api.schemas import ImageOptions, Item
 from recsys.api.security import require_key, require_key_or_signature
 from recsys.api.services import Served, Services
-from recsys.pipeline.order import photo_state
+from recsys.pipeline.order import encode_style, photo_state, settings_state
 from recsys.pipeline.restyled import Restyled
 from recsys.schema import ItemId
 
@@ -56,7 +56,9 @@ async def item_image(
     target = await awaited_target(options, services)
     coming = submitted(services.restyler, image, target, options)
     # Before the picture is there: what changes in the meantime must not be said to stay.
-    same = options.photo is not None and options.photo == photo_state(image, target[0], services.restyler.settings)
+    made_by = settings_state(services.restyler.settings)
+    encoded = None if target[0] is None else encode_style(target[0])
+    same = options.photo is not None and options.photo == photo_state(image, encoded, made_by)
     picture = await asyncio.wrap_future(coming)
     services.metrics.picture(picture.status, settled=picture.settled)
     return picture_response(picture, _cache_control(picture, options, services, same=same), request)
