@@ -6,13 +6,15 @@ room. It belongs to one snapshot of the model, and goes with it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cachetools import TTLCache
 
-from recsys.schema import ItemId
-from recsys.storage.exposures import Picture
+from recsys.clock import now
+from recsys.schema import ItemId, UserId
+from recsys.storage.exposures import Encoded, Exposure, Picture
+from recsys.storage.persons import PersonState
 
 TTL_S = 60.0
 """Events fade and links are made for photos as they are, so that answers age."""
@@ -28,37 +30,54 @@ class Made:
     items: tuple[ItemId, ...]
     propensities: tuple[float, ...]
     pictures: tuple[Picture, ...]
+    encoded: Encoded
+
+    def exposure(self, request_id: str, user_id: UserId | None, model_version: str) -> Exposure:
+        """This list, as it is shown now."""
+        return Exposure(
+            request_id=request_id,
+            user_id=user_id,
+            timestamp=now(),
+            model_version=model_version,
+            items=self.items,
+            propensities=self.propensities,
+            pictures=self.pictures,
+            arms={},
+            encoded=self.encoded,
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What an answer depends on; `person` is the id and the state of somebody with an account."""
+class Key(NamedTuple):
+    """What an answer depends on: who asks, their state, the query as it was sent, and the links' prefix."""
 
     user_id: str
-    person: Hashable
-    options: str
+    state: PersonState
+    query: bytes
     prefix: str
 
 
 class AnswerCache:
     """At most `max_bytes` of answers, the least recently used go first. For one event loop alone."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, hits: int = 0, misses: int = 0) -> None:
         self.max_bytes = max_bytes
-        self.hits = self.misses = 0
+        self.hits, self.misses = hits, misses
         self._kept: TTLCache[Key, Made] = TTLCache(max_bytes, TTL_S, getsizeof=lambda made: len(made.body) + _OVERHEAD)
 
     def get(self, key: Key) -> Made | None:
         """The answer under a key, or None."""
         made = self._kept.get(key)
-        if made is None:
-            self.misses += 1
-        else:
+        if made is not None:
             self.hits += 1
         return made
 
+    def emptied(self) -> AnswerCache:
+        """A new one as large, which counts on."""
+        return AnswerCache(self.max_bytes, self.hits, self.misses)
+
     def put(self, key: Key, made: Made) -> None:
-        """Keep an answer, if there is room for one as large."""
+        """Keep an answer that had to be made, if there is room for one as large."""
+        self.misses += 1
         if len(made.body) + _OVERHEAD <= self.max_bytes:
             self._kept[key] = made
 

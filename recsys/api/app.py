@@ -11,9 +11,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 
 from recsys import __version__
 from recsys.api.admission import Ranking
+from recsys.api.again import Again
 from recsys.api.answer_cache import AnswerCache
 from recsys.api.cursors import Cursors
 from recsys.api.door import Door
@@ -103,6 +105,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.services = services
+    metrics.watch_counter("recsys_lists_again", "Lists answered as before.", lambda: app.state.services.answers.hits)
+    metrics.watch_counter("recsys_lists_made", "Lists that were made.", lambda: app.state.services.answers.misses)
     # For `SheddingProtocol`, which refuses before there is a request for the layers below.
     app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models
     install_problem_handlers(app)
@@ -112,6 +116,7 @@ def create_app(
     # Each is put around those before it.
     app.add_middleware(Idempotency, answers=StoredAnswers(live.answers))
     app.add_middleware(BodyLimit)
+    app.add_middleware(Again)
     rates = RateLimits(settings.rate, settings.burst, workers=settings.workers) if settings.rate else None
     app.add_middleware(Door, keys=services.security.keys, shedder=app.state.shedder, rates=rates)
     if provider is not None:
@@ -139,8 +144,9 @@ def _watch(services: Services) -> None:
 @asynccontextmanager
 async def _lifespan(_: FastAPI, *, services: Services, settings: ServiceSettings) -> AsyncIterator[None]:
     drain_on_signals(services.drain, settings.drain_s)
-    services.restyler.warm_up()
-    services.choices.refresh()
+    # Loading a network takes the interpreter for seconds, which the first callers should not have to wait for.
+    await run_in_threadpool(services.restyler.warm_up)
+    await run_in_threadpool(services.choices.refresh)
     if services.host is not None:
         services.host.start()
     keys_every_s = min(settings.refresh_s, KEYS_EVERY_S)

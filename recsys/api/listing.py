@@ -15,11 +15,10 @@ from recsys.api.exchange import Exchange
 from recsys.api.links import Links
 from recsys.api.schemas import RecommendationOptions, RestyleMode
 from recsys.api.services import Services
-from recsys.clock import now
 from recsys.pipeline.request import Request
 from recsys.schema import ItemId, UserId
 from recsys.serving.pictures import Wisher
-from recsys.storage.exposures import Exposure
+from recsys.storage.exposures import Encoded
 from recsys.storage.persons import NOBODY
 
 _PAGES_APART = {"cursor", "limit", "restyle", "deadline_ms", "items", "styles", "image_base64"}
@@ -38,18 +37,16 @@ class Listing:
     # Before anything is done, so that ranking is part of what a deadline allows.
     asked_at: float = field(default_factory=time.monotonic)
 
-    async def of_user(self, user_id: UserId) -> Response:
-        """The list of somebody with an account, known or not."""
+    async def of_user(self, user_id: UserId, query: bytes) -> Response:
+        """The list of somebody with an account, known or not; `query` as it was sent: under it the answer is kept for
+        the next time (`again`)."""
         services = self.services
         who = Wisher(user_id, await services.state(user_id))
         if self.options.restyle is RestyleMode.INLINE:
             # Whether pictures came in time is another thing each time.
             return self._sent(await self._made(who), user_id)
-        key = Key(user_id, who.state, self.options.model_dump_json(exclude_defaults=True), self.links.prefix)
-        made = services.answers.get(key)
-        if made is None:
-            made = await self._made(who)
-            services.answers.put(key, made)
+        made = await self._made(who)
+        services.answers.put(Key(user_id, who.state, query, self.links.prefix), made)
         return self._sent(made, user_id)
 
     async def of_session(self) -> Response:
@@ -90,12 +87,10 @@ class Listing:
     def _written(self, draft: Draft, cursor: str | None) -> Made:
         answer = draft.answer
         listed = draft.written(self.services, self.links, explain=self.options.explain, next_cursor=cursor)
-        return Made(
-            body=listed.model_dump_json().encode(),
-            items=tuple(found.item_id for found in answer.recommendations),
-            propensities=tuple(found.propensity for found in answer.recommendations),
-            pictures=draft.pictures,
-        )
+        items = tuple(found.item_id for found in answer.recommendations)
+        propensities = tuple(found.propensity for found in answer.recommendations)
+        encoded = Encoded.of(items, propensities, draft.pictures)
+        return Made(listed.model_dump_json().encode(), items, propensities, draft.pictures, encoded)
 
     def _rows_before(self, who: Wisher) -> tuple[int, ...]:
         if self.options.cursor is None:
@@ -121,16 +116,6 @@ class Listing:
         return self.options.model_dump_json(exclude=_PAGES_APART, exclude_defaults=True)
 
     def _sent(self, made: Made, user_id: UserId | None) -> Response:
-        self.services.live.exposures.append(
-            Exposure(
-                request_id=self.exchange.request_id,
-                user_id=user_id,
-                timestamp=now(),
-                model_version=self.services.recommender.version,
-                items=made.items,
-                propensities=made.propensities,
-                pictures=made.pictures,
-                arms={},
-            )
-        )
+        version = self.services.recommender.version
+        self.services.live.exposures.append(made.exposure(self.exchange.request_id, user_id, version))
         return Response(made.body, media_type="application/json")

@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Scope
 
 from recsys.api.admission import Ranking
 from recsys.api.answer_cache import AnswerCache
@@ -92,14 +93,14 @@ class Services:
 
     def of(self, snapshot: Snapshot) -> Services:
         """The same with another model, to which no answers belong yet."""
-        return replace(self, snapshot=snapshot, answers=AnswerCache(self.answers.max_bytes))
+        return replace(self, snapshot=snapshot, answers=self.answers.emptied())
 
 
-def services_of(request: Request) -> Services:
-    """The services with this request's snapshot; for routes where a dependency's microseconds count."""
-    state = request.app.state
+def services_of(scope: Scope) -> Services:
+    """The services with this request's snapshot."""
+    state = scope["app"].state
     services: Services = state.services
-    snapshot = exchange_of(request.scope).snapshot
+    snapshot = exchange_of(scope).snapshot
     if snapshot is not services.snapshot:
         # After a swap, one request makes the services of all that follow.
         services = state.services = services.of(snapshot)
@@ -107,7 +108,7 @@ def services_of(request: Request) -> Services:
 
 
 async def _services(request: Request) -> Services:
-    return services_of(request)
+    return services_of(request.scope)
 
 
 Served = Annotated[Services, Depends(_services)]

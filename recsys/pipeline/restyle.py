@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -85,8 +85,8 @@ class Restyler:
         self._deadlines.close()
 
     def warm_up(self) -> None:
-        """Begin to load the default engine in the background, so that the first caller need not wait for it."""
-        self._pool.submit(self._engines.get, self.settings.engine)
+        """Load the default engine, so that the first caller need not wait for it; `fault` says whether that failed."""
+        wait([self._pool.submit(self._engines.get, self.settings.engine)])
 
     def fault(self) -> str | None:
         """Why the default engine cannot be used, or None as long as nothing is known against it."""

@@ -64,7 +64,8 @@ async def recommend_for_user(
     What the user did counts from the moment it was told to /v1/events. A user of whom nothing is known gets the most
     popular items, and `basis` says so. `X-Request-ID` of the answer is what events and feedback refer to.
     """
-    return await Listing(services, links, exchange_of(request.scope), options, _wish(options)).of_user(UserId(user_id))
+    listing = Listing(services, links, exchange_of(request.scope), options, _wish(options))
+    return await listing.of_user(UserId(user_id), request.scope["query_string"])
 
 
 @router.post(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, repeat
+from itertools import cycle, islice, repeat
 from statistics import median
 
 import numpy as np
@@ -17,16 +17,21 @@ from recsys.schema import BoolArray
 
 BARE = Ask("/items")
 WARM_UP = 50
+KNOWN = 100
+"""People who ask for the same list again and again."""
 
 
 def recommending(bench: Bench) -> Iterator[Figure]:
-    """Latencies and capacity of both shops, people drawn by both laws, each with a server of its own."""
+    """Latencies and capacity of both shops, people drawn by both laws, each with a server of its own; and capacity
+    where all that is asked was asked before."""
     with application("bare_app:app", BARE.target, bench.folder / "bare.log") as bare:
         for shop in bench.shops.all():
             for law in (ZIPF, UNIFORM):
                 with served(shop.project, bench.folder / "recommending.log") as server:
                     yield from _latency(bench, shop, law, server)
-                    yield _capacity(bench, shop, law, server, bare)
+                    yield _capacity(bench, f"{shop.name}, {law}", server, bare, _asks(bench, shop, law))
+                    if law == ZIPF:
+                        yield _capacity(bench, f"{shop.name}, asked again", server, bare, _known(bench, shop, server))
 
 
 def _latency(bench: Bench, shop: Served, law: str, server: Server) -> Iterator[Figure]:
@@ -54,8 +59,19 @@ def _latency(bench: Bench, shop: Served, law: str, server: Server) -> Iterator[F
     yield Figure("  of these, asked for the first time", "", f"{shares}: {told}")
 
 
-def _capacity(bench: Bench, shop: Served, law: str, server: Server, bare: Server) -> Figure:
-    effort, asks = bench.effort, recommendations(shop, law, bench.seed + 1)
+def _asks(bench: Bench, shop: Served, law: str) -> Iterator[Ask]:
+    return recommendations(shop, law, bench.seed + 1)
+
+
+def _known(bench: Bench, shop: Served, server: Server) -> Iterator[Ask]:
+    """The lists of a few people, over and over; each was asked for once before."""
+    asks = list(dict.fromkeys(islice(recommendations(shop, UNIFORM, bench.seed + 2), KNOWN)))
+    closed_loop(server.port, asks, 1)
+    return cycle(asks)
+
+
+def _capacity(bench: Bench, who: str, server: Server, bare: Server, asks: Iterator[Ask]) -> Figure:
+    effort = bench.effort
     seconds = effort.seconds / 2
     ours, theirs = [], []
     for _ in range(effort.repeats):
@@ -64,7 +80,7 @@ def _capacity(bench: Bench, shop: Served, law: str, server: Server, bare: Server
         ours.append(closed_loop(server.port, asks, effort.connections, seconds, one_version).goodput)
     ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
     return Figure(
-        f"capacity, {shop.name}, {law}, {effort.connections} connections",
+        f"capacity, {who}, {effort.connections} connections",
         ">= 0.5 of bare FastAPI",
         f"{median(ours):.0f} requests/s, {ratio:.2f} of bare",
         f"bare FastAPI {median(theirs):.0f} requests/s",
