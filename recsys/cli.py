@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from recsys import __version__
+from recsys.cli_experiment import experiment
 from recsys.errors import RecsysError
 from style.benchmarks.tables import Table
 from style.errors import StyleError
@@ -479,6 +480,7 @@ bench = typer.Typer(
     no_args_is_help=True, help="Measure again what this project claims, each figure beside its baseline."
 )
 app.add_typer(bench, name="bench")
+app.add_typer(experiment, name="experiment")
 
 
 @bench.command("style")
