@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from recsys import __version__
+from recsys.cli_experiment import experiment
 from recsys.cli_key import key
 from recsys.errors import RecsysError
 from style.benchmarks.tables import Table
@@ -487,6 +488,7 @@ bench = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 app.add_typer(key, name="key")
+app.add_typer(experiment, name="experiment")
 
 
 @bench.command("style")

@@ -2,6 +2,7 @@
 
     RecsysError
     ├── ConfigError            a setting is missing, unknown or out of range
+    │   └── ExperimentError    an experiment is declared wrongly, or its state forbids what is asked
     ├── DataError              input data is wrong: names file, row and field
     │   └── BadRowsError       some rows of an import are wrong; carries every problem found
     ├── ProjectError           a project folder is missing or in the wrong state
@@ -29,6 +30,10 @@ class RecsysError(Exception):
 
 class ConfigError(RecsysError):
     """A setting is missing, unknown or out of range."""
+
+
+class ExperimentError(ConfigError):
+    """An experiment is declared wrongly, or its state forbids what is asked."""
 
 
 class ProjectError(RecsysError):

@@ -12,13 +12,15 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
 
     The parts are length-prefixed before hashing, so ("ab", "c") and ("a", "bc") differ.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    for part in (str(seed), *map(str, purpose)):
-        encoded = part.encode()
-        digest.update(f"{len(encoded)}:".encode() + encoded)
-    return int.from_bytes(digest.digest(), "big") >> 1
+    message = b"".join(length_prefixed(str(part).encode()) for part in (seed, *purpose))
+    return int.from_bytes(hashlib.blake2b(message, digest_size=8).digest(), "big") >> 1
 
 
 def generator(seed: int, *purpose: str | int) -> np.random.Generator:
     """A NumPy generator of its own for one purpose, e.g. `generator(seed, "explore", user_id)`."""
     return np.random.default_rng(derive_seed(seed, *purpose))
+
+
+def length_prefixed(part: bytes) -> bytes:
+    """A part of a message to hash, after its length in bytes: messages of different parts are different messages."""
+    return b"%d:%b" % (len(part), part)

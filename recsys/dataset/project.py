@@ -5,6 +5,7 @@
 <project>/rejects/         rows that imports with `skip_bad` left out, and why
 <project>/bundles/         what is trained
 <project>/styles/          style references (optional)
+<project>/experiments/     experiments, a TOML file each (optional)
 <project>/live/            the database of what arrives while the service runs, unless it is a server; uploaded pictures
 <project>/cache/           restyled pictures; may be deleted
 """
@@ -116,6 +117,11 @@ class Project:
     def styles(self) -> Path:
         """Style references; optional."""
         return self.root / "styles"
+
+    @property
+    def experiments(self) -> Path:
+        """Experiments, a TOML file each; absent before the first one."""
+        return self.root / "experiments"
 
     @property
     def live(self) -> Path:

@@ -13,18 +13,8 @@ from recsys.models.als import AlsModel
 from recsys.pipeline.curves import Curves
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
+from recsys.schema import FEATURES as FEATURES
 from recsys.schema import BoolArray, FloatArray, IntArray
-
-FEATURES = ("factors", "neighbours", "style", "popularity", "trend", "fresh", "category", "price")
-"""The columns of a feature table, in order.
-
-factors: p_u . q_i of collaborative filtering. neighbours: what the user's likes say for the item by what else the same
-people like. style: how well the item fits the taste's best mode. popularity: the
-factor model's item bias over its largest. trend: the same of events faded by age, what is popular now. fresh: 1 for an
-item that came just now, halved with each half-life. category: the
-share of the user's likes in the item's category. price: exp(-|log price - the user's mean log price|). All are 0 where
-unknown.
-"""
 
 SAME_FOR_ALL = ("popularity", "trend", "fresh")
 """Features that rank alike for everybody."""

@@ -40,6 +40,7 @@ FLOORS = {
     "demo": 5,
     "cli": 6,
     "cli_key": 6,
+    "cli_experiment": 6,
 }
 
 DOORS = {
@@ -119,7 +120,10 @@ def test_experiments_do_not_import_the_pipeline() -> None:
         assert not any(module.startswith("recsys.pipeline") for module in imported(path))
 
 
-@pytest.mark.parametrize("module", ["recsys.pipeline.recommender", "recsys.pipeline.restyle", "recsys.api.app"])
+@pytest.mark.parametrize(
+    "module",
+    ["recsys.pipeline.recommender", "recsys.pipeline.restyle", "recsys.api.app", "recsys.experiments.registry"],
+)
 def test_ranking_and_serving_load_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -30,6 +30,23 @@ def test_only_that_value_changes(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("alpha = 1 # low\n\n[x]\nalpha = 1\n", "alpha = 2.5 # low\n\n[x]\nalpha = 1\n"),
+        ("# mine\na = 1\n\n[x]\nalpha = 1\n", "# mine\na = 1\nalpha = 2.5\n\n[x]\nalpha = 1\n"),
+        ("[x]\n", "alpha = 2.5\n[x]\n"),
+        ("", "alpha = 2.5\n"),
+    ],
+)
+def test_what_stands_before_all_tables_is_changed_too(before: str, after: str) -> None:
+    assert with_values(before, "", {"alpha": 2.5}) == after
+
+
+def test_lists_are_values() -> None:
+    assert with_values("[n]\ns = [[0, 9]] # x\n", "n", {"s": [[0, 9], [20, 29]]}) == "[n]\ns = [[0, 9], [20, 29]] # x\n"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "als = {alpha = 1}\n",

@@ -1,0 +1,19 @@
+"""What every test of two arms asks of its input."""
+
+from __future__ import annotations
+
+from recsys.errors import ConfigError, DataError
+from recsys.experiments.stats.moments import Moments
+
+
+def check_between_0_and_1(name: str, value: float) -> None:
+    """Raises ConfigError where `value` is not strictly between 0 and 1."""
+    if not 0.0 < value < 1.0:
+        raise ConfigError(f"{name} is {value}: give a number between 0 and 1, both excluded")
+
+
+def check_arms(**arms: Moments) -> None:
+    """Raises DataError for an arm, named by its keyword, whose spread cannot be known."""
+    for name, arm in arms.items():
+        if arm.n < 2:
+            raise DataError(f"arm {name} has {arm.n} units: wait for at least 2, or leave the arm out of the analysis")

@@ -1,0 +1,134 @@
+"""Is the experiment's data sound? Without that no effect is to be believed, however small its p-value.
+
+The threshold of 0.001 is low because the checks run daily on every experiment: an alarm then means something (Fabijan
+et al. 2019).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from recsys.errors import ConfigError, DataError
+from recsys.experiments.stats.moments import Moments, Values
+from recsys.schema import IntArray
+
+THRESHOLD = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRatio:
+    """Units in arms against the declared split.
+
+    `expected` (k,): units by the weights. `p_value`: of the declared split. `strays`: positions of arms of weight 0
+    that have units all the same, which no test is needed for. `mismatch`: whether either is an alarm.
+    """
+
+    expected: tuple[float, ...]
+    statistic: float
+    freedom: int
+    p_value: float
+    strays: tuple[int, ...]
+    mismatch: bool
+
+
+def sample_ratio(counts: Sequence[int], weights: Sequence[float], *, threshold: float = THRESHOLD) -> SampleRatio:
+    """Pearson's chi-square test for a sample ratio mismatch (SRM; Fabijan et al. 2019).
+
+    `counts` (k,): units that each arm has. `weights` (k,): of the declared split, of any sum, not of what was seen. An
+    arm of weight 0 takes no part in the test: it adds no degree of freedom, and units in it are strays. With one arm
+    of weight there is nothing to test (p is 1). The chi-square approximation wants 5 expected units an arm. Raises
+    ConfigError for weights below 0 or all 0, DataError for lengths that differ, counts below 0 or no unit.
+    """
+    seen, shares = np.asarray(counts, dtype=np.float64), np.asarray(weights, dtype=np.float64)
+    _check_split(seen, shares)
+    live = shares > 0.0
+    strays = tuple(int(arm) for arm in np.flatnonzero(~live & (seen > 0)))
+    expected = shares / shares.sum() * seen[live].sum()
+    freedom = int(live.sum()) - 1
+    if freedom == 0 or seen[live].sum() == 0:
+        statistic, p_value = 0.0, 1.0
+    else:
+        statistic = float(np.sum((seen[live] - expected[live]) ** 2 / expected[live]))
+        p_value = float(special.chdtrc(freedom, statistic))
+    mismatch = p_value < threshold or bool(strays)
+    return SampleRatio(tuple(map(float, expected)), statistic, freedom, p_value, strays, mismatch)
+
+
+@dataclass(frozen=True, slots=True)
+class Imbalance:
+    """Whether arms differed before the experiment. `statistic`: F; `freedom`: of numerator and denominator."""
+
+    statistic: float
+    freedom: tuple[float, float]
+    p_value: float
+    imbalanced: bool
+
+
+def pre_period_imbalance(arms: Sequence[Moments], *, threshold: float = THRESHOLD) -> Imbalance:
+    """Welch's analysis of variance (Welch 1951) of a pre-period value over all arms; Welch's t-test if they are two.
+
+    Nothing that a treatment does can change the past, so a small p-value says that assignment or logging depends on who
+    people are. Arms without spread or with fewer than 2 units take no part; p is 1 where fewer than two are left.
+    """
+    kept = [arm for arm in arms if arm.n >= 2 and arm.variance > 0.0]
+    k = len(kept)
+    if k < 2:
+        return Imbalance(0.0, (max(k - 1, 0), math.inf), 1.0, False)
+    n = np.array([arm.n for arm in kept], dtype=np.float64)
+    means = np.array([arm.mean for arm in kept])
+    precisions = np.array([1.0 / arm.variance_of_mean for arm in kept])
+    shares = precisions / precisions.sum()
+    between = float(precisions @ (means - shares @ means) ** 2) / (k - 1)
+    spread = float(np.sum((1.0 - shares) ** 2 / (n - 1)))
+    statistic = between / (1.0 + 2.0 * (k - 2) / (k * k - 1.0) * spread)
+    freedom = (float(k - 1), (k * k - 1.0) / (3.0 * spread))
+    p_value = float(special.fdtrc(*freedom, statistic))
+    return Imbalance(statistic, freedom, p_value, p_value < threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class MultipleExposures:
+    """`units`: those seen at all. `crossed`: codes of those seen in several arms, sorted: leave them out.
+
+    `share`: crossed / units. `alarm`: whether it is above the limit.
+    """
+
+    units: int
+    crossed: IntArray
+    share: float
+    alarm: bool
+
+
+def multiple_exposures(units: IntArray, arms: IntArray, *, largest_share: float = 0.01) -> MultipleExposures:
+    """Units that were exposed to more than one arm, from exposures: `units` (m,) and `arms` (m,), codes from 0.
+
+    Seeing one arm twice is no matter. Deterministic assignment gives none; they come from a split that was changed,
+    people on two accounts or devices, or forced arms. A few that are left out bias little, more than `largest_share`
+    may. Raises DataError for lengths that differ or codes below 0.
+    """
+    if units.shape != arms.shape:
+        raise DataError(f"{len(units)} units and {len(arms)} arms: give the arm of each exposure")
+    if len(units) == 0:
+        return MultipleExposures(0, np.zeros(0, dtype=np.int64), 0.0, False)
+    if min(units.min(), arms.min()) < 0:
+        raise DataError("codes of units and arms count from 0: leave out exposures without either")
+    width = int(arms.max()) + 1
+    of_pairs = np.unique(units.astype(np.int64) * width + arms) // width
+    crossed = np.unique(of_pairs[1:][of_pairs[1:] == of_pairs[:-1]])
+    total = int(np.count_nonzero(np.diff(of_pairs))) + 1
+    share = len(crossed) / total
+    return MultipleExposures(total, crossed, share, share > largest_share)
+
+
+def _check_split(seen: Values, shares: Values) -> None:
+    if seen.shape != shares.shape:
+        raise DataError(f"{len(seen)} counts for {len(shares)} weights: give one of each per arm")
+    if not (np.isfinite(shares).all() and (shares >= 0.0).all() and shares.sum() > 0.0):
+        raise ConfigError(f"weights {shares.tolist()}: give weights of 0 or more that are not all 0")
+    if (seen < 0).any() or seen.sum() == 0:
+        raise DataError(f"units in arms are {seen.astype(int).tolist()}: count each exposed unit once")

@@ -1,0 +1,102 @@
+"""Sufficient statistics of one arm: numbers, means and covariances over units, which merge without the data.
+
+Variances are unbiased (divided by n - 1). Parts are merged by the pairwise update of Chan, Golub & LeVeque (1983,
+eq. 2.1), which loses no digits where means are large beside deviations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from recsys.errors import DataError
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Units `n`, `mean` in the metric's unit and `variance` in its square, of one arm; 0 where n is too small."""
+
+    n: int
+    mean: float
+    variance: float
+
+    @classmethod
+    def of(cls, values: ArrayLike) -> Moments:
+        """Of values (n,), one a unit. Raises DataError for values that are not finite."""
+        return JointMoments.of(values).marginal()
+
+    @property
+    def variance_of_mean(self) -> float:
+        """variance / n: the squared standard error of the mean."""
+        return self.variance / self.n
+
+    def __add__(self, other: Moments) -> Moments:
+        return (self._joint() + other._joint()).marginal()
+
+    def _joint(self) -> JointMoments:
+        return JointMoments(self.n, np.array([self.mean]), np.array([[self.variance]]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointMoments:
+    """Units `n`, `means` (d,) and `covariance` (d, d) of several values of the same units of one arm.
+
+    The order of columns is the metric's (its value; or its numerator and its denominator), then covariates.
+    """
+
+    n: int
+    means: Values
+    covariance: Values
+
+    @classmethod
+    def of(cls, *columns: ArrayLike) -> JointMoments:
+        """Of columns (n,) or (n, k), side by side. Raises DataError for lengths that differ, NaN, inf."""
+        parts = [np.asarray(column, dtype=np.float64) for column in columns]
+        lengths = {len(part) for part in parts}
+        if len(lengths) != 1:
+            raise DataError(f"columns of one arm have lengths {sorted(lengths)}: give one value a unit in each")
+        table = np.column_stack(parts)
+        wrong = int(np.count_nonzero(~np.isfinite(table)))
+        if wrong:
+            raise DataError(f"{wrong} values are not finite: fill or drop these units (covariates: `fill_missing`)")
+        n = len(table)
+        if n == 0:
+            return cls(0, np.zeros(table.shape[1]), np.zeros((table.shape[1],) * 2))
+        means = table.mean(axis=0)
+        centred = table - means
+        return cls(n, means, centred.T @ centred / max(n - 1, 1))
+
+    def marginal(self, column: int = 0) -> Moments:
+        """The moments of one column alone."""
+        return Moments(self.n, float(self.means[column]), float(self.covariance[column, column]))
+
+    def ratio(self) -> JointMoments:
+        """Of numerator, denominator and covariates: the moments of their ratio, linearised, and of the covariates.
+
+        Unit i becomes r + (N_i - r D_i) / mean(D) with r = mean(N) / mean(D), whose mean is r and whose variance / n is
+        the delta method's variance of r (Deng, Knoblich & Lu 2018, eq. 5). Units are independent; what they are made of
+        (requests of a person) need not be. The approximation asks for a mean denominator many standard errors from 0.
+        Raises DataError where it is 0.
+        """
+        numerator, denominator = self.means[:2]
+        if denominator == 0.0:
+            raise DataError("the denominator of a ratio is 0 for every unit of an arm: there is no ratio to compare")
+        ratio = numerator / denominator
+        d = len(self.means)
+        linear = np.zeros((d - 1, d))
+        linear[0, :2] = 1.0 / denominator, -ratio / denominator
+        linear[1:, 2:] = np.eye(d - 2)
+        return JointMoments(self.n, np.array([ratio, *self.means[2:]]), linear @ self.covariance @ linear.T)
+
+    def __add__(self, other: JointMoments) -> JointMoments:
+        n = self.n + other.n
+        if self.n == 0 or other.n == 0:
+            return self if other.n == 0 else other
+        step = other.means - self.means
+        squares = max(self.n - 1, 0) * self.covariance + max(other.n - 1, 0) * other.covariance
+        squares = squares + np.outer(step, step) * (self.n * other.n / n)
+        return JointMoments(n, self.means + step * (other.n / n), squares / (n - 1))

@@ -1,0 +1,42 @@
+"""One small experiment, to be changed by each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from recsys.experiments.definition import Experiment
+
+Maker = Callable[..., Experiment]
+
+
+@pytest.fixture(scope="session")
+def declared() -> Callable[..., dict[str, Any]]:
+    """What a file may hold, with some keys replaced."""
+
+    def values(**changes: Any) -> dict[str, Any]:
+        return {
+            "key": "mild",
+            "title": "Milder pictures",
+            "hypothesis": "Milder pictures look more like the product",
+            "control": "now",
+            "arms": {"now": {}, "mild": {"overrides": {"strength": 0.3}}},
+            "metrics": [{"name": "ctr"}],
+            **changes,
+        }
+
+    return values
+
+
+@pytest.fixture(scope="session")
+def experiment(declared: Callable[..., dict[str, Any]]) -> Maker:
+    """An experiment with some keys replaced."""
+    return lambda **changes: Experiment.model_validate(declared(**changes))
+
+
+@pytest.fixture(scope="session")
+def running(experiment: Maker) -> Maker:
+    """The same, running since second 1000, without a history."""
+    return lambda **changes: experiment(status="running", started_at=1000, **changes)

@@ -1,0 +1,93 @@
+"""Welch's test equals SciPy's to 1e-10, in the far tails, too."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
+
+from recsys.errors import ConfigError, DataError
+from recsys.experiments.stats.fixed import welch
+from recsys.experiments.stats.moments import Moments
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_it_is_welchs_test_of_scipy_and_statsmodels(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    t = random.lognormal(0.2, 1 + seed / 20, size=random.integers(5, 500))
+    c = random.lognormal(0.0, 1.0, size=random.integers(5, 500))
+    effect = welch(Moments.of(t), Moments.of(c), level=0.9)
+    expected = stats.ttest_ind(t, c, equal_var=False)
+    interval = expected.confidence_interval(0.9)
+    assert effect.p_value == pytest.approx(expected.pvalue, rel=1e-10)
+    assert (effect.absolute.low, effect.absolute.high) == pytest.approx((interval.low, interval.high), rel=1e-10)
+    compared = CompareMeans(DescrStatsW(t), DescrStatsW(c))
+    assert effect.p_value == pytest.approx(compared.ttest_ind(usevar="unequal")[1], rel=1e-10)
+    assert compared.tconfint_diff(0.1, usevar="unequal") == pytest.approx(
+        (effect.absolute.low, effect.absolute.high), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize(("difference", "n"), [(1.0, 300), (2.0, 150), (4.0, 100)])
+def test_small_p_values_do_not_underflow(difference: float, n: int) -> None:
+    """1 - cdf is 0 from 1e-16 down; here p is as small as 1e-100, as 40 digits say."""
+    effect = welch(Moments(n, difference, 1.0), Moments(n, 0.0, 1.0))
+    with mpmath.workdps(40):
+        freedom = mpmath.mpf(2 * (n - 1))
+        t2 = mpmath.mpf(difference) ** 2 / (mpmath.mpf(2) / n)
+        exact = mpmath.betainc(freedom / 2, 0.5, 0, freedom / (freedom + t2), regularized=True)
+    assert 0.0 < exact < 1e-16
+    assert effect.p_value == pytest.approx(float(exact), rel=1e-10)
+
+
+@given(
+    st.tuples(st.integers(2, 10_000), st.floats(0.1, 100), st.floats(0.01, 100)),
+    st.tuples(st.integers(2, 10_000), st.floats(0.1, 100), st.floats(0.01, 100)),
+    st.floats(0.01, 1000),
+)
+def test_arms_swap_and_units_scale(a: tuple[int, float, float], b: tuple[int, float, float], unit: float) -> None:
+    t, c = Moments(*a), Moments(*b)
+    there, back = welch(t, c), welch(c, t)
+    assert back.absolute.value == -there.absolute.value
+    assert (back.absolute.low, back.absolute.high) == pytest.approx(
+        (-there.absolute.high, -there.absolute.low), rel=1e-9
+    )
+    assert back.p_value == pytest.approx(there.p_value, rel=1e-12)
+    scaled = welch(*(Moments(m.n, m.mean * unit, m.variance * unit**2) for m in (t, c)))
+    assert scaled.p_value == pytest.approx(there.p_value, rel=1e-9)
+    assert scaled.relative is not None
+    assert there.relative is not None
+    assert scaled.relative.value == pytest.approx(there.relative.value, abs=1e-9)
+
+
+@given(st.floats(-3, 3), st.floats(0.5, 0.999))
+def test_the_interval_leaves_out_0_where_p_is_small(difference: float, level: float) -> None:
+    effect = welch(Moments(20, 5 + difference, 2.0), Moments(30, 5.0, 3.0), level=level, lift="fieller")
+    outside = effect.absolute.low > 0 or effect.absolute.high < 0
+    assert outside == (effect.p_value < 1 - level)
+    assert effect.relative is not None
+    # Fieller's interval is the same test, turned round
+    assert outside == (effect.relative.low > 0 or effect.relative.high < 0)
+
+
+def test_constant_arms_say_nothing() -> None:
+    effect = welch(Moments(50, 1.0, 0.0), Moments(50, 2.0, 0.0))
+    assert effect.p_value == 1.0
+    assert effect.absolute.value == -1.0
+    assert (effect.absolute.low, effect.absolute.high) == (-math.inf, math.inf)
+    assert effect.relative is not None
+    assert effect.relative.value == -0.5
+    assert effect.relative.high == math.inf
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(DataError, match="arm control has 1 units: wait"):
+        welch(Moments(5, 1.0, 1.0), Moments(1, 1.0, 0.0))
+    with pytest.raises(ConfigError, match=r"level is 95: give a number between 0 and 1"):
+        welch(Moments(5, 1.0, 1.0), Moments(5, 1.0, 1.0), level=95)
