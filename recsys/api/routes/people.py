@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 
@@ -174,7 +176,10 @@ def _verdict(user_id: UserId, body: FeedbackIn, services: Services) -> Verdict:
 
 def _erased(user_id: UserId, services: Services) -> ErasureReport:
     # Exposures that wait to be written would be written after the erasure.
-    services.live.exposures.erase(user_id)
+    exposures = services.live.exposures.erase(user_id)
     if services.host is not None:
         services.host.forget(user_id)
-    return erase_user(services.live.project, services.live.database, user_id)
+    report = erase_user(services.live.project, services.live.database, user_id)
+    counts = dict(report.counts)
+    counts["exposures"] = counts.get("exposures", 0) + exposures
+    return replace(report, counts=counts)

@@ -78,7 +78,7 @@ async def search_style(
 
 
 def _known(word: WordShare) -> KnownWord:
-    return KnownWord(word=word.word, weight=word.share, read_as=word.read_as)
+    return KnownWord(word=word.word, weight=round(word.share, 4), read_as=word.read_as)
 
 
 def _near(services: Served, style: StyleVector) -> list[NearStyle]:
