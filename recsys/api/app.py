@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -18,14 +18,14 @@ from recsys.api.admission import Ranking
 from recsys.api.again import Again
 from recsys.api.answer_cache import AnswerCache
 from recsys.api.cursors import Cursors
+from recsys.api.describe import describe
 from recsys.api.door import Door
 from recsys.api.drain import Drain, drain_on_signals
 from recsys.api.envelope import Envelope
-from recsys.api.event_schemas import EventIn
 from recsys.api.idempotency import Idempotency, StoredAnswers
 from recsys.api.limits import BodyLimit
 from recsys.api.metrics import Metrics, metrics_directory
-from recsys.api.problems import MEDIA_TYPE, install_problem_handlers
+from recsys.api.problems import install_problem_handlers
 from recsys.api.rates import RateLimits
 from recsys.api.routes import admin, catalogue, events, health, items, people, recommendations, restyle, search
 from recsys.api.security import Security
@@ -122,7 +122,7 @@ def create_app(
     if provider is not None:
         app.add_middleware(Tracing, provider=provider)
     app.add_middleware(Envelope, models=models, metrics=metrics)
-    _describe(app)
+    describe(app, lambda: services.security.is_open)
     return app
 
 
@@ -164,30 +164,3 @@ async def _lifespan(_: FastAPI, *, services: Services, settings: ServiceSettings
         executor.shutdown()
     if services.host is not None:
         services.host.close()
-
-
-def _describe(app: FastAPI) -> None:
-    """Let OpenAPI name the media type of problems, which FastAPI files under plain JSON, and the schema of events,
-    which their route reads itself."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            description = generate()
-            for path in description["paths"].values():
-                for operation in path.values():
-                    _move_problems(operation["responses"])
-            template = "#/components/schemas/{model}"
-            own = {"EventIn": EventIn.model_json_schema(ref_template=template)}
-            own |= own["EventIn"].pop("$defs", {})
-            description["components"]["schemas"] = own | description["components"]["schemas"]
-        return generate()
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _move_problems(responses: dict[str, Any]) -> None:
-    for status, response in responses.items():
-        content = response.get("content", {})
-        if status >= "400" and "application/json" in content:
-            content.setdefault(MEDIA_TYPE, {})["schema"] = content.pop("application/json")["schema"]

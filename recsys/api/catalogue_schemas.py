@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recsys.api.schemas import Picture64, Price, Strict, Text
+from recsys.api.schemas import JSON, Picture64, Price, Strict, Text
 
 MAX_ITEMS = 100
 
@@ -18,7 +18,7 @@ Category = Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
 class ItemIn(Strict):
     """A product. What is absent takes its default: a product is put whole."""
 
-    model_config = ConfigDict(
+    model_config = JSON | ConfigDict(
         json_schema_extra={"examples": [{"title": "Walnut table lamp", "category": "lamp", "price": 79.0}]}
     )
 
@@ -43,6 +43,8 @@ class BatchItemIn(ItemIn):
 
 class ItemBatch(Strict):
     """Products to put, each whole."""
+
+    model_config = JSON
 
     items: list[BatchItemIn] = Field(min_length=1, max_length=MAX_ITEMS)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from recsys.api.schemas import Strict, Text
+from recsys.api.schemas import JSON, Strict, Text
 from recsys.schema import EventKind
 
 MAX_EVENTS = 1_000
@@ -23,12 +23,14 @@ Seconds = Annotated[int, Field(ge=0, le=2**40)]
 class EventIn(Strict):
     """What a person did with an item."""
 
+    model_config = JSON
+
     event_id: EventKey = Field(
         description="Your own id of this event. The same id sent again changes nothing.", examples=["e-20261121-000017"]
     )
     user_id: Text = Field(examples=["u001"])
     item_id: Text = Field(examples=["p0001"])
-    event: EventKind = Field(description="What was done.", examples=["purchase"])
+    event: EventKind = Field(strict=False, description="What was done.", examples=["purchase"])
     timestamp: Seconds | None = Field(
         default=None,
         description="When, in seconds since 1970 UTC; at most a day ahead of the service's clock. Default: now.",

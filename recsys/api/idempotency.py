@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -21,8 +22,11 @@ from recsys.api.problem_types import (
     INVALID_REQUEST,
     TOO_LARGE,
 )
-from recsys.api.problems import ProblemResponse
+from recsys.api.problems import ProblemResponse, storage_problem
+from recsys.errors import StorageError
 from recsys.storage.idempotency import IdempotencyStore, InProgress, Mismatch, Stored
+
+logger = logging.getLogger(__name__)
 
 IDEMPOTENCY_KEY = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
@@ -127,9 +131,14 @@ class Idempotency:
         if body is None:
             return
         fingerprint = _digest(scope["method"].encode(), exchange.path.encode(), scope["query_string"], body)
-        begun, stored = await run_in_threadpool(
-            self.answers.begin, key, fingerprint, user_of(exchange.path), int(self.clock())
-        )
+        try:
+            begun, stored = await run_in_threadpool(
+                self.answers.begin, key, fingerprint, user_of(exchange.path), int(self.clock())
+            )
+        except StorageError as error:
+            # The routes are not reached here either.
+            await storage_problem(error)(scope, receive, send)
+            return
         if begun is Begun.MISMATCH:
             await ProblemResponse(IDEMPOTENCY_MISMATCH, "")(scope, receive, send)
         elif begun is Begun.IN_PROGRESS:
@@ -149,14 +158,25 @@ class Idempotency:
         try:
             await self.app(scope, receive, keeping)
         except Exception:
-            await run_in_threadpool(self.answers.forget, key)
+            await self._forget(key)
             raise
         if kept.start is None:
-            await run_in_threadpool(self.answers.forget, key)
+            await self._forget(key)
             return
-        await run_in_threadpool(self.answers.finish, key, kept.answer())
+        try:
+            await run_in_threadpool(self.answers.finish, key, kept.answer())
+        except StorageError as error:
+            # What was asked is done, and has to be said.
+            logger.error("an answer cannot be kept for its Idempotency-Key: %s", error)
+            await self._forget(key)
         await send(kept.start)
         await send({"type": "http.response.body", "body": kept.body})
+
+    async def _forget(self, key: bytes) -> None:
+        try:
+            await run_in_threadpool(self.answers.forget, key)
+        except StorageError as error:
+            logger.error("an Idempotency-Key stays taken: %s", error)
 
 
 class _Kept:

@@ -6,13 +6,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.api.event_schemas import EventKey, RequestKey
 from recsys.api.limits import MAX_STYLES
-from recsys.api.schemas import Share, Strict, Text
+from recsys.api.schemas import JSON, Share, Strict, Text
 
 
 class TasteIn(Strict):
     """Styles that a person chooses as their taste, and how strongly pictures are restyled for them."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"styles": ["linen"], "strength": 0.4}]})
+    model_config = JSON | ConfigDict(json_schema_extra={"examples": [{"styles": ["linen"], "strength": 0.4}]})
 
     styles: list[Text] = Field(
         default_factory=list,
@@ -27,7 +27,7 @@ class TasteIn(Strict):
 class FeedbackIn(Strict):
     """A verdict on one restyled picture."""
 
-    model_config = ConfigDict(
+    model_config = JSON | ConfigDict(
         json_schema_extra={
             "examples": [{"feedback_id": "f-17", "request_id": "s42-3", "item_id": "p0001", "satisfied": False}]
         }

@@ -112,6 +112,13 @@ TOO_LARGE = ProblemType(
     "The body of the request has more bytes than the service accepts.",
     "Send fewer items; the most recent ones say most.",
 )
+ADDRESS_TOO_LONG = ProblemType(
+    "address-too-long",
+    414,
+    "The address is too long",
+    "Path and query have more than 65,535 characters.",
+    "Name fewer items; what POST /v1/recommendations takes is in its body.",
+)
 MISSING_SCOPE = ProblemType(
     "missing-scope",
     403,
@@ -220,6 +227,7 @@ PROBLEM_TYPES = (
     NO_SUCH_PATH,
     METHOD_NOT_ALLOWED,
     TOO_LARGE,
+    ADDRESS_TOO_LONG,
     MISSING_SCOPE,
     TOO_MANY_REQUESTS,
     OVERLOADED,

@@ -16,6 +16,8 @@ from fastapi.params import Query
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from recsys.api.exchange import exchange_of
+from recsys.api.methods import allowed_methods
 from recsys.api.problem_types import (
     INTERNAL,
     INVALID_REQUEST,
@@ -133,13 +135,21 @@ def install_problem_handlers(app: FastAPI) -> None:
     for kind in (VectorError, UnknownEngineError):
         app.exception_handler(kind)(_on_style_error)
     app.exception_handler(ImageError)(_on_image_error)
-    app.exception_handler(StorageFullError)(_on_storage_full)
     app.exception_handler(StorageError)(_on_storage_error)
 
 
 def internal_problem() -> ProblemResponse:
     """The answer to an error nobody expected; it says nothing of the inside."""
     return ProblemResponse(INTERNAL, "")
+
+
+def storage_problem(error: StorageError) -> ProblemResponse:
+    """The answer where live data cannot be read or written, also for the layers around the routes."""
+    if isinstance(error, StorageFullError):
+        return ProblemResponse(STORAGE_FULL, "")
+    # The message names a server, which is for the log alone.
+    logger.error("live data cannot be reached: %s", error)
+    return ProblemResponse(STORAGE_UNAVAILABLE, "", headers={"Retry-After": "1"})
 
 
 async def _on_problem(_: Request, error: ProblemError) -> Response:
@@ -166,7 +176,11 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
         MALFORMED_JSON: _NO_JSON,
         METHOD_NOT_ALLOWED: f"{request.method} does not work on {request.url.path}.",
     }.get(kind, error.detail)
-    return ProblemResponse(kind, what, status=error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if kind is METHOD_NOT_ALLOWED and (allowed := allowed_methods(request.app, exchange_of(request.scope).path)):
+        # The framework names those of one route alone, and a path may have several.
+        headers["Allow"] = allowed
+    return ProblemResponse(kind, what, status=error.status_code, headers=headers)
 
 
 async def _on_unknown_id(request: Request, error: UnknownIdError) -> Response:
@@ -194,13 +208,7 @@ async def _on_image_error(request: Request, _: ImageError) -> Response:
 
 
 async def _on_storage_error(_: Request, error: StorageError) -> Response:
-    # The message names a server, which is for the log alone.
-    logger.error("live data cannot be reached: %s", error)
-    return ProblemResponse(STORAGE_UNAVAILABLE, "", headers={"Retry-After": "1"})
-
-
-async def _on_storage_full(_: Request, __: StorageFullError) -> Response:
-    return ProblemResponse(STORAGE_FULL, "")
+    return storage_problem(error)
 
 
 def _field_error(error: Mapping[str, Any], request: Request) -> FieldError:

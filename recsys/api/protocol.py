@@ -6,17 +6,24 @@ leave little for those who are served.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from recsys.api.admission import is_ranking
 from recsys.api.envelope import MODEL_VERSION, REQUEST_ID, UNKNOWN_ROUTE, request_id_of
+from recsys.api.problem_types import ADDRESS_TOO_LONG, REFUSED
+from recsys.api.problems import ProblemResponse
 from recsys.api.shedding import Shedder
 from recsys.api.snapshots import Models
 
 # With a body or a change of protocol there is more to read, which ASGI does, and refuses as well.
 _MORE_TO_READ = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
+
+
+MAX_ADDRESS = 65_535
+"""Characters of path and query that can be parsed."""
 
 
 class SheddingProtocol(HttpToolsProtocol):
@@ -42,6 +49,24 @@ class SheddingProtocol(HttpToolsProtocol):
             self._refused = False
         else:
             super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """A request that cannot be parsed is answered with a problem, too, and the connection ends."""
+        too_long = len(getattr(self, "url", b"")) > MAX_ADDRESS
+        response = ProblemResponse(ADDRESS_TOO_LONG, "") if too_long else ProblemResponse(REFUSED, msg)
+        status = HTTPStatus(response.status_code)
+        version = self._models.current.recommender.version
+        headers = [
+            *self.server_state.default_headers,
+            *response.raw_headers,
+            (REQUEST_ID.encode(), request_id_of({}).encode()),
+            (MODEL_VERSION.encode(), version.encode()),
+            (b"connection", b"close"),
+        ]
+        head = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode())
+        head += b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(head + b"\r\n" + bytes(response.body))
+        self.transport.close()
 
     def _refusable(self) -> bool:
         path = self.url.partition(b"?")[0].decode("latin-1")

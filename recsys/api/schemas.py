@@ -33,7 +33,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Picture64 = Annotated[str, Field(min_length=1, max_length=MAX_PICTURE_CHARACTERS)]
 """A picture's file in base64."""
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Cursor = Annotated[str, Field(min_length=1, max_length=6_000, pattern=r"^[A-Za-z0-9_-]+$")]
 Deadline = Annotated[int, Field(ge=0, le=MAX_DEADLINE_MS)]
 
@@ -48,6 +48,11 @@ class Strict(BaseModel):
     """Base of all that callers send."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+JSON = ConfigDict(strict=True)
+"""Of what is sent as JSON, which has types: true is not 1, and "5" is not 5. Members of enumerations are text there, so
+their fields are not strict."""
 
 
 class NoParameters(Strict):
@@ -124,13 +129,14 @@ class RecommendationOptions(FilterOptions):
         examples=["s42-3"],
     )
     restyle: RestyleMode = Field(
+        strict=False,
         default=RestyleMode.LINK,
         description="`link`: a link for each restyled picture, at once. `inline`: the first few within the answer.",
     )
     strength: Share | None = Field(
         default=None, description="How strongly pictures are restyled; 0: not at all. Default: the shop's setting."
     )
-    mode: PaintMode | None = Field(default=None, description=MODE_TEXT)
+    mode: PaintMode | None = Field(default=None, strict=False, description=MODE_TEXT)
     keep_colour: bool | None = Field(default=None, description=KEEP_COLOUR_TEXT)
     scene: Text | None = Field(
         default=None,
@@ -160,8 +166,12 @@ class SimilarOptions(FilterOptions):
 class SessionItem(Strict):
     """An item that was touched in this session: what was done with it, or a weight of your own."""
 
+    model_config = JSON
+
     item_id: Text = Field(examples=["p0001"])
-    event: EventKind | None = Field(default=None, description="What was done. Default: a click.", examples=["cart"])
+    event: EventKind | None = Field(
+        default=None, strict=False, description="What was done. Default: a click.", examples=["cart"]
+    )
     weight: Number | None = Field(
         default=None, ge=-1000, le=1000, description="Instead of `event`: how much it counts; negative for a dislike."
     )
@@ -178,7 +188,7 @@ class SessionItem(Strict):
 class SessionRequest(RecommendationOptions):
     """Who asks without an account: the items of the session, chosen styles, or both."""
 
-    model_config = ConfigDict(
+    model_config = JSON | ConfigDict(
         json_schema_extra={
             "examples": [
                 {"items": [{"item_id": "p0001", "event": "cart"}, {"item_id": "p0002", "weight": 1.5}], "limit": 5},

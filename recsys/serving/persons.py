@@ -33,15 +33,19 @@ class Persons:
 
     def request(self, user_id: UserId, state: PersonState, recommender: Recommender, wish: Request) -> Request:
         """`wish` (limit, filters and the like) of this person. Raises StorageError."""
-        after = recommender.bundle.events_through
-        if state.reset_seq is not None:
-            # What came since the reset is the taste's only source, also where a bundle has it already.
-            after = min(after, state.reset_seq)
+        built = recommender.bundle.events_through
+        # What came since a reset is the taste's only source, also where a bundle has it already.
+        telling = built if state.reset_seq is None else state.reset_seq
+        after = min(built, telling)
         events = self._events.of_user(user_id, after, MOST_EVENTS) if state.last_event > after else []
+        if telling > built and not wish.filters.seen:
+            # What was touched between the build and the reset says nothing any more, but it was touched.
+            touched = {event.item_id for event in events if event.seq <= telling}
+            wish = replace(wish, filters=replace(wish.filters, exclude=wish.filters.exclude | touched))
         return replace(
             wish,
             user_id=None if state.erased else user_id,
-            items=self.weights(events, recommender.has_item),
+            items=self.weights([event for event in events if event.seq > telling], recommender.has_item),
             styles=tuple(style for style in state.styles if recommender.has_style(style)),
             fresh_taste=state.reset_seq is not None,
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,18 +23,21 @@ from recsys.api.app import create_app
 from recsys.api.protocol import SheddingProtocol
 from recsys.api.security import Security
 from recsys.api.snapshots import Models
-from recsys.bundle import StyleCard
-from recsys.config import AlsSettings, ProjectSettings, RestyleSettings, ServiceSettings
+from recsys.bundle import StyleCard, save_bundle
+from recsys.config import AlsSettings, ProjectSettings, RestyleSettings, ServiceSettings, StorageSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import Project
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.restyle import Restyler
 from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.text_style import TextStyleMap
 from recsys.schema import FloatArray
+from recsys.serving.host import ModelHost
 from recsys.serving.live import Live
 from recsys.storage.cache import DiskCache
 from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
+from recsys.training.style_vectors import embedder_version
 from style.images import Pixels
 from style.mask import Mask
 from style.transfer.base import Painting, Stylizer
@@ -212,6 +216,58 @@ def serve(recommender: Recommender, restyler: Restyler, open_live: OpenLive) -> 
 @pytest.fixture(scope="session")
 def shop(serve: Serve) -> httpx.Client:
     return serve()
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A shop as it is run: a project with a bundle on disk, live data, a host that follows both, and its service."""
+
+    project: Project
+    live: Live
+    host: ModelHost
+    client: httpx.Client
+
+
+def shop_project(folder: Path, recommender: Recommender) -> Project:
+    """A project whose bundles are the drawn shop's, which knows the words plain and floral; the second is current."""
+    project = Project.init(folder, "shop")
+    for image in recommender.bundle.image_root.glob("*.jpg"):
+        shutil.copy(image, project.root)
+    settings = recommender.bundle.settings
+    bundle = replace(
+        recommender.bundle,
+        embedder=embedder_version(project.settings.style.backbone),
+        text_style=TextStyleMap(("floral", "plain"), _looks()[::-1].copy(), ()),
+    )
+    for created, diversity in ((1_750_000_000, 0.9), (1_750_000_001, settings.rank.diversity)):
+        rank = settings.rank.model_copy(update={"diversity": diversity})
+        made = replace(bundle, settings=settings.model_copy(update={"rank": rank}))
+        save_bundle(made, project.bundles, created)
+    return project
+
+
+OpenShop = Callable[..., Shop]
+
+
+@pytest.fixture(scope="session")
+def open_shop(recommender: Recommender, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
+    """Opens a `Shop` of its own, with such security, settings and URL of a database; it runs till the end."""
+    with ExitStack() as stack:
+
+        def opened(
+            security: Security | None = None, settings: ServiceSettings | None = None, database: str = ""
+        ) -> Shop:
+            project = shop_project(tmp_path_factory.mktemp("shop") / "shop", recommender)
+            changed = {
+                "service": settings or ServiceSettings(refresh_s=0.05),
+                "storage": StorageSettings(database=database),
+            }
+            project = replace(project, settings=project.settings.model_copy(update=changed))
+            live = stack.enter_context(Live.open(project))
+            host = ModelHost(project.bundles, project.root, live.items, project.settings.service.refresh_s)
+            return Shop(project, live, host, serve(security, host, live=live))
+
+        yield opened
 
 
 @pytest.fixture

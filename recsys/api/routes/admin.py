@@ -16,7 +16,7 @@ from recsys.api.problems import ProblemError, problem_responses
 from recsys.api.routes.common import NoQuery
 from recsys.api.schemas import Draining
 from recsys.api.security import require
-from recsys.api.services import Served
+from recsys.api.services import Served, Services
 from recsys.bundle_versions import versions
 from recsys.errors import BundleError
 from recsys.schema import Scope
@@ -44,7 +44,9 @@ async def models(_: NoQuery, services: Served) -> ModelList:
             )
             for version in found
         ],
-        refused=None if refused is None else RefusedModel(version=refused.version, reason=refused.reason),
+        refused=None
+        if refused is None
+        else RefusedModel(version=refused.version, reason=_said(refused.reason, services)),
     )
 
 
@@ -63,9 +65,7 @@ async def activate(version: Version, _: NoQuery, services: Served) -> Activated:
     try:
         served = await run_in_threadpool(services.host.activate, version)
     except BundleError as error:
-        # What was wrong is said without the folders of the server.
-        reason = str(error).replace(f"{services.live.project.bundles}/", "")
-        raise ProblemError(MODEL_REFUSED, f"{reason}.") from None
+        raise ProblemError(MODEL_REFUSED, f"{_said(str(error), services)}.") from None
     return Activated(model_version=served.version)
 
 
@@ -82,6 +82,11 @@ async def drain(_: NoQuery, services: Served) -> JSONResponse:
     answer = Draining(status="draining").model_dump()
     # Only once the answer is out, so that it gets through whatever stops the process.
     return JSONResponse(answer, 202, background=BackgroundTask(_stop, services.drain))
+
+
+def _said(reason: str, services: Services) -> str:
+    """What is wrong with a bundle, without the folders of the server."""
+    return reason.replace(f"{services.live.project.bundles}/", "")
 
 
 async def _stop(drain: Drain) -> None:

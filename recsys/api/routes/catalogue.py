@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Depends
 
 from recsys.api.catalogue_schemas import Deleted, ItemBatch, ItemIn, ItemReport, ItemResult, ItemStatus
+from recsys.api.methods import not_longer
 from recsys.api.problem_types import (
     BAD_PICTURE,
     IDEMPOTENCY_IN_PROGRESS,
@@ -50,7 +51,12 @@ async def put_items(body: ItemBatch, _: NoQuery, services: Served) -> ItemReport
     return ItemReport(stored=stored, rejected=len(results) - stored, results=results)
 
 
-@router.put("/items/{item_id:path}", summary="Put an item", responses=problem_responses(*_PUTTING, BAD_PICTURE))
+@router.put(
+    "/items/{item_id:path}",
+    summary="Put an item",
+    dependencies=[Depends(not_longer)],
+    responses=problem_responses(*_PUTTING, BAD_PICTURE),
+)
 async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served) -> ItemResult:
     """Adds the item, or replaces it whole. It is on the disk when this is answered, and recommendable within a second.
 
@@ -62,7 +68,12 @@ async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served
     return ItemResult(item_id=item_id, status=ItemStatus.STORED)
 
 
-@router.delete("/items/{item_id:path}", summary="Delete an item", responses=problem_responses(*_DELETING, UNKNOWN_ITEM))
+@router.delete(
+    "/items/{item_id:path}",
+    summary="Delete an item",
+    dependencies=[Depends(not_longer)],
+    responses=problem_responses(*_DELETING, UNKNOWN_ITEM),
+)
 async def delete_item(item_id: ItemPath, _: NoQuery, services: Served) -> Deleted:
     """Takes the item out of every answer within a second, and out of the next builds, until it is put again."""
     if not services.knows_item(ItemId(item_id)):

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from recsys.api.metrics import MEDIA_TYPE
-from recsys.api.problem_types import DRAINING, PROBLEM_TYPES, ProblemType
+from recsys.api.problem_types import DRAINING, NO_SUCH_PATH, PROBLEM_TYPES, ProblemType
 from recsys.api.problems import ProblemError, problem_responses
 from recsys.api.routes.common import NoQuery
 from recsys.api.schemas import Access, Live, ProblemExplanation, Ready
@@ -65,7 +65,9 @@ async def problems(_: NoQuery) -> list[ProblemExplanation]:
     return [_explanation(kind) for kind in PROBLEM_TYPES]
 
 
-@router.get("/problems/{slug}", tags=["problems"], summary="One type of problem", responses=problem_responses())
+@router.get(
+    "/problems/{slug}", tags=["problems"], summary="One type of problem", responses=problem_responses(NO_SUCH_PATH)
+)
 async def problem(slug: str, _: NoQuery) -> ProblemExplanation:
     """What a problem's `type` points to."""
     for kind in PROBLEM_TYPES:

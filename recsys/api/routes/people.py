@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 
 from recsys.api.answers import taste_view
 from recsys.api.links import Links
+from recsys.api.methods import not_longer
 from recsys.api.person_schemas import Erased, FeedbackIn, FeedbackResult, TasteIn
 from recsys.api.problem_types import (
     IDEMPOTENCY_IN_PROGRESS,
@@ -35,10 +34,15 @@ from recsys.storage.persons import PersonState
 _READING = (MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS)
 _WRITING = (*_READING, MISSING_SCOPE, STORAGE_FULL, IDEMPOTENCY_IN_PROGRESS)
 
-router = APIRouter(prefix="/v1", tags=["taste"], dependencies=[Depends(require_key)])
+router = APIRouter(prefix="/v1", tags=["taste"])
 
 
-@router.get("/users/{user_id:path}/taste", summary="A user's taste, explained", responses=problem_responses(*_READING))
+@router.get(
+    "/users/{user_id:path}/taste",
+    summary="A user's taste, explained",
+    dependencies=[Depends(require_key)],
+    responses=problem_responses(*_READING),
+)
 async def user_taste(user_id: UserPath, _: NoQuery, services: Served, links: LinkMaker) -> Taste:
     """The modes of a user's taste, each with the nearest styles and products that show it, and what the user chose."""
     return await _taste(UserId(user_id), services, links)
@@ -99,7 +103,7 @@ async def post_feedback(user_id: UserPath, body: FeedbackIn, _: NoQuery, service
 @router.delete(
     "/users/{user_id:path}",
     summary="Erase a user everywhere",
-    dependencies=[Depends(require(Scope.ADMIN))],
+    dependencies=[Depends(require(Scope.ADMIN)), Depends(not_longer)],
     responses=problem_responses(*_WRITING),
 )
 async def erase(user_id: UserPath, _: NoQuery, services: Served) -> Erased:
@@ -114,7 +118,12 @@ async def erase(user_id: UserPath, _: NoQuery, services: Served) -> Erased:
     return Erased(rows=dict(report.counts), pending=report.pending)
 
 
-@router.get("/styles", summary="The styles to choose from", responses=problem_responses(MISSING_KEY))
+@router.get(
+    "/styles",
+    summary="The styles to choose from",
+    dependencies=[Depends(require_key)],
+    responses=problem_responses(MISSING_KEY),
+)
 def styles(_: NoQuery, services: Served) -> StyleList:
     """All styles of the library, with the occasions they suit and their licences."""
     return StyleList(
@@ -176,10 +185,12 @@ def _verdict(user_id: UserId, body: FeedbackIn, services: Services) -> Verdict:
 
 def _erased(user_id: UserId, services: Services) -> ErasureReport:
     # Exposures that wait to be written would be written after the erasure.
-    exposures = services.live.exposures.erase(user_id)
+    shown = services.live.exposures.erase(user_id)
     if services.host is not None:
         services.host.forget(user_id)
     report = erase_user(services.live.project, services.live.database, user_id)
-    counts = dict(report.counts)
-    counts["exposures"] = counts.get("exposures", 0) + exposures
-    return replace(report, counts=counts)
+    if services.host is not None:
+        # The tombstone is gone once files are clean, and what is in memory is from before.
+        services.host.poll()
+    counts = {**report.counts, "exposures": shown + report.counts.get("exposures", 0)}
+    return ErasureReport(counts, report.pending)

@@ -13,6 +13,7 @@ from recsys.api.answers import similar_entries
 from recsys.api.exchange import exchange_of
 from recsys.api.listing import Listing
 from recsys.api.problem_types import (
+    ADDRESS_TOO_LONG,
     BAD_CURSOR,
     BAD_PICTURE,
     MALFORMED_JSON,
@@ -42,7 +43,7 @@ from recsys.config import EventSettings
 from recsys.pipeline.request import Request
 from recsys.schema import EventKind, ItemId, UserId
 
-_PROBLEMS = (MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS, UNKNOWN_REFERENCE)
+_PROBLEMS = (ADDRESS_TOO_LONG, MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS, UNKNOWN_REFERENCE)
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends(require_key)])
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 
 from recsys.api.answers import near_styles, similar_entries
 from recsys.api.problem_types import (
+    ADDRESS_TOO_LONG,
     BAD_PICTURE,
     INVALID_REQUEST,
     MISSING_KEY,
@@ -38,7 +39,14 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends
     "/search/style",
     summary="Items that look like a picture, or like words",
     responses=problem_responses(
-        MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS, UNKNOWN_REFERENCE, BAD_PICTURE, UNSUPPORTED_MEDIA, TOO_LARGE
+        ADDRESS_TOO_LONG,
+        MISSING_KEY,
+        OVERLOADED,
+        TOO_MANY_REQUESTS,
+        UNKNOWN_REFERENCE,
+        BAD_PICTURE,
+        UNSUPPORTED_MEDIA,
+        TOO_LARGE,
     ),
     openapi_extra={"requestBody": {**PICTURE_BODY, "required": False}},
 )
