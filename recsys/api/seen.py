@@ -14,5 +14,5 @@ async def unseen(services: Services, filters: Filters, user_id: str | None) -> F
     if user_id is None or filters.seen:
         return filters
     state = await services.state(user_id)
-    touched = services.request_of(UserId(user_id), state).items
-    return replace(filters, exclude=filters.exclude | touched.keys())
+    known = services.request_of(UserId(user_id), state)
+    return replace(filters, exclude=filters.exclude | known.items.keys() | known.filters.exclude)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.config import EventSettings, TasteSettings
 from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.pipeline.request import Filters, Request
 from recsys.schema import ItemId, UserId
 from recsys.storage.events import EventStore, StoredEvent
 from recsys.storage.persons import PersonState
@@ -34,16 +34,19 @@ class Persons:
     def request(self, user_id: UserId, state: PersonState, recommender: Recommender, wish: Request) -> Request:
         """`wish` (limit, filters and the like) of this person. Raises StorageError."""
         after = recommender.bundle.events_through
-        if state.reset_seq is not None:
+        reset = state.reset_seq
+        if reset is not None:
             # What came since the reset is the taste's only source, also where a bundle has it already.
-            after = min(after, state.reset_seq)
+            after = min(after, reset)
         events = self._events.of_user(user_id, after, MOST_EVENTS) if state.last_event > after else []
+        told = [event for event in events if reset is None or event.seq > reset]
         return replace(
             wish,
             user_id=None if state.erased else user_id,
-            items=self.weights(events, recommender.has_item),
+            items=self.weights(told, recommender.has_item),
             styles=tuple(style for style in state.styles if recommender.has_style(style)),
-            fresh_taste=state.reset_seq is not None,
+            filters=_without(wish.filters, events[: len(events) - len(told)], recommender.has_item),
+            fresh_taste=reset is not None,
         )
 
     def weights(self, events: Sequence[StoredEvent], known: Callable[[ItemId], bool]) -> dict[ItemId, float]:
@@ -55,3 +58,11 @@ class Persons:
                 faded = 0.5 ** (max(0, today - event.timestamp) / half_life)
                 weights[event.item_id] += self._weights.weight(event.event) * faded
         return {item_id: weight for item_id, weight in weights.items() if weight != 0}
+
+
+def _without(filters: Filters, events: Sequence[StoredEvent], known: Callable[[ItemId], bool]) -> Filters:
+    """`filters` without the items of events before a reset: these say nothing of the taste, but were seen all the
+    same."""
+    if filters.seen or not events:
+        return filters
+    return replace(filters, exclude=filters.exclude | {event.item_id for event in events if known(event.item_id)})
