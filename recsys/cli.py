@@ -127,6 +127,7 @@ def import_(
         check_images=not no_image_check,
     )
     typer.echo(str(report))
+    typer.echo(f"next: recsys build {path}")
 
 
 @app.command()
@@ -156,6 +157,7 @@ def build(path: ProjectPath) -> None:
     typer.echo(f"built {version}")
     for name, value in load_bundle(project.bundles, project.root, version).metrics.items():
         typer.echo(f"{name} {value:.4f}")
+    typer.echo(f"next: recsys serve {path}")
 
 
 @app.command()

@@ -28,7 +28,8 @@ class Settings(BaseModel):
 class EventSettings(Settings):
     """What each kind of event says about liking: the confidence weight of one event, negative for dislikes.
 
-    `rating_threshold`: ratings at or above it are imported as likes, the others as dislikes.
+    0 <= `view` <= `click` <= `cart` <= `purchase`; `like` is above 0, `dislike` at most 0. `rating_threshold`: ratings
+    at or above it are imported as likes, the others as dislikes.
     """
 
     view: float = 1.0
@@ -78,8 +79,8 @@ class AlsSettings(Settings):
 class TasteSettings(Settings):
     """How touched style vectors become a taste.
 
-    `half_life_days`: an event loses half its say in that time. `prior`: the say of what similar people like, in
-    events of weight 1.
+    `max_modes`: how many directions a taste may have. `half_life_days`: an event loses half its say in that time.
+    `prior`: the say of what similar people like, in events of weight 1.
     """
 
     max_modes: int = Field(default=4, ge=1, le=4)
@@ -90,12 +91,12 @@ class TasteSettings(Settings):
 class RankSettings(Settings):
     """Candidates per source, and how lists are made of them.
 
-    `reranker`: what gives a list variety: mmr, dpp or none. `diversity`: how variety is traded for fit (0: fit alone,
-    1: variety alone). `calibration`: how much a list keeps to the mix of the person's styles and categories (0: not at
-    all). `exploration`: the share of places that go to little-known items.
-    `trend_half_life_days`: how fast an event stops counting for what is popular now. `fresh_half_life_days`: how fast
-    an item stops being new. `validation_share`: the
-    blend is fitted on what came next in three rounds of this share of events.
+    `candidates`: how many items each source gives. `reranker`: what gives a list variety: mmr, dpp or none.
+    `diversity`: how variety is traded for fit (0: fit alone, 1: variety alone). `calibration`: how much a list
+    keeps to the mix of the person's styles and categories (0: not at all). `exploration`: the share of places that
+    go to little-known items. `trend_half_life_days`: how fast an event stops counting for what is popular now.
+    `fresh_half_life_days`: how fast an item stops being new. `validation_share`: the blend is fitted on what came
+    next in three rounds of this share of events.
     """
 
     trend_half_life_days: float = Field(default=7.0, gt=0)
@@ -116,6 +117,9 @@ class RestyleSettings(Settings):
     look like the one on sale: where the colour difference (CIEDE2000) of the product's pixels passes
     `max_mean_difference` on average or `max_high_difference` for the 95th percentile, or luma's structural
     similarity falls below `min_structure`, or the share of strong edges that are left below `min_edges`.
+
+    `engine`: film, or color, which moves colours alone. `size`: pixels of pictures in links, at most.
+    `deadline_ms`: after that time the original is served. `cache_mb`: how much of restyled pictures is kept.
     """
 
     engine: str = "film"

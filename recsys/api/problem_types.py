@@ -33,14 +33,14 @@ MALFORMED_JSON = ProblemType(
     400,
     "The body is not JSON",
     "The body of the request cannot be read as JSON in UTF-8.",
-    "Send one JSON object with the header Content-Type: application/json.",
+    "Send JSON in UTF-8 with the header Content-Type: application/json; /docs shows its form.",
 )
 UNKNOWN_ITEM = ProblemType(
     "unknown-item",
     404,
     "No such item",
-    "The item in the path is not in the catalogue that the current model was built from.",
-    "Check the id; an item that was added since needs a new build.",
+    "The item in the path is not in the catalogue: it was never there, or was deleted.",
+    "Check the id; PUT /v1/items/{id} adds an item, which is known within a second.",
 )
 UNKNOWN_REFERENCE = ProblemType(
     "unknown-reference",

@@ -19,7 +19,7 @@ PROJECT_VARIABLE = "RECSYS_PROJECT"
 DEADLINES_MS = (100, 300)
 GRACE_MS = 50
 CONNECTIONS = (1, 4)
-Lists = dict[str, list[tuple[str, float]]]
+Lists = dict[str, list[str]]
 
 
 def deadlines(bench: Bench) -> Iterator[Figure]:
@@ -101,5 +101,6 @@ async def _lists(port: int, asks: list[Ask], query: str) -> Lists:
     return found
 
 
-def _listed(body: dict[str, Any]) -> list[tuple[str, float]]:
-    return [(item["item"]["item_id"], item["score"]) for item in body["items"]]
+def _listed(body: dict[str, Any]) -> list[str]:
+    # Not their scores: these fade with the age of live events, by the second.
+    return [item["item"]["item_id"] for item in body["items"]]

@@ -16,7 +16,7 @@ from PIL import Image
 
 from recsys.dataset.project import Project
 from recsys.errors import ProjectError
-from recsys.serving.uploads import MAX_SIDE, Upload, UploadEmbedder, decode_base64, embed_upload
+from recsys.serving.uploads import MAX_SIDE, Upload, decode_base64, embed_upload
 from style.embedding import StyleEmbedder
 from style.errors import ImageError, WeightsError
 from style.images import UPLOAD_LIMITS, decode_image, read_image
@@ -136,25 +136,14 @@ def test_base64_is_measured_before_it_is_decoded() -> None:
 def test_its_style_is_the_one_a_build_gives_the_stored_file(project: Project) -> None:
     upload = Upload.of(photo((400, 300)))
     stored = project.resolve_image(upload.store(project))
-    embedder = UploadEmbedder("vgg-slim")
-    try:
-        vectors = [future.result(60) for future in [embedder.submit(upload) for _ in range(3)]]
-    finally:
-        embedder.close()
-    expected = StyleEmbedder.load("vgg-slim").embed_files([stored])[0]
-    for vector in vectors:
-        np.testing.assert_array_equal(vector.values, expected)
-    assert embed_upload(upload, "vgg-slim").similarity(vectors[0]) == pytest.approx(1)
+    vector = embed_upload(upload, "vgg-slim")
+    np.testing.assert_array_equal(vector.values, StyleEmbedder.load("vgg-slim").embed_files([stored])[0])
     assert read_image(stored).shape == (300, 400, 3)
 
 
-def test_an_unknown_backbone_is_told_through_the_future() -> None:
-    embedder = UploadEmbedder("vgg-none")
-    try:
-        with pytest.raises(WeightsError, match="vgg-none"):
-            embedder.submit(Upload.of(photo())).result(60)
-    finally:
-        embedder.close()
+def test_an_unknown_backbone_is_named() -> None:
+    with pytest.raises(WeightsError, match="vgg-none"):
+        embed_upload(Upload.of(photo()), "vgg-none")
 
 
 def test_importing_loads_no_torch() -> None:
