@@ -249,6 +249,12 @@ def shop_project(folder: Path, recommender: Recommender) -> Project:
 OpenShop = Callable[..., Shop]
 
 
+@pytest.fixture
+def shop_on_disk(recommender: Recommender, tmp_path: Path) -> Project:
+    """The shop as `recsys serve` takes it."""
+    return shop_project(tmp_path / "shop", recommender)
+
+
 @pytest.fixture(scope="session")
 def open_shop(recommender: Recommender, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
     """Opens a `Shop` of its own, with such security, settings and URL of a database; it runs till the end."""
