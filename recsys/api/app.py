@@ -7,7 +7,6 @@ import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -34,7 +33,6 @@ from recsys.api.shedding import Shedder
 from recsys.api.snapshots import FixedModel, Models
 from recsys.api.tracing import Tracing
 from recsys.api.upkeep import upkeep
-from recsys.config import ServiceSettings
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.restyle import Restyler
 from recsys.serving.catalogue import CatalogueEditor
@@ -100,7 +98,7 @@ def create_app(
         title="style-recsys",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=partial(_lifespan, services=services, settings=settings),
+        lifespan=_lifespan,
         # An id may end in a slash, hence a path with one is another path.
         redirect_slashes=False,
     )
@@ -122,7 +120,7 @@ def create_app(
     if provider is not None:
         app.add_middleware(Tracing, provider=provider)
     app.add_middleware(Envelope, models=models, metrics=metrics)
-    describe(app, lambda: services.security.is_open)
+    describe(app, lambda: security.is_open)
     return app
 
 
@@ -142,7 +140,18 @@ def _watch(services: Services) -> None:
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI, *, services: Services, settings: ServiceSettings) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    tasks = await _started(app.state.services)
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    _stop(app.state.services)
+
+
+async def _started(services: Services) -> list[asyncio.Task[None]]:
+    """What runs beside requests. None of it may keep these services: with them the first model would never be freed."""
+    settings = services.live.project.settings.service
     drain_on_signals(services.drain, settings.drain_s)
     # Loading a network takes the interpreter for seconds, which the first callers should not have to wait for.
     await run_in_threadpool(services.restyler.warm_up)
@@ -150,15 +159,14 @@ async def _lifespan(_: FastAPI, *, services: Services, settings: ServiceSettings
     if services.host is not None:
         services.host.start()
     keys_every_s = min(settings.refresh_s, KEYS_EVERY_S)
-    tasks = [
+    return [
         asyncio.create_task(services.security.keys.watch(keys_every_s)),
         asyncio.create_task(services.metrics.keep_sampling()),
-        *upkeep(services),
+        *upkeep(services.live, services.choices),
     ]
-    yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _stop(services: Services) -> None:
     services.ranking.close()
     for executor in (services.writer, services.describer):
         executor.shutdown()

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 
-from recsys.api.services import Services
 from recsys.clock import now
 from recsys.serving.erasure import purge
+from recsys.serving.live import Live
+from recsys.serving.pictures import PictureChoices
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +22,10 @@ KEPT_ANSWERS_S = 86_400
 """How long an answer is given again under its Idempotency-Key."""
 
 
-def upkeep(services: Services) -> list[asyncio.Task[None]]:
+def upkeep(live: Live, choices: PictureChoices) -> list[asyncio.Task[None]]:
     """Tasks that run until they are cancelled."""
-    live = services.live
     return [
-        _every(VERDICTS_EVERY_S, "verdicts", services.choices.refresh),
+        _every(VERDICTS_EVERY_S, "verdicts", choices.refresh),
         _every(ERASURES_EVERY_S, "erasures", lambda: purge(live.project, live.database)),
         _every(ANSWERS_EVERY_S, "kept answers", lambda: live.answers.prune(now() - KEPT_ANSWERS_S)),
     ]
