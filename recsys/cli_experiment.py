@@ -1,9 +1,10 @@
-"""The command `recsys experiment`: declare, start, ramp, stop and look at experiments."""
+"""The command `recsys experiment`: declare, start, ramp, stop, look at and analyse experiments."""
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from recsys.experiments.assignment import Assignment
     from recsys.experiments.definition import Experiment, Ranges
+    from recsys.experiments.logs import Logs
+    from recsys.experiments.shown_styles import StyleVariety
 
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The experiment.")]
@@ -20,7 +23,9 @@ SegmentOption = Annotated[
     list[str] | None, typer.Option("--segments", metavar="FIRST-LAST", help="Segments of the namespace, 0 to 999.")
 ]
 
-experiment = typer.Typer(no_args_is_help=True, help="Compare configurations on live traffic: declare, start, stop.")
+experiment = typer.Typer(
+    no_args_is_help=True, help="Compare configurations on live traffic: declare, start, stop, analyse."
+)
 
 
 @experiment.command()
@@ -189,10 +194,100 @@ def assign(
         typer.echo(f"{key:<24} {_place(place)}")
 
 
+@experiment.command()
+def analyze(
+    path: ProjectPath,
+    key: Key,
+    exposures: Annotated[Path | None, typer.Option(help="A log of exposures, .parquet or .csv, with --events.")] = None,
+    events: Annotated[Path | None, typer.Option(help="A log of events. Default of all logs: the live data.")] = None,
+    feedback: Annotated[Path | None, typer.Option(help="A log of verdicts on restyled pictures.")] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Style vectors, .parquet with item_id and vector. Default: the bundle's.")
+    ] = None,
+    planned_units: Annotated[
+        int | None, typer.Option(min=1, help="Units at which intervals for any look are narrowest.")
+    ] = None,
+    assigned_elsewhere: Annotated[
+        bool, typer.Option("--assigned-elsewhere", help="Arms were not assigned by this project: do not check them.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the page: .html, .md or .json.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+) -> None:
+    """Health, effects and a decision, from logs alone; exit code 1 if the data are not sound."""
+    from recsys.clock import now
+    from recsys.experiments.analysis import analyse
+    from recsys.experiments.files import existing_file, load_experiment
+    from recsys.page.experiment_page import analysis_json, render_experiment, write_experiment_page
+
+    if (exposures is None) != (events is None) or (feedback is not None and exposures is None):
+        raise typer.BadParameter("--exposures and --events go together, --feedback with them")
+    project = _project(path)
+    one = load_experiment(existing_file(project.experiments, key))
+    with _logs(project, exposures, events, feedback) as logs:
+        found = analyse(
+            one,
+            logs,
+            now(),
+            diversity=_variety(project, one, vectors),
+            planned_units=planned_units,
+            assigned_here=not assigned_elsewhere,
+        )
+    if out is not None:
+        write_experiment_page(found, out)
+    if json_:
+        typer.echo(analysis_json(found))
+    elif out is None:
+        typer.echo(render_experiment(found, ".md", plots=False), nl=False)
+    else:
+        typer.echo(f"{key}: {found.conclusion.advice}; wrote {out}")
+    raise typer.Exit(0 if found.healthy else 1)
+
+
 def _project(path: Path) -> Project:
     from recsys.dataset.project import Project
 
     return Project.open(path)
+
+
+@contextmanager
+def _logs(project: Project, exposures: Path | None, events: Path | None, feedback: Path | None) -> Iterator[Logs]:
+    from recsys.errors import ProjectError
+    from recsys.experiments.logs import Logs
+
+    if exposures is not None and events is not None:
+        yield Logs.of_files(exposures, events, feedback)
+        return
+    from recsys.storage.database import Database
+
+    if not project.has_live_data:
+        raise ProjectError(
+            f"{project.root}: no live data to analyse; `recsys serve` stores them, or give --exposures and --events"
+        )
+    database = Database.open(project.database_url)
+    try:
+        yield Logs.of_database(database)
+    finally:
+        database.close()
+
+
+def _variety(project: Project, one: Experiment, vectors: Path | None) -> StyleVariety | None:
+    """How varied lists are, by the file given or the current bundle; None where the experiment does not ask."""
+    from recsys.bundle import load_bundle
+    from recsys.errors import BundleError
+    from recsys.experiments.log_health import declared_metrics
+    from recsys.experiments.metric_names import MetricName
+    from recsys.experiments.shown_styles import StyleVariety
+
+    if vectors is not None:
+        return StyleVariety.of_file(vectors)
+    if MetricName.STYLE_DIVERSITY not in declared_metrics(one):
+        return None
+    try:
+        bundle = load_bundle(project.bundles, project.root)
+    except BundleError:
+        # The log may tell it by itself; where it does not, the analysis says so.
+        return None
+    return StyleVariety.of(list(bundle.catalog.ids.values), bundle.space.vectors)
 
 
 def _validated(raw: dict[str, Any]) -> Experiment:

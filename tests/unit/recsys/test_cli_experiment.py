@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,10 @@ from recsys.experiments.definition import Direction, Status
 from recsys.experiments.files import load_experiment
 from recsys.experiments.metric_names import MetricName
 from recsys.experiments.overrides import Overrides
+from recsys.experiments.simulated_logs import People, Planted, simulate_logs
+from recsys.schema import ItemId, UserId
+from recsys.storage.database import Database
+from recsys.storage.exposures import Exposure, ExposureLog
 
 BASICS = ("--title", "Milder", "--hypothesis", "More clicks")
 ARMS = ("--arm", "now", "--arm", "mild=2", "--set", "mild.strength=0.3")
@@ -113,3 +119,40 @@ def test_a_changed_split_is_refused_and_can_be_stopped(shop: Project) -> None:
     _said_no(_run(shop, "assign", "--unit", "u1"), "under a new key")
     _said_no(_run(shop, "list"), "under a new key")
     assert "stopped" in _done(_run(shop, "stop", "e"))
+
+
+def test_analyze(shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _said_no(_run(shop, "analyze", "mild"), "no experiment 'mild'")
+    _done(_run(shop, "create", "mild", *BASICS, *ARMS, "--metric", "ctr", "--metric", "style_diversity"))
+    _said_no(_run(shop, "analyze", "mild"), "no live data to analyse")
+    began = 1_790_000_000
+    monkeypatch.setattr("recsys.clock.now", lambda: began)
+    _done(_run(shop, "start", "mild"))
+    one = load_experiment(shop.experiments / "mild.toml")
+    simulate_logs(one, {"mild": Planted(ctr=0.5)}, People(users=2_000)).write(tmp_path)
+    monkeypatch.setattr("recsys.clock.now", lambda: began + 15 * 86_400)
+    _said_no(_run(shop, "analyze", "mild", "--exposures", tmp_path / "exposures.parquet"), "go together", code=2)
+    logs = [
+        part for name in ("exposures", "events", "feedback") for part in (f"--{name}", tmp_path / f"{name}.parquet")
+    ]
+    told = _done(_run(shop, "analyze", "mild", *logs))
+    assert "## Decision: Ship mild" in told
+    assert json.loads(_done(_run(shop, "analyze", "mild", *logs, "--json")))["conclusion"]["advice"] == "ship"
+    assert "mild: ship; wrote" in _done(_run(shop, "analyze", "mild", *logs, "--out", tmp_path / "page.html"))
+    assert "Ship mild" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_analyze_live_data_that_are_not_sound(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    _done(_run(shop, "create", "mild", *BASICS, "--arm", "now", "--arm", "mild", "--set", "mild.strength=0.3"))
+    began = 1_790_000_000
+    monkeypatch.setattr("recsys.clock.now", lambda: began)
+    _done(_run(shop, "start", "mild"))
+    shop.live.mkdir(exist_ok=True)
+    with closing(Database.open(shop.database_url)) as database:
+        log = ExposureLog(database)
+        for number in range(40):
+            shown = (f"r{number}", UserId(f"u{number}"), began + number, "v", (ItemId("a"),), (1.0,), (None,))
+            log.append(Exposure(*shown, {"mild": "now"}))
+        log.close()
+    monkeypatch.setattr("recsys.clock.now", lambda: began + 86_400)
+    _said_no(_run(shop, "analyze", "mild"), "Put right first", "No unit in arm 'mild'")

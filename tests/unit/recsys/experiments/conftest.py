@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from recsys.experiments.definition import Experiment
+from recsys.experiments.lifecycle import start
+from recsys.experiments.metric_names import MetricName
 
 Maker = Callable[..., Experiment]
 
@@ -40,3 +42,20 @@ def experiment(declared: Callable[..., dict[str, Any]]) -> Maker:
 def running(experiment: Maker) -> Maker:
     """The same, running since second 1000, without a history."""
     return lambda **changes: experiment(status="running", started_at=1000, **changes)
+
+
+START = 1_790_000_000
+
+
+@pytest.fixture(scope="session")
+def trial(declared: Callable[..., dict[str, Any]]) -> Maker:
+    """An experiment that was started at `START`, with all metrics, as `lifecycle.start` leaves it."""
+
+    def made(**changes: Any) -> Experiment:
+        metrics = [{"name": name} for name in MetricName if name is not MetricName.DWELL]
+        guardrails = [{"metric": "dwell", "margin": 0.1}]
+        decision = {"looks": "fixed"}
+        values = declared(**{"metrics": metrics, "guardrails": guardrails, "decision": decision, **changes})
+        return start(Experiment.model_validate(values), START)
+
+    return made

@@ -1,0 +1,246 @@
+"""The one schema of logs, whatever they come from: columns, what they may hold, and where they are wrong.
+
+Ids are text, times whole seconds since 1970 UTC. A file may hold more columns, which are not read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys.errors import BadRowsError, DataError, Problem
+from recsys.schema import BoolArray, EventKind
+
+FAR_FUTURE = 100_000_000_000
+"""Seconds; what is above are milliseconds."""
+_PROBLEMS = 100
+_WHOLE = r"^[+-]?\d{1,18}$"
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+
+
+class Kind(StrEnum):
+    """What a column holds."""
+
+    TEXT = "text"
+    WHOLE = "a whole number"
+    NUMBER = "a finite number"
+    TRUTH = "true or false"
+    TEXTS = "a list of texts (in CSV a JSON list)"
+
+
+_TYPES = {
+    Kind.TEXT: pa.string(),
+    Kind.WHOLE: pa.int64(),
+    Kind.NUMBER: pa.float64(),
+    Kind.TRUTH: pa.bool_(),
+    Kind.TEXTS: pa.list_(pa.string()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a log. `needed`: must be there; `filled`: no value may be missing; `low`, `high`: its range."""
+
+    name: str
+    kind: Kind
+    needed: bool = False
+    filled: bool = False
+    low: float | None = None
+    high: float | None = None
+    words: tuple[str, ...] = ()
+    also: str = ""
+
+
+_TIME = Column("timestamp", Kind.WHOLE, needed=True, filled=True, low=0, high=FAR_FUTURE)
+EXPOSURES = (
+    Column("request_id", Kind.TEXT, needed=True, filled=True),
+    Column("unit", Kind.TEXT, needed=True, also="user_id"),
+    _TIME,
+    Column("experiment", Kind.TEXT, needed=True),
+    Column("arm", Kind.TEXT, needed=True),
+    Column("items", Kind.TEXTS, needed=True, filled=True),
+    Column("style_diversity", Kind.NUMBER, low=0, high=2),
+    Column("platform", Kind.TEXT),
+    Column("category", Kind.TEXT),
+)
+"""One row for each answer and experiment; answers outside of experiments have neither experiment nor arm. Keep them:
+an event that answers none of all requests tells that exposures were lost. `style_diversity`, `platform` and `category`
+are for a metric and for segments."""
+EVENTS = (
+    Column("unit", Kind.TEXT, needed=True, filled=True, also="user_id"),
+    Column("item_id", Kind.TEXT, needed=True, filled=True),
+    Column("event", Kind.TEXT, needed=True, filled=True, words=tuple(EventKind)),
+    _TIME,
+    Column("amount", Kind.NUMBER, low=0),
+    Column("dwell_s", Kind.NUMBER, low=0),
+    Column("request_id", Kind.TEXT),
+    Column("position", Kind.WHOLE, low=1),
+)
+"""What people did, also before the experiment: that is what CUPED adjusts by. Positions count from 1."""
+FEEDBACK = (
+    Column("unit", Kind.TEXT, needed=True, filled=True, also="user_id"),
+    Column("satisfied", Kind.TRUTH, needed=True, filled=True),
+    _TIME,
+)
+"""Verdicts on restyled pictures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where rows come from: a file (or a table of the database), and the number of its first row."""
+
+    file: Path
+    first_row: int
+
+    def problem(self, row: int, column: str, message: str) -> Problem:
+        """A defect of the row at `row`, counted from 0 within these rows."""
+        return Problem(self.file, self.first_row + row, column, message)
+
+
+Columns = Mapping[str, pa.Array]
+
+
+def present(columns: Sequence[Column], header: Sequence[str], file: Path) -> dict[str, str]:
+    """The name in the file of each column that it has, by the schema's name. Raises DataError for a missing one."""
+    found = {}
+    for column in columns:
+        spelled = next((name for name in (column.name, column.also) if name and name in header), None)
+        if spelled is not None:
+            found[column.name] = spelled
+        elif column.needed:
+            known = ", ".join(header) or "none"
+            raise DataError(f"{file}: no column {column.name!r}; it has: {known}; add or rename the column")
+    return found
+
+
+def checked(columns: Sequence[Column], raw: Columns, place: Place) -> dict[str, pa.Array]:
+    """Columns by the schema's names, each of its kind and in its range.
+
+    Raises BadRowsError that names file, row and column of the first defects.
+    """
+    problems: list[Problem] = []
+    good = {}
+    for column in columns:
+        if column.name in raw:
+            good[column.name], found = _checked(column, raw[column.name], place)
+            problems += found
+    if problems:
+        raise BadRowsError(problems)
+    return good
+
+
+def _checked(column: Column, raw: pa.Array, place: Place) -> tuple[pa.Array, list[Problem]]:
+    values, wrong = _converted(column, raw, place)
+    problems = [
+        place.problem(
+            int(row), column.name, f"{_shown(raw[int(row)])} is not {column.kind}; put it right or leave it out"
+        )
+        for row in np.flatnonzero(wrong)[:_PROBLEMS]
+    ]
+    if column.filled and values.null_count:
+        empty = values.is_null().to_numpy(zero_copy_only=False) & ~wrong
+        problems += [
+            place.problem(int(row), column.name, "is empty; fill it, or leave the row out")
+            for row in np.flatnonzero(empty)[:_PROBLEMS]
+        ]
+    for rows, message in _outside(column, values):
+        problems += [place.problem(int(row), column.name, message) for row in np.flatnonzero(rows)[:_PROBLEMS]]
+    return values, problems
+
+
+def _outside(column: Column, values: pa.Array) -> list[tuple[BoolArray, str]]:
+    found = []
+    if column.low is not None:
+        found.append((_true(pc.less(values, column.low)), f"lies below {column.low:g}; put it right"))
+    if column.high is not None:
+        cure = "; these look like milliseconds: give seconds" if column.high == FAR_FUTURE else "; put it right"
+        found.append((_true(pc.greater(values, column.high)), f"lies above {column.high:g}{cure}"))
+    if column.words:
+        unknown = pc.and_(pc.invert(pc.is_in(values, pa.array(column.words))), values.is_valid())
+        found.append((_true(unknown), f"is none of {', '.join(column.words)}; rename it or leave the row out"))
+    return found
+
+
+def _converted(column: Column, raw: pa.Array, place: Place) -> tuple[pa.Array, BoolArray]:
+    """Values of the column's kind with null where there is none, and which were given, but are not of that kind."""
+    if pa.types.is_dictionary(raw.type):
+        raw = raw.dictionary_decode()
+    if pa.types.is_null(raw.type):
+        return pa.nulls(len(raw), _TYPES[column.kind]), np.zeros(len(raw), dtype=np.bool_)
+    try:
+        values = _CONVERT[column.kind](raw)
+    except (pa.ArrowException, TypeError):
+        raise DataError(
+            f"{place.file}: column {column.name!r} is of type {raw.type}, expected {column.kind}; convert it"
+        ) from None
+    return values, _true(pc.and_(raw.is_valid(), values.is_null()))
+
+
+def _text(raw: pa.Array) -> pa.Array:
+    return raw if pa.types.is_string(raw.type) else raw.cast(pa.string())
+
+
+def _whole(raw: pa.Array) -> pa.Array:
+    if pa.types.is_timestamp(raw.type):
+        raw = raw.cast(pa.timestamp("s", raw.type.tz), safe=False)
+    if pa.types.is_floating(raw.type):
+        raw = pc.if_else(pc.and_(pc.is_finite(raw), pc.equal(raw, pc.floor(raw))), raw, None)
+    return _matching(raw, _WHOLE).cast(pa.int64())
+
+
+def _number(raw: pa.Array) -> pa.Array:
+    values = _matching(raw, _NUMBER).cast(pa.float64())
+    # Frames of pandas say NaN where nothing is given.
+    return pc.if_else(pc.is_finite(values), values, None)
+
+
+def _truth(raw: pa.Array) -> pa.Array:
+    if pa.types.is_integer(raw.type):
+        raw = raw.cast(pa.string())
+    return _matching(raw, r"(?i)^(true|false|0|1)$").cast(pa.bool_())
+
+
+def _texts(raw: pa.Array) -> pa.Array:
+    if pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type):
+        return raw.cast(_TYPES[Kind.TEXTS])
+    return pa.array([_json_list(text) for text in raw.to_pylist()], _TYPES[Kind.TEXTS])
+
+
+def _json_list(text: str | None) -> list[str] | None:
+    try:
+        value = json.loads(text) if text is not None else None
+    except json.JSONDecodeError:
+        return None
+    return [str(item) for item in value] if isinstance(value, list) else None
+
+
+_CONVERT = {
+    Kind.TEXT: _text,
+    Kind.WHOLE: _whole,
+    Kind.NUMBER: _number,
+    Kind.TRUTH: _truth,
+    Kind.TEXTS: _texts,
+}
+
+
+def _matching(raw: pa.Array, pattern: str) -> pa.Array:
+    """Texts that match, null for others; what is no text as it is."""
+    if not (pa.types.is_string(raw.type) or pa.types.is_large_string(raw.type)):
+        return raw
+    trimmed = pc.utf8_trim_whitespace(raw)
+    return pc.if_else(pc.match_substring_regex(trimmed, pattern), trimmed, pa.scalar(None, trimmed.type))
+
+
+def _true(mask: pa.Array) -> BoolArray:
+    return np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def _shown(value: pa.Scalar) -> str:
+    return repr(value.as_py())[:60]

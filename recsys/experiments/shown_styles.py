@@ -1,0 +1,85 @@
+"""How varied the lists that people saw are in style, from the style vectors of items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recsys.errors import DataError
+from recsys.experiments.stats.moments import Values
+from recsys.schema import FloatArray
+
+_CELLS = 2**24
+"""Numbers of vectors that are held at once: 64 MB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StyleVariety:
+    """1 - mean cosine of the style vectors of all pairs in a list, in [0, 2] (Smyth & McClave 2001).
+
+    `items`: their ids. `units` (I, D): their style vectors at length 1, zero for items without a picture, which are
+    left out, as are items that are not known. NaN for lists with fewer than two others.
+    """
+
+    items: pa.StringArray
+    units: FloatArray
+
+    @classmethod
+    def of(cls, items: list[str], vectors: FloatArray) -> StyleVariety:
+        """Of `vectors` (I, D) of any length, one for each item. Raises DataError for numbers that differ."""
+        if len(items) != len(vectors):
+            raise DataError(f"{len(items)} items have {len(vectors)} style vectors: give one for each")
+        length = np.linalg.norm(vectors, axis=1, keepdims=True)
+        good = np.isfinite(length) & (length > 0)
+        units = np.divide(vectors, length, out=np.zeros_like(vectors), where=good)
+        return cls(pa.array(items, pa.string()), units.astype(np.float32))
+
+    @classmethod
+    def of_file(cls, path: Path) -> StyleVariety:
+        """Of a Parquet file with `item_id` and `vector`, lists of one length. Raises DataError for any other."""
+        try:
+            table = pq.read_table(path, columns=["item_id", "vector"])
+            lists = table["vector"].combine_chunks().to_pylist()
+            vectors = np.array(lists, dtype=np.float32).reshape(len(lists), -1)
+        except (OSError, pa.ArrowException, ValueError, TypeError) as error:
+            raise DataError(
+                f"{path}: expected a Parquet file with item_id and vector, lists of one length: {error}"
+            ) from None
+        return cls.of(table["item_id"].cast(pa.string()).to_pylist(), vectors)
+
+    def __call__(self, lists: pa.ListArray) -> Values:
+        """The variety of each list (n,)."""
+        lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False))
+        found = pc.index_in(lists.flatten(), self.items)
+        # The last row is nothing: an item that is not known.
+        rows = np.asarray(pc.fill_null(found, len(self.units)).to_numpy(zero_copy_only=False), dtype=np.int64)
+        units = np.vstack([self.units, np.zeros((1, self.units.shape[1]), dtype=np.float32)])
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        result = np.full(len(lists), np.nan)
+        step = max(_CELLS // (units.shape[1] * max(int(lengths.max(initial=1)), 1)), 1)
+        for start in range(0, len(lists), step):
+            part = slice(start, min(start + step, len(lists)))
+            own = rows[ends[part.start] : ends[part.stop]]
+            result[part] = _variety(units, own, lengths[part])
+        return result
+
+
+def _variety(units: FloatArray, rows: np.ndarray, lengths: np.ndarray) -> Values:
+    filled = np.flatnonzero(lengths)
+    result = np.full(len(lengths), np.nan)
+    if not len(filled):
+        return result
+    starts = np.concatenate([[0], np.cumsum(lengths[filled])[:-1]])
+    own = units[rows]
+    count = np.add.reduceat(own.any(axis=1).astype(np.float64), starts)
+    sums = np.add.reduceat(own, starts, axis=0).astype(np.float64)
+    pairs = count * (count - 1.0)
+    # |sum of n unit vectors|² is n plus twice the cosines of all pairs.
+    twice_cosines = (sums**2).sum(axis=1) - count
+    result[filled] = np.divide(pairs - twice_cosines, pairs, out=np.full(len(filled), np.nan), where=pairs > 0)
+    return result
