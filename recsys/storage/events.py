@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -102,6 +102,23 @@ class EventStore:
         frame[WEIGHT] = frame[EVENT].map({kind.value: weights.weight(kind) for kind in EventKind}).astype(np.float32)
         # Servers order text each in a way of its own.
         return frame[list(INTERACTION_COLUMNS)].sort_values([TIMESTAMP, USER_ID, ITEM_ID, EVENT], ignore_index=True)
+
+    def frames(self, after: int = 0, through: int | None = None, rows: int = 100_000) -> Iterator[pd.DataFrame]:
+        """Events with `after` < `seq` <= `through` (default: all), by `seq`, at most `rows` in each frame.
+
+        Columns `seq` and the fields of `Event`.
+        """
+        columns = (EVENTS.c.seq, *(EVENTS.c[name] for name in _FIELDS))
+        while True:
+            query = select(*columns).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq).limit(rows)
+            if through is not None:
+                query = query.where(EVENTS.c.seq <= through)
+            with self.database.reading() as connection:
+                found = connection.execute(query).all()
+            if not found:
+                return
+            after = found[-1][0]
+            yield pd.DataFrame.from_records(found, columns=[column.name for column in columns])
 
     def erase(self, user_id: UserId) -> int:
         """Delete all events of a person; returns how many there were."""

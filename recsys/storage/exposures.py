@@ -135,16 +135,7 @@ class ExposureLog:
 
         Columns `seq` and the fields of `Exposure`; `items`, `propensities` and `pictures` are lists, `arms` a dict.
         """
-        while True:
-            query = select(EXPOSURES).where(EXPOSURES.c.seq > after).order_by(EXPOSURES.c.seq).limit(rows)
-            if through is not None:
-                query = query.where(EXPOSURES.c.seq <= through)
-            with self.database.reading() as connection:
-                found = [_plain(dict(row)) for row in connection.execute(query).mappings()]
-            if not found:
-                return
-            after = found[-1]["seq"]
-            yield pd.DataFrame(found)
+        return exposure_frames(self.database, after, through, rows)
 
     def _run(self) -> None:
         while True:
@@ -188,6 +179,22 @@ class ExposureLog:
         while len(self._waiting) > self.capacity:
             self._waiting.popleft()
             self.dropped += 1
+
+
+def exposure_frames(
+    database: Database, after: int = 0, through: int | None = None, rows: int = 10_000
+) -> Iterator[pd.DataFrame]:
+    """As `ExposureLog.frames`, for those who only read."""
+    while True:
+        query = select(EXPOSURES).where(EXPOSURES.c.seq > after).order_by(EXPOSURES.c.seq).limit(rows)
+        if through is not None:
+            query = query.where(EXPOSURES.c.seq <= through)
+        with database.reading() as connection:
+            found = [_plain(dict(row)) for row in connection.execute(query).mappings()]
+        if not found:
+            return
+        after = found[-1]["seq"]
+        yield pd.DataFrame(found)
 
 
 def _row(exposure: Exposure) -> dict[str, Any]:

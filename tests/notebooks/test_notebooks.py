@@ -32,8 +32,8 @@ def kinds(path: Path) -> list[list[str]]:
     ]
 
 
-def test_there_are_two() -> None:
-    assert [path.stem for path in NOTEBOOKS] == ["01_offline_evaluation", "02_style_space"]
+def test_there_are_three() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["01_offline_evaluation", "02_style_space", "04_off_policy"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
