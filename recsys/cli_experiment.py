@@ -397,3 +397,57 @@ def _place(place: Assignment) -> str:
     if place.arm is None:
         return f"in no arm: {place.reason}"
     return f"{place.arm} ({place.reason}, propensity {place.propensity:.3g})"
+
+
+@experiment.command("off-policy")
+def off_policy(
+    path: ProjectPath,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV or Parquet: request_id, position, item_id[, probability] of a ranker; or arm, strength, "
+            "probability[, user_id] of pictures."
+        ),
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Ask of pictures all restyled at this strength.")
+    ] = None,
+    arm: Annotated[str, typer.Option(help="With --strength: toward which look, as taste or style:ID.")] = "taste",
+    feedback: Annotated[Path | None, typer.Option(help="Verdicts, instead of the project's.")] = None,
+    exposures: Annotated[Path | None, typer.Option(help="Exposures, instead of the project's; with --events.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Events, instead of the project's; with --exposures.")] = None,
+    event: Annotated[str, typer.Option(help="What a list is to earn: click, cart, purchase, ...")] = "click",
+    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="Of folds and resamples.")] = 0,
+) -> None:
+    """What another ranker or restyling would have earned, from logged propensities, without showing it to anybody."""
+    from recsys.experiments.off_policy import lists, pictures, project_logs, tables, words
+
+    if (policy is None) == (strength is None):
+        raise typer.BadParameter("give --policy or --strength")
+    if (exposures is None) != (events is None):
+        raise typer.BadParameter("--exposures and --events go together")
+    table = None if policy is None else tables.read_table(policy, ())
+    if table is not None and "item_id" in table:
+        if exposures is not None and events is not None:
+            shown = tables.read_table(exposures, lists.EXPOSURE_COLUMNS)
+            done = tables.read_table(events, lists.EVENT_COLUMNS)
+        else:
+            shown, done = project_logs.stored_lists(_project(path))
+        logged = lists.Lists.of(shown, done, event)
+        found = lists.evaluate_lists(logged, lists.ranking_of(logged, table), level=level, seed=seed)
+        typer.echo(f"lists: {event}s a list, over the places that were shown")
+    else:
+        if feedback is not None:
+            frame = tables.read_table(feedback, pictures.COLUMNS)
+        else:
+            frame = project_logs.stored_feedback(_project(path))
+        verdicts = pictures.verdicts_of(frame)
+        if table is not None:
+            log, wanted = pictures.policy_of(verdicts, table)
+        else:
+            log, wanted = pictures.always(verdicts, arm, strength or 0.0)
+        found = pictures.evaluate_pictures(log, wanted, level=level, seed=seed)
+        typer.echo(f"pictures: the share of satisfied verdicts; left out, as nothing was random: {verdicts.certain:,}")
+    for line in words.lines(found):
+        typer.echo(line)

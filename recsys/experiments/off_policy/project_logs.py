@@ -1,0 +1,48 @@
+"""The logs of a project, from its database of live data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pandas as pd
+
+from recsys.dataset.project import Project
+from recsys.errors import DataError
+from recsys.experiments.off_policy.lists import EVENT_COLUMNS, EXPOSURE_COLUMNS
+from recsys.experiments.off_policy.pictures import COLUMNS
+from recsys.storage.database import Database
+from recsys.storage.events import EventStore
+from recsys.storage.exposures import exposure_frames
+from recsys.storage.feedback import FeedbackStore
+
+
+def stored_feedback(project: Project) -> pd.DataFrame:
+    """All verdicts on pictures. Raises DataError where there are none."""
+    _check_live(project)
+    with closing(Database.open(project.database_url)) as database:
+        frame = FeedbackStore(database).frame()
+    if frame.empty:
+        raise DataError(f"no verdict on a picture is stored yet in {project.root}; or give a file of them")
+    return frame[[*COLUMNS, "timestamp"]]
+
+
+def stored_lists(project: Project) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All exposures, and all events that name their request. Raises DataError where there are no exposures."""
+    _check_live(project)
+    with closing(Database.open(project.database_url)) as database:
+        exposures = _joined(exposure_frames(database), EXPOSURE_COLUMNS)
+        events = _joined(EventStore(database).frames(), EVENT_COLUMNS)
+    if exposures.empty:
+        raise DataError(f"no exposure is stored yet in {project.root}; or give files of exposures and events")
+    return exposures, events[events["request_id"].notna()]
+
+
+def _joined(frames: Iterator[pd.DataFrame], columns: tuple[str, ...]) -> pd.DataFrame:
+    found = [frame[list(columns)] for frame in frames]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=list(columns))
+
+
+def _check_live(project: Project) -> None:
+    if not project.has_live_data:
+        raise DataError(f"{project.root} has no live data yet: serve it first, or give the log as a file")
