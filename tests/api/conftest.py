@@ -179,7 +179,7 @@ Serve = Callable[..., httpx.Client]
 OpenLive = Callable[..., Live]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLive]:
     """Opens the live data of a new project with such settings of the service; they are closed at the end."""
     with ExitStack() as stack:
@@ -192,7 +192,7 @@ def open_live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLive]:
         yield opened
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def serve(recommender: Recommender, restyler: Restyler, open_live: OpenLive) -> Iterator[Serve]:
     """Starts the shop's service, with other security, recommender or options of `create_app`; it runs till the end."""
     with ExitStack() as stack:
@@ -213,7 +213,7 @@ def serve(recommender: Recommender, restyler: Restyler, open_live: OpenLive) -> 
         yield start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop(serve: Serve) -> httpx.Client:
     return serve()
 
@@ -255,7 +255,7 @@ def shop_on_disk(recommender: Recommender, tmp_path: Path) -> Project:
     return shop_project(tmp_path / "shop", recommender)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def open_shop(recommender: Recommender, serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenShop]:
     """Opens a `Shop` of its own, with such security, settings and URL of a database; it runs till the end."""
     with ExitStack() as stack:
