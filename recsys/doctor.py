@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from recsys.errors import ConfigError, DataError, RecsysError
 from style.errors import StyleError
+from style.transfer.names import ENGINE_NAMES
 
 # All else is imported by the check that needs it: a doctor that a broken package keeps from starting helps nobody.
 if TYPE_CHECKING:
@@ -225,9 +226,7 @@ def _backbone(project: Project) -> str:
 
 
 def _engine(project: Project) -> str:
-    from style.transfer.registry import ENGINES
-
-    return _one_of(project.settings.restyle.engine, ENGINES)
+    return _one_of(project.settings.restyle.engine, ENGINE_NAMES)
 
 
 def _one_of(value: str, known: Iterable[str]) -> str:

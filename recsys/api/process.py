@@ -12,6 +12,7 @@ from recsys.api.app import create_app
 from recsys.api.drain import Drain, stop_service
 from recsys.api.tracing import tracer_provider
 from recsys.dataset.project import Project
+from recsys.pipeline.engines import engines_of
 from recsys.pipeline.restyle import Restyler, restyle_cache
 from recsys.serving.host import ModelHost
 from recsys.serving.live import Live
@@ -31,5 +32,5 @@ def service() -> FastAPI:
     live = Live.open(project)
     host = ModelHost(project.bundles, project.root, live.items, project.settings.service.refresh_s)
     # A missing engine must not keep recommendations from being served: photos are then served as they are.
-    restyler = Restyler(project.settings.restyle, restyle_cache(project))
+    restyler = Restyler(project.settings.restyle, restyle_cache(project), load_engine=engines_of(project))
     return create_app(host, restyler, live, drain=Drain(stop_service), provider=tracer_provider(os.environ))

@@ -11,6 +11,7 @@ from statistics import median
 
 from recsys.dataset.project import Project
 from recsys.errors import ConfigError, ProjectError
+from recsys.pipeline.engines import engines_of
 from recsys.pipeline.restyle import Restyler, restyle_cache
 from recsys.pipeline.restyled import Restyled
 from recsys.storage.artifacts import write_bytes
@@ -18,7 +19,6 @@ from style.errors import ImageError
 from style.images import open_image
 from style.provenance import ImageFormat, StyleCredit
 from style.transfer.modes import PaintMode
-from style.transfer.registry import load_stylizer
 from style.vector import StyleVector
 
 PATIENCE_MS = 600_000
@@ -41,7 +41,7 @@ def ready_restyler(project: Project, engine: str | None = None, *, fidelity: boo
         settings = settings.model_copy(update={"engine": engine})
     if not fidelity:
         settings = settings.model_copy(update={"fidelity": False})
-    stylizer = load_stylizer(settings.engine)
+    stylizer = engines_of(project, threads=None)(settings.engine)
     return Restyler(settings, restyle_cache(project), load_engine=lambda _: stylizer)
 
 

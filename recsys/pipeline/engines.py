@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from recsys.dataset.project import Project
 from style.transfer.base import Stylizer
 
 logger = logging.getLogger(__name__)
@@ -49,9 +50,27 @@ class Engines:
             raise
 
 
+def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
+    """What loads a project's engines: those of the registry, with the project's style references to paint from.
+
+    One thread: an engine that takes all cores lets ranking wait.
+    """
+
+    def load(name: str) -> Stylizer:
+        # Imported on first use: the registry brings torch, which retrieving and ranking never need.
+        from style.embedding import StyleEmbedder
+        from style.transfer.pictures import StylePictures
+        from style.transfer.registry import load_stylizer
+
+        def pictures() -> StylePictures:
+            return StylePictures.of_library(project.styles, StyleEmbedder.load(project.settings.style.backbone))
+
+        return load_stylizer(name, threads=threads, pictures=pictures)
+
+    return load
+
+
 def _load_registered(name: str) -> Stylizer:
-    # Imported on first use: the registry brings torch, which retrieving and ranking never need.
     from style.transfer.registry import load_stylizer
 
-    # One thread: an engine that takes all cores lets ranking wait.
     return load_stylizer(name, threads=1)

@@ -2,5 +2,6 @@
 
 from __future__ import annotations
 
-ENGINE_NAMES = ("film", "color")
-"""Those of `style.transfer.registry.ENGINES`, which brings torch."""
+PICTURE_ENGINE_NAMES: tuple[str, ...] = ()
+ENGINE_NAMES = ("film", "color", *PICTURE_ENGINE_NAMES)
+"""Those of `style.transfer.registry`, which brings torch."""

@@ -8,13 +8,20 @@ import pytest
 from style.errors import UnknownEngineError, VectorError
 from style.images import Pixels
 from style.transfer.base import Stylizer
-from style.transfer.registry import ENGINES, load_stylizer
+from style.transfer.names import ENGINE_NAMES, PICTURE_ENGINE_NAMES
+from style.transfer.pictures import StylePicture, StylePictures
+from style.transfer.registry import ENGINES, PICTURE_ENGINES, load_stylizer
 from style.vector import DIMENSIONS, StyleVector
 
 
-@pytest.fixture(scope="module", params=sorted(ENGINES))
+@pytest.fixture(scope="module", params=[*ENGINES, *PICTURE_ENGINES])
 def engine(request: pytest.FixtureRequest) -> Stylizer:
-    return load_stylizer(request.param)
+    return load_stylizer(request.param, pictures=pictures)
+
+
+def pictures() -> StylePictures:
+    """Two styles, which the styles 1 and 2 of the tests are."""
+    return StylePictures([StylePicture(f"style {seed}", style(seed), picture(64, 64, 10 + seed)) for seed in (1, 2)])
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> Pixels:
@@ -73,3 +80,8 @@ def test_a_strength_outside_its_range_is_refused(engine: Stylizer, strength: flo
 def test_an_unknown_engine_is_named_with_the_known_ones() -> None:
     with pytest.raises(UnknownEngineError, match="unknown engine 'filme'; known ones: film, color"):
         load_stylizer("filme")
+
+
+def test_the_light_list_of_names_is_that_of_the_registry() -> None:
+    assert (*ENGINES, *PICTURE_ENGINES) == ENGINE_NAMES
+    assert tuple(PICTURE_ENGINES) == PICTURE_ENGINE_NAMES

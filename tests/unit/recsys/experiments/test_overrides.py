@@ -13,8 +13,6 @@ from recsys.config import RankSettings, RestyleSettings
 from recsys.experiments.overrides import NOTHING, Overrides, defaults
 from recsys.schema import FEATURES, Reranker
 from style.transfer.modes import PaintMode
-from style.transfer.names import ENGINE_NAMES
-from style.transfer.registry import ENGINES
 
 SHARES = st.none() | st.floats(0, 1)
 OVERRIDES = st.builds(
@@ -27,10 +25,6 @@ OVERRIDES = st.builds(
     mode=st.none() | st.sampled_from(PaintMode),
     scene=st.none() | st.just("holiday"),
 ) | st.just(Overrides(restyle=False))
-
-
-def test_engines_are_those_there_are() -> None:
-    assert set(ENGINE_NAMES) == set(ENGINES)
 
 
 @pytest.mark.parametrize(
