@@ -21,7 +21,7 @@ from recsys.api.describe import describe
 from recsys.api.door import Door
 from recsys.api.drain import Drain, drain_on_signals
 from recsys.api.envelope import Envelope
-from recsys.api.idempotency import Idempotency, StoredAnswers
+from recsys.api.idempotency import Idempotency
 from recsys.api.limits import BodyLimit
 from recsys.api.metrics import Metrics, metrics_directory
 from recsys.api.problems import install_problem_handlers
@@ -112,7 +112,7 @@ def create_app(
     for routes in (recommendations, search, events, people, restyle, items, catalogue, admin, health):
         app.include_router(routes.router)
     # Each is put around those before it.
-    app.add_middleware(Idempotency, answers=StoredAnswers(live.answers))
+    app.add_middleware(Idempotency, answers=live.answers)
     app.add_middleware(BodyLimit)
     app.add_middleware(Again)
     rates = RateLimits(settings.rate, settings.burst, workers=settings.workers) if settings.rate else None

@@ -7,9 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
+from typing import assert_never
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -24,7 +22,7 @@ from recsys.api.problem_types import (
 )
 from recsys.api.problems import ProblemResponse, storage_problem
 from recsys.errors import StorageError
-from recsys.storage.idempotency import IdempotencyStore, InProgress, Mismatch, Stored
+from recsys.storage.idempotency import Fresh, IdempotencyStore, InProgress, Mismatch, Stored
 
 logger = logging.getLogger(__name__)
 
@@ -36,64 +34,6 @@ _USER = "/v1/users/"
 _OF_USERS = ("/taste", "/feedback")
 
 
-class Begun(StrEnum):
-    """What is known of a key when a request with it comes."""
-
-    FRESH = "fresh"
-    STORED = "stored"
-    IN_PROGRESS = "in_progress"
-    MISMATCH = "mismatch"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredAnswer:
-    """An answer to give again."""
-
-    status: int
-    media_type: str
-    body: bytes
-
-
-class Answers(Protocol):
-    """Where answers are kept. Called off the event loop; `key` and `fingerprint` are SHA-256."""
-
-    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> tuple[Begun, StoredAnswer | None]:
-        """Take the key if it is free; FRESH then. STORED comes with the answer."""
-
-    def finish(self, key: bytes, answer: StoredAnswer) -> None:
-        """Keep the answer to the request that took the key."""
-
-    def forget(self, key: bytes) -> None:
-        """Free the key again: nothing was done."""
-
-
-class StoredAnswers:
-    """Answers in the database of live data."""
-
-    def __init__(self, store: IdempotencyStore) -> None:
-        self._store = store
-
-    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> tuple[Begun, StoredAnswer | None]:
-        """As `Answers` has it. Raises StorageError."""
-        match self._store.begin(key, fingerprint, user_id, now):
-            case Stored(status=status, media_type=media_type, body=body):
-                return Begun.STORED, StoredAnswer(status, media_type, body)
-            case InProgress():
-                return Begun.IN_PROGRESS, None
-            case Mismatch():
-                return Begun.MISMATCH, None
-            case _:
-                return Begun.FRESH, None
-
-    def finish(self, key: bytes, answer: StoredAnswer) -> None:
-        """As `Answers` has it. Raises StorageError."""
-        self._store.finish(key, answer.status, answer.media_type, answer.body)
-
-    def forget(self, key: bytes) -> None:
-        """As `Answers` has it. Raises StorageError."""
-        self._store.forget(key)
-
-
 class Idempotency:
     """ASGI middleware for POST, PUT and DELETE with an Idempotency-Key, by callers who may ask at all.
 
@@ -102,7 +42,7 @@ class Idempotency:
     `clock` in seconds since 1970.
     """
 
-    def __init__(self, app: ASGIApp, answers: Answers, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, app: ASGIApp, answers: IdempotencyStore, clock: Callable[[], float] = time.time) -> None:
         self.app = app
         self.answers = answers
         self.clock = clock
@@ -132,21 +72,24 @@ class Idempotency:
             return
         fingerprint = _digest(scope["method"].encode(), exchange.path.encode(), scope["query_string"], body)
         try:
-            begun, stored = await run_in_threadpool(
+            begun = await run_in_threadpool(
                 self.answers.begin, key, fingerprint, user_of(exchange.path), int(self.clock())
             )
         except StorageError as error:
             # The routes are not reached here either.
             await storage_problem(error)(scope, receive, send)
             return
-        if begun is Begun.MISMATCH:
-            await ProblemResponse(IDEMPOTENCY_MISMATCH, "")(scope, receive, send)
-        elif begun is Begun.IN_PROGRESS:
-            await ProblemResponse(IDEMPOTENCY_IN_PROGRESS, "", headers={"Retry-After": "1"})(scope, receive, send)
-        elif stored is not None:
-            await _replay(stored, send)
-        else:
-            await self._first(scope, _again(body, receive), send, key)
+        match begun:
+            case Mismatch():
+                await ProblemResponse(IDEMPOTENCY_MISMATCH, "")(scope, receive, send)
+            case InProgress():
+                await ProblemResponse(IDEMPOTENCY_IN_PROGRESS, "", headers={"Retry-After": "1"})(scope, receive, send)
+            case Stored():
+                await _replay(begun, send)
+            case Fresh():
+                await self._first(scope, _again(body, receive), send, key)
+            case _:
+                assert_never(begun)
 
     async def _first(self, scope: Scope, receive: Receive, send: Send, key: bytes) -> None:
         kept = _Kept()
@@ -195,9 +138,9 @@ class _Kept:
             self.body += message.get("body", b"")
         return self.start is not None
 
-    def answer(self) -> StoredAnswer:
+    def answer(self) -> Stored:
         assert self.start is not None  # noqa: S101
-        return StoredAnswer(self.start["status"], _media_type(self.start), self.body)
+        return Stored(self.start["status"], _media_type(self.start), self.body)
 
 
 def user_of(path: str) -> str | None:
@@ -210,7 +153,7 @@ def user_of(path: str) -> str | None:
     return user_id or None
 
 
-async def _replay(stored: StoredAnswer, send: Send) -> None:
+async def _replay(stored: Stored, send: Send) -> None:
     headers = [REPLAYED]
     if stored.media_type:
         headers.append((b"content-type", stored.media_type.encode()))

@@ -86,10 +86,6 @@ class Security:
         """Whether anybody may ask."""
         return self.keys.is_open
 
-    def admits(self, key: str | None) -> bool:
-        """Whether a caller with this key may ask anything."""
-        return self.keys.caller(None if key is None else key.encode(errors="replace")) is not None
-
     def derived_key(self, purpose: str) -> bytes:
         """A key of 32 bytes for another purpose than links, from the key that signs these."""
         return hmac.digest(self._link_key, purpose.encode(), "sha256")

@@ -26,7 +26,7 @@ from recsys.profiles.style_space import StyleSpace
 from recsys.rng import generator
 from recsys.schema import ITEM_ID, BoolArray, FloatArray, IntArray, UserRow
 from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
-from recsys.training.refresh import with_new_items
+from recsys.training.refresh import add_items
 
 module: Any = served
 STEPS = {
@@ -132,7 +132,7 @@ def new_item_line(recommender: Recommender, times: int = 5) -> str:
     for number in range(times):
         item = bundle.items.iloc[[0]].assign(**{ITEM_ID: f"new {number}"})
         start = time.perf_counter()
-        with_new_items(recommender, item, vector)
+        Recommender(add_items(bundle, item, vector), before=recommender)
         seconds.append(time.perf_counter() - start)
     return f"{NEW_ITEM}: median {1000 * np.median(seconds):.0f} ms"
 

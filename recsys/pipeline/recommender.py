@@ -257,7 +257,7 @@ class Recommender:
             self._mode(direction, float(share))
             for direction, share in zip(profile.taste.directions, profile.taste.shares, strict=True)
         )
-        return TasteReport(modes, profile.basis, len(profile.told))
+        return TasteReport(modes, profile.basis, len(profile.told), profile.taste)
 
     def style_for(self, request: Request, mode: int | None = None) -> StyleVector | None:
         """The style vector that renders for a person: of one taste mode (default: the first); None without a taste.

@@ -153,8 +153,9 @@ class TextReport:
 @dataclass(frozen=True, slots=True)
 class TasteReport:
     """A user's taste, readable by a person. `modes` is empty where nothing is known (`basis` is then POPULAR);
-    `events`: how many liked items it is drawn from."""
+    `events`: how many liked items it is drawn from. `taste`: the directions behind the modes."""
 
     modes: tuple[TasteMode, ...]
     basis: Basis
     events: int
+    taste: Taste = field(compare=False, repr=False)

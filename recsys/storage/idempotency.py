@@ -74,9 +74,9 @@ class IdempotencyStore:
             upsert(connection, IDEMPOTENCY, [row])
         return Fresh()
 
-    def finish(self, key: bytes, status: int, media_type: str, body: bytes) -> None:
+    def finish(self, key: bytes, stored: Stored) -> None:
         """Keep the answer of a fresh request. Nothing is kept where another try was first, or the person erased."""
-        answer = {"status": status, "media_type": media_type, "body": body}
+        answer = {"status": stored.status, "media_type": stored.media_type, "body": stored.body}
         with self._database.writing() as connection:
             connection.execute(
                 update(IDEMPOTENCY).where(IDEMPOTENCY.c.key == key, IDEMPOTENCY.c.status == _AT_WORK).values(answer)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, select
 
 from recsys.storage.database import Database
 from recsys.storage.tables import TASTES
@@ -50,11 +50,6 @@ class TasteStore:
     def reset(self, user_id: str, events_through: int, changed_at: int) -> ChosenTaste:
         """Forget what a person chose, and let events up to this seq no longer say anything of the taste."""
         return self._change(user_id, ChosenTaste(reset_seq=events_through), changed_at)
-
-    def erase(self, user_id: str) -> int:
-        """Remove a person's row; returns how many went."""
-        with self._database.writing() as connection:
-            return connection.execute(delete(TASTES).where(TASTES.c.user_id == user_id)).rowcount
 
     def _change(self, user_id: str, taste: ChosenTaste, changed_at: int) -> ChosenTaste:
         with self._database.writing() as connection:

@@ -20,7 +20,6 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, DataError
 from recsys.models.base import resized
-from recsys.pipeline.recommender import Recommender
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import AVAILABLE, ITEM_COLUMNS, ITEM_ID, FloatArray
 from recsys.storage.artifacts import exclusive_lock
@@ -109,11 +108,6 @@ def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
         trend=np.pad(bundle.trend, (0, new)),
         fresh=np.pad(bundle.fresh, (0, new), constant_values=1.0),
     )
-
-
-def with_new_items(recommender: Recommender, items: pd.DataFrame, vectors: FloatArray) -> Recommender:
-    """A recommender with further items, see `add_items`, in a fraction of a second; the one given serves meanwhile."""
-    return Recommender(add_items(recommender.bundle, items, vectors), before=recommender)
 
 
 def _version(before: str, items: pd.DataFrame) -> str:

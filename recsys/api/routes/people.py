@@ -94,10 +94,9 @@ async def post_feedback(user_id: UserPath, body: FeedbackIn, _: NoQuery, service
     """
     verdict = await run_in_threadpool(_verdict, UserId(user_id), body, services)
     is_new = await services.write(lambda: services.live.verdicts.append(verdict))
-    who = Wisher(UserId(user_id), await services.state(user_id))
-    return FeedbackResult(
-        status="accepted" if is_new else "duplicate", learned=await services.ranking.run(_learned, who, services)
-    )
+    state = await services.state(user_id)
+    learned = await services.ranking.run(_learned, UserId(user_id), state, services)
+    return FeedbackResult(status="accepted" if is_new else "duplicate", learned=learned)
 
 
 @router.delete(
@@ -147,13 +146,13 @@ async def _taste(user_id: UserId, services: Services, links: Links) -> Taste:
 
 def _taste_now(user_id: UserId, state: PersonState, services: Services, links: Links) -> Taste:
     report = services.recommender.taste(services.request_of(user_id, state))
-    return taste_view(services, links, user_id, state, report, _learned(Wisher(user_id, state), services))
+    learned = services.choices.learned(Wisher(user_id, state), services.recommender, report.taste)
+    return taste_view(services, links, user_id, state, report, learned)
 
 
-def _learned(who: Wisher, services: Services) -> str:
-    assert who.user_id is not None  # noqa: S101
-    taste = services.recommender.profile(services.request_of(who.user_id, who.state)).taste
-    return services.choices.learned(who, services.recommender, taste)
+def _learned(user_id: UserId, state: PersonState, services: Services) -> str:
+    taste = services.recommender.profile(services.request_of(user_id, state)).taste
+    return services.choices.learned(Wisher(user_id, state), services.recommender, taste)
 
 
 def _verdict(user_id: UserId, body: FeedbackIn, services: Services) -> Verdict:

@@ -11,9 +11,10 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from recsys.api.exchange import Exchange, begin_exchange
-from recsys.api.idempotency import Begun, Idempotency, StoredAnswer, user_of
+from recsys.api.idempotency import Idempotency, user_of
 from recsys.api.keys import Caller
 from recsys.api.snapshots import FixedModel
+from recsys.storage.idempotency import Begun, Fresh, InProgress, Mismatch, Stored
 
 ALICE, BOB = Caller("alice", frozenset()), Caller("bob", frozenset())
 
@@ -22,22 +23,22 @@ ALICE, BOB = Caller("alice", frozenset()), Caller("bob", frozenset())
 class Memory:
     """The store's contract, in memory."""
 
-    kept: dict[bytes, tuple[bytes, StoredAnswer | None]] = field(default_factory=dict)
+    kept: dict[bytes, tuple[bytes, Stored | None]] = field(default_factory=dict)
     users: list[str | None] = field(default_factory=list)
 
-    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> tuple[Begun, StoredAnswer | None]:
+    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> Begun:
         assert len(key) == len(fingerprint) == 32
         assert now == 1_700_000_000
         if key not in self.kept:
             self.kept[key] = fingerprint, None
             self.users.append(user_id)
-            return Begun.FRESH, None
+            return Fresh()
         known, answer = self.kept[key]
         if known != fingerprint:
-            return Begun.MISMATCH, None
-        return (Begun.IN_PROGRESS, None) if answer is None else (Begun.STORED, answer)
+            return Mismatch()
+        return InProgress() if answer is None else answer
 
-    def finish(self, key: bytes, answer: StoredAnswer) -> None:
+    def finish(self, key: bytes, answer: Stored) -> None:
         self.kept[key] = self.kept[key][0], answer
 
     def forget(self, key: bytes) -> None:

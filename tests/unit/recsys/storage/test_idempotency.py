@@ -15,7 +15,7 @@ def test_an_answer_is_given_again(database: Database) -> None:
     store = IdempotencyStore(database)
     assert store.begin(KEY, SAID, "u1", 100) == Fresh()
     assert store.begin(KEY, SAID, "u1", 101) == InProgress()
-    store.finish(KEY, 202, "application/json", b"\x00{}")
+    store.finish(KEY, Stored(202, "application/json", b"\x00{}"))
     for _ in range(2):
         assert store.begin(KEY, SAID, "u1", 102) == Stored(202, "application/json", b"\x00{}")
     assert store.begin(OTHER, SAID, None, 102) == Fresh()
@@ -25,7 +25,7 @@ def test_a_key_used_for_another_request_is_told(database: Database) -> None:
     store = IdempotencyStore(database)
     store.begin(KEY, SAID, None, 100)
     assert store.begin(KEY, ELSE, None, 100) == Mismatch()
-    store.finish(KEY, 200, "text/plain", b"")
+    store.finish(KEY, Stored(200, "text/plain", b""))
     assert store.begin(KEY, ELSE, None, 100) == Mismatch()
     assert store.begin(KEY, SAID, None, 100) == Stored(200, "text/plain", b"")
 
@@ -35,7 +35,7 @@ def test_a_failed_request_can_be_tried_again(database: Database) -> None:
     store.begin(KEY, SAID, None, 100)
     store.forget(KEY)
     assert store.begin(KEY, ELSE, None, 101) == Fresh()
-    store.finish(KEY, 200, "text/plain", b"done")
+    store.finish(KEY, Stored(200, "text/plain", b"done"))
     store.forget(KEY)
     assert store.begin(KEY, ELSE, None, 102) == Stored(200, "text/plain", b"done")
 
@@ -46,8 +46,8 @@ def test_a_request_that_died_is_abandoned_after_a_minute(database: Database) -> 
     assert store.begin(KEY, SAID, None, 100 + ABANDONED_S) == InProgress()
     assert store.begin(KEY, SAID, None, 101 + ABANDONED_S) == Fresh()
     assert store.begin(KEY, SAID, None, 102 + ABANDONED_S) == InProgress()
-    store.finish(KEY, 200, "text/plain", b"second")
-    store.finish(KEY, 200, "text/plain", b"first, late")
+    store.finish(KEY, Stored(200, "text/plain", b"second"))
+    store.finish(KEY, Stored(200, "text/plain", b"first, late"))
     assert store.begin(KEY, SAID, None, 500) == Stored(200, "text/plain", b"second")
 
 

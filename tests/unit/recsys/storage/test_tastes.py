@@ -27,13 +27,3 @@ def test_a_reset_forgets_the_choice_and_outlives_the_next_one(database: Database
     assert tastes.get("u1") == ChosenTaste(("linen",), 0.9, 17)
     assert tastes.reset("u1", 12, 4).reset_seq == 17
     assert tastes.reset("new", 0, 4) == ChosenTaste((), None, 0)
-
-
-def test_erasing_takes_one_person_and_no_other(database: Database) -> None:
-    tastes = TasteStore(database)
-    tastes.put("u1", ["delft"], None, 1)
-    tastes.put("u2", ["linen"], None, 1)
-    assert tastes.erase("u1") == 1
-    assert tastes.erase("u1") == 0
-    assert tastes.get("u1") == ChosenTaste()
-    assert tastes.get("u2").styles == ("linen",)

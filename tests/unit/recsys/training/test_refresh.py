@@ -15,7 +15,7 @@ from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Filters, Request
 from recsys.schema import FloatArray, ItemId, UserId
 from recsys.training.build import train
-from recsys.training.refresh import add_items, with_facts, with_new_items
+from recsys.training.refresh import add_items, with_facts
 from tests.unit.recsys.training.test_build import BLOCKS, SIZE, block_events, block_ingredients, block_of
 
 
@@ -80,8 +80,9 @@ def test_it_can_be_saved_and_read_back(bundle: Bundle, tmp_path: Path) -> None:
 def test_indexes_that_serve_on_find_what_new_ones_find(bundle: Bundle) -> None:
     items, vectors = new_items(bundle)
     before = Recommender(bundle)
-    step = with_new_items(before, items.iloc[:1], vectors[:1])
-    grown, anew = with_new_items(step, items.iloc[1:], vectors[1:]), Recommender(add_items(bundle, items, vectors))
+    step = Recommender(add_items(bundle, items.iloc[:1], vectors[:1]), before=before)
+    grown = Recommender(add_items(step.bundle, items.iloc[1:], vectors[1:]), before=step)
+    anew = Recommender(add_items(bundle, items, vectors))
     for user in range(BLOCKS):
         request = Request(user_id=UserId(f"u{user:02d}"), limit=12)
         found, expected = (
