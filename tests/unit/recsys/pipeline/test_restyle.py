@@ -44,12 +44,14 @@ class Negative(Stylizer):
     def __init__(self, version: str = "negative-1") -> None:
         self.version = version
         self.painted = 0
+        self.begun = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
     ) -> list[Painting]:
+        self.begun.set()
         assert self.gate.wait(20)
         self.painted += 1
         return [Painting(np.zeros_like(image), 1 - 2 * image) for image in images]
@@ -508,7 +510,8 @@ def test_the_end_gives_originals_to_all_who_wait(
     restyler = build(engine)
     engine.gate.clear()
     waiting = [restyler.submit(photo, style, strength=0.2 + i / 10) for i in range(4)]
-    while engine.painted + restyler._pool._work_queue.qsize() < 3:
+    assert engine.begun.wait(20)
+    while restyler._pool._work_queue.qsize() < 3:
         time.sleep(0.005)
     closing = threading.Thread(target=restyler.close)
     closing.start()
