@@ -519,7 +519,8 @@ def test_the_end_gives_originals_to_all_who_wait(
     engine.gate.set()
     closing.join(20)
     statuses = [future.result(5).status for future in waiting]
-    assert statuses == [RestyleStatus.COMPUTED, *[RestyleStatus.ORIGINAL] * 3]
+    # Two threads read photos: any of the first two may be the one that is being painted.
+    assert sorted(statuses) == [RestyleStatus.COMPUTED, *[RestyleStatus.ORIGINAL] * 3]
 
 
 def test_of_a_photo_in_bytes_nothing_is_kept(
