@@ -74,7 +74,8 @@ _UNREADABLE = (
 
 @dataclass(frozen=True, slots=True)
 class StyleCard:
-    """A style reference that people can choose; `image` is a path like a catalogue's."""
+    """A style reference that people can choose; `image` is a path like a catalogue's, `uses` as in
+    `style.library.StyleReference`."""
 
     style_id: str
     title: str
@@ -82,6 +83,8 @@ class StyleCard:
     scenes: tuple[str, ...]
     artist: str
     licence: str
+    source: str = ""
+    uses: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -469,6 +469,21 @@ def serve(
 
 
 @app.command()
+def rights(
+    path: ProjectPath,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the lines that credit artists.")] = False,
+) -> None:
+    """Show whose each style is, what its licence allows, and whether pictures may go toward it here."""
+    from recsys.page.rights import ledger, ledger_json, print_ledger
+
+    rows = ledger(_project(path))
+    if as_json:
+        typer.echo(ledger_json(rows))
+    else:
+        print_ledger(rows)
+
+
+@app.command()
 def doctor(
     path: Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="A project to check, too.")] = None,
 ) -> None:

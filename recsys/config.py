@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from recsys.errors import ConfigError
 from recsys.schema import EventKind, Reranker
 from style.fidelity import DEFAULT_LIMITS, FidelityLimits
+from style.rights import Use, rights_of
 from style.transfer.modes import PaintMode
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -148,6 +150,27 @@ class RestyleSettings(Settings):
         )
 
 
+class UnknownLicence(StrEnum):
+    """What to do with a style whose licence is not known here and names no uses."""
+
+    ALLOW = "allow"
+    REFUSE = "refuse"
+
+
+class RightsSettings(Settings):
+    """What licences of styles have to allow. `trade`: pictures serve to sell. `unknown`: whether a style whose licence
+    is not known here may be used (allow) or not (refuse)."""
+
+    trade: bool = True
+    unknown: UnknownLicence = UnknownLicence.ALLOW
+
+    def refusal(self, style_id: str, licence: str, uses: str) -> str | None:
+        """Why pictures must not be restyled toward a style, and what to do; None where they may."""
+        wanted = {Use.ADAPT, Use.TRADE} if self.trade else {Use.ADAPT}
+        fine = self.unknown is UnknownLicence.ALLOW
+        return rights_of(licence, uses).refusal(style_id, wanted, unknown_is_fine=fine)
+
+
 class FeedbackSettings(Settings):
     """How a person's verdicts on restyled pictures change the next ones.
 
@@ -203,6 +226,7 @@ class ProjectSettings(Settings):
     taste: TasteSettings = TasteSettings()
     rank: RankSettings = RankSettings()
     restyle: RestyleSettings = RestyleSettings()
+    rights: RightsSettings = RightsSettings()
     feedback: FeedbackSettings = FeedbackSettings()
     service: ServiceSettings = ServiceSettings()
     storage: StorageSettings = StorageSettings()

@@ -7,6 +7,7 @@
     ├── UnknownEngineError    no stylizer of that name
     ├── BackdropError         the backdrop is to be painted, and the photo has none
     ├── LibraryError          a style reference is missing or its record is wrong
+    ├── RightsError           a licence does not allow what is asked of a picture
     ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
     ├── NetworkRuntimeError   no runtime of that name, or the one asked for cannot run a network
     └── ExtraError            an optional dependency is needed; names the extra
@@ -43,6 +44,10 @@ class BackdropError(StyleError):
 
 class LibraryError(StyleError):
     """A style reference is missing or its record is wrong."""
+
+
+class RightsError(StyleError):
+    """A licence does not allow what is asked of a picture."""
 
 
 class CredentialError(StyleError):

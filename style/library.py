@@ -1,7 +1,7 @@
 """Style references: pictures whose style a person can choose, with their rights.
 
-A library is a folder with `styles.csv` (columns `style_id,title,image,scenes,artist,licence,source`; scenes are
-separated by `|`) and the images it names, relative to the folder.
+A library is a folder with `styles.csv` (columns `style_id,title,image,scenes,artist,licence,source`, and `uses` where
+the licence's own are not meant; scenes and uses are separated by `|`) and the images it names, relative to the folder.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from style.errors import LibraryError
+from style.rights import rights_of
 
 COLUMNS = ("style_id", "title", "image", "scenes", "artist", "licence", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class StyleReference:
-    """One style to choose from. `scenes` are occasions it suits (everyday, holiday, sale, ...)."""
+    """One style to choose from. `scenes` are occasions it suits (everyday, holiday, sale, ...); `uses`: what may be
+    done with it where that is not what its licence says (`style.rights`)."""
 
     style_id: str
     title: str
@@ -27,6 +29,7 @@ class StyleReference:
     artist: str
     licence: str
     source: str
+    uses: str = ""
 
 
 def read_library(folder: Path) -> tuple[StyleReference, ...]:
@@ -55,6 +58,11 @@ def _reference(row: dict[str, str | None], folder: Path, place: str) -> StyleRef
     image = folder / values["image"]
     if not image.is_file():
         raise LibraryError(f"{place}, column 'image': {image} does not exist")
+    uses = (row.get("uses") or "").strip()
+    try:
+        rights_of(values["licence"], uses)
+    except LibraryError as error:
+        raise LibraryError(f"{place}, column 'uses': {error}") from None
     scenes = tuple(scene.strip() for scene in values["scenes"].split("|") if scene.strip())
     return StyleReference(
         style_id=values["style_id"],
@@ -64,6 +72,7 @@ def _reference(row: dict[str, str | None], folder: Path, place: str) -> StyleRef
         artist=values["artist"],
         licence=values["licence"],
         source=values["source"],
+        uses=uses,
     )
 
 

@@ -49,6 +49,13 @@ UNKNOWN_REFERENCE = ProblemType(
     "An item, style or category that the request refers to does not exist.",
     "Leave it out or correct it; /v1/styles lists the styles.",
 )
+LICENCE_FORBIDS = ProblemType(
+    "licence-forbids",
+    403,
+    "The style's licence forbids it",
+    "Pictures must not be restyled toward this style: its licence does not allow what this shop does.",
+    "Choose another style of /v1/styles, one with `restyle` true.",
+)
 NO_IMAGE = ProblemType(
     "no-image",
     404,
@@ -218,6 +225,7 @@ PROBLEM_TYPES = (
     MALFORMED_JSON,
     UNKNOWN_ITEM,
     UNKNOWN_REFERENCE,
+    LICENCE_FORBIDS,
     NO_IMAGE,
     UNREADABLE_IMAGE,
     BAD_PICTURE,

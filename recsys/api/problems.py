@@ -21,6 +21,7 @@ from recsys.api.methods import allowed_methods
 from recsys.api.problem_types import (
     INTERNAL,
     INVALID_REQUEST,
+    LICENCE_FORBIDS,
     MALFORMED_JSON,
     METHOD_NOT_ALLOWED,
     MISSING_KEY,
@@ -35,7 +36,7 @@ from recsys.api.problem_types import (
     ProblemType,
 )
 from recsys.errors import RequestError, StorageError, StorageFullError, UnknownIdError
-from style.errors import ImageError, UnknownEngineError, VectorError
+from style.errors import ImageError, RightsError, UnknownEngineError, VectorError
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.exception_handler(HTTPException)(_on_http)
     app.exception_handler(UnknownIdError)(_on_unknown_id)
     app.exception_handler(RequestError)(_on_request_error)
+    app.exception_handler(RightsError)(_on_rights_error)
     for kind in (VectorError, UnknownEngineError):
         app.exception_handler(kind)(_on_style_error)
     app.exception_handler(ImageError)(_on_image_error)
@@ -198,6 +200,10 @@ async def _on_request_error(_: Request, error: RequestError) -> Response:
 
 async def _on_style_error(_: Request, error: VectorError | UnknownEngineError) -> Response:
     return ProblemResponse(INVALID_REQUEST, f"{error}.")
+
+
+async def _on_rights_error(_: Request, error: RightsError) -> Response:
+    return ProblemResponse(LICENCE_FORBIDS, f"{error}.")
 
 
 async def _on_image_error(request: Request, _: ImageError) -> Response:

@@ -384,6 +384,8 @@ class Style(BaseModel):
     scenes: list[str] = Field(description="Occasions that it suits.", examples=[["everyday", "holiday"]])
     artist: str
     licence: str = Field(examples=["CC0-1.0"])
+    source: str = Field(description="Where it comes from.")
+    restyle: bool = Field(description="Whether its licence lets pictures be restyled toward it here.")
 
 
 class StyleList(BaseModel):

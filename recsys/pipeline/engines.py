@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from recsys.dataset.project import Project
+from style.library import StyleReference
 from style.transfer.base import Stylizer
 
 logger = logging.getLogger(__name__)
@@ -63,11 +64,17 @@ def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
         from style.transfer.registry import load_stylizer
 
         def pictures() -> StylePictures:
-            return StylePictures.of_library(project.styles, StyleEmbedder.load(project.settings.style.backbone))
+            embedder = StyleEmbedder.load(project.settings.style.backbone)
+            return StylePictures.of_library(project.styles, embedder, lambda one: _may_paint(project, one))
 
         return load_stylizer(name, threads=threads, pictures=pictures)
 
     return load
+
+
+def _may_paint(project: Project, reference: StyleReference) -> bool:
+    """Whether the licence of a style reference lets pictures go toward it."""
+    return project.settings.rights.refusal(reference.style_id, reference.licence, reference.uses) is None
 
 
 def _load_registered(name: str) -> Stylizer:

@@ -36,6 +36,7 @@ from recsys.profiles.taste import Taste
 from recsys.ranked import NO_ROW, top_k
 from recsys.rng import generator
 from recsys.schema import BoolArray, FloatArray, IntArray, ItemId, ItemRow, UserId, UserRow
+from style.errors import RightsError
 from style.provenance import StyleCredit
 from style.vector import StyleVector
 
@@ -93,6 +94,7 @@ class Recommender:
         )
         self._categories = category_groups(bundle.catalog.category_names)
         self._little_known = LittleKnown.of(bundle.seen)
+        self._refused = _refused(bundle)
         self._styles = {card.style_id: vector for card, vector in zip(bundle.styles, bundle.style_vectors, strict=True)}
         self._directions = np.array(
             [self._space.to_direction(vector) for vector in bundle.style_vectors], dtype=np.float32
@@ -279,20 +281,24 @@ class Recommender:
         return StyleVector.of(vector)
 
     def style_reference(self, style_id: str) -> StyleVector:
-        """The style vector of a style reference. Raises UnknownIdError."""
+        """The style vector of a style reference. Raises UnknownIdError; RightsError where its licence forbids that."""
         if style_id not in self._styles:
             raise UnknownIdError("style", style_id)
+        if style_id in self._refused:
+            raise RightsError(self._refused[style_id])
         return StyleVector.of(self._styles[style_id])
 
     def credited_reference(self, style_id: str) -> tuple[StyleVector, StyleCredit]:
-        """A style reference's vector, and what is written into pictures that go toward it. Raises UnknownIdError."""
+        """A style reference's vector, and what is written into pictures that go toward it; raises what
+        `style_reference` does."""
         vector = self.style_reference(style_id)
         licence = next(card.licence for card in self.bundle.styles if card.style_id == style_id)
         return vector, StyleCredit(style_id, licence)
 
     def scenes(self) -> tuple[str, ...]:
-        """The scenes that style references are tagged with, in the library's order."""
-        return tuple(dict.fromkeys(scene for card in self.bundle.styles for scene in card.scenes))
+        """The scenes that style references are tagged with, in the library's order: of those that may be used."""
+        usable = (card for card in self.bundle.styles if self.may_restyle(card.style_id))
+        return tuple(dict.fromkeys(scene for card in usable for scene in card.scenes))
 
     def reference_for_scene(self, scene: str, request: Request | None = None, mode: int | None = None) -> StyleCard:
         """The style reference of a scene (holiday, sale, ...) that is nearest to a person's taste.
@@ -305,7 +311,11 @@ class Recommender:
 
     def reference_for_taste(self, scene: str, taste: Taste | None, mode: int | None = None) -> StyleCard:
         """The same for a taste that is known already, such as `Answer.taste`."""
-        suiting = [row for row, card in enumerate(self.bundle.styles) if scene in card.scenes]
+        suiting = [
+            row
+            for row, card in enumerate(self.bundle.styles)
+            if scene in card.scenes and self.may_restyle(card.style_id)
+        ]
         if not suiting:
             known = f"known ones: {', '.join(self.scenes())}" if self.scenes() else "the style library names none"
             raise RequestError("scene", f"unknown scene {scene!r}; {known}")
@@ -316,8 +326,12 @@ class Recommender:
         return self.bundle.styles[suiting[nearest]]
 
     def styles(self) -> tuple[StyleCard, ...]:
-        """The style references that people can choose."""
+        """All style references, those too that may not be restyled toward."""
         return self.bundle.styles
+
+    def may_restyle(self, style_id: str) -> bool:
+        """Whether the style library has a reference, and its licence lets pictures go toward it."""
+        return style_id in self._styles and style_id not in self._refused
 
     def photos(self) -> Iterator[Path]:
         """Every file that the catalogue and the style references name as a picture; some may be missing."""
@@ -328,10 +342,6 @@ class Recommender:
     def has_item(self, item_id: ItemId) -> bool:
         """Whether the catalogue has an item."""
         return item_id in self._catalog.ids
-
-    def has_style(self, style_id: str) -> bool:
-        """Whether the style library has a reference."""
-        return style_id in self._styles
 
     def photo(self, item_id: ItemId) -> tuple[str, FloatArray]:
         """An item's picture as the catalogue names it, "" for none, and its style vector (128,), zeros without one.
@@ -553,6 +563,12 @@ class _Ranked:
     def scores(self) -> FloatArray:
         """The pool's scores, (m,)."""
         return np.asarray(self.contributions[self.pool].sum(axis=1))
+
+
+def _refused(bundle: Bundle) -> Mapping[str, str]:
+    """The style references that must not be restyled toward, and why."""
+    asked = ((card, bundle.settings.rights.refusal(card.style_id, card.licence, card.uses)) for card in bundle.styles)
+    return {card.style_id: refusal for card, refusal in asked if refusal is not None}
 
 
 def _mode_direction(taste: Taste, mode: int | None) -> FloatArray | None:

@@ -46,7 +46,7 @@ class Persons:
             wish,
             user_id=None if state.erased else user_id,
             items=self.weights([event for event in events if event.seq > telling], recommender.has_item),
-            styles=tuple(style for style in state.styles if recommender.has_style(style)),
+            styles=tuple(style for style in state.styles if recommender.may_restyle(style)),
             fresh_taste=state.reset_seq is not None,
         )
 

@@ -70,7 +70,7 @@ class PictureChoices:
         """The probabilities of all ways to show a picture to a person; None where nobody has said anything yet."""
         if not who.state.last_verdict and not len(self._everybody):
             return None
-        styles = [] if taste is None else [near.style_id for near in recommender.styles_of_taste(taste)]
+        styles = [] if taste is None else _usable(recommender, taste)
         return self._bandit.policy(self._bandit.arms(styles), self._own(who), self._everybody)
 
     def learned(self, who: Wisher, recommender: Recommender, taste: Taste | None) -> str:
@@ -85,6 +85,12 @@ class PictureChoices:
         if who.user_id is None or not who.state.last_verdict:
             return ()
         return self._verdicts.of_user(who.user_id)
+
+
+def _usable(recommender: Recommender, taste: Taste) -> list[str]:
+    """The styles near a taste that pictures may go toward."""
+    near = (one.style_id for one in recommender.styles_of_taste(taste))
+    return [style_id for style_id in near if recommender.may_restyle(style_id)]
 
 
 def _always(arm: Arm) -> Choose:

@@ -62,7 +62,8 @@ def library_vectors(project: Project) -> tuple[tuple[StyleCard, ...], FloatArray
     """The style references of a project's `styles` folder and their unit vectors (S, 128)."""
     references = read_library(project.styles)
     cards = tuple(
-        StyleCard(r.style_id, r.title, project.store_image(r.image), r.scenes, r.artist, r.licence) for r in references
+        StyleCard(r.style_id, r.title, project.store_image(r.image), r.scenes, r.artist, r.licence, r.source, r.uses)
+        for r in references
     )
     return cards, _kept_vectors(project, [r.image for r in references], "style references")
 

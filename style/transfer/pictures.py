@@ -6,7 +6,7 @@ Such an engine is still asked for nothing but z. It takes z apart into the pictu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from scipy.optimize import nnls
 
 from style.errors import LibraryError
 from style.images import Pixels, read_image
-from style.library import read_library
+from style.library import StyleReference, read_library
 from style.vector import StyleVector
 
 if TYPE_CHECKING:
@@ -57,11 +57,16 @@ class StylePictures:
         return cls([StylePicture(name, embedder.embed(pixels), pixels) for name, pixels in pictures])
 
     @classmethod
-    def of_library(cls, folder: Path, embedder: StyleEmbedder) -> StylePictures:
-        """The references of a library folder (`style.library`). Raises LibraryError, also where there are none."""
-        references = read_library(folder)
+    def of_library(
+        cls, folder: Path, embedder: StyleEmbedder, usable: Callable[[StyleReference], bool] = lambda _: True
+    ) -> StylePictures:
+        """The references of a library folder (`style.library`) that are `usable`, such as by their licences.
+
+        Raises LibraryError, also where there are none.
+        """
+        references = [one for one in read_library(folder) if usable(one)]
         if not references:
-            raise LibraryError(f"{folder}: has no styles.csv with style references; this engine paints from them")
+            raise LibraryError(f"{folder}: has no style references that may be painted from; styles.csv names them")
         return cls.of([(one.style_id, read_image(one.image, short_side=PICTURE_SIDE)) for one in references], embedder)
 
     def __len__(self) -> int:

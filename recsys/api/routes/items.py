@@ -11,6 +11,7 @@ from recsys.api.answers import item_view
 from recsys.api.pictures import PICTURE, awaited_target, picture_response, submitted
 from recsys.api.problem_types import (
     BAD_SIGNATURE,
+    LICENCE_FORBIDS,
     MISSING_KEY,
     NO_IMAGE,
     UNKNOWN_ITEM,
@@ -37,7 +38,9 @@ router = APIRouter(prefix="/v1", tags=["items"])
     responses={
         200: PICTURE,
         304: {"description": "The picture that you have is still the right one."},
-        **problem_responses(MISSING_KEY, BAD_SIGNATURE, UNKNOWN_ITEM, NO_IMAGE, UNREADABLE_IMAGE, UNKNOWN_REFERENCE),
+        **problem_responses(
+            MISSING_KEY, BAD_SIGNATURE, UNKNOWN_ITEM, NO_IMAGE, UNREADABLE_IMAGE, UNKNOWN_REFERENCE, LICENCE_FORBIDS
+        ),
     },
 )
 async def item_image(

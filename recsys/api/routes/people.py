@@ -11,6 +11,7 @@ from recsys.api.methods import not_longer
 from recsys.api.person_schemas import Erased, FeedbackIn, FeedbackResult, TasteIn
 from recsys.api.problem_types import (
     IDEMPOTENCY_IN_PROGRESS,
+    LICENCE_FORBIDS,
     MALFORMED_JSON,
     MISSING_KEY,
     MISSING_SCOPE,
@@ -52,7 +53,7 @@ async def user_taste(user_id: UserPath, _: NoQuery, services: Served, links: Lin
     "/users/{user_id:path}/taste",
     summary="Choose a taste",
     dependencies=[Depends(require(Scope.EVENTS))],
-    responses=problem_responses(*_WRITING, MALFORMED_JSON, UNKNOWN_REFERENCE),
+    responses=problem_responses(*_WRITING, MALFORMED_JSON, UNKNOWN_REFERENCE, LICENCE_FORBIDS),
 )
 async def choose_taste(user_id: UserPath, body: TasteIn, _: NoQuery, services: Served, links: LinkMaker) -> Taste:
     """From now on the chosen styles are the user's taste, whatever was touched; `strength` is that of the pictures."""
@@ -133,6 +134,8 @@ def styles(_: NoQuery, services: Served) -> StyleList:
                 scenes=list(card.scenes),
                 artist=card.artist,
                 licence=card.licence,
+                source=card.source,
+                restyle=services.recommender.may_restyle(card.style_id),
             )
             for card in services.recommender.styles()
         ]

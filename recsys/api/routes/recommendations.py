@@ -16,6 +16,7 @@ from recsys.api.problem_types import (
     ADDRESS_TOO_LONG,
     BAD_CURSOR,
     BAD_PICTURE,
+    LICENCE_FORBIDS,
     MALFORMED_JSON,
     MISSING_KEY,
     OVERLOADED,
@@ -43,7 +44,7 @@ from recsys.config import EventSettings
 from recsys.pipeline.request import Request
 from recsys.schema import EventKind, ItemId, UserId
 
-_PROBLEMS = (ADDRESS_TOO_LONG, MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS, UNKNOWN_REFERENCE)
+_PROBLEMS = (ADDRESS_TOO_LONG, MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS, UNKNOWN_REFERENCE, LICENCE_FORBIDS)
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends(require_key)])
 

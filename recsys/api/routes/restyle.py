@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from recsys.api.pictures import PICTURE, awaited_target, picture_response, submitted
 from recsys.api.problem_types import (
     BAD_PICTURE,
+    LICENCE_FORBIDS,
     MISSING_KEY,
     TOO_LARGE,
     UNKNOWN_REFERENCE,
@@ -38,7 +39,7 @@ PICTURE_BODY = {
     response_class=Response,
     responses={
         200: PICTURE,
-        **problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, BAD_PICTURE, UNSUPPORTED_MEDIA, TOO_LARGE),
+        **problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, LICENCE_FORBIDS, BAD_PICTURE, UNSUPPORTED_MEDIA, TOO_LARGE),
     },
     openapi_extra={"requestBody": PICTURE_BODY},
 )

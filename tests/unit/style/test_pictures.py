@@ -66,5 +66,5 @@ def test_a_library_is_read_with_its_vectors() -> None:
 
 
 def test_a_folder_without_a_library_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(LibraryError, match=r"has no styles\.csv"):
+    with pytest.raises(LibraryError, match=r"has no style references that may be painted from"):
         StylePictures.of_library(tmp_path, StyleEmbedder.load())
