@@ -261,6 +261,10 @@ def restyle(
     style: Annotated[str | None, typer.Option(help="Toward this style reference.")] = None,
     scene: Annotated[str | None, typer.Option(help="Toward a scene's style reference, the nearest to --user.")] = None,
     like: Annotated[str | None, typer.Option(help="Toward the look of this item.")] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help='Toward words, such as "dark marble"; with --user: from that taste halfway there.'),
+    ] = None,
     engine: Annotated[str | None, typer.Option(help="Default: the setting.")] = None,
     strength: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: the photo as it is.")] = None,
     mode: Annotated[
@@ -278,7 +282,7 @@ def restyle(
     sign_cert: Annotated[Path | None, typer.Option(help="Sign with this certificate chain (PEM; extra c2pa).")] = None,
     sign_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
 ) -> None:
-    """Repaint one product photo toward a taste, a style reference, a scene, or another item."""
+    """Repaint one product photo toward a taste, a style reference, a scene, another item, or words."""
     from recsys.errors import RequestError
     from recsys.page.delivery import Delivery
     from recsys.page.pictures import format_of, ready_restyler, refuse_overwriting, render_patiently
@@ -286,8 +290,12 @@ def restyle(
     from recsys.schema import ItemId
     from style.transfer.modes import PaintMode
 
-    if [user if scene is None else scene, style, like].count(None) != 2:
-        raise typer.BadParameter("give one of --user, --style, --like and --scene; --user and --scene go together")
+    named = sum(one is not None for one in (style, like, scene, text))
+    with_user = scene is not None or text is not None
+    if named > 1 or (named == 0 and user is None) or (named == 1 and user is not None and not with_user):
+        raise typer.BadParameter(
+            "give one of --user, --style, --like, --scene and --text; --user goes with the last two, too"
+        )
     if (sign_cert is None) != (sign_key is None):
         raise typer.BadParameter("--sign-cert and --sign-key go together")
     paint_mode = None if mode is None else _choice(PaintMode, mode, "--mode")
@@ -298,7 +306,7 @@ def restyle(
     if image is None:
         raise RequestError("item", f"{item!r} has no picture to restyle")
     refuse_overwriting(out, recommender.photos())
-    vector, credit = _target_style(recommender, user, taste_mode, style, scene, like)
+    vector, credit = _target_style(recommender, user, taste_mode, style, scene, like, text)
     with ready_restyler(project, engine, fidelity=not no_fidelity) as restyler:
         picture = render_patiently(
             restyler,
@@ -644,9 +652,11 @@ def _target_style(
     style: str | None,
     scene: str | None,
     like: str | None,
+    text: str | None,
 ) -> tuple[StyleVector, StyleCredit | None]:
-    """The style that one of the options names, and whose work it is."""
+    """The style that one of the options names, and whose work it is; says what words were understood."""
     from recsys.errors import RequestError
+    from recsys.page.text import print_words
     from recsys.pipeline.request import Request
     from recsys.schema import ItemId, UserId
 
@@ -655,9 +665,13 @@ def _target_style(
         return recommender.credited_reference(recommender.reference_for_scene(scene, person, taste_mode).style_id)
     if style is not None:
         return recommender.credited_reference(style)
-    if person is None:
-        return recommender.style_of_item(ItemId(str(like))), None
-    vector = recommender.style_for(person, taste_mode)
+    if like is not None:
+        return recommender.style_of_item(ItemId(like)), None
+    vector = None if person is None else recommender.style_for(person, taste_mode)
+    if text is not None:
+        report = recommender.style_of_text(text, vector)
+        print_words(report)
+        return report.style, None
     if vector is None:
         raise RequestError("user", f"nothing is known about the taste of {user!r}; choose a style instead")
     return vector, None

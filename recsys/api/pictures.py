@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +16,7 @@ from recsys.api.services import Services
 from recsys.pipeline.order import decode_style
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.request import Request as RecommendationRequest
+from recsys.pipeline.request import StyleNeighbour
 from recsys.pipeline.restyle import Restyler
 from recsys.pipeline.restyled import Restyled
 from recsys.schema import ItemId, UserId
@@ -21,8 +24,14 @@ from style.fidelity import Limit
 from style.provenance import ImageFormat, StyleCredit
 from style.vector import StyleVector
 
-Target = tuple[StyleVector | None, StyleCredit | None]
-"""What to restyle toward, and whose work that is."""
+
+class Target(NamedTuple):
+    """What to restyle toward, whose work that is, and the styles of the library nearest to what words asked for."""
+
+    style: StyleVector | None
+    credit: StyleCredit | None = None
+    near: tuple[StyleNeighbour, ...] = ()
+
 
 PICTURE: dict[str, Any] = {
     "description": "The picture. `Restyle-Status` says whether it was computed, cached, or is the original.",
@@ -37,6 +46,10 @@ PICTURE: dict[str, Any] = {
             "schema": {"type": "string"},
             "description": f"What lowered the strength, separated by commas: {', '.join(Limit)}.",
         },
+        "Restyle-Near": {
+            "schema": {"type": "string"},
+            "description": "With `text`: the styles nearest to what it asks for, and the cosine of each.",
+        },
         "Restyle-Engine": {"schema": {"type": "string"}, "description": "Version of the engine, if one painted."},
         "ETag": {"schema": {"type": "string"}},
     },
@@ -50,14 +63,18 @@ def target_of(options: PictureOptions, recommender: Recommender, person: Recomme
     """
     if options.scene is not None:
         card = recommender.reference_for_scene(options.scene, person, options.taste_mode)
-        return recommender.credited_reference(card.style_id)
+        return Target(*recommender.credited_reference(card.style_id))
+    taste = None if person is None else recommender.style_for(person, options.taste_mode)
+    if options.text is not None:
+        report = recommender.style_of_text(options.text, taste)
+        return Target(report.style, near=report.styles)
     if person is not None:
-        return recommender.style_for(person, options.taste_mode), None
+        return Target(taste)
     if options.style is not None:
-        return recommender.credited_reference(options.style)
+        return Target(*recommender.credited_reference(options.style))
     if options.item is not None:
-        return recommender.style_of_item(ItemId(options.item)), None
-    return (None if options.vector is None else decode_style(options.vector)), None
+        return Target(recommender.style_of_item(ItemId(options.item)))
+    return Target(None if options.vector is None else decode_style(options.vector))
 
 
 async def awaited_target(options: PictureOptions, services: Services) -> Target:
@@ -73,24 +90,25 @@ async def awaited_target(options: PictureOptions, services: Services) -> Target:
 
 def submitted(restyler: Restyler, photo: Path | bytes, target: Target, options: PictureOptions) -> Future[Restyled]:
     """The picture that options ask for, to be awaited; it carries ImageError."""
-    style, credit = target
-    if style is None:
+    if target.style is None:
         return restyler.submit_original(photo, width=options.width, image_format=options.format)
     return restyler.submit(
         photo,
-        style,
+        target.style,
         strength=options.strength,
         mode=options.mode,
         keep_colour=options.keep_colour,
         width=options.width,
         image_format=options.format,
         deadline_ms=options.deadline_ms,
-        credit=credit,
+        credit=target.credit,
     )
 
 
-def picture_response(picture: Restyled, cache_control: str, request: Request) -> Response:
-    """The picture with its headers, or 304 where the caller has it already."""
+def picture_response(
+    picture: Restyled, cache_control: str, request: Request, near: Sequence[StyleNeighbour] = ()
+) -> Response:
+    """The picture with its headers, or 304 where the caller has it already; `near` as in `Target`."""
     headers = {
         "ETag": f'"{picture.etag}"',
         "Cache-Control": cache_control,
@@ -101,6 +119,8 @@ def picture_response(picture: Restyled, cache_control: str, request: Request) ->
     }
     if picture.limited_by:
         headers["Restyle-Limited-By"] = ", ".join(picture.limited_by)
+    if near:
+        headers["Restyle-Near"] = ", ".join(f"{quote(one.style_id)};q={one.similarity:.2f}" for one in near)
     if picture.engine is not None:
         headers["Restyle-Engine"] = picture.engine
     if request.method == "GET" and _has_already(request.headers.get("If-None-Match", ""), picture.etag):

@@ -21,6 +21,7 @@ from recsys.pipeline.recommender import SimilarBy
 from recsys.pipeline.request import MAX_LIMIT, Filters
 from recsys.pipeline.restyle import MAX_WIDTH
 from recsys.pipeline.restyled import RestyleStatus
+from recsys.profiles.text_style import LONGEST_TEXT
 from recsys.schema import Basis, EventKind, ItemId
 from style.fidelity import Limit
 from style.provenance import ImageFormat
@@ -225,6 +226,14 @@ class PictureOptions(Strict):
         "without a user, the library's first.",
         examples=["holiday"],
     )
+    text: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_TEXT,
+        description="Toward what these words say of a look, as the catalogue uses them; with `user`, from that user's "
+        "taste halfway there. The header `Restyle-Near` names the styles that come nearest.",
+        examples=["dark marble"],
+    )
     taste_mode: int | None = Field(default=None, ge=0, le=3, description="With `user`: which mode of the taste.")
     strength: Share | None = Field(
         default=None, description="0: the original; 1: as strongly as the limits of fidelity allow."
@@ -239,9 +248,13 @@ class PictureOptions(Strict):
 
     @model_validator(mode="after")
     def _one_style(self) -> PictureOptions:
-        person = self.user if self.scene is None else self.scene
-        if sum(one is not None for one in (person, self.style, self.item, self.vector)) > 1:
-            raise ValueError("give at most one of user, style, item, vector and scene; user and scene go together")
+        asked = (self.style, self.item, self.vector, self.scene, self.text)
+        given = sum(one is not None for one in asked)
+        with_user = self.scene is not None or self.text is not None
+        if given > 1 or (given == 1 and self.user is not None and not with_user):
+            raise ValueError(
+                "give at most one of user, style, item, vector, scene and text; user goes with scene and with text, too"
+            )
         if self.taste_mode is not None and self.user is None:
             raise ValueError("taste_mode needs user: only a user's taste has modes")
         return self

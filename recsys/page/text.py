@@ -12,7 +12,7 @@ from rich.text import Text
 from recsys.evaluation.protocol import at_k
 from recsys.page.words import BASIS_WORDS, named_styles
 from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Answer, Recommendation, TasteMode, TasteReport
+from recsys.pipeline.request import Answer, Recommendation, TasteMode, TasteReport, TextReport
 from recsys.training.tune import TuningReport
 from style.fidelity import FidelityReport
 
@@ -111,6 +111,15 @@ def print_taste(recommender: Recommender, report: TasteReport) -> None:
         titles = (recommender.card(item).title or item for item in mode.items)
         add_row(table, str(index), f"{mode.share:.0%}", _near(mode), "; ".join(titles))
     console.print(table)
+
+
+def print_words(report: TextReport) -> None:
+    """Print what words were understood to mean, and the style references nearest to that."""
+    shares = (f"{one.word}{f' ({one.read_as})' if one.read_as else ''} {one.share:.0%}" for one in report.words)
+    unknown = f"; not known: {', '.join(report.unknown)}" if report.unknown else ""
+    console = Console()
+    console.print(Text(f"understood: {', '.join(shares)}{unknown}"))
+    console.print(Text("nearest: " + "; ".join(f"{style.title} ({style.similarity:.2f})" for style in report.styles)))
 
 
 def _near(mode: TasteMode) -> str:

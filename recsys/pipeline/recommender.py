@@ -243,14 +243,19 @@ class Recommender:
         )
         return Answer(found, profile.basis, self.version)
 
-    def style_of_text(self, text: str) -> TextReport:
+    def style_of_text(self, text: str, base: StyleVector | None = None) -> TextReport:
         """What words say of a look, by the catalogue's own use of them (`recsys.profiles.text_style`).
 
-        Raises RequestError for a text that says nothing, that is too long, and where no words are known.
+        With `base`, such as a taste, its way halfway to there: what people mean by "more like a rainy day". Raises
+        RequestError for a text that says nothing, that is too long, and where no words are known.
         """
         found = self.bundle.text_style.style_of(text)
-        style = StyleVector.of(self._space.to_style(found.direction))
-        return TextReport(style, found.words, found.unknown, self._nearest_styles(found.direction))
+        direction = found.direction
+        if base is not None:
+            direction = direction + self._space.to_direction(base.values)
+            direction = direction / max(float(np.linalg.norm(direction)), 1e-6)
+        style = StyleVector.of(self._space.to_style(direction))
+        return TextReport(style, found.words, found.unknown, self._nearest_styles(direction))
 
     def taste(self, request: Request) -> TasteReport:
         """The taste behind a request, with the style references and items nearest to each mode."""

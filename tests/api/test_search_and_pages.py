@@ -189,3 +189,24 @@ def test_another_model_makes_cursors_stale_and_a_damaged_one_changes_nothing(ope
     assert answer.headers["Model-Version"] == answer.json()["model_version"] == other
     stale = client.get("/v1/users/u02/recommendations", params={"cursor": cursor, "limit": 5})
     assert (stale.status_code, stale.json()["type"]) == (410, "/problems/stale-cursor")
+
+
+def test_a_picture_goes_toward_words(live_shop: Any) -> None:
+    def near(**query: str) -> dict[str, float]:
+        answer = live_shop.client.get("/v1/items/p03/image", params=query)
+        assert answer.status_code == 200
+        named = (one.split(";q=") for one in answer.headers.get("Restyle-Near", "").split(", ") if one)
+        return {style_id: float(cosine) for style_id, cosine in named}
+
+    assert next(iter(near(text="floral"))) == "floral"
+    assert next(iter(near(text="plain"))) == "plain"
+    # u00 likes plain things: from there, halfway.
+    halfway = near(text="floral", user="u00")
+    assert near(text="floral")["plain"] < halfway["plain"]
+    assert near(text="plain")["floral"] < halfway["floral"]
+    assert near(user="u00") == {}
+
+
+@pytest.mark.parametrize("query", [{"text": "xyzzy"}, {"text": "plain", "style": "floral"}, {"text": ""}])
+def test_words_that_say_nothing_or_too_much_are_refused(live_shop: Any, query: dict[str, str]) -> None:
+    assert live_shop.client.get("/v1/items/p03/image", params=query).status_code == 422

@@ -46,7 +46,7 @@ router = APIRouter(prefix="/v1", tags=["items"])
 async def item_image(
     item_id: ItemPath, options: Annotated[ImageOptions, Query()], services: Served, request: Request
 ) -> Response:
-    """The item's picture toward a user's taste, a style, a scene, another item's style, or as it is.
+    """The item's picture toward a user's taste, a style, a scene, another item's style, words, or as it is.
 
     Where the product would no longer look like the one on sale, the strength is lowered, and the headers say so. What
     cannot be rendered within the deadline is answered with the original, and rendered for the next caller.
@@ -60,11 +60,11 @@ async def item_image(
     coming = submitted(services.restyler, image, target, options)
     # Before the picture is there: what changes in the meantime must not be said to stay.
     made_by = settings_state(services.restyler.settings)
-    encoded = None if target[0] is None else encode_style(target[0])
+    encoded = None if target.style is None else encode_style(target.style)
     same = options.photo is not None and options.photo == photo_state(image, encoded, made_by)
     picture = await asyncio.wrap_future(coming)
     services.metrics.picture(picture.status, settled=picture.settled)
-    return picture_response(picture, _cache_control(picture, options, services, same=same), request)
+    return picture_response(picture, _cache_control(picture, options, services, same=same), request, target.near)
 
 
 @router.get(

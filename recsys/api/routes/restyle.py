@@ -44,7 +44,8 @@ PICTURE_BODY = {
     openapi_extra={"requestBody": PICTURE_BODY},
 )
 async def restyle(options: Annotated[PictureOptions, Query()], services: Served, request: Request) -> Response:
-    """The picture in the body toward a user's taste, a style, a scene or an item's style; without any, as it is.
+    """The picture in the body toward a user's taste, a style, a scene, an item's style or words; without any, as
+    it is.
 
     Nothing of it is kept, neither the picture nor what was made of it, and its metadata are dropped.
     """
@@ -55,7 +56,7 @@ async def restyle(options: Annotated[PictureOptions, Query()], services: Served,
         picture = await asyncio.wrap_future(coming)
     except ImageError as error:
         raise ProblemError(BAD_PICTURE, f"{str(error)[:300]}.") from None
-    return picture_response(picture, "private, no-store", request)
+    return picture_response(picture, "private, no-store", request, target.near)
 
 
 def check_picture_type(request: Request) -> None:

@@ -29,7 +29,6 @@ from recsys.api.seen import unseen
 from recsys.api.services import Served
 from recsys.api.uploads import look_of
 from recsys.pipeline.request import TextReport
-from recsys.profiles.text_style import WordShare
 from recsys.schema import UserId
 from style.vector import StyleVector
 
@@ -85,10 +84,6 @@ async def search_style(
         unknown=None if report is None else list(report.unknown),
         model_version=answer.model_version,
     )
-
-
-def _known(word: WordShare) -> KnownWord:
-    return KnownWord(word=word.word, weight=round(word.share, 4), read_as=word.read_as)
 
 
 def _near(services: Served, style: StyleVector) -> list[NearStyle]:

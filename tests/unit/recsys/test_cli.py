@@ -400,6 +400,19 @@ class TestRestyle:
         _misused(restyle(), "one of")
         _misused(restyle("--style", "linen", "--user", USER), "one of")
         _misused(restyle("--style", "linen", "--scene", "holiday"), "one of")
+        _misused(restyle("--style", "linen", "--text", "marble"), "one of")
+        _misused(restyle("--scene", "holiday", "--text", "marble"), "one of")
+
+    def test_words_are_explained_and_change_a_taste(self, restyle: Callable[..., Any], tmp_path: Path) -> None:
+        words = restyle("--text", "tartan xyzzy", "--size", 96, "--out", tmp_path / "words.png")
+        assert words.exit_code == 0, words.output
+        assert "understood: tartan 100%; not known: xyzzy" in words.output
+        assert "nearest: Highland tartan (" in words.output
+        assert restyle("--user", USER, "--size", 96, "--out", tmp_path / "taste.png").exit_code == 0
+        both = restyle("--user", USER, "--text", "tartan", "--size", 96, "--out", tmp_path / "both.png")
+        assert both.exit_code == 0, both.output
+        pictures = {(tmp_path / f"{name}.png").read_bytes() for name in ("words", "taste", "both")}
+        assert len(pictures) == 3
 
     def test_help_names_every_mode(self) -> None:
         text = " ".join(_run("restyle", "--help").output.replace("│", " ").split())

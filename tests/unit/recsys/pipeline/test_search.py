@@ -66,6 +66,13 @@ class TestWords:
         assert {share.word: share.share for share in mug.words} == pytest.approx({"marble": 1.0, "mug": 0.0})
         assert mug.unknown == ("for", "xyzzy")
 
+    def test_more_like_words_is_between_a_taste_and_the_words(self, recommender: Recommender) -> None:
+        base, words = recommender.style_reference("delft"), recommender.style_of_text("tartan").style
+        between = recommender.style_of_text("tartan", base)
+        for end in (base, words):
+            assert between.style.similarity(end) > base.similarity(words) + 0.1
+        assert {near.style_id for near in between.styles[:2]} == {"delft", "tartan-red"}
+
     def test_the_bundle_keeps_the_map(self, recommender: Recommender) -> None:
         text_style = recommender.bundle.text_style
         assert len(text_style.terms) == len(text_style.weights) > 100
