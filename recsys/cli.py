@@ -103,6 +103,9 @@ def import_(
         Path | None, typer.Option(help="The test part of a published split; --interactions is then its train.")
     ] = None,
     users: Annotated[Path | None, typer.Option(help="Users.")] = None,
+    reviews: Annotated[
+        Path | None, typer.Option(help="Reviews: item_id and text; words that say how things look.")
+    ] = None,
     images: Annotated[Path | None, typer.Option(help="Where relative image paths start.")] = None,
     file_format: FormatName = None,
     column: Annotated[list[str] | None, typer.Option(metavar="OLD=NEW", help="Rename a column.")] = None,
@@ -119,6 +122,7 @@ def import_(
         interactions=interactions,
         test_interactions=test_interactions,
         users=users,
+        reviews=reviews,
         images=images,
         file_format=None if file_format is None else _choice(FileFormat, file_format, "--format"),
         columns=dict(_pair(text, "--column", "OLD=NEW") for text in column or []),

@@ -31,6 +31,8 @@ IMAGE = "image"
 EVENT = "event"
 WEIGHT = "weight"
 TIMESTAMP = "timestamp"
+TEXT = "text"
+REVIEWS = "reviews"
 RATING = "rating"
 
 ITEM_COLUMNS = (ITEM_ID, TITLE, CATEGORY, PRICE, AVAILABLE, IMAGE)

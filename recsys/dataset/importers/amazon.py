@@ -16,7 +16,7 @@ from typing import Any
 from recsys.dataset.importers.images import pictures_by_name
 from recsys.dataset.importers.lines import Rows, numbered_lines
 from recsys.dataset.importers.table import RawTable
-from recsys.schema import CATEGORY, IMAGE, ITEM_ID, PRICE, RATING, TIMESTAMP, TITLE, USER_ID
+from recsys.schema import CATEGORY, IMAGE, ITEM_ID, PRICE, RATING, TEXT, TIMESTAMP, TITLE, USER_ID
 
 _REVIEW_FIELDS = ("user_id", "parent_asin", "rating", "timestamp")
 _NAMES = {"parent_asin": ITEM_ID, "user_id": USER_ID, "rating": RATING, "timestamp": TIMESTAMP}
@@ -40,6 +40,22 @@ def read_reviews(path: Path) -> RawTable:
         else:
             rows.add(number, [_text(review[field]) for field in _REVIEW_FIELDS])
     return rows.table((USER_ID, ITEM_ID))
+
+
+def read_words(path: Path) -> RawTable:
+    """What was written of which product, title and text. Reviews without words are left out without a word.
+
+    Raises DataError if the file is unreadable.
+    """
+    rows = Rows(path, [ITEM_ID, TEXT])
+    for number, line in numbered_lines(path):
+        review = _object(rows, number, line)
+        if review is None:
+            continue
+        words = " ".join(part for name in ("title", "text") if (part := _text(review.get(name)).strip()))
+        if words:
+            rows.add(number, [_text(review.get("parent_asin")), words])
+    return rows.table((ITEM_ID, TEXT))
 
 
 def read_products(path: Path, images: Path | None = None) -> RawTable:

@@ -16,6 +16,7 @@ from recsys.schema import (
     ITEM_ID,
     PRICE,
     RATING,
+    TEXT,
     TIMESTAMP,
     TITLE,
     USER_ID,
@@ -51,6 +52,10 @@ INTERACTION_FIELDS: Aliases = {
     WEIGHT: (),
     TIMESTAMP: ("ts", "time", "datetime", "date", "event_time", "created_at", "unix_timestamp", "t_dat"),
     RATING: ("score", "stars", "overall"),
+}
+REVIEW_FIELDS: Aliases = {
+    ITEM_ID: _ITEM_ALIASES,
+    TEXT: ("review", "review_text", "reviewtext", "review_body", "comment", "body", "content"),
 }
 USER_FIELDS: Aliases = {USER_ID: (*_USER_ALIASES, "id")}
 

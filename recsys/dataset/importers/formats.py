@@ -33,6 +33,7 @@ class Table(StrEnum):
     ITEMS = "items"
     INTERACTIONS = "interactions"
     USERS = "users"
+    REVIEWS = "reviews"
 
 
 Reader = Callable[[Path], RawTable]
@@ -47,7 +48,11 @@ READERS: Mapping[FileFormat, Mapping[Table, Reader]] = {
         Table.USERS: movielens.read_people,
     },
     FileFormat.LIGHTGCN: {Table.INTERACTIONS: lightgcn.read_lightgcn},
-    FileFormat.AMAZON_REVIEWS: {Table.ITEMS: amazon.read_products, Table.INTERACTIONS: amazon.read_reviews},
+    FileFormat.AMAZON_REVIEWS: {
+        Table.ITEMS: amazon.read_products,
+        Table.INTERACTIONS: amazon.read_reviews,
+        Table.REVIEWS: amazon.read_words,
+    },
     FileFormat.HM: {
         Table.ITEMS: hm.read_articles,
         Table.INTERACTIONS: hm.read_transactions,

@@ -39,7 +39,7 @@ def parse_interactions(
     check.flag(blank(users), USER_ID, lambda _: "empty id; say who did it")
     check.flag(blank(items), ITEM_ID, lambda _: "empty id; say which item")
     known = as_bools(pc.is_in(items, pa.array(known_items, pa.string())))
-    check.flag(~known & ~blank(items), ITEM_ID, lambda value: _unknown_item(value, left_out))
+    check.flag(~known & ~blank(items), ITEM_ID, lambda value: unknown_item(value, left_out))
     ratings = _numbers(check, RATING)
     codes = _event_codes(check, ratings, settings)
     columns = {
@@ -130,7 +130,8 @@ def _numbers(check: RowCheck, name: str) -> NDArray[np.float32] | None:
     return values.astype(np.float32)
 
 
-def _unknown_item(value: str, left_out: frozenset[str]) -> str:
+def unknown_item(value: str, left_out: frozenset[str]) -> str:
+    """What is wrong with a row of an item that the catalogue lacks; `left_out` as in `parse_interactions`."""
     if value in left_out:
         return f"item {value!r} was left out of the catalogue because its own row is bad; mend that row"
     return f"item {value!r} is not in the catalogue; add it to the items or remove this row"

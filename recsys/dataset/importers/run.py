@@ -13,6 +13,7 @@ import pandas as pd
 from recsys.dataset.importers.columns import (
     INTERACTION_FIELDS,
     ITEM_FIELDS,
+    REVIEW_FIELDS,
     USER_FIELDS,
     Aliases,
     name_columns,
@@ -23,6 +24,7 @@ from recsys.dataset.importers.interactions import finish_interactions, parse_int
 from recsys.dataset.importers.items import finish_items, finish_rows, merge, parse_items, upsert
 from recsys.dataset.importers.rejects import place, write_rejects
 from recsys.dataset.importers.report import ImportReport
+from recsys.dataset.importers.reviews import parse_reviews, with_reviews
 from recsys.dataset.importers.table import RawTable, Reject, RowCheck
 from recsys.dataset.importers.users import parse_users
 from recsys.dataset.importers.values import as_series
@@ -73,6 +75,7 @@ def import_data(
     interactions: Path | None = None,
     test_interactions: Path | None = None,
     users: Path | None = None,
+    reviews: Path | None = None,
     images: Path | None = None,
     file_format: FileFormat | None = None,
     columns: Mapping[str, str] | None = None,
@@ -87,7 +90,8 @@ def import_data(
     without a catalogue makes one of the ids in its events, where neither the project nor the import has any.
     `test_interactions`: the part of a published split that models are asked for; `interactions` is then its train.
     Several `items` files describe one catalogue: their rows are matched by id, and where two have a value the
-    earlier file's stands. Tables that are not given stay as they are.
+    earlier file's stands. Tables that are not given stay as they are. `reviews` become an attribute of the items they
+    are of; new items without `reviews` have none.
 
     `images`: folder that relative image paths start from; default: the folder of each items file. Formats of data sets
     whose pictures are named by the item's id look there for them.
@@ -101,8 +105,8 @@ def import_data(
     """
     items_files = [items] if isinstance(items, Path) else list(items or ())
     renames = dict(columns or {})
-    if not items_files and interactions is None and users is None:
-        raise DataError("nothing to import: give items, interactions or users")
+    if not items_files and interactions is None and users is None and reviews is None:
+        raise DataError("nothing to import: give items, interactions, users or reviews")
     if test_interactions is not None and interactions is None:
         raise DataError(f"{test_interactions}: a test part needs the interactions to learn from beside it")
     with exclusive_lock(project.root):
@@ -111,7 +115,9 @@ def import_data(
             read_table(path, Table.INTERACTIONS, file_format) for path in (interactions, test_interactions) if path
         ]
         raw_users = read_table(users, Table.USERS, file_format) if users else None
-        _check_renames(renames, [*raw_items, *raw_interactions, *(t for t in (raw_users,) if t is not None)])
+        raw_reviews = read_table(reviews, Table.REVIEWS, file_format) if reviews else None
+        others = [table for table in (raw_users, raw_reviews) if table is not None]
+        _check_renames(renames, [*raw_items, *raw_interactions, *others])
         found = _Findings()
         tables = _existing(project)
         if raw_items:
@@ -127,6 +133,8 @@ def import_data(
                 tables.items = _catalogue_of_events(raw_interactions, renames, found)
             keep = tables.interactions if mode is ImportMode.APPEND else None
             tables.interactions = _interactions(raw_interactions, renames, project, tables, keep, skip_bad, found)
+        if raw_reviews is not None:
+            tables.items = _reviewed(raw_reviews, renames, tables.items, mode, found)
         if found.all_rejects and not skip_bad:
             raise BadRowsError(sorted((r.problem for r in found.all_rejects), key=place))
         given = {"items": bool(raw_items), "interactions": bool(interactions), "users": bool(users)}
@@ -196,6 +204,19 @@ def _users(raw: RawTable, renames: Mapping[str, str], found: _Findings) -> pd.Da
     frame = parse_users(check, others)
     found.rejects["users"] = check.rejects
     return frame[~check.bad]
+
+
+def _reviewed(
+    raw: RawTable, renames: Mapping[str, str], items: pd.DataFrame | None, mode: ImportMode, found: _Findings
+) -> pd.DataFrame:
+    if items is None:
+        raise DataError(f"{raw.path}: the project has no items yet; import items first, or together with these")
+    check, _ = _start(raw, REVIEW_FIELDS, renames)
+    frame = parse_reviews(check, items[ITEM_ID])
+    found.rejects["reviews"] = check.rejects
+    good = frame[~check.bad]
+    found.notes.append(f"{len(good):,} reviews of {good[ITEM_ID].nunique():,} items")
+    return with_reviews(items, good, keep=mode is ImportMode.APPEND)
 
 
 def _catalogue_of_events(parts: Sequence[RawTable], renames: Mapping[str, str], found: _Findings) -> pd.DataFrame:
