@@ -329,6 +329,15 @@ class Recommender:
         """Whether the catalogue has an item."""
         return item_id in self._catalog.ids
 
+    def has_user(self, user_id: UserId) -> bool:
+        """Whether the bundle has a history of a user."""
+        return user_id in self.bundle.user_ids
+
+    @cached_property
+    def has_photos(self) -> bool:
+        """Whether any item has a picture."""
+        return any(map(bool, self._catalog.images))
+
     def has_style(self, style_id: str) -> bool:
         """Whether the style library has a reference."""
         return style_id in self._styles
