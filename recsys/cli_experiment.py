@@ -86,11 +86,12 @@ def start(path: ProjectPath, key: Key) -> None:
     from recsys.clock import now
     from recsys.experiments import lifecycle
     from recsys.experiments.registry import change_together
+    from recsys.serving.experiments import check_servable
 
     project = _project(path)
 
     def started(draft: Experiment) -> Experiment:
-        _check_servable(project, draft)
+        check_servable(project, draft)
         return lifecycle.start(draft, now())
 
     _print_state(change_together(project.experiments, key, started))
@@ -223,7 +224,7 @@ def analyze(
         raise typer.BadParameter("--exposures and --events go together, --feedback with them")
     project = _project(path)
     one = load_experiment(existing_file(project.experiments, key))
-    with _logs(project, exposures, events, feedback) as logs:
+    with _logs(project, one, exposures, events, feedback) as logs:
         found = analyse(
             one,
             logs,
@@ -250,7 +251,9 @@ def _project(path: Path) -> Project:
 
 
 @contextmanager
-def _logs(project: Project, exposures: Path | None, events: Path | None, feedback: Path | None) -> Iterator[Logs]:
+def _logs(
+    project: Project, one: Experiment, exposures: Path | None, events: Path | None, feedback: Path | None
+) -> Iterator[Logs]:
     from recsys.errors import ProjectError
     from recsys.experiments.logs import Logs
 
@@ -265,7 +268,7 @@ def _logs(project: Project, exposures: Path | None, events: Path | None, feedbac
         )
     database = Database.open(project.database_url)
     try:
-        yield Logs.of_database(database)
+        yield Logs.of_database(database, one.unit)
     finally:
         database.close()
 
@@ -301,27 +304,6 @@ def _validated(raw: dict[str, Any]) -> Experiment:
         return Experiment.model_validate(raw)
     except ValidationError as error:
         raise ExperimentError("; ".join(problems_of(error))) from None
-
-
-def _check_servable(project: Project, one: Experiment) -> None:
-    """Raises ExperimentError where an arm asks for a bundle or a scene that the project does not have."""
-    from recsys.errors import ExperimentError
-    from style.library import read_library
-
-    for name, arm in one.arms.items():
-        version, scene = arm.overrides.model, arm.overrides.scene
-        if version is not None and not (project.bundles / version).is_dir():
-            raise ExperimentError(
-                f"{one.key}: arms.{name}.overrides.model: no bundle {version} in {project.bundles}; "
-                "`recsys build` prints the version it made"
-            )
-        if scene is not None:
-            scenes = sorted({scene for style in read_library(project.styles) for scene in style.scenes})
-            if scene not in scenes:
-                known = ", ".join(scenes) or "none"
-                raise ExperimentError(
-                    f"{one.key}: arms.{name}.overrides.scene: unknown scene {scene!r}; known: {known}"
-                )
 
 
 def _with_overrides(arms: dict[str, dict[str, Any]], texts: Sequence[str]) -> dict[str, dict[str, Any]]:

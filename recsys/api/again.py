@@ -4,15 +4,20 @@ that has not changed should not wait for it to be made again."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recsys.api.answer_cache import Key
 from recsys.api.exchange import exchange_of
-from recsys.api.services import services_of
+from recsys.api.services import Services, services_of
 from recsys.errors import StorageError
+from recsys.experiments.registry import Subject
+from recsys.experiments.targeting import ANY_CONTEXT
 from recsys.schema import Scope as KeyScope
 from recsys.schema import UserId
+from recsys.serving.treatments import UNTREATED, Treatment, context_of
+from recsys.storage.persons import PersonState
 
 USERS, LIST = "/v1/users/", "/recommendations"
 
@@ -25,6 +30,23 @@ class _Route:
 
 
 _ROUTE = _Route()
+
+
+def _treatment(services: Services, user_id: UserId, state: PersonState, query: bytes) -> Treatment:
+    """What experiments do to the list. Of a query that was never checked anything may come, but no answer's key."""
+    treatments = services.experiments.current
+    if not treatments.any:
+        return UNTREATED
+    if not treatments.by_query:
+        return treatments.of(Subject(user_id), ANY_CONTEXT, services.recommender)
+    asked = parse_qs(query.decode("latin-1"))
+    context = context_of(
+        frozenset(asked.get("category", ())),
+        *(asked[name][-1] if name in asked else None for name in ("platform", "country", "language")),
+        known_user=services.knows_user(user_id, state),
+    )
+    session = asked["session_id"][-1] if "session_id" in asked else None
+    return treatments.of(Subject(user_id, session), context, services.recommender)
 
 
 class Again:
@@ -55,10 +77,13 @@ class Again:
         except StorageError:
             # The route meets it again, and says what it is.
             return False
-        made = services.answers.get(Key(user_id, state, scope["query_string"], scope.get("root_path", "")))
+        query = scope["query_string"]
+        treatment = _treatment(services, user_id, state, query)
+        made = services.answers.get(Key(user_id, state, query, scope.get("root_path", ""), treatment))
         if made is None:
             return False
-        services.live.exposures.append(made.exposure(exchange.request_id, user_id, services.recommender.version))
+        exchange.served = treatment.model
+        services.live.exposures.append(made.exposure(exchange.request_id, user_id))
         scope["route"] = _ROUTE
         length = str(len(made.body)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", length)]

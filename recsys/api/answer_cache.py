@@ -6,13 +6,16 @@ room. It belongs to one snapshot of the model, and goes with it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from cachetools import TTLCache
 
 from recsys.clock import now
+from recsys.experiments.assignment import Assignment
 from recsys.schema import ItemId, UserId
+from recsys.serving.treatments import UNTREATED, Treatment
 from recsys.storage.exposures import Encoded, Exposure, Picture
 from recsys.storage.persons import PersonState
 
@@ -24,36 +27,47 @@ _OVERHEAD = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A list as it is sent, and what exposures keep of it."""
+    """A list as it is sent, and what exposures keep of it, apart from who asked when."""
 
     body: bytes
     items: tuple[ItemId, ...]
     propensities: tuple[float, ...]
     pictures: tuple[Picture, ...]
     encoded: Encoded
+    model_version: str
+    exposed: Mapping[str, Assignment]
+    session_id: str | None = None
+    platform: str | None = None
+    category: str | None = None
 
-    def exposure(self, request_id: str, user_id: UserId | None, model_version: str) -> Exposure:
+    def exposure(self, request_id: str, user_id: UserId | None) -> Exposure:
         """This list, as it is shown now."""
         return Exposure(
             request_id=request_id,
             user_id=user_id,
             timestamp=now(),
-            model_version=model_version,
+            model_version=self.model_version,
             items=self.items,
             propensities=self.propensities,
             pictures=self.pictures,
-            arms={},
+            arms={key: str(place.arm) for key, place in self.exposed.items()},
+            session_id=self.session_id,
+            platform=self.platform,
+            category=self.category,
+            arm_propensities={key: place.propensity for key, place in self.exposed.items()},
             encoded=self.encoded,
         )
 
 
 class Key(NamedTuple):
-    """What an answer depends on: who asks, their state, the query as it was sent, and the links' prefix."""
+    """What an answer depends on: who asks, their state, the query as it was sent, the links' prefix, and what
+    experiments do to it."""
 
     user_id: str
     state: PersonState
     query: bytes
     prefix: str
+    treatment: Treatment = UNTREATED
 
 
 class AnswerCache:

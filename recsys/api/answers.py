@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from recsys.api.limits import INLINE_WIDTH, MAX_INLINE_IMAGES
 from recsys.api.links import Links, Toward
@@ -92,8 +93,10 @@ class Draft:
         options: RecommendationOptions,
         choose: Choose,
         until: float,
+        engine: str | None = None,
     ) -> Draft:
-        """Begins all pictures that come within the answer, `until` by `time.monotonic`.
+        """Begins all pictures that come within the answer, `until` by `time.monotonic`, by an engine of that name
+        (default: the setting's).
 
         Raises RequestError for an unknown scene.
         """
@@ -103,14 +106,20 @@ class Draft:
             services.recommender.reference_for_scene(options.scene)
         if options.restyle is RestyleMode.OFF:
             return cls(answer, cards, [None] * len(cards))
-        pictures = _Pictures(services, links, options, answer.taste, choose, until)
+        pictures = _Pictures(services, links, options, answer.taste, choose, until, engine)
         ranked = zip(cards, answer.recommendations, strict=True)
         return cls(
             answer, cards, [pictures.shown(card, found.mode, rank) for rank, (card, found) in enumerate(ranked, 1)]
         )
 
     def written(
-        self, services: Services, links: Links, *, explain: bool, next_cursor: str | None
+        self,
+        services: Services,
+        links: Links,
+        *,
+        explain: bool,
+        next_cursor: str | None,
+        experiments: Mapping[str, str] = MappingProxyType({}),
     ) -> RecommendationList:
         """The list as it is answered; waits for the pictures in it, until the deadline at the latest."""
         entries = zip(self.answer.recommendations, self.cards, self.shown, strict=True)
@@ -128,6 +137,7 @@ class Draft:
             basis=self.answer.basis,
             basis_text=BASIS_TEXTS[self.answer.basis],
             model_version=self.answer.model_version,
+            experiments=dict(experiments),
             next_cursor=next_cursor,
         )
 
@@ -178,6 +188,7 @@ class _Pictures:
     taste: PersonTaste | None
     choose: Choose
     until: float
+    engine: str | None
     targets: dict[tuple[str, int | None], _Target | None] = field(default_factory=dict)
 
     def shown(self, card: ItemCard, mode: int | None, rank: int) -> _Shown | None:
@@ -198,6 +209,7 @@ class _Pictures:
             strength=choice.arm.strength,
             mode=options.mode,
             keep_colour=options.keep_colour,
+            engine=self.engine,
         )
         inline = options.restyle is RestyleMode.INLINE and rank <= MAX_INLINE_IMAGES
         return _Shown(url, choice, self._submitted(card, target, choice.arm.strength) if inline else None)
@@ -217,6 +229,7 @@ class _Pictures:
             mode=self.options.mode,
             keep_colour=self.options.keep_colour,
             width=min(restyler.settings.size, INLINE_WIDTH),
+            engine=self.engine,
             deadline_ms=max(0, round(1000 * (self.until - time.monotonic()))),
             credit=target.credit,
         )

@@ -36,6 +36,7 @@ from recsys.api.upkeep import upkeep
 from recsys.pipeline.recommender import Recommender
 from recsys.pipeline.restyle import Restyler
 from recsys.serving.catalogue import CatalogueEditor
+from recsys.serving.experiments import LiveExperiments
 from recsys.serving.host import ModelHost
 from recsys.serving.live import Live
 from recsys.serving.pictures import PictureChoices
@@ -74,6 +75,7 @@ def create_app(
     project = live.project
     settings = project.settings.service
     snapshot = models.current
+    host = models if isinstance(models, ModelHost) else None
     security = security or Security.from_environment(os.environ, live.keys.active)
     metrics = Metrics(lambda: models.current.recommender.version, metrics_directory())
     services = Services(
@@ -91,7 +93,8 @@ def create_app(
         AnswerCache(settings.answers_mb * 2**20),
         ThreadPoolExecutor(1, thread_name_prefix="write"),
         ThreadPoolExecutor(1, thread_name_prefix="describe"),
-        models if isinstance(models, ModelHost) else None,
+        host,
+        LiveExperiments(project.experiments, snapshot.recommender, host, settings.refresh_s),
     )
     _watch(services)
     app = FastAPI(
@@ -158,6 +161,7 @@ async def _started(services: Services) -> list[asyncio.Task[None]]:
     await run_in_threadpool(services.choices.refresh)
     if services.host is not None:
         services.host.start()
+    services.experiments.start()
     keys_every_s = min(settings.refresh_s, KEYS_EVERY_S)
     return [
         asyncio.create_task(services.security.keys.watch(keys_every_s)),
@@ -170,5 +174,6 @@ def _stop(services: Services) -> None:
     services.ranking.close()
     for executor in (services.writer, services.describer):
         executor.shutdown()
+    services.experiments.close()
     if services.host is not None:
         services.host.close()

@@ -49,7 +49,6 @@ class Envelope:
         started = self.clock()
         exchange = self._exchange(scope)
         begin_exchange(scope, exchange)
-        version = exchange.snapshot.recommender.version
         status = size = 0
 
         async def sealed(message: Message) -> None:
@@ -59,7 +58,7 @@ class Envelope:
                 message["headers"] = [
                     *message["headers"],
                     (_ID_HEADER, exchange.request_id.encode()),
-                    (_VERSION_HEADER, version.encode()),
+                    (_VERSION_HEADER, exchange.model_version.encode()),
                     *exchange.answer_headers,
                 ]
             else:
@@ -89,7 +88,7 @@ class Envelope:
                         status=status,
                         ms=1000 * seconds,
                         key=None if caller is None else caller.name,
-                        model_version=version,
+                        model_version=exchange.model_version,
                         bytes=size,
                     )
                 )

@@ -48,6 +48,12 @@ class EventIn(Strict):
     position: int | None = Field(
         default=None, ge=1, le=MAX_POSITION, description="Where the item stood in that answer; 1 is the first."
     )
+    session_id: Text | None = Field(
+        default=None,
+        description="Your own id of the visit, for experiments on sessions. Default: that of the answer which "
+        "`request_id` names.",
+        examples=["s42"],
+    )
 
 
 class EventStatus(StrEnum):

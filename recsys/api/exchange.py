@@ -18,7 +18,8 @@ class Exchange:
 
     `path` is the path below the prefix of a proxy. `headers` have lower-case names; of one that came twice the last
     counts. `caller` is None as long as nobody was recognised. `answer_headers` are added to the answer.
-    `shed` says that the request was refused under overload, where a line of log for each would cost too much.
+    `served`: the model of an experiment's arm, where that answers instead of `snapshot`. `shed` says that the request
+    was refused under overload, where a line of log for each would cost too much.
     """
 
     request_id: str
@@ -28,6 +29,12 @@ class Exchange:
     caller: Caller | None = None
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     shed: bool = False
+    served: Snapshot | None = None
+
+    @property
+    def model_version(self) -> str:
+        """The version of the model that the answer comes from."""
+        return (self.served or self.snapshot).recommender.version
 
 
 def exchange_of(scope: MutableMapping[str, Any]) -> Exchange:

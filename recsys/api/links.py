@@ -48,18 +48,22 @@ class Links:
         strength: float | None = None,
         mode: PaintMode | None = None,
         keep_colour: bool | None = None,
+        engine: str | None = None,
     ) -> str:
         """To the item's picture in a style; a style vector itself travels in the link, unless it has an id.
 
-        What is None is written as the setting of now, so that a link means the same picture for good.
+        What is None is written as the setting of now, so that a link means the same picture for good; the engine's
+        name only where it is another one than the setting's.
         """
         settings = self.settings
+        other = [] if engine in (None, settings.engine) else [("engine", str(engine))]
         query = [
             toward.named,
             ("strength", f"{settings.strength if strength is None else strength:.3f}"),
             ("mode", (mode or settings.mode).value),
             ("keep_colour", str(settings.keep_colour if keep_colour is None else keep_colour).lower()),
             ("width", str(settings.size)),
+            *other,
             *self._state(photo, toward.encoded),
         ]
         return self._image(item_id, query)

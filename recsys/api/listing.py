@@ -1,4 +1,4 @@
-"""A list of recommendations from question to answer: page, person, ranking, pictures, exposure."""
+"""A list of recommendations from question to answer: page, person, experiments, ranking, pictures, exposure."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ from recsys.api.exchange import Exchange
 from recsys.api.links import Links
 from recsys.api.schemas import RecommendationOptions, RestyleMode
 from recsys.api.services import Services
-from recsys.pipeline.request import Request
-from recsys.schema import ItemId, UserId
+from recsys.experiments.exposure import Occasion
+from recsys.experiments.registry import Subject
+from recsys.pipeline.request import Answer, Request
+from recsys.schema import Basis, ItemId, UserId
+from recsys.serving.arms import applied, as_served, asked_overrides
 from recsys.serving.pictures import Wisher
+from recsys.serving.treatments import UNTREATED, Treatment, context_of
 from recsys.storage.exposures import Encoded
 from recsys.storage.persons import NOBODY
 
 _PAGES_APART = {"cursor", "limit", "restyle", "deadline_ms", "items", "styles", "image_base64"}
 """Options that may differ from page to page."""
+_OVERRIDES = ("diversity", "calibration", "exploration", "strength", "mode", "scene")
+"""Options that arms of experiments set, too: a caller's goes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One question for a list. `wish` is what is asked apart from who asks."""
+    """One question for a list. `wish` is what is asked apart from who asks; `treatment`: what experiments do to it."""
 
     services: Services
     links: Links
@@ -36,30 +42,49 @@ class Listing:
     wish: Request
     # Before anything is done, so that ranking is part of what a deadline allows.
     asked_at: float = field(default_factory=time.monotonic)
+    treatment: Treatment = UNTREATED
 
     async def of_user(self, user_id: UserId, query: bytes) -> Response:
         """The list of somebody with an account, known or not; `query` as it was sent: under it the answer is kept for
         the next time (`again`)."""
-        services = self.services
-        who = Wisher(user_id, await services.state(user_id))
-        if self.options.restyle is RestyleMode.INLINE:
-            # Whether pictures came in time is another thing each time.
-            return self._sent(await self._made(who), user_id)
-        made = await self._made(who)
-        services.answers.put(Key(user_id, who.state, query, self.links.prefix), made)
+        who = Wisher(user_id, await self.services.state(user_id))
+        treated = self._treated(who)
+        made = await treated._made(who)
+        # Whether pictures came in time is another thing each time; and what is forced is asked for to be looked at.
+        if self.options.restyle is not RestyleMode.INLINE and not self.options.force:
+            self.services.answers.put(Key(user_id, who.state, query, self.links.prefix, treated.treatment), made)
         return self._sent(made, user_id)
 
     async def of_session(self) -> Response:
         """The list of somebody without an account."""
-        return self._sent(await self._made(Wisher(None, NOBODY)), None)
+        who = Wisher(None, NOBODY)
+        return self._sent(await self._treated(who)._made(who), None)
+
+    def _treated(self, who: Wisher) -> Listing:
+        """This question as experiments have it answered, perhaps by another model."""
+        services, options = self.services, self.options
+        treatments = services.experiments.current
+        if not (treatments.any or options.force):
+            return self
+        active = services.recommender
+        known = who.user_id is not None and services.knows_user(who.user_id, who.state)
+        categories = frozenset(options.category)
+        context = context_of(categories, options.platform, options.country, options.language, known_user=known)
+        treatment = treatments.of(Subject(who.user_id, options.session_id), context, active)
+        if options.force:
+            treatment = treatments.forced(treatment, dict(one.split(":") for one in options.force), active)
+        if treatment.model is not None:
+            self.exchange.served = treatment.model
+            services = replace(services, snapshot=treatment.model)
+        return replace(self, services=services, treatment=treatment)
 
     async def _made(self, who: Wisher) -> Made:
         """Ranked on a ranking thread; pictures within the answer are waited for elsewhere, so that they hold no place
         among the requests that rank."""
         if self.options.restyle is RestyleMode.INLINE:
             draft, cursor = await self.services.ranking.run(self._drafted, who)
-            return await run_in_threadpool(self._written, draft, cursor)
-        return await self.services.ranking.run(lambda: self._written(*self._drafted(who)))
+            return await run_in_threadpool(self._written, who, draft, cursor)
+        return await self.services.ranking.run(lambda: self._written(who, *self._drafted(who)))
 
     def _drafted(self, who: Wisher) -> tuple[Draft, str | None]:
         services, options = self.services, self.options
@@ -72,25 +97,67 @@ class Listing:
             request = services.request_of(who.user_id, who.state, request)
         if services.host is not None:
             services.host.remember(request)
-        answer = services.recommender.recommend(request)
-        choose = services.choices.chooser(
-            who, services.recommender, answer.taste, options.strength, options.scene, options.refresh or ""
+        arm = self.treatment.overrides
+        answer = services.recommender.recommend(applied(request, arm))
+        # How pictures come is the caller's to say, whether they are restyled an arm's, too.
+        restyle = RestyleMode.OFF if arm.restyle is False else options.restyle
+        options = options.model_copy(
+            update={"restyle": restyle, "scene": options.scene or arm.scene, "mode": options.mode or arm.mode}
         )
-        draft = Draft.of(services, self.links, answer, options, choose, self._until())
+        choose = services.choices.chooser(
+            who,
+            services.recommender,
+            answer.taste,
+            options.strength,
+            options.scene,
+            options.refresh or "",
+            arm.strength,
+        )
+        draft = Draft.of(services, self.links, answer, options, choose, self._until(), arm.engine)
         return draft, self._next(who, shown, [found.item_id for found in answer.recommendations])
+
+    def _occasion(self, who: Wisher, answer: Answer) -> Occasion:
+        """What this request can show, whatever its arms."""
+        services, options = self.services, self.options
+        given = {name: getattr(options, name) for name in _OVERRIDES}
+        return Occasion(
+            places=options.limit,
+            photos=options.restyle is not RestyleMode.OFF and services.recommender.has_photos,
+            taste=bool(answer.taste),
+            personal=bool(answer.taste) or answer.basis is not Basis.POPULAR,
+            asked=asked_overrides(given, who.state.strength is not None),
+            base=as_served(
+                self.exchange.snapshot.recommender,
+                services.restyler.settings,
+                learned=services.choices.learned_for(who),
+            ),
+        )
 
     def _until(self) -> float:
         asked = self.options.deadline_ms
         wait_ms = self.services.restyler.settings.deadline_ms if asked is None else asked
         return self.asked_at + wait_ms / 1000
 
-    def _written(self, draft: Draft, cursor: str | None) -> Made:
-        answer = draft.answer
-        listed = draft.written(self.services, self.links, explain=self.options.explain, next_cursor=cursor)
+    def _written(self, who: Wisher, draft: Draft, cursor: str | None) -> Made:
+        answer, options, treatment = draft.answer, self.options, self.treatment
+        listed = draft.written(
+            self.services, self.links, explain=options.explain, next_cursor=cursor, experiments=treatment.arms
+        )
         items = tuple(found.item_id for found in answer.recommendations)
         propensities = tuple(found.propensity for found in answer.recommendations)
         encoded = Encoded.of(items, propensities, draft.pictures)
-        return Made(listed.model_dump_json().encode(), items, propensities, draft.pictures, encoded)
+        return Made(
+            listed.model_dump_json().encode(),
+            items,
+            propensities,
+            draft.pictures,
+            encoded,
+            model_version=answer.model_version,
+            exposed=treatment.exposed(self._occasion(who, answer)) if treatment.placed else {},
+            session_id=options.session_id,
+            platform=options.platform,
+            category=options.category[0] if len(options.category) == 1 else None,
+        )
 
     def _rows_before(self, who: Wisher) -> tuple[int, ...]:
         if self.options.cursor is None:
@@ -116,6 +183,5 @@ class Listing:
         return self.options.model_dump_json(exclude=_PAGES_APART, exclude_defaults=True)
 
     def _sent(self, made: Made, user_id: UserId | None) -> Response:
-        version = self.services.recommender.version
-        self.services.live.exposures.append(made.exposure(self.exchange.request_id, user_id, version))
+        self.services.live.exposures.append(made.exposure(self.exchange.request_id, user_id))
         return Response(made.body, media_type="application/json")

@@ -88,8 +88,10 @@ async def awaited_target(options: PictureOptions, services: Services) -> Target:
     )
 
 
-def submitted(restyler: Restyler, photo: Path | bytes, target: Target, options: PictureOptions) -> Future[Restyled]:
-    """The picture that options ask for, to be awaited; it carries ImageError."""
+def submitted(
+    restyler: Restyler, photo: Path | bytes, target: Target, options: PictureOptions, engine: str | None = None
+) -> Future[Restyled]:
+    """The picture that options ask for, to be awaited; it carries ImageError. `engine`: default the setting's."""
     if target.style is None:
         return restyler.submit_original(photo, width=options.width, image_format=options.format)
     return restyler.submit(
@@ -99,6 +101,7 @@ def submitted(restyler: Restyler, photo: Path | bytes, target: Target, options: 
         mode=options.mode,
         keep_colour=options.keep_colour,
         width=options.width,
+        engine=engine,
         image_format=options.format,
         deadline_ms=options.deadline_ms,
         credit=target.credit,

@@ -45,6 +45,10 @@ MODE_TEXT = (
 KEEP_COLOUR_TEXT = "Change lightness alone, so that hues stay. Default: the shop's setting."
 
 
+Forced = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}:[a-z0-9][a-z0-9_-]{0,63}$")]
+"""An experiment and one of its arms."""
+
+
 class Strict(BaseModel):
     """Base of all that callers send."""
 
@@ -143,6 +147,28 @@ class RecommendationOptions(FilterOptions):
         default=None,
         description="Pictures go toward the style of this scene (see /v1/styles) that is nearest to the taste.",
         examples=["holiday"],
+    )
+    session_id: Text | None = Field(
+        default=None,
+        description="Your own id of this visit: what experiments on sessions assign.",
+        examples=["s42"],
+    )
+    platform: Text | None = Field(
+        default=None,
+        description="Where the list is shown, such as web, ios or android: for experiments.",
+        examples=["web"],
+    )
+    country: str | None = Field(
+        default=None, pattern=r"^[A-Za-z]{2}$", description="Two letters of ISO 3166: for experiments.", examples=["DE"]
+    )
+    language: Text | None = Field(
+        default=None, description="A language tag of BCP 47: for experiments.", examples=["pt-BR"]
+    )
+    force: list[Forced] = Field(
+        default_factory=list,
+        max_length=16,
+        description="`experiment:arm`, to look at an arm, also of a draft; repeatable. It needs the scope admin, and "
+        "is no part of any analysis.",
     )
     deadline_ms: Deadline | None = Field(
         default=None, description="How long `inline` may wait for all pictures together. Default: the shop's setting."
@@ -268,9 +294,22 @@ class ImageOptions(PictureOptions):
         pattern=r"^[0-9a-f]{16}$",
         description="The state of photo, style and engine that a link was made for; caches may keep that one for good.",
     )
+    engine: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9-]{1,64}$",
+        description="Another engine than the shop's setting, in links of lists that are part of an experiment; with "
+        "`signature` alone.",
+    )
     signature: str | None = Field(
         default=None, max_length=128, description="A link's signature; it stands for an API key."
     )
+
+    @model_validator(mode="after")
+    def _engine_of_a_link(self) -> ImageOptions:
+        # Each engine takes memory for good, hence callers cannot have them all loaded.
+        if self.engine is not None and self.signature is None:
+            raise ValueError("engine comes in signed links alone; leave it out")
+        return self
 
 
 class Item(BaseModel):
@@ -340,6 +379,11 @@ class RecommendationList(BaseModel):
     basis: Basis = Field(examples=[Basis.HISTORY])
     basis_text: str = Field(description="The basis in plain words.", examples=["Based on this user's history."])
     model_version: str = Field(description="The bundle that made this answer.", examples=["4f1c9a0b7d3e2a51"])
+    experiments: dict[str, str] = Field(
+        default_factory=dict,
+        description="The experiments that this answer is part of, and its arm in each.",
+        examples=[{"milder-pictures": "mild"}],
+    )
     next_cursor: str | None = Field(
         default=None, description="As `cursor`, asks for the next page; null where there is none."
     )

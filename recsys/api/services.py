@@ -26,6 +26,7 @@ from recsys.pipeline.request import Request as RecommendationRequest
 from recsys.pipeline.restyle import Restyler
 from recsys.schema import ItemId, UserId
 from recsys.serving.catalogue import CatalogueEditor
+from recsys.serving.experiments import LiveExperiments
 from recsys.serving.host import ModelHost
 from recsys.serving.live import Live
 from recsys.serving.pictures import PictureChoices
@@ -37,7 +38,7 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Services:
     """One model's snapshot, the restyler, what events weigh, who may ask, live data, the threads that rank, the one
-    that writes and the one that describes pictures, and the numbers kept.
+    that writes and the one that describes pictures, the numbers kept, and the experiments.
 
     A request gets the services with the snapshot that it took at its start. `host` is None where one model serves for
     good.
@@ -58,6 +59,7 @@ class Services:
     writer: Executor
     describer: Executor
     host: ModelHost | None
+    experiments: LiveExperiments
 
     @property
     def recommender(self) -> Recommender:
@@ -83,6 +85,10 @@ class Services:
     ) -> RecommendationRequest:
         """A person's request as of now: with what they did since the model was built, and what they chose."""
         return self.live.persons.request(user_id, state, self.recommender, wish or RecommendationRequest())
+
+    def knows_user(self, user_id: UserId, state: PersonState) -> bool:
+        """Whether a person has a history, in the model or since it was built."""
+        return not state.erased and (bool(state.last_event) or self.recommender.has_user(user_id))
 
     def knows_item(self, item_id: ItemId) -> bool:
         """Whether the catalogue has an item, one that was put a moment ago included."""

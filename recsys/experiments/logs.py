@@ -13,6 +13,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from recsys.errors import DataError
+from recsys.experiments.definition import UnitKind
 from recsys.experiments.log_columns import EVENTS, EXPOSURES, FEEDBACK, Column, Columns, Place, checked, present
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ROWS = 500_000
 """Rows of a chunk of a file: some 100 MB with lists of ten items."""
+_ID_OF = {UnitKind.USER: "user_id", UnitKind.SESSION: "session_id"}
 _CSV_BLOCK = 16 * 2**20
 
 
@@ -68,9 +70,13 @@ class Logs:
         )
 
     @classmethod
-    def of_database(cls, database: Database) -> Logs:
-        """Of what the service stores: units are users; answers to sessions without an account are of no unit."""
-        return cls(DatabaseExposures(database), DatabaseEvents(database), DatabaseFeedback(database))
+    def of_database(cls, database: Database, unit: UnitKind = UnitKind.USER) -> Logs:
+        """Of what the service stores, for an experiment on such units; what is of no such unit is part of none.
+
+        Sessions have no verdicts: these are people's.
+        """
+        feedback = DatabaseFeedback(database) if unit is UnitKind.USER else None
+        return cls(DatabaseExposures(database, unit), DatabaseEvents(database, unit), feedback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,7 @@ class DatabaseExposures:
     """The table of exposures: one row for each answer and experiment."""
 
     database: Database
+    unit: UnitKind = UnitKind.USER
 
     def chunks(self) -> Iterator[Chunk]:
         """As `Source.chunks`."""
@@ -148,7 +155,8 @@ class DatabaseExposures:
 
         row = 1
         for frame in exposure_frames(self.database):
-            long = frame[["request_id", "user_id", "timestamp", "items"]].copy()
+            long = frame[["request_id", "timestamp", "items", "platform", "category"]].copy()
+            long["unit"] = frame[_ID_OF[self.unit]]
             # An answer outside of experiments is one row, too.
             long["pairs"] = [sorted(arms.items()) or [(None, None)] for arms in frame["arms"]]
             long = long.explode("pairs", ignore_index=True)
@@ -164,6 +172,7 @@ class DatabaseEvents:
     """The table of events."""
 
     database: Database
+    unit: UnitKind = UnitKind.USER
 
     def chunks(self) -> Iterator[Chunk]:
         """As `Source.chunks`."""
@@ -171,9 +180,12 @@ class DatabaseEvents:
 
         row = 1
         for frame in EventStore(self.database).frames():
-            batch = _batch(frame)
-            yield _chunk(EVENTS, batch, Place(Path("events"), row))
-            row += len(batch)
+            frame["unit"] = frame[_ID_OF[self.unit]]
+            frame = frame.drop(columns=list(_ID_OF.values())).dropna(subset="unit")
+            if len(frame):
+                batch = _batch(frame)
+                yield _chunk(EVENTS, batch, Place(Path("events"), row))
+                row += len(batch)
 
 
 @dataclass(frozen=True, slots=True)

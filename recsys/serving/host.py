@@ -10,47 +10,23 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from recsys.bundle import CURRENT, current_version, load_bundle, make_current
+from recsys.bundle import CURRENT, current_version, make_current
 from recsys.bundle_versions import versions
-from recsys.errors import BundleError, DataError
-from recsys.pipeline.recommender import Recommender
+from recsys.errors import BundleError
 from recsys.pipeline.request import Request
 from recsys.schema import UserId
+from recsys.serving.loading import ItemSource, Loader
+from recsys.serving.loading import Served as Served
 from recsys.serving.memory import give_back
-from recsys.serving.warm_up import warm_up
-from recsys.training.changes import ItemChange, check_change, with_changes
 
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 32
 """Requests that a new bundle is tried with."""
-
-
-class ItemSource(Protocol):
-    """Where live changes of the catalogue come from; both are called by a background thread."""
-
-    def last_seq(self) -> int:
-        """The number of the latest change; 0 where there is none."""
-        ...
-
-    def changes(self, after: int) -> Sequence[ItemChange]:
-        """The present state of all items that were changed after that number."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Served:
-    """One state of what is served: `version` of the bundle, and `items_seq`, the latest live change in it."""
-
-    recommender: Recommender
-    version: str
-    items_seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +49,8 @@ class ModelHost:
         `items`: live changes, if any; `refresh_s`: seconds between two looks for news, once `start` was called.
         Raises BundleError where there is no bundle, or none that can be served.
         """
-        self._bundles, self._image_root, self._items, self._refresh_s = bundles, image_root, items, refresh_s
+        self._bundles, self._refresh_s = bundles, refresh_s
+        self.loader = Loader(bundles, image_root, items, self._tell)
         self._remembered: deque[Request] = deque(maxlen=REMEMBERED)
         self._swapping = threading.Lock()
         self._closing = threading.Event()
@@ -98,6 +75,11 @@ class ModelHost:
     def swaps(self) -> int:
         """How often what is served has changed."""
         return self._swaps
+
+    @property
+    def remembered(self) -> tuple[Request, ...]:
+        """The latest requests, to try a bundle with."""
+        return tuple(self._remembered)
 
     def remember(self, request: Request) -> None:
         """Keep a request in memory, for the next bundle to be tried with; only the latest are kept."""
@@ -179,38 +161,11 @@ class ModelHost:
 
     def _prepared(self, version: str) -> Served:
         """A version as it will be served, after it was tried. Raises BundleError, which is remembered."""
-        # First, since it is quick to fail: a database that is away is no reason to load a bundle again and again.
-        if self._items is not None:
-            self._items.last_seq()
         try:
-            recommender = Recommender(load_bundle(self._bundles, self._image_root, version))
-            warm_up(recommender, tuple(self._remembered))
-        except Exception as error:
-            refusal = error if isinstance(error, BundleError) else BundleError(f"bundle {version}: {error!r}")
-            self._refused = Refusal(version, str(refusal))
-            raise refusal from error
-        known = recommender.bundle.items_through
-        return self._with_changes(Served(recommender, version, known), self._changes(known))
-
-    def _changes(self, after: int) -> Sequence[ItemChange]:
-        if self._items is None or self._items.last_seq() <= after:
-            return ()
-        return self._items.changes(after)
-
-    def _with_changes(self, served: Served, changes: Sequence[ItemChange]) -> Served:
-        if not changes:
-            return served
-        recommender = with_changes(served.recommender, [change for change in changes if self._can_be(change)])
-        return Served(recommender, served.version, max(change.seq for change in changes))
-
-    def _can_be(self, change: ItemChange) -> bool:
-        """Whether a change can be applied: one that cannot must not keep the others waiting."""
-        try:
-            check_change(change)
-        except DataError as error:
-            self._tell("change", str(error))
-            return False
-        return True
+            return self.loader.load(version, self.remembered)
+        except BundleError as error:
+            self._refused = Refusal(version, str(error))
+            raise
 
     def _follow_pointer(self) -> None:
         stamp = self._stamp_of_pointer()
@@ -228,9 +183,9 @@ class ModelHost:
             self._swap(prepared)
 
     def _follow_items(self) -> None:
-        changes = self._changes(self._current.items_seq)
-        if changes:
-            self._current = self._with_changes(self._current, changes)
+        news = self.loader.with_news(self._current)
+        if news is not self._current:
+            self._current = news
             self._swaps += 1
 
     def _swap(self, served: Served) -> None:

@@ -53,9 +53,11 @@ class PictureChoices:
         strength: float | None,
         scene: str | None,
         refresh: str,
+        arm_strength: float | None = None,
     ) -> Choose:
-        """What chooses for all pictures of one answer; `strength` and `scene`, as asked, go before all else."""
-        strength = who.state.strength if strength is None else strength
+        """What chooses for all pictures of one answer; `strength` and `scene`, as asked, go before all else, and what
+        the person chose before `arm_strength`, which an experiment sets."""
+        strength = next((one for one in (strength, who.state.strength, arm_strength) if one is not None), None)
         if scene is not None:
             return _always(Arm.shown(SCENE + scene, self._default if strength is None else strength))
         if strength is not None:
@@ -65,6 +67,10 @@ class PictureChoices:
             return _always(Arm.shown(TASTE, self._default))
         user_id = who.user_id
         return lambda item_id: policy.choose(self._seed, user_id, item_id, refresh)
+
+    def learned_for(self, who: Wisher) -> bool:
+        """Whether verdicts have a say in how pictures are shown to a person; False: it is as the settings say."""
+        return bool(who.state.last_verdict or len(self._everybody)) and who.user_id is not None
 
     def policy(self, who: Wisher, recommender: Recommender, taste: Taste | None) -> Policy | None:
         """The probabilities of all ways to show a picture to a person; None where nobody has said anything yet."""

@@ -13,9 +13,12 @@ from recsys.config import EventSettings
 from recsys.schema import EVENT, INTERACTION_COLUMNS, ITEM_ID, TIMESTAMP, USER_ID, WEIGHT, EventKind, ItemId, UserId
 from recsys.storage.database import Database
 from recsys.storage.insertion import insert_new
-from recsys.storage.tables import EVENTS
+from recsys.storage.tables import EVENTS, EXPOSURES
 
-_FIELDS = ("event_id", "user_id", "item_id", "event", "timestamp", "amount", "dwell_s", "request_id", "position")
+_TOLD = ("event_id", "user_id", "item_id", "event", "timestamp", "amount", "dwell_s", "request_id", "position")
+_FIELDS = (*_TOLD, "session_id")
+_ANSWERED = select(func.min(EXPOSURES.c.session_id)).where(EXPOSURES.c.request_id == EVENTS.c.request_id)
+_SESSION = func.coalesce(EVENTS.c.session_id, _ANSWERED.scalar_subquery()).label("session_id")
 _LAST_OF_USER = "SELECT max(seq) FROM events WHERE user_id = ?"
 _OF_USER = f"""
     SELECT seq, {", ".join(_FIELDS)} FROM events WHERE user_id = ? AND seq > ? ORDER BY seq DESC LIMIT ?
@@ -28,7 +31,7 @@ class Event:
 
     `event_id` is the caller's, and the same whenever this event is sent again. `timestamp` in seconds since 1970 UTC.
     `amount`: what a purchase was worth; `dwell_s`: seconds of a view. `request_id` and `position` (from 1): the
-    answer that it came from, and the place in it.
+    answer that it came from, and the place in it. `session_id`: the visit that it was part of.
     """
 
     event_id: str
@@ -40,6 +43,7 @@ class Event:
     dwell_s: float | None = None
     request_id: str | None = None
     position: int | None = None
+    session_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +110,10 @@ class EventStore:
     def frames(self, after: int = 0, through: int | None = None, rows: int = 100_000) -> Iterator[pd.DataFrame]:
         """Events with `after` < `seq` <= `through` (default: all), by `seq`, at most `rows` in each frame.
 
-        Columns `seq` and the fields of `Event`.
+        Columns `seq` and the fields of `Event`; `session_id` is that of the answer which an event names, where the
+        event does not tell it.
         """
-        columns = (EVENTS.c.seq, *(EVENTS.c[name] for name in _FIELDS))
+        columns = (EVENTS.c.seq, *(EVENTS.c[name] for name in _TOLD), _SESSION)
         while True:
             query = select(*columns).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq).limit(rows)
             if through is not None:

@@ -26,8 +26,8 @@ CAPACITY = 10_000
 _BATCH = 1_000
 _LISTS = ("items", "propensities", "pictures", "arms")
 _INSERT = (
-    "INSERT INTO exposures (request_id, user_id, timestamp, model_version, items, propensities, pictures, arms) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO exposures (request_id, user_id, timestamp, model_version, items, propensities, pictures, arms, "
+    "arm_propensities, session_id, platform, category) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 Picture = Mapping[str, str | float] | None
@@ -52,8 +52,10 @@ class Encoded(NamedTuple):
 class Exposure:
     """One answer. `items`, `propensities` (in (0, 1]) and `pictures` are in the order shown and of one length.
 
-    `user_id` is None for a session without an account; `timestamp` in seconds since 1970 UTC; `arms`: experiment to
-    arm. `encoded`: the three lists as JSON, where somebody has them already.
+    `user_id` is None for a session without an account; `timestamp` in seconds since 1970 UTC. `arms`: experiment to
+    arm, where the treatment matters and chance assigned it, with `arm_propensities` in (0, 1]. `session_id`, `platform`
+    and `category` (the one that was asked for) are None where unknown. `encoded`: the three lists as JSON, where
+    somebody has them already.
     """
 
     request_id: str
@@ -64,6 +66,10 @@ class Exposure:
     propensities: tuple[float, ...]
     pictures: tuple[Picture, ...]
     arms: Mapping[str, str]
+    session_id: str | None = None
+    platform: str | None = None
+    category: str | None = None
+    arm_propensities: Mapping[str, float] = field(default_factory=dict)
     encoded: Encoded | None = field(default=None, compare=False, repr=False)
 
 
@@ -154,7 +160,8 @@ class ExposureLog:
     def frames(self, after: int = 0, through: int | None = None, rows: int = 10_000) -> Iterator[pd.DataFrame]:
         """Exposures with `after` < `seq` <= `through` (default: all), by `seq`, at most `rows` in each frame.
 
-        Columns `seq` and the fields of `Exposure`; `items`, `propensities` and `pictures` are lists, `arms` a dict.
+        Columns `seq` and the fields of `Exposure`; `items`, `propensities` and `pictures` are lists, `arms` and
+        `arm_propensities` dicts.
         """
         return exposure_frames(self.database, after, through, rows)
 
@@ -229,8 +236,13 @@ def _row(exposure: Exposure) -> tuple[object, ...]:
         exposure.model_version,
         *lists,
         json.dumps(dict(exposure.arms)) if exposure.arms else "{}",
+        json.dumps(dict(exposure.arm_propensities)) if exposure.arm_propensities else None,
+        exposure.session_id,
+        exposure.platform,
+        exposure.category,
     )
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {name: json.loads(row[name]) for name in _LISTS}
+    propensities = json.loads(row["arm_propensities"] or "{}")
+    return row | {name: json.loads(row[name]) for name in _LISTS} | {"arm_propensities": propensities}

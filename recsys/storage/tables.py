@@ -50,6 +50,8 @@ EVENTS = Table(
     Column("request_id", String(64)),
     Column("position", Integer),
     Column("received_at", BigInteger, nullable=False),
+    # Of the visit: what experiments on sessions assign.
+    Column("session_id", ID),
     Index(None, "user_id", "seq"),
     Index(None, "request_id"),
     sqlite_autoincrement=True,
@@ -118,6 +120,12 @@ EXPOSURES = Table(
     Column("pictures", Text, nullable=False),
     # A JSON object: experiment to arm; "{}" outside of experiments.
     Column("arms", Text, nullable=False),
+    # Of the visit; where the list was shown, and the one category that it was limited to. NULL where unknown.
+    Column("session_id", ID),
+    Column("platform", ID),
+    Column("category", Text),
+    # A JSON object: experiment to the probability of its arm; NULL outside of experiments.
+    Column("arm_propensities", Text),
     Index(None, "request_id"),
     Index(None, "user_id"),
     sqlite_autoincrement=True,

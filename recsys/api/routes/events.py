@@ -119,6 +119,7 @@ def _read(entry: Any, received_at: int, services: Served) -> Event | EventResult
         dwell_s=event.dwell_s,
         request_id=event.request_id,
         position=event.position,
+        session_id=event.session_id,
     )
 
 

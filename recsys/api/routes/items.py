@@ -57,7 +57,7 @@ async def item_image(
     if image is None:
         raise ProblemError(NO_IMAGE, f"Item {item_id!r} has no picture.")
     target = await awaited_target(options, services)
-    coming = submitted(services.restyler, image, target, options)
+    coming = submitted(services.restyler, image, target, options, options.engine)
     # Before the picture is there: what changes in the meantime must not be said to stay.
     made_by = settings_state(services.restyler.settings)
     encoded = None if target.style is None else encode_style(target.style)

@@ -19,6 +19,7 @@ from recsys.api.problem_types import (
     LICENCE_FORBIDS,
     MALFORMED_JSON,
     MISSING_KEY,
+    MISSING_SCOPE,
     OVERLOADED,
     STALE_CURSOR,
     TOO_LARGE,
@@ -36,15 +37,23 @@ from recsys.api.schemas import (
     SimilarList,
     SimilarOptions,
 )
-from recsys.api.security import require_key
+from recsys.api.security import authorise, require_key
 from recsys.api.seen import unseen
 from recsys.api.services import Served
 from recsys.api.uploads import decoded, look_of
 from recsys.config import EventSettings
 from recsys.pipeline.request import Request
-from recsys.schema import EventKind, ItemId, UserId
+from recsys.schema import EventKind, ItemId, Scope, UserId
 
-_PROBLEMS = (ADDRESS_TOO_LONG, MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS, UNKNOWN_REFERENCE, LICENCE_FORBIDS)
+_PROBLEMS = (
+    ADDRESS_TOO_LONG,
+    MISSING_KEY,
+    MISSING_SCOPE,
+    OVERLOADED,
+    TOO_MANY_REQUESTS,
+    UNKNOWN_REFERENCE,
+    LICENCE_FORBIDS,
+)
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends(require_key)])
 
@@ -66,6 +75,7 @@ async def recommend_for_user(
     What the user did counts from the moment it was told to /v1/events. A user of whom nothing is known gets the most
     popular items, and `basis` says so. `X-Request-ID` of the answer is what events and feedback refer to.
     """
+    _check_force(options, request)
     listing = Listing(services, links, exchange_of(request.scope), options, _wish(options))
     return await listing.of_user(UserId(user_id), request.scope["query_string"])
 
@@ -83,6 +93,7 @@ async def recommend_for_session(
 ) -> Response:
     """The best items for somebody without an account, from what was touched in this session, chosen styles and a
     picture that is liked."""
+    _check_force(body, request)
     wish = replace(
         _wish(body),
         items=_weights(body.items, services.events),
@@ -113,6 +124,12 @@ async def similar_items(
     return SimilarList(
         items=similar_entries(services, links, answer), by=options.by, model_version=answer.model_version
     )
+
+
+def _check_force(options: RecommendationOptions, request: HttpRequest) -> None:
+    """Raises ProblemError where arms are forced without the right to."""
+    if options.force:
+        authorise(request, Scope.ADMIN)
 
 
 def _wish(options: RecommendationOptions) -> Request:

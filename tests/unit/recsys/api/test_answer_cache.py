@@ -8,7 +8,7 @@ from recsys.storage.persons import NOBODY
 
 def made(size: int = 10) -> Made:
     items = (ItemId("mug"),)
-    return Made(b"x" * size, items, (1.0,), (None,), Encoded.of(items, (1.0,), (None,)))
+    return Made(b"x" * size, items, (1.0,), (None,), Encoded.of(items, (1.0,), (None,)), "v1", {})
 
 
 def key(user_id: str = "anna", query: bytes = b"limit=5", last_event: int = 0) -> Key:

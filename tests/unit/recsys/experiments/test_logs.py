@@ -11,8 +11,13 @@ import pandas as pd
 import pytest
 
 from recsys.errors import BadRowsError, DataError
+from recsys.experiments.definition import UnitKind
 from recsys.experiments.log_columns import EVENTS, EXPOSURES
 from recsys.experiments.logs import FileLog, Logs, Source
+from recsys.schema import EventKind, ItemId, UserId
+from recsys.storage.database import Database
+from recsys.storage.events import Event, EventStore
+from recsys.storage.exposures import Exposure, ExposureLog
 
 Frames = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -134,3 +139,44 @@ def test_what_is_no_log_is_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=said):
             rows(FileLog(tmp_path / name, EVENTS))
+
+
+def test_sessions_of_the_live_data_are_units_too(database: Database) -> None:
+    log, events = ExposureLog(database), EventStore(database)
+    for request_id, user, session in (("r1", "anna", "s1"), ("r2", None, "s2"), ("r3", "bert", None)):
+        log.append(
+            Exposure(
+                request_id=request_id,
+                user_id=None if user is None else UserId(user),
+                timestamp=10,
+                model_version="v1",
+                items=(ItemId("mug"),),
+                propensities=(1.0,),
+                pictures=(None,),
+                arms={"trial": "on"},
+                session_id=session,
+                platform="web",
+                category="cup",
+            )
+        )
+    log.close()
+    told = (("e1", "r1", None), ("e2", None, "s9"), ("e3", None, None), ("e4", "r3", None))
+    events.append(
+        [
+            Event(name, UserId("anna"), ItemId("mug"), EventKind.CLICK, 11, request_id=request, session_id=session)
+            for name, request, session in told
+        ],
+        12,
+    )
+    visits = Logs.of_database(database, UnitKind.SESSION)
+    assert values(visits.exposures, "unit") == ["s1", "s2", None]
+    assert values(visits.exposures, "platform") == ["web"] * 3
+    # An event that tells no session is of the one whose list it answers, or of none.
+    assert values(visits.events, "unit") == ["s1", "s9"]
+    people = Logs.of_database(database)
+    assert values(people.exposures, "unit") == ["anna", None, "bert"]
+    assert values(people.events, "unit") == ["anna"] * 4
+
+
+def values(source: Source, column: str) -> list[object]:
+    return [value for chunk in source.chunks() for value in chunk.columns[column].to_pylist()]

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -53,6 +54,25 @@ def test_the_newest_migration_is_the_one_that_opening_looks_for() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
+def test_a_database_of_the_first_version_is_brought_up_to_date_with_its_rows(database_url: str) -> None:
+    engine, config = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:")), Config()
+    config.set_main_option("script_location", str(Path(recsys.storage.migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO events (event_id, user_id, item_id, event, timestamp, received_at) "
+                "VALUES ('old', 'u', 'i', 'click', 1, 1)"
+            )
+        )
+    engine.dispose()
+    opened = Database.open(database_url)
+    assert opened.rows("SELECT event_id, session_id FROM events", ()) == [("old", None)]
+    assert opened.rows("SELECT session_id, platform, category, arm_propensities FROM exposures", ()) == []
+    opened.close()
+
+
 def test_opening_again_keeps_the_data(database: Database, database_url: str) -> None:
     with database.writing() as connection:
         connection.execute(EVENTS.insert(), event_row())
@@ -64,7 +84,7 @@ def test_opening_again_keeps_the_data(database: Database, database_url: str) -> 
 def test_a_database_of_a_newer_version_is_left_alone(database: Database, database_url: str) -> None:
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(ConfigError, match=r"9999, newer than 0001.*install"):
+    with pytest.raises(ConfigError, match=r"9999, newer than 0002.*install"):
         Database.open(database_url)
 
 
