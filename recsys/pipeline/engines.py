@@ -52,7 +52,8 @@ class Engines:
 
 
 def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
-    """What loads a project's engines: those of the registry, with the project's style references to paint from.
+    """What loads a project's engines: those of the registry, with the project's style references to paint from, and
+    those that were trained for it (`recsys train-style`).
 
     One thread: an engine that takes all cores lets ranking wait.
     """
@@ -67,7 +68,7 @@ def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
             embedder = StyleEmbedder.load(project.settings.style.backbone)
             return StylePictures.of_library(project.styles, embedder, lambda one: _may_paint(project, one))
 
-        return load_stylizer(name, threads=threads, pictures=pictures)
+        return load_stylizer(name, threads=threads, pictures=pictures, trained=project.engines)
 
     return load
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, ExperimentError
+from recsys.experiments.declared import unknown_name
 from recsys.experiments.definition import Experiment, Status
 from recsys.experiments.registry import Loaded, Registry
 from recsys.pipeline.recommender import Recommender
@@ -170,14 +171,17 @@ class LiveExperiments:
 
 
 def check_servable(project: Project, one: Experiment) -> None:
-    """Raises ExperimentError where an arm asks for a bundle or a scene that the project does not have."""
+    """Raises ExperimentError where an arm asks for a bundle, an engine or a scene that the project does not have."""
     for name, arm in one.arms.items():
-        version, scene = arm.overrides.model, arm.overrides.scene
+        version, scene, engine = arm.overrides.model, arm.overrides.scene, arm.overrides.engine
         if version is not None and not (project.bundles / version).is_dir():
             raise ExperimentError(
                 f"{one.key}: arms.{name}.overrides.model: no bundle {version} in {project.bundles}; "
                 "`recsys build` prints the version it made"
             )
+        if engine is not None and engine not in project.engine_names:
+            wrong = unknown_name("engine", engine, project.engine_names)
+            raise ExperimentError(f"{one.key}: arms.{name}.overrides.engine: {wrong}; `recsys train-style` makes some")
         if scene is not None:
             scenes = sorted({scene for style in read_library(project.styles) for scene in style.scenes})
             if scene not in scenes:
