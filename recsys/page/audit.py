@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from heapq import nlargest
-from typing import Any
 
 from rich.console import Console
 
 from recsys.dataset.project import Project
 from recsys.page.text import add_row, plain_table
-from recsys.profiles.feedback import ORIGINAL
+from recsys.profiles.satisfaction import ORIGINAL
 from recsys.storage.database import Database
 from recsys.storage.exposures import exposure_frames
 from recsys.storage.renders import RenderLog
@@ -78,7 +77,6 @@ def print_audit(entries: Sequence[AuditEntry]) -> None:
 
 def _of_lists(database: Database) -> Iterator[AuditEntry]:
     for frame in exposure_frames(database):
-        row: dict[str, Any]
         for row in frame.to_dict("records"):
             for item_id, picture in zip(row["items"], row["pictures"], strict=True):
                 if picture is None or picture["arm"] == ORIGINAL:

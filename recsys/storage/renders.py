@@ -19,8 +19,9 @@ from recsys.storage.tables import RENDERS
 class Render:
     """One picture.
 
-    `user_id`: whose taste it went toward, None for nobody's; `item_id`: None for the caller's own photo. `style_id` and `licence`: of the style reference, "" where it went toward a taste, an item or words. `strength` in
-    [0, 1]: the one used. `sha256`: of the file, hexadecimal. `timestamp`: seconds since 1970 UTC.
+    `user_id`: whose taste it went toward, None for nobody's; `item_id`: None for the caller's own photo. `style_id` and
+    `licence`: of the style reference, "" where it went toward a taste, an item or words. `strength` in [0, 1]: the one
+    used. `sha256`: of the file, hexadecimal. `timestamp`: seconds since 1970 UTC.
     """
 
     request_id: str

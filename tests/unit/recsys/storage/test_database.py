@@ -43,7 +43,7 @@ def test_migrations_keep_what_only_sqlite_has(tmp_path: Path) -> None:
     with made.connect() as connection:
         expected = list(connection.execute(text(counting)))
     assert migrated.rows(counting, ()) == expected
-    assert len(expected) == 3
+    assert len(expected) == 4
     made.dispose()
     migrated.close()
 
