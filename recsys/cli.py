@@ -497,6 +497,25 @@ def rights(
 
 
 @app.command()
+def audit(
+    path: ProjectPath,
+    user: Annotated[str | None, typer.Option(help="Pictures for this person alone.")] = None,
+    style: Annotated[str | None, typer.Option(help="Pictures toward this style reference alone.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
+) -> None:
+    """Show which restyled pictures were made for whom, toward what, and under which licence."""
+    from recsys.page.audit import audited, entry_json, print_audit
+
+    entries = audited(_project(path), user, style, limit)
+    if as_json:
+        for entry in entries:
+            typer.echo(entry_json(entry))
+    else:
+        print_audit(entries)
+
+
+@app.command()
 def doctor(
     path: Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="A project to check, too.")] = None,
 ) -> None:

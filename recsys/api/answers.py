@@ -200,7 +200,7 @@ class _Pictures:
         if target is None:
             return None
         if choice.arm.look == ORIGINAL:
-            return _Shown(None, choice, None)
+            return _Shown(None, choice, None, {})
         options = self.options
         url = self.links.restyled(
             card.item_id,
@@ -212,7 +212,15 @@ class _Pictures:
             engine=self.engine,
         )
         inline = options.restyle is RestyleMode.INLINE and rank <= MAX_INLINE_IMAGES
-        return _Shown(url, choice, self._submitted(card, target, choice.arm.strength) if inline else None)
+        coming = self._submitted(card, target, choice.arm.strength) if inline else None
+        return _Shown(url, choice, coming, self._rights(target))
+
+    def _rights(self, target: _Target) -> Mapping[str, str]:
+        """What an audit asks of a picture: by which engine, and toward whose work under which licence."""
+        engine = {"engine": self.engine or self.services.restyler.settings.engine}
+        if target.credit is None:
+            return engine
+        return {**engine, "style": target.credit.style_id, "licence": target.credit.licence}
 
     def _target(self, look: str, mode: int | None) -> _Target | None:
         if (look, mode) not in self.targets:
@@ -242,12 +250,13 @@ class _Shown:
     url: str | None
     choice: Choice
     coming: Future[Restyled] | None
+    rights: Mapping[str, str]
 
     @property
     def logged(self) -> Picture:
         """What exposures keep of it."""
         arm = self.choice.arm
-        return {"arm": arm.look, "strength": arm.strength, "propensity": self.choice.propensity}
+        return {"arm": arm.look, "strength": arm.strength, "propensity": self.choice.propensity, **self.rights}
 
     def finished(self, services: Services) -> RestyledImage | None:
         """As it is answered, at the deadline at the latest."""

@@ -26,7 +26,19 @@ from recsys.api.limits import BodyLimit
 from recsys.api.metrics import Metrics, metrics_directory
 from recsys.api.problems import install_problem_handlers
 from recsys.api.rates import RateLimits
-from recsys.api.routes import admin, catalogue, events, health, items, people, recommendations, restyle, search
+from recsys.api.results import Analyses
+from recsys.api.routes import (
+    admin,
+    catalogue,
+    events,
+    experiments,
+    health,
+    items,
+    people,
+    recommendations,
+    restyle,
+    search,
+)
 from recsys.api.security import Security
 from recsys.api.services import Services
 from recsys.api.shedding import Shedder
@@ -95,6 +107,7 @@ def create_app(
         ThreadPoolExecutor(1, thread_name_prefix="describe"),
         host,
         LiveExperiments(project.experiments, snapshot.recommender, host, settings.refresh_s),
+        Analyses(live),
     )
     _watch(services)
     app = FastAPI(
@@ -112,7 +125,7 @@ def create_app(
     app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models
     install_problem_handlers(app)
     # The last path of `items` takes any id, slashes included, so all longer paths have to come first.
-    for routes in (recommendations, search, events, people, restyle, items, catalogue, admin, health):
+    for routes in (recommendations, search, events, people, restyle, items, catalogue, experiments, admin, health):
         app.include_router(routes.router)
     # Each is put around those before it.
     app.add_middleware(Idempotency, answers=live.answers)

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from recsys.api.event_schemas import EventIn
+from recsys.api.experiment_schemas import NewExperiment
 from recsys.api.problem_types import (
     IDEMPOTENCY_IN_PROGRESS,
     IDEMPOTENCY_MISMATCH,
@@ -48,9 +49,11 @@ def _complete(description: dict[str, Any]) -> None:
             _add_problems(operation["responses"], _of_the_layers(path, method))
             _move_problems(operation["responses"])
     components = description["components"]
-    # The route reads events itself, hence FastAPI does not know them.
-    own = {"EventIn": EventIn.model_json_schema(ref_template="#/components/schemas/{model}")}
-    own |= own["EventIn"].pop("$defs", {})
+    # Routes read these bodies themselves, hence FastAPI does not know them.
+    own: dict[str, Any] = {}
+    for model in (EventIn, NewExperiment):
+        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        own |= schema.pop("$defs", {}) | {model.__name__: schema}
     components["schemas"] = own | components["schemas"]
     components["securitySchemes"][_LINK_SCHEME] = {
         "type": "apiKey",

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from recsys.api.exchange import exchange_of
 from recsys.api.schemas import PictureOptions
 from recsys.api.services import Services
 from recsys.pipeline.order import decode_style
@@ -20,6 +21,7 @@ from recsys.pipeline.request import StyleNeighbour
 from recsys.pipeline.restyle import Restyler
 from recsys.pipeline.restyled import Restyled
 from recsys.schema import ItemId, UserId
+from recsys.serving.renders import keep_render
 from style.fidelity import Limit
 from style.provenance import ImageFormat, StyleCredit
 from style.vector import StyleVector
@@ -129,6 +131,14 @@ def picture_response(
     if request.method == "GET" and _has_already(request.headers.get("If-None-Match", ""), picture.etag):
         return Response(status_code=304, headers=headers)
     return Response(picture.data, media_type=picture.media_type, headers=headers)
+
+
+def log_render(
+    services: Services, request: Request, picture: Restyled, user_id: str | None, item_id: str | None
+) -> None:
+    """Have the audit log keep that a restyled picture was given out; nobody waits for that."""
+    request_id = exchange_of(request.scope).request_id
+    services.writer.submit(keep_render, services.live.renders, picture, request_id, user_id, item_id)
 
 
 def _has_already(if_none_match: str, etag: str) -> bool:

@@ -212,6 +212,27 @@ MODEL_REFUSED = ProblemType(
     "The bundle is missing, damaged, or does not answer as it should; the one before serves on.",
     "Build again, or activate another version of /v1/models.",
 )
+UNKNOWN_EXPERIMENT = ProblemType(
+    "unknown-experiment",
+    404,
+    "No such experiment",
+    "There is no experiment of this key, or its file cannot be read.",
+    "See /v1/experiments, which also says what is wrong with a file.",
+)
+EXPERIMENT_REFUSED = ProblemType(
+    "experiment-refused",
+    409,
+    "The experiment cannot be changed like this",
+    "Its state, another experiment or what the shop has forbids it; nothing was changed.",
+    "Do what `detail` says.",
+)
+NO_RESULTS = ProblemType(
+    "no-results",
+    409,
+    "There is nothing to analyse",
+    "The experiment was not started, or nobody was shown anything on which its arms differ.",
+    "Start it, and see that lists are asked for; `detail` says what is missing.",
+)
 STORAGE_UNAVAILABLE = ProblemType(
     "storage-unavailable",
     503,
@@ -247,6 +268,9 @@ PROBLEM_TYPES = (
     STORAGE_FULL,
     REFUSED,
     MODEL_REFUSED,
+    UNKNOWN_EXPERIMENT,
+    EXPERIMENT_REFUSED,
+    NO_RESULTS,
     STORAGE_UNAVAILABLE,
     INTERNAL,
 )

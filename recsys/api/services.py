@@ -18,6 +18,7 @@ from recsys.api.cursors import Cursors
 from recsys.api.drain import Drain
 from recsys.api.exchange import exchange_of
 from recsys.api.metrics import Metrics
+from recsys.api.results import Analyses
 from recsys.api.security import Security
 from recsys.api.snapshots import Snapshot
 from recsys.config import EventSettings
@@ -60,6 +61,7 @@ class Services:
     describer: Executor
     host: ModelHost | None
     experiments: LiveExperiments
+    analyses: Analyses
 
     @property
     def recommender(self) -> Recommender:

@@ -15,6 +15,7 @@ from recsys.storage.idempotency import IdempotencyStore
 from recsys.storage.items import LiveItems
 from recsys.storage.keys import KeyStore
 from recsys.storage.persons import PersonStates
+from recsys.storage.renders import RenderLog
 from recsys.storage.tastes import TasteStore
 
 
@@ -29,6 +30,7 @@ class Live:
     items: LiveItems
     tastes: TasteStore
     verdicts: FeedbackStore
+    renders: RenderLog
     keys: KeyStore
     answers: IdempotencyStore
     states: PersonStates
@@ -50,6 +52,7 @@ class Live:
             items=LiveItems(database),
             tastes=TasteStore(database),
             verdicts=FeedbackStore(database),
+            renders=RenderLog(database),
             keys=KeyStore(database),
             answers=IdempotencyStore(database),
             states=PersonStates(database),

@@ -61,7 +61,9 @@ class Treatments:
         self._live = [(kind, plan) for kind, plan in loaded.live if plan.status is Status.RUNNING or plan.forced]
         self.any = bool(self._live)
         self.by_query = any(kind is UnitKind.SESSION or plan.targeting is not None for kind, plan in self._live)
-        self._remembered: dict[tuple[Assignment, ...], Treatment] = {}
+        # By the places' own identity, since plans hand out the same ones: hashing what is in them takes longer than to
+        # assign.
+        self._remembered: dict[tuple[int, ...], Treatment] = {}
 
     def of(self, subject: Subject, context: Context, active: Recommender) -> Treatment:
         """What a request of this subject is treated with. Microseconds for each experiment.
@@ -91,12 +93,13 @@ class Treatments:
         return self._servable(self._made(tuple(placed[key] for key in sorted(placed))), active)
 
     def _remember(self, placed: tuple[Assignment, ...]) -> Treatment:
-        treatment = self._remembered.get(placed)
+        key = tuple(map(id, placed))
+        treatment = self._remembered.get(key)
         if treatment is None:
             if len(self._remembered) >= _REMEMBERED:
                 self._remembered.clear()
             # Of two threads that come here at once, one's object is forgotten, and with it an answer in the cache.
-            treatment = self._remembered[placed] = self._made(placed)
+            treatment = self._remembered[key] = self._made(placed)
         return treatment
 
     def _made(self, placed: tuple[Assignment, ...]) -> Treatment:

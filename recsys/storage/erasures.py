@@ -8,10 +8,10 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import delete, select
 
 from recsys.storage.database import Database
-from recsys.storage.tables import ERASURES, EVENTS, EXPOSURES, FEEDBACK, IDEMPOTENCY, TASTES
+from recsys.storage.tables import ERASURES, EVENTS, EXPOSURES, FEEDBACK, IDEMPOTENCY, RENDERS, TASTES
 from recsys.storage.upsert import upsert
 
-OF_PEOPLE = (EVENTS, TASTES, FEEDBACK, EXPOSURES, IDEMPOTENCY)
+OF_PEOPLE = (EVENTS, TASTES, FEEDBACK, EXPOSURES, RENDERS, IDEMPOTENCY)
 """The tables that have a column `user_id`."""
 
 

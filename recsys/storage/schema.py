@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from recsys.errors import ConfigError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest step in `migrations/versions`. Alembic could tell, but takes its time to load for a schema that is new."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
 

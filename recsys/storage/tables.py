@@ -131,6 +131,26 @@ EXPOSURES = Table(
     sqlite_autoincrement=True,
 )
 
+RENDERS = Table(
+    "renders",
+    METADATA,
+    Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("request_id", String(64), nullable=False),
+    Column("timestamp", BigInteger, nullable=False),
+    # Whose taste the picture went toward, and which item's it was; NULL for nobody's, and for a caller's own photo.
+    Column("user_id", ID),
+    Column("item_id", ID),
+    # The style reference and its licence; "" for a taste, an item's look or words.
+    Column("style_id", ID, nullable=False),
+    Column("licence", Text, nullable=False),
+    Column("engine", String(128), nullable=False),
+    Column("strength", Float, nullable=False),
+    # Of the file, hexadecimal.
+    Column("sha256", String(64), nullable=False),
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
 API_KEYS = Table(
     "api_keys",
     METADATA,

@@ -37,6 +37,14 @@ ROUTES = [
     ("DELETE", "/v1/users/u01", Scope.ADMIN),
     ("GET", "/v1/models", Scope.ADMIN),
     ("POST", "/v1/admin/models/0000000000000000:activate", Scope.ADMIN),
+    ("GET", "/v1/experiments", Scope.READ),
+    ("GET", "/v1/experiments/none", Scope.READ),
+    ("GET", "/v1/experiments/none/assignment", Scope.READ),
+    ("GET", "/v1/experiments/none/results", Scope.ADMIN),
+    ("POST", "/v1/admin/experiments", Scope.ADMIN),
+    ("POST", "/v1/admin/experiments/none:start", Scope.ADMIN),
+    ("POST", "/v1/admin/experiments/none:ramp", Scope.ADMIN),
+    ("POST", "/v1/admin/experiments/none:stop", Scope.ADMIN),
     ("POST", "/v1/admin:drain", Scope.ADMIN),
 ]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from recsys.api.answers import item_view
-from recsys.api.pictures import PICTURE, awaited_target, picture_response, submitted
+from recsys.api.pictures import PICTURE, awaited_target, log_render, picture_response, submitted
 from recsys.api.problem_types import (
     BAD_SIGNATURE,
     LICENCE_FORBIDS,
@@ -64,6 +64,9 @@ async def item_image(
     same = options.photo is not None and options.photo == photo_state(image, encoded, made_by)
     picture = await asyncio.wrap_future(coming)
     services.metrics.picture(picture.status, settled=picture.settled)
+    if options.signature is None:
+        # Links come from lists, whose exposures say to whom they were shown.
+        log_render(services, request, picture, options.user, item_id)
     return picture_response(picture, _cache_control(picture, options, services, same=same), request, target.near)
 
 

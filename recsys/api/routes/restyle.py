@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from recsys.api.pictures import PICTURE, awaited_target, picture_response, submitted
+from recsys.api.pictures import PICTURE, awaited_target, log_render, picture_response, submitted
 from recsys.api.problem_types import (
     BAD_PICTURE,
     LICENCE_FORBIDS,
@@ -47,7 +47,8 @@ async def restyle(options: Annotated[PictureOptions, Query()], services: Served,
     """The picture in the body toward a user's taste, a style, a scene, an item's style or words; without any, as
     it is.
 
-    Nothing of it is kept, neither the picture nor what was made of it, and its metadata are dropped.
+    Nothing of it is kept, neither the picture nor what was made of it, and its metadata are dropped; the audit log
+    keeps the answer's SHA-256, toward what it went and under which licence.
     """
     check_picture_type(request)
     target = await awaited_target(options, services)
@@ -56,6 +57,7 @@ async def restyle(options: Annotated[PictureOptions, Query()], services: Served,
         picture = await asyncio.wrap_future(coming)
     except ImageError as error:
         raise ProblemError(BAD_PICTURE, f"{str(error)[:300]}.") from None
+    log_render(services, request, picture, options.user, None)
     return picture_response(picture, "private, no-store", request, target.near)
 
 

@@ -22,7 +22,7 @@ from recsys.serving.erasure import erase_user, purge
 from recsys.storage.artifacts import exclusive_lock
 from recsys.storage.database import Database
 from recsys.storage.erasures import OF_PEOPLE, Erasures, user_hash
-from recsys.storage.tables import ERASURES, EVENTS, EXPOSURES, FEEDBACK, IDEMPOTENCY, TASTES
+from recsys.storage.tables import ERASURES, EVENTS, EXPOSURES, FEEDBACK, IDEMPOTENCY, RENDERS, TASTES
 from recsys.training.build import build
 
 PERSON, OTHER = UserId("wilhelmina.of-the-lake@example.org"), UserId("ottokar")
@@ -86,6 +86,7 @@ def fill(database: Database) -> None:
                 EVENTS: {"item_id": "i01", "event": "like", "timestamp": n, "received_at": n},
                 FEEDBACK: {**verdict, "model_version": "v", "timestamp": n},
                 EXPOSURES: {**shown, "model_version": "v", "timestamp": n},
+                RENDERS: {"style_id": "", "licence": "", "engine": "e", "strength": 1.0, "sha256": "0", "timestamp": n},
                 IDEMPOTENCY: {**answer, "key": n.to_bytes(32), "fingerprint": bytes(32), "created_at": n},
             }
             for table, row in rows.items():
@@ -125,6 +126,7 @@ def test_nothing_of_the_person_is_left_anywhere(shop: Project, live: Database) -
         "tastes": 1,
         "feedback": 100,
         "exposures": 100,
+        "renders": 100,
         "idempotency": 100,
         "interactions": 8,
         "users": 1,
@@ -156,7 +158,7 @@ def test_the_person_is_unknown_and_others_are_as_they_were(shop: Project, live: 
         )
     for kept, whole in ((shop.load_interactions(), interactions), (shop.load_users(), users)):
         pd.testing.assert_frame_equal(kept, whole[whole["user_id"] != PERSON].reset_index(drop=True))
-    assert left_of(live, OTHER) == 401
+    assert left_of(live, OTHER) == 501
     assert any(OTHER in path.read_text() for path in shop.rejects.iterdir())
 
 
@@ -242,8 +244,8 @@ def test_a_project_that_has_nothing_yet(tmp_path: Path) -> None:
 def test_rows_go_from_every_kind_of_database(database: Database) -> None:
     fill(database)
     counts = Erasures(database).erase(PERSON, 5)
-    assert counts == {"events": 100, "tastes": 1, "feedback": 100, "exposures": 100, "idempotency": 100}
-    assert (left_of(database, PERSON), left_of(database, OTHER)) == (0, 401)
+    assert counts == {"events": 100, "tastes": 1, "feedback": 100, "exposures": 100, "renders": 100, "idempotency": 100}
+    assert (left_of(database, PERSON), left_of(database, OTHER)) == (0, 501)
     Erasures(database).erase(PERSON, 6)
     Erasures(database).erase(OTHER, 6)
     assert Erasures(database).hashes() == {user_hash(PERSON), user_hash(OTHER)}

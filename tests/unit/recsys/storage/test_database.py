@@ -43,7 +43,7 @@ def test_migrations_keep_what_only_sqlite_has(tmp_path: Path) -> None:
     with made.connect() as connection:
         expected = list(connection.execute(text(counting)))
     assert migrated.rows(counting, ()) == expected
-    assert len(expected) == 3
+    assert len(expected) == 4
     made.dispose()
     migrated.close()
 
@@ -84,7 +84,7 @@ def test_opening_again_keeps_the_data(database: Database, database_url: str) -> 
 def test_a_database_of_a_newer_version_is_left_alone(database: Database, database_url: str) -> None:
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(ConfigError, match=r"9999, newer than 0002.*install"):
+    with pytest.raises(ConfigError, match=r"9999, newer than 0003.*install"):
         Database.open(database_url)
 
 

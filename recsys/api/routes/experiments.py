@@ -1,0 +1,239 @@
+"""Experiments: which there are, who is in which arm, what came of them; and, with the scope admin, to run them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from recsys.api.experiment_schemas import (
+    ArmView,
+    AssignmentOptions,
+    AssignmentView,
+    ExperimentList,
+    ExperimentView,
+    NewExperiment,
+    Ramp,
+    Results,
+)
+from recsys.api.problem_types import (
+    EXPERIMENT_REFUSED,
+    MALFORMED_JSON,
+    MISSING_KEY,
+    MISSING_SCOPE,
+    NO_RESULTS,
+    UNKNOWN_EXPERIMENT,
+)
+from recsys.api.problems import ProblemError, problem_responses
+from recsys.api.routes.common import NoQuery
+from recsys.api.security import require
+from recsys.api.services import Served, Services
+from recsys.clock import now
+from recsys.errors import ConfigError, DataError, ExperimentError
+from recsys.experiments import lifecycle
+from recsys.experiments.assignment import Plan
+from recsys.experiments.declared import NAME_PATTERN
+from recsys.experiments.definition import Experiment, Status
+from recsys.experiments.files import create_experiment, experiment_files, stop_experiment
+from recsys.experiments.registry import Subject, change_together, load_all
+from recsys.experiments.together import clash
+from recsys.schema import Scope, UserId
+from recsys.serving.experiments import check_servable
+from recsys.serving.treatments import context_of
+
+Key = Annotated[str, Path(pattern=NAME_PATTERN, description="Key of an experiment.", examples=["milder-pictures"])]
+_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewExperiment"}}},
+}
+_CHANGES = problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT, EXPERIMENT_REFUSED)
+
+router = APIRouter(prefix="/v1", tags=["experiments"])
+_readers = [Depends(require(Scope.READ))]
+_admins = [Depends(require(Scope.ADMIN))]
+
+
+@router.get(
+    "/experiments",
+    summary="The experiments of the shop",
+    dependencies=_readers,
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE),
+)
+async def experiments(_: NoQuery, services: Served) -> ExperimentList:
+    """All experiments with status, coverage and arms, and what is wrong with the files of any."""
+    found = services.experiments.registry.experiments
+    problems = {key: _said(problem, services) for key, problem in services.experiments.problems.items()}
+    return ExperimentList(experiments=[_view(one, services) for one in found.values()], problems=problems)
+
+
+@router.get(
+    "/experiments/{key}",
+    summary="One experiment",
+    dependencies=_readers,
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT),
+)
+async def experiment(key: Key, _: NoQuery, services: Served) -> ExperimentView:
+    """What it compares, and how it stands."""
+    return _view(_found(key, services), services)
+
+
+@router.get(
+    "/experiments/{key}/assignment",
+    summary="Who is in which arm",
+    dependencies=_readers,
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT),
+)
+async def assignment(key: Key, options: Annotated[AssignmentOptions, Query()], services: Served) -> AssignmentView:
+    """The arm of a unit, always the same one, and why; nothing is logged. Lists assign by themselves."""
+    one = _found(key, services)
+    known = options.known_user
+    if known is None:
+        user = options.user_id
+        known = user is not None and services.knows_user(UserId(user), await services.state(user))
+    context = context_of(
+        frozenset(options.category), options.platform, options.country, options.language, known_user=known
+    )
+    subject = Subject(options.user_id, options.session_id)
+    unit = subject.unit(one.unit) if options.unit is None else options.unit
+    place = Plan.of(one).assign(unit, context)
+    return AssignmentView(
+        experiment=key,
+        unit=one.unit,
+        arm=place.arm,
+        propensity=place.propensity,
+        forced=place.forced,
+        reason=place.reason,
+        served=key in services.experiments.current.loaded.experiments,
+    )
+
+
+@router.get(
+    "/experiments/{key}/results",
+    summary="What came of an experiment",
+    dependencies=_admins,
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT, NO_RESULTS),
+)
+async def results(key: Key, _: NoQuery, services: Served) -> Results:
+    """Health first, then effects and a decision, from the logs of the service as they are; at most 30 s old."""
+    one = _found(key, services)
+    try:
+        found = await services.analyses.of(one, services.recommender.bundle)
+    except (ConfigError, DataError) as error:
+        raise ProblemError(NO_RESULTS, f"{_said(str(error), services)}.") from None
+    return Results.model_validate(found)
+
+
+@router.post(
+    "/admin/experiments",
+    summary="Draft an experiment",
+    status_code=201,
+    dependencies=_admins,
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, EXPERIMENT_REFUSED, MALFORMED_JSON),
+    openapi_extra={"requestBody": _BODY},
+)
+async def create(_: NoQuery, services: Served, request: Request) -> ExperimentView:
+    """What the file of an experiment would say, as JSON. Nobody is assigned before it is started."""
+    draft = NewExperiment.read(await request.body())
+    folder = services.live.project.experiments
+
+    def created() -> None:
+        for other in load_all(folder).experiments.values():
+            if other.status is not Status.STOPPED and (problem := clash(other, draft)) is not None:
+                raise ExperimentError(f"{draft.key}: {problem}")
+        create_experiment(folder, draft)
+
+    await _changed(services, created)
+    return _view(_found(draft.key, services), services)
+
+
+@router.post("/admin/experiments/{key}:start", summary="Start an experiment", dependencies=_admins, responses=_CHANGES)
+async def start(key: Key, _: NoQuery, services: Served) -> ExperimentView:
+    """Units are assigned from now on. What an arm is, and how units are split, is fixed from here."""
+    project = services.live.project
+
+    def started(draft: Experiment) -> Experiment:
+        check_servable(project, draft)
+        return lifecycle.start(draft, now())
+
+    _must_exist(key, services)
+    await _changed(services, lambda: change_together(project.experiments, key, started))
+    return _view(_found(key, services), services)
+
+
+@router.post("/admin/experiments/{key}:ramp", summary="Expose more units", dependencies=_admins, responses=_CHANGES)
+async def ramp(key: Key, body: Ramp, _: NoQuery, services: Served) -> ExperimentView:
+    """Lets units in; nobody who has an arm gets another one."""
+
+    def ramped(found: Experiment) -> Experiment:
+        return lifecycle.ramp(found, now(), coverage=body.coverage, segments=body.ranges)
+
+    _must_exist(key, services)
+    await _changed(services, lambda: change_together(services.live.project.experiments, key, ramped))
+    return _view(_found(key, services), services)
+
+
+@router.post("/admin/experiments/{key}:stop", summary="Stop an experiment", dependencies=_admins, responses=_CHANGES)
+async def stop(key: Key, _: NoQuery, services: Served) -> ExperimentView:
+    """Everybody is served as without the experiment, for good; in all processes within a second."""
+    _must_exist(key, services)
+    await _changed(services, lambda: stop_experiment(services.live.project.experiments, key, now()))
+    return _view(_found(key, services), services)
+
+
+async def _changed(services: Services, change: Callable[[], object]) -> None:
+    """Make a change of the files, which other processes find within a second, and take it in here."""
+    try:
+        await services.write(change)
+    except ConfigError as error:
+        raise ProblemError(EXPERIMENT_REFUSED, f"{_said(str(error), services)}.") from None
+    await run_in_threadpool(services.experiments.refresh)
+
+
+def _found(key: str, services: Services) -> Experiment:
+    found = services.experiments.registry.experiments.get(key)
+    if found is None:
+        problem = services.experiments.problems.get(key)
+        what = f"There is no experiment {key!r}." if problem is None else f"{_said(problem, services)}."
+        raise ProblemError(UNKNOWN_EXPERIMENT, what)
+    return found
+
+
+def _must_exist(key: str, services: Services) -> None:
+    """By the files, which another process may have written a moment ago."""
+    if key not in {path.stem for path in experiment_files(services.live.project.experiments)}:
+        raise ProblemError(UNKNOWN_EXPERIMENT, f"There is no experiment {key!r}.")
+
+
+def _view(one: Experiment, services: Services) -> ExperimentView:
+    problem = services.experiments.problems.get(one.key)
+    shares = one.shares
+    return ExperimentView(
+        key=one.key,
+        title=one.title,
+        hypothesis=one.hypothesis,
+        unit=one.unit,
+        status=one.status,
+        coverage=one.coverage,
+        started_at=one.started_at,
+        stopped_at=one.stopped_at,
+        control=one.control,
+        arms={
+            name: ArmView(
+                share=shares[name],
+                description=arm.description,
+                overrides=arm.overrides.model_dump(mode="json", exclude_none=True),
+            )
+            for name, arm in one.arms.items()
+        },
+        metrics=[metric.name for metric in one.metrics],
+        guardrails=[guardrail.metric for guardrail in one.guardrails],
+        forced=len(one.forced),
+        problem=None if problem is None else _said(problem, services),
+    )
+
+
+def _said(problem: str, services: Services) -> str:
+    """What is wrong, without the folders of the server."""
+    return problem.replace(f"{services.live.project.root}/", "")
