@@ -19,7 +19,7 @@ from style.transfer.base import Stylizer
 from style.vector import StyleVector
 
 SIDE = 256
-MOST_PAIRS = 40
+MOST_PAIRS = 24
 CARD_FILES = ("card.json", "card.md")
 
 
@@ -47,7 +47,7 @@ class Example:
 
 
 def examples(products: Sequence[Path], styles: Sequence[Path], embedder: StyleEmbedder) -> list[Example]:
-    """Up to 40 products, each with one of the styles in turn; squares from the middle of the pictures."""
+    """Up to 24 products, each with one of the styles in turn; squares from the middle of the pictures."""
     whole = np.ones((SIDE, SIDE), dtype=np.float32)
     squares = [to_pixels(center_square(open_image(path), SIDE)) for path in styles]
     vectors = [embedder.embed(square, whole) for square in squares]

@@ -84,7 +84,7 @@ def test_training_moves_paintings_toward_the_style(tmp_path: Path) -> None:
         run.step(step)
     after = run.validate()["loss"]
     assert after < 0.9 * before
-    assert run.samples().shape[1:] == (3, 48, 96)
+    assert run.samples().shape[1:] == (3, 32, 64)
 
 
 def test_statistics_of_several_pictures_are_their_mean() -> None:
