@@ -304,17 +304,21 @@ def _validated(raw: dict[str, Any]) -> Experiment:
 
 
 def _check_servable(project: Project, one: Experiment) -> None:
-    """Raises ExperimentError where an arm asks for a bundle or a scene that the project does not have."""
+    """Raises ExperimentError where an arm asks for a bundle, an engine or a scene that the project does not have."""
     from recsys.errors import ExperimentError
+    from recsys.experiments.declared import unknown_name
     from style.library import read_library
 
     for name, arm in one.arms.items():
-        version, scene = arm.overrides.model, arm.overrides.scene
+        version, scene, engine = arm.overrides.model, arm.overrides.scene, arm.overrides.engine
         if version is not None and not (project.bundles / version).is_dir():
             raise ExperimentError(
                 f"{one.key}: arms.{name}.overrides.model: no bundle {version} in {project.bundles}; "
                 "`recsys build` prints the version it made"
             )
+        if engine is not None and engine not in project.engine_names:
+            wrong = unknown_name("engine", engine, project.engine_names)
+            raise ExperimentError(f"{one.key}: arms.{name}.overrides.engine: {wrong}; `recsys train-style` makes some")
         if scene is not None:
             scenes = sorted({scene for style in read_library(project.styles) for scene in style.scenes})
             if scene not in scenes:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from recsys.errors import ConfigError, DataError, RecsysError
 from style.errors import StyleError
-from style.transfer.names import ENGINE_NAMES
+from style.transfer.names import trained_names
 
 # All else is imported by the check that needs it: a doctor that a broken package keeps from starting helps nobody.
 if TYPE_CHECKING:
@@ -147,6 +147,8 @@ def _project(path: Path) -> Iterator[Finding]:
     yield from settings_in_effect(project.settings, os.environ)
     yield _tried("style.backbone", lambda: _backbone(project))
     yield _tried("restyle.engine", lambda: _engine(project))
+    for name in trained_names(project.engines):
+        yield _tried(f"engine {name}", partial(_trained, project.engines / name))
     yield _tried("items", lambda: f"{len(project.load_items()):,}")
     yield _tried("interactions", lambda: f"{len(project.load_interactions()):,}")
     yield _tried("pictures", lambda: _pictures(project), "put them back, or import the items again")
@@ -226,7 +228,14 @@ def _backbone(project: Project) -> str:
 
 
 def _engine(project: Project) -> str:
-    return _one_of(project.settings.restyle.engine, ENGINE_NAMES)
+    return _one_of(project.settings.restyle.engine, project.engine_names)
+
+
+def _trained(folder: Path) -> str:
+    from style.transfer.trained import load_trained
+
+    engine = load_trained(folder)
+    return f"{engine.version}, paints {engine.follows} styles, trained for this project"
 
 
 def _one_of(value: str, known: Iterable[str]) -> str:

@@ -9,6 +9,7 @@
     ├── LibraryError          a style reference is missing or its record is wrong
     ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
     ├── NetworkRuntimeError   no runtime of that name, or the one asked for cannot run a network
+    ├── TrainingError         a training cannot begin, or a folder holds another one
     └── ExtraError            an optional dependency is needed; names the extra
 
 Every message says what was wrong, where, and what to do about it.
@@ -51,6 +52,10 @@ class CredentialError(StyleError):
 
 class NetworkRuntimeError(StyleError):
     """No runtime of that name, or the one asked for cannot run a network."""
+
+
+class TrainingError(StyleError):
+    """A training cannot begin with what it was given, or a folder holds another one."""
 
 
 class ExtraError(StyleError):

@@ -6,6 +6,7 @@
 <project>/bundles/         what is trained
 <project>/styles/          style references (optional)
 <project>/experiments/     experiments, a TOML file each (optional)
+<project>/engines/         engines trained for it, a folder each (optional)
 <project>/live/            the database of what arrives while the service runs, unless it is a server; uploaded pictures
 <project>/cache/           restyled pictures; may be deleted
 """
@@ -32,6 +33,7 @@ from recsys.storage.artifacts import (
     write_text,
 )
 from recsys.storage.toml_edit import toml_value
+from style.transfer.names import ENGINE_NAMES, trained_names
 
 if TYPE_CHECKING:
     from recsys.storage.events import EventStore
@@ -122,6 +124,16 @@ class Project:
     def experiments(self) -> Path:
         """Experiments, a TOML file each; absent before the first one."""
         return self.root / "experiments"
+
+    @property
+    def engines(self) -> Path:
+        """Engines that were trained for this project, a folder each; absent before the first one."""
+        return self.root / "engines"
+
+    @property
+    def engine_names(self) -> tuple[str, ...]:
+        """What `restyle.engine` may be: the engines that ship, then those that were trained for this project."""
+        return (*ENGINE_NAMES, *trained_names(self.engines))
 
     @property
     def live(self) -> Path:

@@ -11,7 +11,7 @@ from recsys.config import RankSettings, RestyleSettings, Unit
 from recsys.experiments.declared import Declared, Word, unknown_name
 from recsys.schema import FEATURES, Reranker
 from style.transfer.modes import PaintMode
-from style.transfer.names import ENGINE_NAMES
+from style.transfer.names import ENGINE_NAMES, is_engine_name
 
 BlendWeight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PICTURE_OPTIONS = ("engine", "strength", "mode", "scene")
@@ -24,7 +24,8 @@ class Overrides(Declared):
     `model`: the version of a bundle, 16 hexadecimal digits. `blend`: weights (at least 0) of features, names from
     `recsys.schema.FEATURES`, in place of the fitted ones; features that are not named keep theirs. `reranker`,
     `diversity`, `calibration`, `exploration`: as in `recsys.config.RankSettings`. `restyle`: whether pictures are
-    restyled at all. `engine`, `strength`, `mode`: as in `recsys.config.RestyleSettings`. `scene`: pictures go toward
+    restyled at all. `engine`, `strength`, `mode`: as in `recsys.config.RestyleSettings`; that the project has the
+    engine is checked when the experiment starts. `scene`: pictures go toward
     the style of that scene nearest to the taste.
     """
 
@@ -55,8 +56,9 @@ class Overrides(Declared):
     @field_validator("engine")
     @classmethod
     def _engine(cls, engine: str | None) -> str | None:
-        if engine is not None and engine not in ENGINE_NAMES:
-            raise ValueError(unknown_name("engine", engine, ENGINE_NAMES))
+        # Which engines were trained for the project is known where the experiment is started, not here.
+        if engine is not None and not is_engine_name(engine):
+            raise ValueError(f"{engine!r} cannot be an engine's name; those that ship: {', '.join(ENGINE_NAMES)}")
         return engine
 
     @model_validator(mode="after")
@@ -98,7 +100,7 @@ def defaults(rank: RankSettings, restyle: RestyleSettings) -> Overrides:
         calibration=rank.calibration,
         exploration=rank.exploration,
         restyle=True,
-        engine=restyle.engine if restyle.engine in ENGINE_NAMES else None,
+        engine=restyle.engine if is_engine_name(restyle.engine) else None,
         strength=restyle.strength,
         mode=restyle.mode,
     )

@@ -51,7 +51,8 @@ class Engines:
 
 
 def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
-    """What loads a project's engines: those of the registry, with the project's style references to paint from.
+    """What loads a project's engines: those of the registry, with the project's style references to paint from, and
+    those that were trained for it (`recsys train-style`).
 
     One thread: an engine that takes all cores lets ranking wait.
     """
@@ -65,7 +66,7 @@ def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
         def pictures() -> StylePictures:
             return StylePictures.of_library(project.styles, StyleEmbedder.load(project.settings.style.backbone))
 
-        return load_stylizer(name, threads=threads, pictures=pictures)
+        return load_stylizer(name, threads=threads, pictures=pictures, trained=project.engines)
 
     return load
 

@@ -29,7 +29,7 @@ from style.fidelity import Limit, untouched
 from style.images import Pixels
 from style.provenance import ImageFormat, Mark, StyleCredit, encode
 from style.repaint import Repainted, repaint
-from style.transfer.base import Stylizer, check_strength
+from style.transfer.base import Follows, Stylizer, check_strength
 from style.transfer.modes import PaintMode
 from style.vector import StyleVector
 
@@ -296,7 +296,7 @@ def _mark(order: Order, engine: Stylizer, painted: Repainted) -> Mark | None:
         mode=order.mode,
         keep_colour=order.keep_colour,
         model_sha256=engine.model_sha256,
-        credit=order.credit,
+        credit=order.credit if engine.follows is Follows.ALL else engine.credit,
     )
 
 

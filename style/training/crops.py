@@ -1,4 +1,4 @@
-"""Random crops of many images, the same for the same (seed, step) whatever was drawn before."""
+"""Random crops of many images, augmented, the same for the same (seed, step) whatever was drawn before."""
 
 from __future__ import annotations
 
@@ -47,15 +47,19 @@ def sample_evenly(folders: Sequence[Path], per_folder: int, seed: int = 0) -> li
 class Crops:
     """Images in memory (8 bits a channel, short side `keep` pixels) and random crops of them.
 
-    Memory is about `4 * keep^2` bytes an image: 160 MB a thousand at `keep=200`.
+    Memory is about `4 * keep^2` bytes an image: 160 MB a thousand at `keep=200`. `jitter`: how far colours are shifted
+    at random (see `jittered`). Raises ImageError that names the pictures that cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Path], *, side: int, keep: int, seed: int) -> None:
+    def __init__(self, paths: Sequence[Path], *, side: int, keep: int, seed: int, jitter: float = 0.0) -> None:
         self.side = side
         self.seed = seed
+        self.jitter = jitter
         with ThreadPoolExecutor() as pool:
-            read = pool.map(lambda path: _load(path, max(side, keep)), paths)
-            self.images = list(tqdm(read, total=len(paths), desc="images", disable=None))
+            read = pool.map(lambda path: _tried(path, max(side, keep)), paths)
+            found = list(tqdm(read, total=len(paths), desc="images", disable=None))
+        refuse_unreadable([one for one in found if isinstance(one, ImageError)], len(paths))
+        self.images = [one for one in found if not isinstance(one, ImageError)]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,7 +68,8 @@ class Crops:
         """`(size, 3, side, side)` float32 in [0, 1]: random images, places and flips; every second pixel at times."""
         random = np.random.default_rng((self.seed, stream, step))
         crops = np.stack([self._crop(random) for _ in range(size)])
-        return torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(255.0)
+        images = torch.from_numpy(crops).permute(0, 3, 1, 2).float().div_(255.0)
+        return jittered(images, random, self.jitter) if self.jitter else images
 
     def _crop(self, random: np.random.Generator) -> NDArray[np.uint8]:
         image = self.images[random.integers(len(self.images))]
@@ -76,6 +81,36 @@ class Crops:
         left = random.integers(width - reach + 1)
         crop = image[top : top + reach : stride, left : left + reach : stride]
         return crop[:, ::-1] if random.random() < 0.5 else crop
+
+
+def jittered(images: Tensor, random: np.random.Generator, amount: float) -> Tensor:
+    """Images `(B, 3, H, W)` with brightness, contrast and saturation each changed by a factor in 1 +- `amount`.
+
+    Every image by its own factors; results stay in [0, 1].
+    """
+    brightness, contrast, saturation = (
+        torch.from_numpy(random.uniform(1 - amount, 1 + amount, (len(images), 1, 1, 1))).float() for _ in range(3)
+    )
+    images = images * brightness
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    images = mean + contrast * (images - mean)
+    grey = images.mean(dim=1, keepdim=True)
+    return (grey + saturation * (images - grey)).clamp_(0, 1)
+
+
+def refuse_unreadable(faults: Sequence[ImageError], count: int, named: int = 5) -> None:
+    """Raise one ImageError that names the first pictures of `count` that could not be read, if there are any."""
+    if faults:
+        more = f" and {len(faults) - named} more" if len(faults) > named else ""
+        listed = "; ".join(map(str, faults[:named]))
+        raise ImageError(f"{len(faults)} of {count} pictures cannot be read: {listed}{more}; mend or remove them")
+
+
+def _tried(path: Path, keep: int) -> NDArray[np.uint8] | ImageError:
+    try:
+        return _load(path, keep)
+    except ImageError as error:
+        return error
 
 
 def _load(path: Path, keep: int) -> NDArray[np.uint8]:

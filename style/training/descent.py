@@ -12,10 +12,15 @@ WARM_UP = 200
 """Steps over which the learning rate rises to its peak."""
 
 
+def learning_rate(step: int, steps: int, warm_up: int = WARM_UP) -> float:
+    """The share of the peak in (0, 1]: linear warm-up, then cosine decay to 0.01 (Loshchilov and Hutter 2017)."""
+    progress = max(0, step - warm_up) / max(1, steps - warm_up)
+    return min(1.0, (step + 1) / warm_up) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
 def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, peak: float) -> None:
-    """Linear warm-up, then cosine decay to a hundredth of the peak."""
-    progress = max(0, step - WARM_UP) / max(1, steps - WARM_UP)
-    rate = peak * min(1.0, (step + 1) / WARM_UP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
+    """Set the rate of a step to its share of the peak."""
+    rate = peak * learning_rate(step, steps)
     for group in optimizer.param_groups:
         group["lr"] = rate
 

@@ -69,7 +69,7 @@ def distill(images: Sequence[Path], teacher_file: Path, out: Path, settings: Dis
     optimizer = torch.optim.Adam(student.parameters(), lr=settings.learning_rate)
     checkpoint = out / "checkpoint.safetensors"
     done = load_checkpoint(checkpoint, student, optimizer)
-    log = TrainingLog(out)
+    log = TrainingLog(out, done=done)
     for step in trange(done, settings.steps, initial=done, total=settings.steps, desc="distil", disable=None):
         set_learning_rate(optimizer, step, settings.steps, settings.learning_rate)
         batch = crops.batch(step, settings.batch).to(device, memory_format=torch.channels_last)

@@ -14,7 +14,7 @@ style vectors, with blended statistics as target: a user's taste is a blend, and
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,13 @@ class Floors(nn.Module):
             self.logs[index] = (self.logs[index] + self.pace * short).clamp(-2.0, 3.0)
         return found
 
+    def shortfall(self, likeness: Mapping[str, float]) -> float:
+        """Ten times what likenesses at full strength lack of their floors.
+
+        This judges a validation: multipliers move, so that a loss with them in it compares with no earlier one.
+        """
+        return 10 * sum(max(0.0, floor - likeness[name]) for name, floor in self.floors.items())
+
 
 def train_film(
     contents: Sequence[Path],
@@ -101,57 +108,85 @@ def train_film(
     describe = FeatureStatistics(loss_network.to(device))
     targets = read_styles(styles, StyleEmbedder.load(), describe, device, seed=settings.seed)
     network = FilmNet().to(device)
-    channels_last(network)
     fit_palette(network.palette, targets)
-    floors = Floors({"content": settings.content, "similarity": settings.similarity}).to(device)
-    # Colours are sensitive to the numbers that make them: what ships is the average over the last steps.
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
-    trained = nn.ModuleDict({"network": network, "floors": floors, "average": average})
-    learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, betas=(0.9, 0.99))
+    run = FilmRun(network, crops, targets, describe, settings)
     checkpoint = out / "checkpoint.safetensors"
-    done = load_checkpoint(checkpoint, trained, optimizer)
-    log = TrainingLog(out)
+    done = load_checkpoint(checkpoint, run.state, run.optimizer)
+    log = TrainingLog(out, done=done)
     for step in trange(done, settings.steps, initial=done, total=settings.steps, desc="film", disable=None):
-        set_learning_rate(optimizer, step, settings.steps, settings.learning_rate)
-        random = np.random.default_rng((settings.seed, 7, step))
-        images = crops.batch(step, settings.batch).to(device, memory_format=torch.channels_last)
-        style = targets.draw(random, settings.batch, settings.blend_share)
-        # Half of the samples at full strength: that is what the catalogue shows most.
-        strength = torch.from_numpy(np.minimum(1.0, random.uniform(0.0, 2.0, settings.batch))).float().to(device)
-        losses = film_losses(network, floors, describe, images, style, strength, settings)
-        descend(optimizer, losses)
-        average.update_parameters(network)
-        log.write(step, losses)
+        set_learning_rate(run.optimizer, step, settings.steps, settings.learning_rate)
+        log.write(step, run.step(step))
         if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            save_checkpoint(checkpoint, trained, optimizer, step + 1)
-            save_tensors(out / "film.safetensors", {k: v.half().cpu() for k, v in average.module.state_dict().items()})
-    network.load_state_dict(average.module.state_dict())
+            save_checkpoint(checkpoint, run.state, run.optimizer, step + 1)
+            save_tensors(out / "film.safetensors", {k: v.half().cpu() for k, v in run.weights().items()})
+    network.load_state_dict(run.weights())
     return network
 
 
+class FilmRun:
+    """A network that learns, with all that must outlive a kill in `state` and `optimizer`."""
+
+    def __init__(
+        self, network: FilmNet, crops: Crops, targets: Styles, describe: FeatureStatistics, settings: FilmSettings
+    ) -> None:
+        self.network, self.crops, self.targets = network, crops, targets
+        self.describe, self.settings = describe, settings
+        self.device = targets.z.device
+        channels_last(network)
+        self.floors = Floors({"content": settings.content, "similarity": settings.similarity}).to(self.device)
+        # Colours are sensitive to the numbers that make them: what ships is the average over the last steps.
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
+        self.state = nn.ModuleDict({"network": network, "floors": self.floors, "average": self.average})
+        learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, betas=(0.9, 0.99))
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        """Descend once, by what the step's number draws. Returns the losses."""
+        batch = self.settings.batch
+        random = np.random.default_rng((self.settings.seed, 7, step))
+        images = self.crops.batch(step, batch).to(self.device, memory_format=torch.channels_last)
+        style = self.targets.draw(random, batch, self.settings.blend_share)
+        # Half of the samples at full strength: that is what the catalogue shows most.
+        strength = torch.from_numpy(np.minimum(1.0, random.uniform(0.0, 2.0, batch))).float().to(self.device)
+        losses, likeness = film_losses(self.network, self.describe, images, style, strength, self.settings)
+        losses |= self.floors.losses(likeness, strength)
+        descend(self.optimizer, losses)
+        self.average.update_parameters(self.network)
+        return losses
+
+    def weights(self) -> dict[str, Tensor]:
+        """The averaged weights, as they are now."""
+        return dict(self.average.module.state_dict())
+
+
 @torch.no_grad()
-def fit_palette(layer: nn.Linear, styles: Styles, ridge: float = 10.0) -> None:
-    """The map from z to colours by least squares. It stays so: descent is too rough for numbers as exact as these."""
+def fit_palette(layer: nn.Linear, styles: Styles, ridge: float = 10.0, *, afresh: bool = True) -> None:
+    """The map from z to colours by least squares. It stays so: descent is too rough for numbers as exact as these.
+
+    `afresh` False: of all maps that fit, the one nearest to what the layer is, which keeps what it knows of others.
+    """
+    if afresh:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
     z = torch.cat([styles.z * DIMENSIONS**0.5, torch.ones_like(styles.z[:, :1])], dim=1).double()
     asked = torch.cat([styles.moments[:, :3] / 4, (styles.moments[:, 3:6] / 4).log()], dim=1).double()
+    held = torch.cat([layer.weight, layer.bias[:, None]], dim=1).double()
     inner = z.T @ z + ridge * torch.eye(z.shape[1]).to(z)
-    solution = torch.linalg.solve(inner, z.T @ asked).T.float()
+    solution = (held + torch.linalg.solve(inner, z.T @ (asked - z @ held.T)).T).float()
     layer.weight.copy_(solution[:, :-1])
     layer.bias.copy_(solution[:, -1])
     layer.requires_grad_(requires_grad=False)
 
 
 def film_losses(
-    network: FilmNet,
-    floors: Floors,
+    network: nn.Module,
     describe: FeatureStatistics,
     images: Tensor,
     style: Styles,
     strength: Tensor,
     settings: FilmSettings,
-) -> dict[str, Tensor]:
-    """The losses of one batch; see the module's text."""
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The losses of one batch, and its likenesses `content` and `similarity` `(B,)`; see the module's text."""
     with torch.no_grad():
         before, content = describe(images)
         target = before.toward(style.statistics, strength)
@@ -159,13 +194,13 @@ def film_losses(
     painted = images + strength[:, None, None, None] * (texture + colour)
     after, kept = describe(painted)
     likeness = {"content": cosine(content, kept), "similarity": similarity(luma(images), luma(painted))}
-    return {
+    losses = {
         "moments": relative_distance(after.moments, target.moments),
         "gram": settings.gram * relative_distance(after.gram, target.gram),
         "palette": settings.palette * (Palettes.of(images + colour) - style.palettes).abs().mean(),
-        **floors.losses(likeness, strength),
         "outside": settings.outside * (painted - painted.clamp(0, 1)).square().mean(),
     }
+    return losses, likeness
 
 
 def relative_distance(found: dict[str, Tensor], asked: dict[str, Tensor]) -> Tensor:

@@ -21,6 +21,11 @@ from torch import Tensor, nn
 from style.backbone import Vgg
 from style.training.parts import Parts
 
+VALIDATION_BATCH = 16
+"""Crops of validation products, always the same, that recipes judge themselves by."""
+SHOWN = 6
+"""How many of them are on a sheet of samples."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
@@ -57,10 +62,15 @@ class Training(Protocol):
     buffer, multipliers, averaged weights) is a buffer of `state`, of a size that never changes.
     """
 
-    state: nn.Module
-    optimizers: Mapping[str, torch.optim.Optimizer]
-    """By name; the workflow sets their learning rates before each step (warm-up, then cosine), to the same share of
-    the rate that each was made with."""
+    @property
+    def state(self) -> nn.Module:
+        """Networks, averages and buffers: what a checkpoint holds."""
+        ...
+
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """By name. Before each step the workflow sets their rates to one share of those that they were made with."""
+        ...
 
     def step(self, step: int) -> Mapping[str, Tensor]:
         """Descend once. Returns the losses by name, for the log."""
@@ -85,10 +95,15 @@ class Training(Protocol):
 class Recipe(Protocol):
     """How engines of one kind are trained."""
 
-    kind: str
-    """The engine's kind, a key of `style.transfer.trained.KINDS`."""
-    defaults: RunSettings
-    """What a run takes where its user says nothing else."""
+    @property
+    def kind(self) -> str:
+        """The engine's kind, a key of `style.transfer.trained.KINDS`."""
+        ...
+
+    @property
+    def defaults(self) -> RunSettings:
+        """What a run takes where its user says nothing else."""
+        ...
 
     def settings(self) -> Mapping[str, object]:
         """The settings that this recipe alone has, as plain JSON values, for the card."""

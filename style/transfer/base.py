@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from style.errors import VectorError
 from style.images import Pixels
 from style.mask import Mask
 from style.vector import StyleVector
+
+if TYPE_CHECKING:
+    from style.provenance import StyleCredit
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,21 @@ class Painting:
         return np.clip(image + added, 0.0, 1.0).astype(np.float32)
 
 
+class Follows(StrEnum):
+    """Whose style an engine paints: `all`: that of the style vector it is given; `own`: always its own."""
+
+    ALL = "all"
+    OWN = "own"
+
+
 class Stylizer(ABC):
     """Repaints images toward a style. Engines implement `paint`; what strength and mask mean is the same for all."""
 
     name: ClassVar[str]
+    follows: Follows = Follows.ALL
+    """An engine with a style of its own takes a style vector as the others do, and paints the same for each."""
+    credit: StyleCredit | None = None
+    """Whose work an engine's own style is; None for an engine that follows all, as the style asked for says it."""
     version: str
     model_sha256: str = ""
     """SHA-256 of the engine's weights; "" for an engine without any."""

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -29,6 +28,7 @@ from style.images import Pixels
 from style.mask import Mask
 from style.runtime import compile_network
 from style.transfer.base import Painting, Stylizer
+from style.transfer.sides import network_input, network_output
 from style.vector import DIMENSIONS, StyleVector
 
 FILM_SHA256 = "1327d16b709b4112d91837df6a79c21575284fd4e504ebd3f14c59cd22467b9e"
@@ -207,17 +207,10 @@ class FilmStylizer(Stylizer):
         return [self._paint_one(image, z, None if masks is None else masks[i]) for i, image in enumerate(images)]
 
     def _paint_one(self, image: Pixels, z: Tensor, mask: Mask | None) -> Painting:
+        photo, weights = network_input(image, mask, FOLD)
+        texture, colour = self.network(photo, z, weights)
         height, width = image.shape[:2]
-        more = ((0, -height % FOLD), (0, -width % FOLD))
-        photo = np.pad(image, (*more, (0, 0)), mode="edge").transpose(2, 0, 1)[None]
-        where = np.pad(np.ones((height, width), dtype=np.float32) if mask is None else mask, more)[None, None]
-        # NumPy, not torch, makes ready: torch's threads would wait for more work in the runtime's way.
-        batch, weights = (torch.from_numpy(np.ascontiguousarray(part)) for part in (photo, where))
-        texture, colour = (
-            np.ascontiguousarray(part.numpy()[0, :, :height, :width].transpose(1, 2, 0))
-            for part in self.network(batch, z, weights)
-        )
-        return Painting(texture, colour)
+        return Painting(network_output(texture, height, width), network_output(colour, height, width))
 
 
 def _conv(entering: int, leaving: int) -> nn.Conv2d:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from style.errors import LibraryError, UnknownEngineError
 from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
 from style.transfer.film import FilmStylizer
+from style.transfer.names import trained_names
 from style.transfer.pictures import StylePictures
+from style.transfer.trained import load_trained
 
 PictureSource = Callable[[], StylePictures]
 """Gives the pictures of styles, when an engine needs them."""
@@ -29,16 +32,23 @@ PICTURE_ENGINES: Mapping[str, _OfPictures] = {}
 """Engines that know styles by pictures of them: `load(pictures, threads)`."""
 
 
-def load_stylizer(name: str, threads: int | None = None, pictures: PictureSource | None = None) -> Stylizer:
+def load_stylizer(
+    name: str, threads: int | None = None, pictures: PictureSource | None = None, trained: Path | None = None
+) -> Stylizer:
     """The engine of that name, ready to paint with `threads` threads (default: as many as torch has).
 
-    `pictures` gives the styles that engines of `PICTURE_ENGINES` paint from. Raises UnknownEngineError that lists the
-    names, LibraryError where pictures are needed and not given.
+    `pictures` gives the styles that engines of `PICTURE_ENGINES` paint from. `trained`: a folder of engines that
+    somebody trained (`style.transfer.trained`), which are known by the names of their folders. Raises UnknownEngineError
+    that lists the names, LibraryError where pictures are needed and not given, WeightsError for a damaged engine.
     """
     if name in ENGINES:
         return ENGINES[name]() if threads is None else ENGINES[name](threads=threads)
+    own = () if trained is None else trained_names(trained)
+    if trained is not None and name in own:
+        return load_trained(trained / name, threads)
     if name not in PICTURE_ENGINES:
-        raise UnknownEngineError(f"unknown engine {name!r}; known ones: {', '.join((*ENGINES, *PICTURE_ENGINES))}")
+        known = ", ".join((*ENGINES, *PICTURE_ENGINES, *own))
+        raise UnknownEngineError(f"unknown engine {name!r}; known ones: {known}")
     if pictures is None:
         raise LibraryError(f"the engine {name} paints from pictures of styles: give some, or use {', '.join(ENGINES)}")
     return PICTURE_ENGINES[name](pictures(), threads)

@@ -34,7 +34,7 @@ OVERRIDES = st.builds(
         ({"strength": -0.1}, "greater than or equal to 0"),
         ({"reranker": "xquad"}, "'mmr', 'dpp' or 'none'"),
         ({"mode": "all"}, "'product'"),
-        ({"engine": "fim"}, "did you mean 'film'"),
+        ({"engine": "../film"}, "those that ship: film, color"),
         ({"model": "latest"}, "pattern"),
         ({"blend": {"styl": 1}}, "did you mean 'style'"),
         ({"blend": {"style": -1}}, "greater than or equal to 0"),
