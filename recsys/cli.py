@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from recsys import __version__
 from recsys.cli_experiment import experiment
 from recsys.cli_key import key
+from recsys.cli_train import train_style
 from recsys.errors import RecsysError
 from style.benchmarks.tables import Table
 from style.errors import StyleError
@@ -491,6 +492,7 @@ bench = typer.Typer(
 app.add_typer(bench, name="bench")
 app.add_typer(key, name="key")
 app.add_typer(experiment, name="experiment")
+app.command("train-style")(train_style)
 
 
 @bench.command("style")

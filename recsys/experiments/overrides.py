@@ -25,8 +25,8 @@ class Overrides(Declared):
     `recsys.schema.FEATURES`, in place of the fitted ones; features that are not named keep theirs. `reranker`,
     `diversity`, `calibration`, `exploration`: as in `recsys.config.RankSettings`. `restyle`: whether pictures are
     restyled at all. `engine`, `strength`, `mode`: as in `recsys.config.RestyleSettings`; that the project has the
-    engine is checked when the experiment starts. `scene`: pictures go toward
-    the style of that scene nearest to the taste.
+    engine is checked when the experiment starts. `scene`: pictures go toward the style of that scene nearest to the
+    taste.
     """
 
     kind_of_key: ClassVar[str] = "override"

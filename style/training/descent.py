@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,23 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, p
     rate = peak * learning_rate(step, steps)
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def warming_average(keep: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    """What `AveragedModel` takes for a running average of which a step leaves the share `keep`.
+
+    Over the first steps it leaves less, (1 + n) / (10 + n): a short run would else end with the weights it began with.
+    """
+
+    def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        share = 1 - min(keep, (1 + int(count)) / (10 + int(count)))
+        for ours, theirs in zip(averaged, current, strict=True):
+            if ours.is_floating_point():
+                ours.lerp_(theirs, share)
+            else:
+                ours.copy_(theirs)
+
+    return update
 
 
 def descend(optimizer: torch.optim.Optimizer, losses: Mapping[str, Tensor]) -> None:

@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from style.backbone import channels_last
 from style.embedding import StyleEmbedder
 from style.training.crops import Crops
-from style.training.descent import descend
+from style.training.descent import descend, warming_average
 from style.training.film import Floors, cosine, luma, relative_distance, similarity
 from style.training.recipe import SHOWN, VALIDATION_BATCH, Material, RunSettings
 from style.training.targets import FeatureStatistics, Statistics, read_styles
@@ -81,7 +81,7 @@ class FeedforwardTraining:
         channels_last(self.network)
         self.floors = Floors({"content": own.content, "similarity": own.similarity})
         self._look_at(material)
-        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(own.average))  # type: ignore[no-untyped-call]
+        self.average = AveragedModel(self.network, multi_avg_fn=warming_average(own.average))
         self.state = nn.ModuleDict({"network": self.network, "floors": self.floors, "average": self.average})
         self.optimizers = {
             "network": torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
@@ -94,7 +94,7 @@ class FeedforwardTraining:
             read_styles(paths, embedder, self.describe, device, seed=self.settings.seed)
             for paths in (material.styles.train, material.styles.validation)
         ]
-        self.target, self.other_target = (_mean(styles.statistics) for styles in seen)
+        self.target, self.other_target = (mean_statistics(styles.statistics) for styles in seen)
         moments = seen[0].moments.mean(dim=0)
         self.network.palette.copy_(torch.cat([moments[:3] / 4, (moments[3:6] / 4).log()]))
 
@@ -146,7 +146,7 @@ def total_variation(images: Tensor) -> Tensor:
     return down.square().mean() + across.square().mean()
 
 
-def _mean(statistics: Statistics) -> Statistics:
+def mean_statistics(statistics: Statistics) -> Statistics:
     """The average of all rows, as one row `(1, ...)`."""
     count = len(next(iter(statistics.gram.values())))
     return statistics.mix(torch.full((1, count), 1 / count))

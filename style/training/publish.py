@@ -1,13 +1,14 @@
-"""The end of a training run: weights, record and card are written, and the engine is there."""
+"""The end of a training run: weights, card and record are written, and the engine is there."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from style.backbone import Vgg, load_backbone
 from style.embedding import StyleEmbedder
@@ -35,22 +36,11 @@ def publish(
 ) -> EngineRecord:
     """Write the engine that the weights in the file `best` make, in half precision, and its card.
 
-    The record is written last, so that a kill leaves no engine or a whole one.
+    The record comes last, so that a kill leaves no engine or a whole one.
     """
-    tensors = {key: value.half() if value.is_floating_point() else value for key, value in load_file(best).items()}
-    weights = save({key: value.contiguous() for key, value in tensors.items()})
-    write_whole(out / WEIGHTS_FILE, weights)
-    record = EngineRecord(
-        format=FORMAT,
-        name=out.name,
-        kind=recipe.kind,
-        sha256=hashlib.sha256(weights).hexdigest(),
-        size=len(weights),
-        shape=recipe.shape(),
-        styles=tuple(path.name for path in material.styles.sha256),
-        licence=licence,
-        figures={},
-    )
+    tensors = halved(load_file(best))
+    references = tuple(path.name for path in material.styles.sha256)
+    record = record_of(out.name, recipe.kind, recipe.shape(), tensors, references, licence)
     judge = judge or load_backbone("vgg-slim")
     pairs = examples(material.products.test, material.styles.test, StyleEmbedder.load())
     engine = KINDS[record.kind](record, {key: value.float() for key, value in tensors.items()}, 1)
@@ -60,7 +50,7 @@ def publish(
         name=out.name,
         recipe=recipe.kind,
         licence=licence,
-        references=record.styles,
+        references=references,
         pictures={"products": _counts(material.products), "styles": _counts(material.styles)},
         settings={**asdict(settings), **recipe.settings(), **recipe.shape()},
         loss_network=material.loss_network.record.name,
@@ -75,7 +65,41 @@ def publish(
         figures=figures,
     )
     write_card(out, card)
-    record = record.model_copy(update={"figures": asdict(figures[out.name])})
+    return write_engine(out, record.model_copy(update={"figures": asdict(figures[out.name])}), tensors)
+
+
+def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors in half precision, where they are not counts."""
+    return {key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in tensors.items()}
+
+
+def record_of(
+    name: str,
+    kind: str,
+    shape: Mapping[str, int],
+    tensors: Mapping[str, Tensor],
+    styles: Sequence[str],
+    licence: str,
+) -> EngineRecord:
+    """The record of an engine made of these tensors, without figures."""
+    weights = save(dict(tensors))
+    return EngineRecord(
+        format=FORMAT,
+        name=name,
+        kind=kind,
+        sha256=hashlib.sha256(weights).hexdigest(),
+        size=len(weights),
+        shape=shape,
+        styles=tuple(styles),
+        licence=licence,
+        figures={},
+    )
+
+
+def write_engine(out: Path, record: EngineRecord, tensors: Mapping[str, Tensor]) -> EngineRecord:
+    """Write the two files that are an engine into a folder, the record last."""
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / WEIGHTS_FILE, save(dict(tensors)))
     write_whole(out / RECORD_FILE, as_json(record.model_dump(mode="json")))
     return record
 

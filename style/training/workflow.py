@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from style.backbone import Vgg, load_backbone
 from style.errors import TrainingError
+from style.library import read_library
 from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
 from style.training.crops import find_images
 from style.training.descent import WARM_UP, learning_rate
@@ -41,7 +42,8 @@ class Order:
 
     `products`: folders; `styles`: folders or files, of one style unless the engine follows style vectors. The engine
     becomes the folder `out`, whose last part is its name. `loss_network` teaches (default: vgg-slim, which ships);
-    `judge` gives the card's figures (default: vgg-slim). `licence`: of the references, for the card.
+    `judge` gives the card's figures (default: vgg-slim). `licence`: of the references, for the card and for pictures in
+    an engine's own style (default: what `styles.csv` in their folder says).
     """
 
     recipe: Recipe
@@ -51,8 +53,17 @@ class Order:
     settings: RunSettings
     loss_network: Vgg | None = None
     judge: Vgg | None = None
-    licence: str = "not stated"
+    licence: str | None = None
     tensorboard: bool = False
+
+    def check(self) -> None:
+        """Raise TrainingError where the engine cannot have this name; this looks at no picture."""
+        if not is_engine_name(self.out.name):
+            raise TrainingError(
+                f"an engine cannot be called {self.out.name!r}: use lower-case letters, digits and -, at most 40"
+            )
+        if self.out.name in ENGINE_NAMES:
+            raise TrainingError(f"{self.out.name!r} is an engine that ships; choose another name")
 
 
 def train(order: Order, say: Callable[[str], object] = tqdm.write) -> Path:
@@ -62,7 +73,7 @@ def train(order: Order, say: Callable[[str], object] = tqdm.write) -> Path:
     Raises ImageError for folders without pictures and for pictures that cannot be read, TrainingError for a name that
     cannot be, too few products, and a folder that holds another run.
     """
-    check_name(order.out.name)
+    order.check()
     material = Material(
         _products(order.products), Parts.of(_found(order.styles)), order.loss_network or load_backbone("vgg-slim")
     )
@@ -73,17 +84,16 @@ def train(order: Order, say: Callable[[str], object] = tqdm.write) -> Path:
         return order.out
     torch.manual_seed(order.settings.seed)
     training = order.recipe.begin(material, order.settings)
-    progress = _learn(training, order, folder, say)
-    publish(order.out, order.recipe, material, order.settings, folder / BEST_FILE, progress, order.licence, order.judge)
+    progress = learn(training, order.settings, folder, say, title=order.out.name, tensorboard=order.tensorboard)
+    licence = order.licence or stated_licence(order.styles)
+    publish(order.out, order.recipe, material, order.settings, folder / BEST_FILE, progress, licence, order.judge)
     return order.out
 
 
-def check_name(name: str) -> None:
-    """Raise TrainingError unless an engine may be called so."""
-    if not is_engine_name(name):
-        raise TrainingError(f"an engine cannot be called {name!r}: use lower-case letters, digits and -, at most 40")
-    if name in ENGINE_NAMES:
-        raise TrainingError(f"{name!r} is an engine that ships; choose another name")
+def stated_licence(places: Sequence[Path]) -> str:
+    """The licences that libraries among folders state for the pictures below them. Raises LibraryError."""
+    stated = {one.licence for place in places if place.is_dir() for one in read_library(place)}
+    return ", ".join(sorted(stated)) or "not stated"
 
 
 def _products(folders: Sequence[Path]) -> Parts:
@@ -112,16 +122,26 @@ def _identity(order: Order, material: Material) -> Mapping[str, object]:
     }
 
 
-def _learn(training: Training, order: Order, folder: Path, say: Callable[[str], object]) -> Progress:
-    """Steps until there are enough or validation finds nothing better; the best weights are then in the folder."""
-    settings = order.settings
+def learn(
+    training: Training,
+    settings: RunSettings,
+    folder: Path,
+    say: Callable[[str], object],
+    *,
+    title: str = "training",
+    tensorboard: bool = False,
+) -> Progress:
+    """Steps until there are enough or validation finds nothing better; the best weights are then in BEST_FILE.
+
+    What `folder` holds of an earlier call is gone on from. Raises ExtraError for TensorBoard where it is not installed.
+    """
     progress = Progress()
     state = nn.ModuleDict({"recipe": training.state, "progress": progress})
     peaks = {name: [group["lr"] for group in each.param_groups] for name, each in training.optimizers.items()}
     done = load_checkpoint(folder / CHECKPOINT_FILE, state, training.optimizers)
-    log = TrainingLog(folder, done=done, tensorboard=order.tensorboard)
+    log = TrainingLog(folder, done=done, tensorboard=tensorboard)
     begun = time.perf_counter()
-    with tqdm(total=settings.steps, initial=done, desc=order.out.name, unit="step", disable=None) as bar:
+    with tqdm(total=settings.steps, initial=done, desc=title, unit="step", disable=None) as bar:
         while done < settings.steps and int(progress.stale) < settings.patience:
             _set_rates(training, peaks, learning_rate(done, settings.steps, warm_up(settings.steps)))
             log.write(done, training.step(done))

@@ -59,7 +59,8 @@ class FeedforwardNet(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(widths[2]) for _ in range(shape.blocks))
         self.up = nn.ModuleList(Normalised(widths[i + 1], widths[i], 3) for i in (1, 0))
         self.leave = _conv(widths[0], 3, shape.reach)
-        nn.init.zeros_(self.leave.weight)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         centred = images - 0.5

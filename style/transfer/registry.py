@@ -38,8 +38,8 @@ def load_stylizer(
     """The engine of that name, ready to paint with `threads` threads (default: as many as torch has).
 
     `pictures` gives the styles that engines of `PICTURE_ENGINES` paint from. `trained`: a folder of engines that
-    somebody trained (`style.transfer.trained`), which are known by the names of their folders. Raises UnknownEngineError
-    that lists the names, LibraryError where pictures are needed and not given, WeightsError for a damaged engine.
+    somebody trained (`style.transfer.trained`), known by the names of their folders. Raises UnknownEngineError that
+    lists the names, LibraryError where pictures are needed and not given, WeightsError for a damaged engine.
     """
     if name in ENGINES:
         return ENGINES[name]() if threads is None else ENGINES[name](threads=threads)

@@ -41,6 +41,7 @@ FLOORS = {
     "cli": 6,
     "cli_key": 6,
     "cli_experiment": 6,
+    "cli_train": 6,
 }
 
 DOORS = {
