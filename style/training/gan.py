@@ -32,7 +32,7 @@ from style.backbone import channels_last
 from style.training.adversary import PatchDiscriminator, ReplayBuffer, least_squares
 from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
 from style.training.crops import Crops, find_images, not_held_out
-from style.training.descent import descend
+from style.training.descent import descend, warming_average
 from style.training.log import TrainingLog
 from style.training.recipe import SHOWN
 from style.training.sheets import write_sheet
@@ -81,7 +81,7 @@ class Players(nn.Module):
             {kind: ReplayBuffer(settings.remembered, settings.side) for kind in ("style", "product")}
         )
         channels_last(self)
-        self.average = AveragedModel(self.paint, avg_fn=_running_average(settings.average))
+        self.average = AveragedModel(self.paint, multi_avg_fn=warming_average(settings.average))
 
     @property
     def shipped(self) -> Generator:
@@ -216,17 +216,6 @@ def _both(style: Tensor, product: Tensor) -> tuple[tuple[str, Tensor], tuple[str
 
 def _generators(players: Players) -> nn.ModuleList:
     return nn.ModuleList([players.paint, players.unpaint])
-
-
-def _running_average(keep: float) -> Any:
-    """Exponential, but in a young run no slower than the run: else the first weights would stay in it for long."""
-
-    def update(average: Tensor, now: Tensor, count: Tensor) -> Tensor:
-        share = torch.clamp((1.0 + count) / (10.0 + count), max=keep)
-        moved: Tensor = now + share.to(average) * (average - now)
-        return moved
-
-    return update
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
