@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from style.errors import ImageError
 from style.images import FORMATS, open_image
+from style.mask import product_mask
 
 SUFFIXES = frozenset({".jpg", ".jpeg", *(f".{name.lower()}" for name in FORMATS)})
 
@@ -48,11 +49,15 @@ class Crops:
     """Images in memory (8 bits a channel, short side `keep` pixels) and random crops of them.
 
     Memory is about `4 * keep^2` bytes an image: 160 MB a thousand at `keep=200`. `jitter`: how far colours are shifted
-    at random (see `jittered`). Raises ImageError that names the pictures that cannot be read.
+    at random (see `jittered`). With `tries` above 1 a crop is the one of so many places that shows most of the product
+    (`style.mask`), and memory is a third more. Raises ImageError that names the pictures that cannot be read.
     """
 
-    def __init__(self, paths: Sequence[Path], *, side: int, keep: int, seed: int, jitter: float = 0.0) -> None:
+    def __init__(
+        self, paths: Sequence[Path], *, side: int, keep: int, seed: int, jitter: float = 0.0, tries: int = 1
+    ) -> None:
         self.side = side
+        self.tries = tries
         self.seed = seed
         self.jitter = jitter
         with ThreadPoolExecutor() as pool:
@@ -60,6 +65,7 @@ class Crops:
             found = list(tqdm(read, total=len(paths), desc="images", disable=None))
         refuse_unreadable([one for one in found if isinstance(one, ImageError)], len(paths))
         self.images = [one for one in found if not isinstance(one, ImageError)]
+        self._shown = [] if tries == 1 else [_shows_product(image) for image in self.images]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -72,15 +78,23 @@ class Crops:
         return jittered(images, random, self.jitter) if self.jitter else images
 
     def _crop(self, random: np.random.Generator) -> NDArray[np.uint8]:
-        image = self.images[random.integers(len(self.images))]
+        chosen = int(random.integers(len(self.images)))
+        image = self.images[chosen]
         height, width = image.shape[:2]
         # Zooming out by whole steps of pixels costs nothing and shows structure at another scale.
         stride = 2 if min(height, width) >= 2 * self.side and random.random() < 0.5 else 1
         reach = self.side * stride
-        top = random.integers(height - reach + 1)
-        left = random.integers(width - reach + 1)
+        places = [
+            (int(random.integers(height - reach + 1)), int(random.integers(width - reach + 1)))
+            for _ in range(self.tries)
+        ]
+        top, left = places[0] if self.tries == 1 else max(places, key=lambda at: self._product(chosen, at, reach))
         crop = image[top : top + reach : stride, left : left + reach : stride]
         return crop[:, ::-1] if random.random() < 0.5 else crop
+
+    def _product(self, image: int, at: tuple[int, int], reach: int) -> float:
+        top, left = at
+        return float(self._shown[image][top : top + reach, left : left + reach].mean())
 
 
 def jittered(images: Tensor, random: np.random.Generator, amount: float) -> Tensor:
@@ -111,6 +125,10 @@ def _tried(path: Path, keep: int) -> NDArray[np.uint8] | ImageError:
         return _load(path, keep)
     except ImageError as error:
         return error
+
+
+def _shows_product(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return product_mask(image.astype(np.float32) / np.float32(255)) > 0.5
 
 
 def _load(path: Path, keep: int) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ from style.provenance import StyleCredit
 from style.transfer.base import Stylizer
 from style.transfer.feedforward import FeedforwardNet, FeedforwardShape, FeedforwardStylizer
 from style.transfer.film import FilmNet, FilmShape, FilmStylizer
+from style.transfer.gan import GanStylizer, Generator, GeneratorShape
 from style.transfer.names import NAME, RECORD_FILE
 
 WEIGHTS_FILE = "engine.safetensors"
@@ -74,7 +75,17 @@ def _film(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None)
     return engine
 
 
-KINDS: Mapping[str, Build] = {FeedforwardStylizer.name: _feedforward, FilmStylizer.name: _film}
+def _gan(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None) -> Stylizer:
+    network = Generator(GeneratorShape(**record.shape))
+    network.load_state_dict(tensors)
+    return GanStylizer(network, record.version, record.sha256, threads, record.credit)
+
+
+KINDS: Mapping[str, Build] = {
+    FeedforwardStylizer.name: _feedforward,
+    FilmStylizer.name: _film,
+    GanStylizer.name: _gan,
+}
 """How an engine of each kind is made of its record, its tensors (float32) and a number of threads."""
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,18 @@ import pytest
 from PIL import Image
 
 from style.backbone import load_backbone
+from style.benchmarks.look import look_lines
 from style.benchmarks.run import bench_style
 from style.benchmarks.tables import Table
 from style.benchmarks.transfer import lab_transfer, pairs, transfer_lines
 from style.benchmarks.vectors import vector_lines
 from style.color_space import lab_statistics
 from style.embedding import StyleEmbedder
+from style.images import Pixels, read_image
+from style.mask import Mask
+from style.training.crops import find_images
+from style.transfer.base import Painting, Stylizer
+from style.vector import StyleVector
 
 
 @pytest.fixture
@@ -83,3 +90,30 @@ def test_one_command_prints_all_tables(pictures: Path) -> None:
     lines = list(bench_style(pictures, pictures, None))
     assert any(line.startswith("VGG-19 to relu4_1") for line in lines)
     assert any(line.startswith("AdaIN, VGG-19") for line in lines)
+
+
+def test_products_painted_like_a_look_are_nearer_to_it(pictures: Path) -> None:
+    stripes, noise = (
+        [read_image(path) for path in find_images([pictures / name])[:6]] for name in ("stripes", "noise")
+    )
+
+    class Copy(Stylizer):
+        """Paints the stripes themselves, then nothing."""
+
+        version = "1"
+
+        def __init__(self, name: str, share: float) -> None:
+            self.name, self.share = name, np.float32(share)  # type: ignore[misc]
+
+        def paint(
+            self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
+        ) -> list[Painting]:
+            return [Painting(self.share * (stripes[0] - image), np.zeros_like(image)) for image in images]
+
+    engines = [Copy("all", 1.0), Copy("none", 0.0)]
+    judge = load_backbone("vgg-slim")
+    lines = list(look_lines(StyleEmbedder.load(), judge, engines, noise[:3], stripes[:3], stripes[3:]))
+    assert lines[0].startswith("3 products, 3 held-out paintings, 96 px")
+    seen, products, painted, left = (float(line.split()[-1]) for line in lines[2:])
+    assert seen < painted < products == left
+    assert float(lines[4].split()[1]) > 0.5 > float(lines[5].split()[1]) == 0

@@ -5,7 +5,7 @@ import pytest
 from torch import Tensor, nn
 
 from style.backbone import load_backbone
-from style.metrics import identification, retrieval_score, ssim, transfer_score
+from style.metrics import identification, kernel_distance, retrieval_score, ssim, transfer_score
 
 
 def test_retrieval_by_hand() -> None:
@@ -94,3 +94,21 @@ def test_identification_counts_rows_that_find_themselves() -> None:
     first = np.eye(4, dtype=np.float32)
     assert identification(first, first) == 1
     assert identification(first, first[[1, 0, 2, 3]]) == 0.5
+
+
+def test_the_kernel_distance_of_a_set_to_its_own_kind_is_about_0_and_grows_with_the_gap() -> None:
+    random = np.random.default_rng(0)
+
+    def around(gap: float) -> np.ndarray:
+        vectors = random.normal(size=(200, 8)) + gap * np.eye(8)[0]
+        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+    here = around(0)
+    same, near, far = (kernel_distance(here, around(gap)) for gap in (0, 0.5, 2))
+    assert abs(same) < 0.05 < near < far / 3
+
+
+def test_the_kernel_distance_by_hand() -> None:
+    x, y = np.eye(2, dtype=np.float32)[[0, 0]], np.eye(2, dtype=np.float32)[[1, 1]]
+    assert kernel_distance(x, y) == pytest.approx(8 + 8 - 2 * 1)
+    assert kernel_distance(x, x) == pytest.approx(0)

@@ -225,7 +225,7 @@ def test_every_recipe_makes_a_kind_that_can_be_loaded() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("engine", ["feedforward", "film"])
+@pytest.mark.parametrize("engine", list(RECIPES))
 def test_a_killed_run_ends_as_an_unbroken_one(pictures: tuple[Path, Path], tmp_path: Path, engine: str) -> None:
     """SIGKILL in the middle, then the same command again: the same weights, byte by byte, and the same log."""
 

@@ -1,0 +1,105 @@
+"""How well engines bring products to one look, which is a folder of paintings: pair by pair, and as a whole."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+
+from style.backbone import read_weights
+from style.benchmarks.transfer import SIDE, TITLES
+from style.benchmarks.vectors import HELD_OUT
+from style.embedding import StyleEmbedder
+from style.images import Pixels, center_square, open_image, to_pixels
+from style.mask import product_mask
+from style.metrics import kernel_distance, transfer_score
+from style.training.crops import find_images, not_held_out
+from style.training.teachers import load_teacher
+from style.transfer.base import Stylizer
+from style.transfer.gan import GanStylizer, Generator, GeneratorShape
+from style.transfer.registry import load_stylizer
+from style.vector import StyleVector
+
+
+def look_lines(
+    embedder: StyleEmbedder,
+    judge: nn.Module,
+    engines: Sequence[Stylizer],
+    products: Sequence[Pixels],
+    seen: Sequence[Pixels],
+    unseen: Sequence[Pixels],
+) -> Iterator[str]:
+    """A table: medians of `TransferScore` over all pairs of products and unseen paintings, and the kernel distance.
+
+    All pictures are square, of one side. Engines are asked for the mean style vector of the paintings seen, and paint
+    the product inside its mask. `distance` is that of `style.metrics.kernel_distance` to the unseen paintings, times
+    1000: first of the paintings seen (as near as one can get), then of products as they are.
+    """
+    look = StyleVector.of(_vectors(embedder, seen).mean(axis=0))
+    target = _vectors(embedder, unseen)
+    yield f"{len(products)} products, {len(unseen)} held-out paintings, {products[0].shape[0]} px, medians over pairs"
+    yield f"{'engine':12}" + "".join(f"{title:>9}" for title in (*TITLES, "distance"))
+    for name, pictures in (("(paintings)", seen), ("(products)", products)):
+        yield f"{name:12}{'':63}{1000 * kernel_distance(_vectors(embedder, pictures), target):9.0f}"
+    for engine in engines:
+        masks = [product_mask(product) for product in products]
+        painted = [
+            engine.restyle(product, look, mask=mask)
+            for product, mask in zip(tqdm(products, desc=engine.name, disable=None), masks, strict=True)
+        ]
+        scores = [
+            astuple(transfer_score(judge, product, style, after))
+            for product, after in zip(products, painted, strict=True)
+            for style in unseen
+        ]
+        row = "".join(f"{value:9.2f}" for value in np.median(np.array(scores), axis=0))
+        yield f"{engine.name:12}{row}{1000 * kernel_distance(_vectors(embedder, painted), target):9.0f}"
+
+
+def _vectors(embedder: StyleEmbedder, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+    return np.stack([embedder.embed(picture).values for picture in pictures])
+
+
+def _squares(paths: Sequence[Path], most: int) -> list[Pixels]:
+    """Middle squares of evenly many of the pictures."""
+    chosen = paths[:: max(1, len(paths) // most)][:most]
+    return [to_pixels(center_square(open_image(path), SIDE)) for path in chosen]
+
+
+def main() -> None:
+    """Print the table of a generator of `style.training.gan` beside the engines film and color."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    for name in ("products", "styles"):
+        parser.add_argument(f"--{name}", type=Path, required=True, help="a folder; every fifth picture was held out")
+    parser.add_argument("--gan", type=Path, required=True, help="gan.safetensors")
+    parser.add_argument("--judge", type=Path, required=True, help="a network's file, VGG-19 best")
+    parser.add_argument("--count", type=int, default=40, help="products")
+    for name in ("width", "blocks"):
+        parser.add_argument(f"--{name}", type=int, default=getattr(GeneratorShape(), name))
+    given = parser.parse_args()
+    torch.set_grad_enabled(False)
+    generator = Generator(GeneratorShape(given.width, given.blocks))
+    generator.load_state_dict(read_weights(given.gan, sha256=""))
+    styles, products = find_images([given.styles]), find_images([given.products])
+    engines = [GanStylizer(generator, "trained"), load_stylizer("film"), load_stylizer("color")]
+    lines = look_lines(
+        StyleEmbedder.load(),
+        load_teacher(given.judge),
+        engines,
+        _squares(products[::HELD_OUT], given.count),
+        _squares(not_held_out(styles), given.count),
+        _squares(styles[::HELD_OUT], given.count),
+    )
+    for line in lines:
+        print(line)  # noqa: T201  a command line
+
+
+if __name__ == "__main__":
+    main()

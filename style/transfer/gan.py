@@ -1,0 +1,122 @@
+"""The engine `gan`: one look, learned from unpaired pictures of products and of paintings (CycleGAN, Zhu et al. 2017).
+
+The generator is theirs, made small of the parts of `feedforward`, with three departures. It gives what is added to the
+photo, so that an untrained one changes next to nothing. It enlarges by repeated pixels and a convolution where theirs
+has transposed convolutions, which leave a checkerboard (Odena et al. 2016). And it is given photos whose backdrop is
+filled with the product's mean colour: instance normalisation over a white studio would make every product pale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from style.color_space import lab_statistics, with_lab_statistics
+from style.images import Pixels
+from style.mask import Mask, product_mask
+from style.provenance import StyleCredit
+from style.runtime import compile_network
+from style.transfer.base import Follows, Painting, Stylizer
+from style.transfer.feedforward import FOLD, Normalised, ResidualBlock
+from style.transfer.sides import network_input, network_output
+from style.vector import StyleVector
+
+COLOUR_GAIN = 3.0
+"""How many-fold the colour part may spread a channel; the rest of a spread is texture."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorShape:
+    """Channels at full size (twice as many at each halving) and residual blocks at a quarter of it."""
+
+    width: int = 16
+    blocks: int = 4
+
+
+class Generator(nn.Module):
+    """Photos `(B, 3, H, W)` in [0, 1] to photos of the other kind, about in [0, 1]; H and W are multiples of 4."""
+
+    def __init__(self, shape: GeneratorShape | None = None) -> None:
+        super().__init__()
+        shape = shape or GeneratorShape()
+        width = shape.width
+        self.enter = Normalised(3, width, 7)
+        self.down = nn.ModuleList((Normalised(width, 2 * width, 3, 2), Normalised(2 * width, 4 * width, 3, 2)))
+        self.blocks = nn.Sequential(*(ResidualBlock(4 * width) for _ in range(shape.blocks)))
+        self.up = nn.ModuleList((Normalised(4 * width, 2 * width, 3), Normalised(2 * width, width, 3)))
+        self.leave = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
+        with torch.no_grad():
+            self.leave.weight.mul_(0.1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = F.relu(self.enter(2 * images - 1))
+        for layer in self.down:
+            x = F.relu(layer(x))
+        x = self.blocks(x)
+        for layer in self.up:
+            x = F.relu(layer(F.interpolate(x, scale_factor=2.0, mode="nearest")))
+        painted: Tensor = images + self.leave(x) / 2
+        return painted
+
+
+class GanStylizer(Stylizer):
+    """One pass of a trained generator. It paints the look it was trained for, whatever z says."""
+
+    name: ClassVar[str] = "gan"
+    follows = Follows.OWN
+
+    def __init__(
+        self,
+        network: Generator,
+        version: str,
+        sha256: str = "",
+        threads: int | None = None,
+        credit: StyleCredit | None = None,
+    ) -> None:
+        """`sha256` of the weights; `threads`: see `style.runtime.compile_network`; `credit`: of its style."""
+        network.eval().requires_grad_(False)
+        self.network = compile_network(network, (torch.rand(1, 3, 32, 32),), threads=threads)
+        self.model_sha256 = sha256
+        self.version = version
+        self.credit = credit
+
+    def paint(
+        self,
+        images: Sequence[Pixels],
+        style: StyleVector,  # noqa: ARG002  one network, one style
+        masks: Sequence[Mask] | None = None,
+    ) -> list[Painting]:
+        where = [product_mask(image) for image in images] if masks is None else masks
+        return [self._paint_one(image, mask) for image, mask in zip(images, where, strict=True)]
+
+    def _paint_one(self, image: Pixels, mask: Mask) -> Painting:
+        height, width = image.shape[:2]
+        photo, _ = network_input(without_backdrop(image, mask), None, FOLD)
+        (found,) = self.network(photo)
+        painted = np.clip(network_output(found, height, width), 0.0, 1.0)
+        return split_colour(image, painted, mask)
+
+
+def without_backdrop(image: Pixels, mask: Mask) -> Pixels:
+    """The photo `(H, W, 3)` whose pixels outside `mask` have the mean colour of those inside."""
+    share = mask[:, :, None]
+    mean = (image * share).sum(axis=(0, 1)) / max(float(mask.sum()), 1e-6)
+    return np.asarray(share * image + (1 - share) * mean, dtype=np.float32)
+
+
+def split_colour(image: Pixels, painted: Pixels, mask: Mask) -> Painting:
+    """What leads from photo to painting `(H, W, 3)`: the move of Lab statistics over `mask`, and the rest as texture.
+
+    A mask of nothing has no colours to move: then all is texture.
+    """
+    if mask.sum() < 1:
+        return Painting(painted - image, np.zeros_like(image))
+    mean, deviation = np.split(lab_statistics(painted, mask), 2)
+    colour = with_lab_statistics(image, mask, mean, deviation, COLOUR_GAIN) - image
+    return Painting(painted - image - colour, colour)
