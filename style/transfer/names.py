@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PICTURE_ENGINE_NAMES: tuple[str, ...] = ()
+PICTURE_ENGINE_NAMES: tuple[str, ...] = ("gatys",)
 ENGINE_NAMES = ("film", "color", *PICTURE_ENGINE_NAMES)
 """Those of `style.transfer.registry`, which brings torch."""
 

@@ -10,6 +10,7 @@ from style.errors import LibraryError, UnknownEngineError
 from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
 from style.transfer.film import FilmStylizer
+from style.transfer.gatys import GatysStylizer
 from style.transfer.names import trained_names
 from style.transfer.pictures import StylePictures
 from style.transfer.trained import load_trained
@@ -28,7 +29,9 @@ ENGINES: Mapping[str, Callable[..., Stylizer]] = {
 }
 """Engines that paint from z alone: `load(threads)`."""
 
-PICTURE_ENGINES: Mapping[str, _OfPictures] = {}
+PICTURE_ENGINES: Mapping[str, _OfPictures] = {
+    GatysStylizer.name: GatysStylizer.load,
+}
 """Engines that know styles by pictures of them: `load(pictures, threads)`."""
 
 

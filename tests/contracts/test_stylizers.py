@@ -8,6 +8,7 @@ import pytest
 from style.errors import UnknownEngineError, VectorError
 from style.images import Pixels
 from style.transfer.base import Follows, Stylizer
+from style.transfer.gatys import GatysSettings, GatysStylizer
 from style.transfer.names import ENGINE_NAMES, PICTURE_ENGINE_NAMES
 from style.transfer.pictures import StylePicture, StylePictures
 from style.transfer.registry import ENGINES, PICTURE_ENGINES, load_stylizer
@@ -16,6 +17,8 @@ from style.vector import DIMENSIONS, StyleVector
 
 @pytest.fixture(scope="module", params=[*ENGINES, *PICTURE_ENGINES])
 def engine(request: pytest.FixtureRequest) -> Stylizer:
+    if request.param == GatysStylizer.name:
+        return GatysStylizer.load(pictures(), settings=GatysSettings(iterations=4))
     return load_stylizer(request.param, pictures=pictures)
 
 
