@@ -148,7 +148,7 @@ def _kinds_of_request(bundle: Bundle) -> Iterator[tuple[str, Filters]]:
 def _exhaustive(recommender: Recommender, request: Request) -> None:
     profile = recommender.profile(request)
     allowed = recommender.allowed(request.filters, profile)
-    contributions = recommender._contributions(profile, np.arange(len(allowed)))
+    contributions = recommender._contributions(recommender.blend, profile, np.arange(len(allowed)))
     scores = np.where(allowed, contributions.sum(axis=1), -np.inf)
     best = np.argpartition(-scores, min(request.limit, len(scores) - 1))[: request.limit]
     best[np.argsort(-scores[best], kind="stable")].tolist()

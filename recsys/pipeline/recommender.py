@@ -437,24 +437,25 @@ class Recommender:
         """Retrieve, rank, rerank, explore and explain among the `allowed` (I,)."""
         if limit < 1 or not allowed.any():
             return ()
-        ranked = self._ranked(profile, allowed, limit)
+        blend = self.blend if request.blend is None else self.blend.reweighted(request.blend)
+        ranked = self._ranked(blend, profile, allowed, limit)
         order = self._reranked(request, profile, ranked, limit)
-        places = self._with_explored(request, profile, allowed, ranked.rows[order])
+        places = self._with_explored(request, profile, allowed, ranked.blend, ranked.rows[order])
         return self._explained(profile, places, ranked)
 
-    def _ranked(self, profile: Profile, allowed: BoolArray, limit: int) -> _Ranked:
+    def _ranked(self, blend: Blend, profile: Profile, allowed: BoolArray, limit: int) -> _Ranked:
         rows = self._retriever.candidates(profile, allowed, max(self._settings.candidates, POOL * limit))
-        contributions = self._contributions(profile, rows)
-        return _Ranked(rows, contributions, best_pool(contributions.sum(axis=1), limit))
+        contributions = self._contributions(blend, profile, rows)
+        return _Ranked(blend, rows, contributions, best_pool(contributions.sum(axis=1), limit))
 
-    def _contributions(self, profile: Profile, rows: IntArray) -> FloatArray:
+    def _contributions(self, blend: Blend, profile: Profile, rows: IntArray) -> FloatArray:
         """(n, len(FEATURES)) of candidates (n,), which may be compared with each other: it takes all of them."""
-        return self.blend.contributions(self._features.table(profile, rows), self.untouched[rows])
+        return blend.contributions(self._features.table(profile, rows), self.untouched[rows])
 
     def _reranked(self, request: Request, profile: Profile, ranked: _Ranked, limit: int) -> IntArray:
         """Positions of the list among the ranked ones."""
         reranking = Reranking(
-            self._settings.reranker,
+            request.reranker or self._settings.reranker,
             _first_given(request.diversity, self._settings.diversity),
             _first_given(request.calibration, self._settings.calibration),
         )
@@ -469,7 +470,9 @@ class Recommender:
         )
         return [mix for mix in mixes if mix is not None]
 
-    def _with_explored(self, request: Request, profile: Profile, allowed: BoolArray, rows: IntArray) -> Places:
+    def _with_explored(
+        self, request: Request, profile: Profile, allowed: BoolArray, blend: Blend, rows: IntArray
+    ) -> Places:
         """The list of `rows` (k,) with its share of little-known items that fit the person best."""
         share = _first_given(request.exploration, self._settings.exploration)
         if not share:
@@ -479,7 +482,7 @@ class Recommender:
             return Places.certain(rows)
         who = ("session",) if request.user_id is None else ("user", request.user_id)
         random = generator(self.bundle.settings.seed, "explore", *who, request.refresh)
-        return explore(rows, self._ranked(profile, little_known, len(rows)).rows, share, random)
+        return explore(rows, self._ranked(blend, profile, little_known, len(rows)).rows, share, random)
 
     def _explained(self, profile: Profile, places: Places, ranked: _Ranked) -> tuple[Recommendation, ...]:
         contributions, modes = self._parts(profile, places, ranked), self._modes(profile, places.rows)
@@ -500,7 +503,9 @@ class Recommender:
         beside = np.setdiff1d(rows, ranked.candidates)
         everything, contributions = np.concatenate([ranked.candidates, beside]), ranked.contributions
         if len(beside):
-            contributions = np.vstack([contributions, self._contributions(profile, everything)[-len(beside) :]])
+            contributions = np.vstack(
+                [contributions, self._contributions(ranked.blend, profile, everything)[-len(beside) :]]
+            )
         order = np.argsort(everything)
         return np.asarray(contributions[order[np.searchsorted(everything, rows, sorter=order)]])
 
@@ -537,9 +542,10 @@ class Recommender:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ranked:
-    """All that was retrieved, `candidates` (n,) ascending, what each feature adds to their scores, `contributions`
-    (n, len(FEATURES)), and which are the best, `pool` (m,), best first."""
+    """All that was retrieved, `candidates` (n,) ascending, what each feature adds to their scores by `blend`,
+    `contributions` (n, len(FEATURES)), and which are the best, `pool` (m,), best first."""
 
+    blend: Blend
     candidates: IntArray
     contributions: FloatArray
     pool: IntArray

@@ -10,7 +10,7 @@ import numpy as np
 from recsys.errors import RequestError
 from recsys.profiles.taste import Taste
 from recsys.profiles.text_style import WordShare
-from recsys.schema import Basis, FloatArray, ItemId, UserId
+from recsys.schema import FEATURES, Basis, FloatArray, ItemId, Reranker, UserId
 from style.vector import StyleVector
 
 MAX_LIMIT = 200
@@ -50,7 +50,8 @@ class Request:
     references; `looks`: style vectors of liked pictures, such as an uploaded one. Both are the taste, whatever was
     touched. `fresh_taste`: the taste was reset, so that of it the history says nothing any more: this session's items,
     chosen styles and looks do; what else the same people like still counts. `limit` in 1 .. MAX_LIMIT. `diversity`,
-    `calibration` and `exploration` in [0, 1] replace the settings.
+    `calibration` and `exploration` in [0, 1] and `reranker` replace the settings; `blend`: weights (at least 0) of
+    features, in place of the fitted ones (`recsys.pipeline.rank.Blend.reweighted`).
 
     `shown`: what was shown before in this session; it comes after everything else that passes the filters, so a list
     repeats only where nothing new is left, and is never shorter for it. Unknown ids are ignored. `refresh`: any text
@@ -70,6 +71,8 @@ class Request:
     refresh: str = ""
     looks: tuple[StyleVector, ...] = ()
     fresh_taste: bool = False
+    reranker: Reranker | None = None
+    blend: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:
@@ -78,6 +81,11 @@ class Request:
             value = getattr(self, name)
             if value is not None and not 0.0 <= value <= 1.0:
                 raise RequestError(name, f"must lie in [0, 1], got {value}")
+        for feature, weight in (self.blend or {}).items():
+            if feature not in FEATURES:
+                raise RequestError("blend", f"unknown feature {feature!r}; known ones: {', '.join(FEATURES)}")
+            if not (np.isfinite(weight) and weight >= 0):
+                raise RequestError("blend", f"weight of {feature!r} must be a number of at least 0, got {weight}")
         for item, weight in self.items.items():
             if not np.isfinite(weight) or weight == 0:
                 raise RequestError("items", f"weight of {item!r} must be a number other than 0, got {weight}")
