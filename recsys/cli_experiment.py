@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recsys.cli_simulate import simulate
+
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from recsys.experiments.assignment import Assignment
@@ -26,6 +28,7 @@ SegmentOption = Annotated[
 experiment = typer.Typer(
     no_args_is_help=True, help="Compare configurations on live traffic: declare, start, stop, analyse."
 )
+experiment.command()(simulate)
 
 
 @experiment.command()

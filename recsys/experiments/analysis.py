@@ -124,11 +124,17 @@ def analyse(
     end = _end(experiment, now if until is None else until)
     days = (end - experiment.started_at) / SECONDS_PER_DAY
     tightest_at = float(planned_units or _first_day(table) * experiment.decision.minimum_days)
-    found = _Effects((), (), (), {}, {})
+    found = _Effects((), (), (), {}, {}, {})
     if all(finding.sound for finding in health):
         found = _effects(table, experiment, tightest_at, end)
     conclusion = conclude(
-        experiment, health, found.comparisons, days=days, days_left=found.days_left, unmeasured=found.unmeasured
+        experiment,
+        health,
+        found.comparisons,
+        days=days,
+        days_left=found.days_left,
+        days_hoped=found.days_hoped,
+        unmeasured=found.unmeasured,
     )
     return Analysis(
         experiment=experiment,
@@ -156,6 +162,7 @@ class _Effects:
     segments: tuple[SegmentEffect, ...]
     unmeasured: Mapping[MetricName, str]
     days_left: Mapping[str, int | None]
+    days_hoped: Mapping[str, int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +187,16 @@ def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until
     comparisons = _corrected(comparisons, experiment.decision.alpha)
     primary = experiment.primary.name
     if primary in unmeasured:
-        return _Effects(tuple(comparisons), (), (), unmeasured, {})
+        return _Effects(tuple(comparisons), (), (), unmeasured, {}, {})
     any_look = replace(rule, looks=Looks.SEQUENTIAL)
+    left = _days_left(table, experiment, comparisons, until)
     return _Effects(
         comparisons=tuple(comparisons),
         over_time=looks(table, experiment, primary, any_look, until),
         segments=_segments(table, experiment, rule),
         unmeasured=unmeasured,
-        days_left=_days_left(table, experiment, comparisons, until),
+        days_left={name: days for name, (days, _) in left.items()},
+        days_hoped={name: days for name, (_, days) in left.items()},
     )
 
 
@@ -222,7 +231,7 @@ def _compared(table: UnitTable, experiment: Experiment, asked: _Asked, rule: Rul
                 worse=False,
                 guardrail=None if asked.guardrail is None else _guarded(effect, asked.guardrail),
                 posterior=posterior_of(table, experiment, arms, name, rule.level),
-                seen=seen_of(table, experiment, arms, name, effect, alpha),
+                seen=seen_of(table, experiment, arms, name, effect, alpha, asked.direction),
                 cap=arms.cap,
                 variance_left=arms.adjusted.variance_left,
             )
@@ -280,22 +289,27 @@ def _segments(table: UnitTable, experiment: Experiment, rule: Rule) -> tuple[Seg
 
 def _days_left(
     table: UnitTable, experiment: Experiment, comparisons: Sequence[Comparison], until: int
-) -> dict[str, int | None]:
+) -> dict[str, tuple[int | None, int | None]]:
+    """By treatment, days until an effect as estimated would be found, and until the best one that may well be true."""
     window = min(RATE_DAYS * SECONDS_PER_DAY, max(until - int(table.first.min()), SECONDS_PER_DAY))
     per_day = float(np.count_nonzero(table.first > until - window)) / (window / SECONDS_PER_DAY)
     counts = dict(zip(table.arms, map(int, table.counts()), strict=True))
-    left: dict[str, int | None] = {}
+    left: dict[str, tuple[int | None, int | None]] = {}
     for one in comparisons:
         if one.role is not Role.PRIMARY:
             continue
         have = counts[one.treatment] + counts[experiment.control]
         share = have / len(table)
-        if one.seen is None or one.seen.units is None or per_day == 0.0:
-            left[one.treatment] = None
-        else:
-            missing = one.seen.units - have
-            left[one.treatment] = days_needed(missing, per_day * share, whole_weeks=False) if missing > 0 else 0
+        wanted = (None, None) if one.seen is None else (one.seen.units, one.seen.hopeful_units)
+        estimated, hoped = (_days_until(units, have, per_day * share) for units in wanted)
+        left[one.treatment] = estimated, hoped
     return left
+
+
+def _days_until(units: int | None, have: int, per_day: float) -> int | None:
+    if units is None or (units > have and per_day == 0.0):
+        return None
+    return days_needed(units - have, per_day, whole_weeks=False) if units > have else 0
 
 
 def _end(experiment: Experiment, horizon: int) -> int:

@@ -26,6 +26,8 @@ from recsys.experiments.stats.winsorise import pooled_cap, winsorise
 from recsys.experiments.units import UnitTable
 from recsys.schema import BoolArray
 
+HOPE = 1.96
+"""Standard errors from the estimate to the best effect that may well be true: the good end of a 95 % interval."""
 CAP_PERCENTILE = 0.999
 """Of revenues above 0, all arms together: what is above counts as that much."""
 
@@ -118,12 +120,14 @@ class Seen:
     """What could have been seen of a metric so far, and how long it takes.
 
     `absolute`, `relative`: the smallest effect that is found with the planned power by the units there are.
-    `units`: of both arms, to find an effect as large as the one estimated; None where that is 0.
+    `units`: of both arms, to find an effect as large as the one estimated; None where that is 0. `hopeful_units`: to
+    find one that is HOPE standard errors better than that; None where even such a one would not be wished.
     """
 
     absolute: float
     relative: float | None
     units: int | None
+    hopeful_units: int | None
 
 
 class Role(StrEnum):
@@ -198,7 +202,13 @@ def posterior_of(
 
 
 def seen_of(
-    table: UnitTable, experiment: Experiment, arms: Arms, treatment: str, effect: Effect, alpha: float
+    table: UnitTable,
+    experiment: Experiment,
+    arms: Arms,
+    treatment: str,
+    effect: Effect,
+    alpha: float,
+    direction: Direction,
 ) -> Seen | None:
     """None where the control has no spread, from which nothing can be planned."""
     code, control = table.arms.index(treatment), table.arms.index(experiment.control)
@@ -211,8 +221,12 @@ def seen_of(
     )
     baseline = Baseline.of(c)
     found = smallest_effect(baseline, units, design)
-    needed = None if effect.absolute.value == 0.0 else sample_size(baseline, effect.absolute.value, design).total
-    return Seen(found.absolute, found.relative, needed)
+    value = effect.absolute.value
+    needed = None if value == 0.0 else sample_size(baseline, value, design).total
+    sign = 1.0 if direction is Direction.INCREASE else -1.0
+    hopeful = sign * value + HOPE * (t.variance_of_mean + c.variance_of_mean) ** 0.5
+    hoped = None if hopeful <= 0.0 else sample_size(baseline, sign * hopeful, design).total
+    return Seen(found.absolute, found.relative, needed, hoped)
 
 
 def enough(table: UnitTable, where: BoolArray, experiment: Experiment) -> bool:

@@ -53,9 +53,15 @@ def conclude(
     *,
     days: float,
     days_left: Mapping[str, int | None],
+    days_hoped: Mapping[str, int | None],
     unmeasured: Mapping[MetricName, str],
 ) -> Conclusion:
-    """The decision. `days`: since the start. `days_left`: by treatment, until an effect as estimated would be found."""
+    """The decision. `days`: since the start. By treatment, None for never: `days_left` until an effect as estimated
+    would be found, `days_hoped` until the best one would be that may well be true.
+
+    Waiting is given up where not even the best one would be found by LONGEST_DAYS. To go by the estimate instead would
+    stop too much that works: early estimates are often near 0 by chance.
+    """
     unsound = [finding for finding in health if not finding.sound]
     if unsound:
         why = "No effect is shown, because none could be believed: the data are not sound."
@@ -85,8 +91,12 @@ def conclude(
         )
         return Conclusion(Advice.STOP, None, (ended, *lines))
     still_open = [state for state in states if not state.loses]
-    if all(_hopeless(days_left.get(state.treatment)) for state in still_open):
-        why = "An effect as small as the one estimated would take more than a year to find: waiting on is of no use."
+    hoped = [days_hoped.get(state.treatment) for state in still_open]
+    if all(left is None or days + left > LONGEST_DAYS for left in hoped):
+        why = (
+            "Even the best effect that may well be true (the good end of an ordinary 95 % interval) would not be found "
+            f"within {LONGEST_DAYS} days: waiting on is of no use."
+        )
         return Conclusion(Advice.STOP, None, (why, *lines))
     waits = [_waiting(state, days_left.get(state.treatment)) for state in still_open]
     return Conclusion(Advice.KEEP_GOING, None, (*lines, *waits))
@@ -189,13 +199,12 @@ def _others(states: Sequence[_State], best: _State) -> tuple[str, ...]:
 def _waiting(state: _State, left: int | None) -> str:
     if state.wins or left == 0:
         return f"{state.treatment}: what is not settled needs more units; look again in a week."
-    if left is None or _hopeless(left):
-        return f"{state.treatment}: an effect as small as this estimate would take more than a year to find."
+    if left is None or left > YEAR:
+        return (
+            f"{state.treatment}: an effect as small as this estimate would take more than a year to find; a larger one "
+            "may yet show."
+        )
     return f"{state.treatment}: an effect as large as this estimate would be found in about {left} more days."
-
-
-def _hopeless(left: int | None) -> bool:
-    return left is None or left > YEAR
 
 
 def _treatments(comparisons: Sequence[Comparison]) -> list[str]:

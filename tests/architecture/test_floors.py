@@ -36,12 +36,14 @@ FLOORS = {
     "distributed": 4,
     "api": 5,
     "page": 5,
+    "simulation": 5,
     "doctor": 5,
     "demo": 5,
     "cli": 6,
     "cli_key": 6,
     "cli_experiment": 6,
     "cli_train": 6,
+    "cli_simulate": 6,
 }
 
 DOORS = {

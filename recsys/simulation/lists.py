@@ -1,0 +1,102 @@
+"""What the real pipeline shows: lists of a built bundle with an arm's overrides applied, not a model of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.bundle import Bundle
+from recsys.errors import ConfigError
+from recsys.experiments.exposure import Occasion
+from recsys.experiments.overrides import Overrides, defaults
+from recsys.pipeline.recommender import Recommender
+from recsys.pipeline.request import Request
+from recsys.ranked import NO_ROW
+from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId
+from recsys.serving.arms import applied
+
+PLACES = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """One answer. `rows` (K,): items, NO_ROW where there is none; `propensities` (K,). `strength`: of the restyling of
+    its pictures, 0 for photos as they are; `direction` (D,): where they go in style space. `occasion`: what was known
+    before an arm was."""
+
+    rows: IntArray
+    propensities: FloatArray
+    strength: float
+    direction: FloatArray | None
+    occasion: Occasion
+
+
+class Lists:
+    """Asks the pipeline; what was asked before is not asked again."""
+
+    def __init__(self, recommender: Recommender, places: int = PLACES) -> None:
+        """`places`: length of a list, 1 .. `recsys.pipeline.request.MAX_LIMIT`."""
+        self.recommender = recommender
+        self.places = places
+        settings = recommender.bundle.settings
+        self.base = defaults(settings.rank, settings.restyle)
+        self._kept: dict[tuple[object, ...], Shown] = {}
+
+    @property
+    def bundle(self) -> Bundle:
+        """What the lists are made of."""
+        return self.recommender.bundle
+
+    def shown(
+        self, account: UserId | None, items: Mapping[ItemId, float], overrides: Overrides, refresh: str = ""
+    ) -> Shown:
+        """The list for an account that has touched `items` since the bundle was built (or has no account).
+
+        `refresh` tells visits apart where something is drawn for each (exploration). Raises ConfigError where an arm
+        asks for the version of another bundle, RequestError for an unknown scene.
+        """
+        served = overrides.over(self.base)
+        drawn = refresh if served.exploration else ""
+        key = (account, tuple(sorted(items.items())), repr(sorted(overrides.given.items())), drawn)
+        if key not in self._kept:
+            self._kept[key] = self._made(account, items, overrides, served, drawn)
+        return self._kept[key]
+
+    def _made(
+        self, account: UserId | None, items: Mapping[ItemId, float], overrides: Overrides, served: Overrides, drawn: str
+    ) -> Shown:
+        if overrides.model not in (None, self.recommender.version):
+            raise ConfigError(
+                f"an arm is served by bundle {overrides.model}; the simulator serves {self.recommender.version} alone"
+            )
+        request = Request(user_id=account, items=items, limit=self.places, refresh=drawn)
+        answer = self.recommender.recommend(applied(request, overrides))
+        catalog, found = self.bundle.catalog, answer.recommendations
+        rows = np.full(self.places, NO_ROW, dtype=np.int64)
+        rows[: len(found)] = [int(catalog.ids.row(one.item_id)) for one in found]
+        propensities = np.ones(self.places, dtype=np.float32)
+        propensities[: len(found)] = [one.propensity for one in found]
+        taste = answer.taste
+        direction = None
+        if served.scene is not None:
+            card = self.recommender.reference_for_taste(served.scene, taste)
+            vector = self.recommender.style_reference(card.style_id)
+            direction = self.bundle.space.to_direction(vector.values)
+        elif taste:
+            direction = taste.directions[0]
+        restyled = served.restyle is not False and direction is not None
+        return Shown(
+            rows=rows,
+            propensities=propensities,
+            strength=float(served.strength or 0.0) if restyled else 0.0,
+            direction=direction,
+            occasion=Occasion(
+                places=self.places,
+                photos=bool(catalog.images.astype(bool).any()),
+                taste=bool(taste),
+                personal=answer.basis is not Basis.POPULAR,
+                base=self.base.model_copy(update={"model": self.recommender.version}),
+            ),
+        )

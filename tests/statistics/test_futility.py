@@ -1,0 +1,58 @@
+"""When waiting is given up: soon where there is nothing, and hardly ever where there is something to be found.
+
+Weekly looks for eight weeks at a shop to which new people come all the time. To stop by the estimate alone (more than a
+year for an effect as estimated) would lose an eighth of the effects that eight weeks find in 99 of 100 experiments.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from recsys.clock import SECONDS_PER_DAY
+from recsys.experiments.analysis import analyse
+from recsys.experiments.conclusion import LONGEST_DAYS, Advice
+from recsys.experiments.definition import Experiment
+from recsys.experiments.lifecycle import start
+from recsys.experiments.simulated_logs import People, Planted, simulate_logs
+
+pytestmark = pytest.mark.slow
+
+START, RUNS, LOOKS = 1_790_000_000, 40, (14, 21, 28, 35, 42, 49, 56)
+PEOPLE = People(users=3_000, days=LONGEST_DAYS)
+
+
+def decided(run: int, lift: float) -> tuple[Advice, int, bool]:
+    """The decision, its day, and whether the last day would have found a better treatment."""
+    draft = {
+        "key": f"wait-{run}",
+        "title": "Wait",
+        "hypothesis": "It is found in time",
+        "control": "now",
+        "arms": {"now": {}, "mild": {"overrides": {"strength": 0.3}}},
+        "metrics": [{"name": "ctr"}],
+    }
+    experiment = start(Experiment.model_validate(draft), START)
+    logs = simulate_logs(experiment, {"mild": Planted(ctr=lift)}, PEOPLE, seed=run).logs
+    end = START + LONGEST_DAYS * SECONDS_PER_DAY
+    first, last = None, False
+    for day in LOOKS:
+        found = analyse(experiment, logs, end + SECONDS_PER_DAY, until=START + day * SECONDS_PER_DAY)
+        if first is None and found.conclusion.advice is not Advice.KEEP_GOING:
+            first = found.conclusion.advice, day
+        last = bool(found.primary and found.primary[0].better)
+    assert first is not None
+    return *first, last
+
+
+def test_nothing_is_waited_for_no_longer_than_needed() -> None:
+    found = [decided(run, 0.0) for run in range(RUNS)]
+    assert sum(advice is Advice.STOP for advice, *_ in found) >= 0.9 * RUNS
+    assert sum(day for _, day, _ in found) / RUNS < 30
+
+
+def test_what_can_be_found_is_waited_for() -> None:
+    found = [decided(run, 0.16) for run in range(RUNS)]
+    in_the_end = sum(last for *_, last in found)
+    shipped = sum(advice is Advice.SHIP for advice, *_ in found)
+    assert in_the_end >= 0.9 * RUNS
+    assert shipped >= 0.92 * in_the_end

@@ -1,0 +1,52 @@
+"""Experiments before the people of the packaged sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from recsys.experiments.definition import Experiment
+from recsys.pipeline.recommender import Recommender
+from recsys.simulation.lists import Lists
+from recsys.simulation.tastes import Tastes, sample_tastes
+
+START = 1_789_948_800 // 86_400 * 86_400
+PEOPLE = 300
+POPULAR = {"blend": dict.fromkeys(("factors", "neighbours", "style", "category"), 0.0)}
+"""An arm that is worse: the same for everybody."""
+
+Declare = Callable[..., Experiment]
+
+
+@pytest.fixture(scope="session")
+def lists(recommender: Recommender) -> Lists:
+    """Lists of the sample's pipeline."""
+    return Lists(recommender)
+
+
+@pytest.fixture(scope="session")
+def tastes(lists: Lists) -> Tastes:
+    """Half of the sample's people."""
+    everybody = sample_tastes(lists.bundle, 0)
+    return Tastes(*(getattr(everybody, name)[:PEOPLE] for name in Tastes.__slots__))
+
+
+@pytest.fixture(scope="session")
+def declare() -> Declare:
+    """Makes an experiment of `now` against `other` with these overrides."""
+
+    def made(overrides: Mapping[str, Any], key: str = "tried", metrics: tuple[str, ...] = ("ctr",)) -> Experiment:
+        return Experiment.model_validate(
+            {
+                "key": key,
+                "title": "Tried",
+                "hypothesis": "It is found",
+                "control": "now",
+                "arms": {"now": {}, "other": {"overrides": overrides}},
+                "metrics": [{"name": name} for name in metrics],
+            }
+        )
+
+    return made

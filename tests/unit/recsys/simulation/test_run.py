@@ -1,0 +1,136 @@
+"""A simulated experiment: assigned and served by the real parts, logged as the service logs, its truth known."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.dataset.project import Project
+from recsys.errors import ConfigError, ProjectError
+from recsys.experiments.analysis import analyse
+from recsys.experiments.assignment import Plan as Assigning
+from recsys.experiments.conclusion import Advice
+from recsys.experiments.definition import UnitKind
+from recsys.experiments.files import existing_file, load_experiment
+from recsys.experiments.logs import Logs
+from recsys.experiments.metric_names import MetricName
+from recsys.pipeline.request import Request
+from recsys.simulation.interleaved import interleaved, needed
+from recsys.simulation.lists import Lists
+from recsys.simulation.logs import write_run
+from recsys.simulation.run import Plan, Run, run_experiment, truths
+from recsys.simulation.tastes import Tastes, drawn_tastes
+from recsys.storage.database import Database
+from tests.unit.recsys.simulation.conftest import POPULAR, START, Declare
+
+STILL = Plan(START, days=14, before=7, remembers=False)
+
+
+@pytest.fixture(scope="module")
+def run(lists: Lists, tastes: Tastes, declare: Declare) -> Run:
+    return run_experiment(declare(POPULAR), lists, tastes, STILL)
+
+
+def test_units_are_assigned_and_served_by_the_real_parts(run: Run, lists: Lists) -> None:
+    assert np.array_equal(run.arm, Assigning.of(run.experiment).assign_many(run.world.people.ids))
+    visits = run.story.visits
+    visit = int(np.flatnonzero(run.exposed & (run.arm[visits.person] == run.arms.index("now")))[0])
+    account = run.world.tastes.accounts[int(run.world.people.taste[visits.person[visit]])]
+    answer = lists.recommender.recommend(Request(user_id=account, limit=lists.places))
+    served = lists.bundle.catalog.ids.ids(run.story.rows[visit])
+    assert served == [one.item_id for one in answer.recommendations]
+    assert not run.exposed[visits.time < START].any()
+
+
+def test_the_worse_pipeline_is_found_to_be_as_bad_as_it_is(run: Run) -> None:
+    (truth,) = truths(run, (MetricName.CTR,), replicates=3)
+    found = run.analysis()
+    assert found.healthy, found.health
+    assert -0.85 < truth.lift < -0.5
+    assert truth.error < 0.02
+    lift = found.primary[0].effect.relative
+    assert lift is not None
+    assert lift.low < truth.lift < lift.high
+    assert (found.conclusion.advice, found.conclusion.treatment) == (Advice.STOP, None)
+    assert found.primary[0].worse
+
+
+def test_a_written_run_is_a_project_that_the_analysis_reads(run: Run, sample_project: Project, tmp_path: Path) -> None:
+    folder = write_run(run, sample_project, tmp_path / "out")
+    written = Project.open(folder)
+    experiment = load_experiment(existing_file(written.experiments, "tried"))
+    with closing(Database.open(written.database_url)) as database:
+        stored = analyse(experiment, Logs.of_database(database), STILL.end)
+    logs = folder / "logs"
+    files = Logs.of_files(logs / "exposures.parquet", logs / "events.parquet", logs / "feedback.parquet")
+    assert stored.healthy
+    assert stored.comparisons == analyse(experiment, files, STILL.end).comparisons == run.analysis().comparisons
+    with pytest.raises(ProjectError, match="not empty"):
+        write_run(run, sample_project, folder)
+    assert not sample_project.has_live_data
+
+
+def test_a_planted_lift_is_the_truth(lists: Lists, tastes: Tastes, declare: Declare) -> None:
+    plan = replace(STILL, planted={"other": 0.2})
+    (truth,) = truths(run_experiment(declare({}), lists, tastes, plan), (MetricName.CTR,), replicates=5)
+    assert truth.lift == pytest.approx(0.2, abs=0.03)
+
+
+def test_what_was_clicked_changes_the_next_list(lists: Lists, tastes: Tastes, declare: Declare) -> None:
+    few = Tastes(tastes.accounts[:12], tastes.past[:12], tastes.relevance[:12], tastes.looks[:12])
+    plan = Plan(START, days=7, before=14)
+    run = run_experiment(declare(POPULAR), lists, few, plan)
+    again = run_experiment(declare(POPULAR), lists, few, plan)
+    assert np.array_equal(run.story.rows, again.story.rows)
+    visits, clicked = run.story.visits, run.story.acts.clicked
+    assert clicked.any()
+    for person in range(len(few)):
+        own = np.flatnonzero(visits.person == person)
+        seen: set[int] = set()
+        for visit in own.tolist():
+            assert not seen & set(run.story.rows[visit].tolist())
+            seen |= set(run.story.rows[visit][clicked[visit]].tolist())
+
+
+def test_interleaving_finds_the_better_ranker_with_fewer_lists(lists: Lists, tastes: Tastes, declare: Declare) -> None:
+    run = run_experiment(declare({"blend": {"style": 0.0}}), lists, tastes, STILL)
+    found = interleaved(run, "other")
+    assert found.outcome.preference.low > 0
+    assert found.outcome.sign_p < 1e-6
+    assert needed(run, "other", found).ratio > 2
+
+
+def test_people_are_drawn_for_any_catalogue(lists: Lists) -> None:
+    drawn = drawn_tastes(lists.bundle, 40, 0)
+    assert drawn.accounts == (None,) * 40
+    assert 0 < sum(drawn.known(taste) for taste in range(40)) < 40
+    own = drawn.relevance.max(axis=1)
+    assert np.all(own > 3 * np.median(drawn.relevance, axis=1))
+    # Their short past tells the pipeline enough to do better than for nobody in particular.
+    better = []
+    for taste in range(40):
+        if drawn.known(taste):
+            personal = lists.recommender.recommend(Request(items=drawn.past[taste]))
+            general = lists.recommender.recommend(Request())
+            means = [
+                drawn.relevance[taste, [lists.bundle.catalog.ids.row(one.item_id) for one in answer.recommendations]]
+                for answer in (personal, general)
+            ]
+            better.append(means[0].mean() - means[1].mean())
+    assert np.mean(better) > 0.05
+
+
+def test_what_cannot_be_simulated_is_named(lists: Lists, tastes: Tastes, declare: Declare) -> None:
+    sessions = declare({}).model_copy(update={"unit": UnitKind.SESSION})
+    with pytest.raises(ConfigError, match="users alone"):
+        run_experiment(sessions, lists, tastes, STILL)
+    with pytest.raises(ConfigError, match="no arm 'third'"):
+        run_experiment(declare({}), lists, tastes, replace(STILL, planted={"third": 0.1}))
+    with pytest.raises(ConfigError, match="midnight"):
+        run_experiment(declare({}), lists, tastes, replace(STILL, start=START + 5))
+    with pytest.raises(ConfigError, match="simulator serves"):
+        run_experiment(declare({"model": "0123456789abcdef"}), lists, tastes, STILL)
