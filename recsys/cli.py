@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from recsys import __version__
 from recsys.cli_experiment import experiment
+from recsys.cli_export import bench_compression, export, restyle_sequence
 from recsys.cli_key import key
 from recsys.errors import RecsysError
 from style.benchmarks.tables import Table
@@ -491,6 +492,9 @@ bench = typer.Typer(
 app.add_typer(bench, name="bench")
 app.add_typer(key, name="key")
 app.add_typer(experiment, name="experiment")
+app.command("export")(export)
+app.command("restyle-sequence")(restyle_sequence)
+bench.command("compression")(bench_compression)
 
 
 @bench.command("style")

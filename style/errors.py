@@ -9,6 +9,8 @@
     ├── LibraryError          a style reference is missing or its record is wrong
     ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
     ├── NetworkRuntimeError   no runtime of that name, or the one asked for cannot run a network
+    ├── ShapeError            a network cannot be made that small
+    ├── ExportError           a network cannot be written in a format, or its file does not give what it gave
     └── ExtraError            an optional dependency is needed; names the extra
 
 Every message says what was wrong, where, and what to do about it.
@@ -51,6 +53,14 @@ class CredentialError(StyleError):
 
 class NetworkRuntimeError(StyleError):
     """No runtime of that name, or the one asked for cannot run a network."""
+
+
+class ShapeError(StyleError):
+    """A network cannot be made that small."""
+
+
+class ExportError(StyleError):
+    """A network cannot be written in a format, or its file does not give what the network gave."""
 
 
 class ExtraError(StyleError):

@@ -41,6 +41,7 @@ FLOORS = {
     "cli": 6,
     "cli_key": 6,
     "cli_experiment": 6,
+    "cli_export": 6,
 }
 
 DOORS = {
@@ -50,7 +51,11 @@ DOORS = {
     "implicit": ("recsys/models/als.py",),
     "fastapi": ("recsys/api/",),
     "starlette": ("recsys/api/",),
-    "openvino": ("style/runtime.py",),
+    "openvino": ("style/runtime.py", "style/export/"),
+    "onnx": ("style/export/",),
+    "onnxruntime": ("style/export/",),
+    "nncf": ("style/export/",),
+    "executorch": ("style/export/",),
     "c2pa": ("style/content_credentials.py",),
     "optuna": ("recsys/training/tune.py",),
     "matplotlib": ("recsys/page/figures/",),
