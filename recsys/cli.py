@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from recsys import __version__
 from recsys.cli_experiment import experiment
+from recsys.cli_export import bench_compression, export, restyle_sequence
 from recsys.cli_key import key
 from recsys.cli_train import train_style
 from recsys.errors import RecsysError
@@ -539,6 +540,9 @@ app.add_typer(bench, name="bench")
 app.add_typer(key, name="key")
 app.add_typer(experiment, name="experiment")
 app.command("train-style")(train_style)
+app.command("export")(export)
+app.command("restyle-sequence")(restyle_sequence)
+bench.command("compression")(bench_compression)
 
 
 @bench.command("style")

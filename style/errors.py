@@ -11,6 +11,8 @@
     ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
     ├── NetworkRuntimeError   no runtime of that name, or the one asked for cannot run a network
     ├── TrainingError         a training cannot begin, or a folder holds another one
+    ├── ShapeError            a network cannot be made that small
+    ├── ExportError           a network cannot be written in a format, or its file does not give what it gave
     └── ExtraError            an optional dependency is needed; names the extra
 
 Every message says what was wrong, where, and what to do about it.
@@ -61,6 +63,14 @@ class NetworkRuntimeError(StyleError):
 
 class TrainingError(StyleError):
     """A training cannot begin with what it was given, or a folder holds another one."""
+
+
+class ShapeError(StyleError):
+    """A network cannot be made that small."""
+
+
+class ExportError(StyleError):
+    """A network cannot be written in a format, or its file does not give what the network gave."""
 
 
 class ExtraError(StyleError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -130,6 +130,24 @@ def encode(pixels: Pixels, image_format: ImageFormat, mark: Mark | None) -> byte
         options = options | _metadata(image_format, _packet(mark))
     buffer = io.BytesIO()
     from_pixels(pixels).save(buffer, image_format.value, **options)
+    return buffer.getvalue()
+
+
+def encode_animation(
+    frames: Sequence[Pixels], milliseconds: int, image_format: ImageFormat, mark: Mark | None
+) -> bytes:
+    """Frames `(H, W, 3)` of one size as one endless animation, PNG or WebP; each shows for so many milliseconds.
+
+    Raises ImageError for a format that holds one picture alone.
+    """
+    if image_format is ImageFormat.JPEG:
+        raise ImageError("JPEG holds one picture alone; use webp or png for an animation")
+    options = _SAVE_OPTIONS[image_format] | ({} if mark is None else _metadata(image_format, _packet(mark)))
+    first, *others = (from_pixels(frame) for frame in frames)
+    buffer = io.BytesIO()
+    first.save(
+        buffer, image_format.value, save_all=True, append_images=others, duration=milliseconds, loop=0, **options
+    )
     return buffer.getvalue()
 
 

@@ -63,12 +63,12 @@ def repaint(engine: Stylizer, photo: Pixels, style: StyleVector, wish: Wish, pro
     Strength 0 is the photo bit for bit; so is what an empty mask gives in a mode that paints the product. Raises
     BackdropError for the mode `background` on a photo without a backdrop, ImageError for a mask of another size.
     """
-    where, product = _masks(photo, product, wish.mode)
+    where, product = paint_masks(photo, product, wish.mode)
     if not wish.strength.largest:
         return Repainted(photo.copy(), FidelityReport(wish.strength, wish.strength, None, ()))
     if not where.any():
         return Repainted(photo.copy(), untouched(wish.strength, Limit.NO_PRODUCT))
-    painting = engine.paint([photo], style, [_judged(product)])[0]
+    painting = engine.paint([photo], style, [judged(product)])[0]
     composite = Composite(photo, painting, product, where, wish.keep_colour)
     report = faithful(composite, wish.strength, wish.limits)
     return Repainted(composite.at(report.used), report)
@@ -90,11 +90,12 @@ def repaint_gallery(
     if not photos:
         raise ImageError("a gallery needs at least one photo")
     masks = [
-        _masks(photo, None if products is None else products[index], wish.mode) for index, photo in enumerate(photos)
+        paint_masks(photo, None if products is None else products[index], wish.mode)
+        for index, photo in enumerate(photos)
     ]
-    palette = _palette(photos, [product for _, product in masks])
+    palette = gallery_palette(photos, [product for _, product in masks])
     composites = [
-        Composite(photo, _painted_by_palette(engine, photo, palette, style), product, where, wish.keep_colour)
+        Composite(photo, painted_by_palette(engine, photo, palette, style), product, where, wish.keep_colour)
         for photo, (where, product) in zip(photos, masks, strict=True)
     ]
     reports = [faithful(composite, wish.strength, wish.limits) for composite in composites]
@@ -102,8 +103,11 @@ def repaint_gallery(
     return [_at_shared(composite, wish, shared) for composite in composites]
 
 
-def _masks(photo: Pixels, product: Mask | None, mode: PaintMode) -> tuple[Mask, Mask]:
-    """Where to paint, and where the product is. A mask that is found is generous: paint needs a matte of it."""
+def paint_masks(photo: Pixels, product: Mask | None, mode: PaintMode) -> tuple[Mask, Mask]:
+    """Where to paint, and where the product is, `(H, W)` each; `product` is given, or found.
+
+    A mask that is found is generous: paint needs a matte of it. Raises like `repaint`.
+    """
     given = product
     product = product_mask(photo) if given is None else given
     if product.shape != photo.shape[:2]:
@@ -112,7 +116,7 @@ def _masks(photo: Pixels, product: Mask | None, mode: PaintMode) -> tuple[Mask, 
     return painted_where(mode, matte(product, photo) if generous else product), product
 
 
-def _judged(product: Mask) -> Mask:
+def judged(product: Mask) -> Mask:
     """By which pixels the engine judges colours: the product's, or all where there is none."""
     return product if product.any() else np.ones_like(product)
 
@@ -123,7 +127,7 @@ def _at_shared(composite: Composite, wish: Wish, shared: FidelityReport) -> Repa
     return Repainted(composite.at(shared.used), report)
 
 
-def _palette(photos: Sequence[Pixels], products: Sequence[Mask]) -> Pixels:
+def gallery_palette(photos: Sequence[Pixels], products: Sequence[Mask]) -> Pixels:
     """Colours of the product `(N, 3)`, as many from each photo, evenly spread over it."""
     colours = [photo[product > 0.5] for photo, product in zip(photos, products, strict=True)]
     colours = [own for own in colours if len(own)] or [photo.reshape(-1, 3) for photo in photos]
@@ -131,7 +135,7 @@ def _palette(photos: Sequence[Pixels], products: Sequence[Mask]) -> Pixels:
     return np.concatenate([own[np.linspace(0, len(own) - 1, share).astype(int)] for own in colours])
 
 
-def _painted_by_palette(engine: Stylizer, photo: Pixels, palette: Pixels, style: StyleVector) -> Painting:
+def painted_by_palette(engine: Stylizer, photo: Pixels, palette: Pixels, style: StyleVector) -> Painting:
     """The photo's painting, with colours judged by the palette instead of the photo.
 
     Engines judge colours where a mask says, so the palette goes below the photo, and the mask says there.

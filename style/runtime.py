@@ -126,21 +126,36 @@ class _OpenVinoNetwork:
 
 
 def _compiled(module: nn.Module, example: tuple[Tensor, ...], threads: int) -> Any:
-    """OpenVINO's form of a network, all sizes free."""
-    # On import OpenVINO reports over the internet that it was imported, unless it finds that this package is missing.
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    from openvino import Core
-    from openvino.frontend import FrontEndManager
-    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+    """OpenVINO's form of a network, all sizes free, ready to run."""
+    return compiled_model(converted(module, example), threads)
 
+
+def traced(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    """The network as a TorchScript trace."""
     with warnings.catch_warnings(), torch.no_grad():
         # The tracer warns that it will go one day, and of every size that it makes a constant.
         warnings.filterwarnings("ignore", message="`torch.jit.trace", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
-        traced = torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
+        return torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
+
+
+def converted(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    """OpenVINO's model of a network, all sizes free."""
+    _silence_telemetry()
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
     # openvino.convert_model does this too, but changes the level of the root logger and traces three times.
     frontend = FrontEndManager().load_by_framework("pytorch")
-    decoder = TorchScriptPythonDecoder(traced, example_input=example)  # has to outlive the conversion
+    decoder = TorchScriptPythonDecoder(traced(module, example), example_input=example)  # has to outlive the conversion
+    return frontend.convert(frontend.load(decoder))
+
+
+def compiled_model(model: Any, threads: int) -> Any:
+    """An OpenVINO model, or the path of one, ready to run with so many threads."""
+    _silence_telemetry()
+    from openvino import Core
+
     settings = {
         "PERFORMANCE_HINT": "LATENCY",
         "INFERENCE_PRECISION_HINT": "f32",  # else CPUs that have bfloat16 compute in it
@@ -148,7 +163,12 @@ def _compiled(module: nn.Module, example: tuple[Tensor, ...], threads: int) -> A
         "ENABLE_CPU_PINNING": False,  # several networks and processes share the cores
         "CPU_RUNTIME_CACHE_CAPACITY": 200,  # kernels, some 25 for a size; 5000 took 1.4 GB for 600 sizes
     }
-    return Core().compile_model(frontend.convert(frontend.load(decoder)), "CPU", settings)
+    return Core().compile_model(model, "CPU", settings)
+
+
+def _silence_telemetry() -> None:
+    # On import OpenVINO reports over the internet that it was imported, unless it finds that this package is missing.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def _tuple(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:

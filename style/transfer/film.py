@@ -26,8 +26,9 @@ from style.backbone import WEIGHTS, read_weights
 from style.gram import gram, mean_std
 from style.images import Pixels
 from style.mask import Mask
-from style.runtime import compile_network
+from style.runtime import RunnableNetwork, compile_network
 from style.transfer.base import Painting, Stylizer
+from style.transfer.form import NetworkForm, NetworkInput
 from style.transfer.sides import network_input, network_output
 from style.vector import DIMENSIONS, StyleVector
 
@@ -186,11 +187,12 @@ class FilmStylizer(Stylizer):
     name: ClassVar[str] = "film"
     model_sha256 = FILM_SHA256
 
-    def __init__(self, network: FilmNet, version: str, threads: int | None = None) -> None:
-        """`threads`: see `style.runtime.compile_network`."""
-        network.eval().requires_grad_(False)
-        example = (torch.rand(1, 3, 32, 32), torch.zeros(1, DIMENSIONS), torch.rand(1, 1, 32, 32))
-        self.network = compile_network(network, example, threads=threads)
+    def __init__(
+        self, network: FilmNet, version: str, threads: int | None = None, runnable: RunnableNetwork | None = None
+    ) -> None:
+        """`threads`: see `style.runtime.compile_network`. `runnable` paints in the network's place, if given."""
+        self.module = network.eval().requires_grad_(False)
+        self.network = runnable or compile_network(network, self.form().example, threads=threads)
         self.version = version
 
     @classmethod
@@ -199,6 +201,16 @@ class FilmStylizer(Stylizer):
         network = FilmNet()
         network.load_state_dict(read_weights(Path(str(WEIGHTS / "film.safetensors")), FILM_SHA256))
         return cls(network, f"film-{FILM_SHA256[:8]}", threads)
+
+    def form(self) -> NetworkForm:
+        """The network for export (`style.export`)."""
+        side = 8 * FOLD
+        inputs = (
+            NetworkInput("images", torch.rand(1, 3, side, side), 0, 1, "the photo, sRGB"),
+            NetworkInput("z", torch.zeros(1, DIMENSIONS), -1, 1, "the style vector, of length one"),
+            NetworkInput("weights", torch.rand(1, 1, side, side), 0, 1, "which pixels are the product"),
+        )
+        return NetworkForm(self.module, inputs, ("texture", "colour"), FOLD, "MIT")
 
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None

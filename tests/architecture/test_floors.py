@@ -44,6 +44,7 @@ FLOORS = {
     "cli_experiment": 6,
     "cli_train": 6,
     "cli_simulate": 6,
+    "cli_export": 6,
 }
 
 DOORS = {
@@ -53,7 +54,11 @@ DOORS = {
     "implicit": ("recsys/models/als.py",),
     "fastapi": ("recsys/api/",),
     "starlette": ("recsys/api/",),
-    "openvino": ("style/runtime.py",),
+    "openvino": ("style/runtime.py", "style/export/"),
+    "onnx": ("style/export/",),
+    "onnxruntime": ("style/export/",),
+    "nncf": ("style/export/",),
+    "executorch": ("style/export/",),
     "c2pa": ("style/content_credentials.py",),
     "optuna": ("recsys/training/tune.py",),
     "matplotlib": ("recsys/page/figures/",),

@@ -14,10 +14,13 @@ from safetensors.torch import load_file
 from style.backbone import BACKBONES, Vgg
 from style.errors import ImageError
 from style.training.checkpoint import save_tensors
+from style.training.compress import CompressSettings, compress
 from style.training.crops import Crops, find_images
 from style.training.distill import DistillSettings, distill
 from style.training.film import FilmSettings, fit_palette, train_film
+from style.training.prune import shape_of
 from style.training.targets import Statistics, Styles
+from style.transfer.film import FilmNet, FilmShape
 
 
 @pytest.fixture
@@ -95,6 +98,21 @@ def test_training_film_resumes_and_lowers_its_loss(images: list[Path], tmp_path:
     stop_after(2, tmp_path / "parts", lambda out: train_film(images, images, judge, out, settings))
     train_film(images, images, judge, tmp_path / "parts", settings)
     assert same(tmp_path / "whole" / "film.safetensors", tmp_path / "parts" / "film.safetensors")
+
+
+def test_compressing_film_resumes_where_it_stopped(images: list[Path], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    teacher, small = (FilmNet(FilmShape(width, 1, width // 2, 4, width)) for width in (16, 8))
+    z = torch.nn.functional.normalize(torch.randn(4, 128), dim=1)
+    settings = CompressSettings(steps=6, batch=2, side=32, save_every=2)
+
+    def train(out: Path) -> None:
+        compress(teacher, shape_of(small), images, z, out, settings)
+
+    train(tmp_path / "whole")
+    stop_after(4, tmp_path / "parts", train)
+    train(tmp_path / "parts")
+    assert same(tmp_path / "whole" / "checkpoint.safetensors", tmp_path / "parts" / "checkpoint.safetensors")
 
 
 def stop_after(step: int, out: Path, train) -> None:  # type: ignore[no-untyped-def]

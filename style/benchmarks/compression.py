@@ -1,0 +1,177 @@
+"""What compression of `film` saves and costs: size, time, style gain, and likeness to the product and the original."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import nn
+from tqdm import tqdm
+
+from style.backbone import load_backbone, read_weights
+from style.benchmarks.transfer import pairs
+from style.color_space import luma
+from style.embedding import StyleEmbedder
+from style.errors import ExtraError
+from style.export.export import ExportWish, batches_of, load_network, write_network
+from style.export.formats import WAYS, ExportFormat
+from style.images import Pixels
+from style.metrics import ssim, transfer_score
+from style.training.prune import prune_film, shape_in, shape_of, thinner
+from style.training.teachers import load_teacher
+from style.transfer.film import FilmNet, FilmStylizer
+from style.vector import StyleVector
+
+SIDE = 256
+LIKENESS = ("SSIM photo", "SSIM film", "PSNR film")
+"""Likeness to the photo, and to what the original paints."""
+CALIBRATION = 16
+"""Products that 8 bits are calibrated on, none of those that are judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way of keeping the network: what it is called, its bytes on disk, and the engine that runs it."""
+
+    name: str
+    size: int
+    engine: FilmStylizer
+
+
+Example = tuple[Pixels, Pixels, StyleVector]
+
+
+def compression_lines(
+    products: Path, styles: Path, *, judge: Path | None = None, count: int = 12, small: Sequence[Path] = ()
+) -> Iterator[str]:
+    """A table with a row per variant; medians over `count` pairs of product and held-out style.
+
+    `judge` is a network's file as in `bench style`; by default `vgg-slim` judges, which z is made of. `small` are
+    weights that `style.training.compress` wrote.
+    """
+    network = load_backbone("vgg-slim") if judge is None else load_teacher(judge)
+    shown = pairs(products, styles, count + CALIBRATION)
+    embedder = StyleEmbedder.load()
+    whole = np.ones((SIDE, SIDE), dtype=np.float32)
+    examples = [(product, style, embedder.embed(style, whole)) for product, style in shown[:count]]
+    original = FilmStylizer.load(threads=1)
+    asked = [_painted(original, product, z) for product, _, z in examples]
+    named = judge.stem if judge else "vgg-slim"
+    yield f"{count} pairs at {SIDE} px, medians, full strength; one thread; judged by {named}"
+    yield f"{'variant':34}{'bytes':>10}{'ms':>8}{'times':>7}{'gain':>7}" + "".join(f"{title:>12}" for title in LIKENESS)
+    with tempfile.TemporaryDirectory() as folder:
+        calibration = [product for product, _ in shown[count:]]
+        for variant in tqdm(_variants(original, calibration, small, Path(folder)), desc="variants", disable=None):
+            if isinstance(variant, str):
+                yield variant
+                continue
+            base, own = _seconds(original, variant.engine, examples[0])
+            yield (
+                f"{variant.name:34}{variant.size:10d}{1000 * own:8.1f}{base / own:7.2f}"
+                + _judged(network, variant.engine, examples, asked)
+            )
+
+
+def _seconds(original: FilmStylizer, engine: FilmStylizer, example: Example, repeat: int = 31) -> tuple[float, float]:
+    """The median times of both, taken in turns, so that whatever else the machine does falls on both."""
+    times: list[list[float]] = [[], []]
+    for index in range(2 * (repeat + 1)):
+        start = time.perf_counter()
+        (original, engine)[index % 2].paint([example[0]], example[2])
+        times[index % 2].append(time.perf_counter() - start)
+    base, own = (float(np.median(each[1:])) for each in times)
+    return base, own
+
+
+def _variants(
+    original: FilmStylizer, calibration: Sequence[Pixels], small: Sequence[Path], folder: Path
+) -> Iterator[Variant | str]:
+    module = original.module
+    yield Variant("float32 weights, OpenVINO", len(save(module.state_dict())), original)
+    yield Variant("float16 weights (as it ships)", _stored(module), original)
+    batches = batches_of(original.form(), calibration)
+    for file_format in (ExportFormat.OPENVINO, ExportFormat.ONNX, ExportFormat.TORCHSCRIPT):
+        for precision in WAYS[file_format]:
+            try:
+                yield _exported(original, ExportWish("film", original.version, file_format, precision), batches, folder)
+            except ExtraError as error:
+                yield f"{file_format + ' ' + precision:34}not measured: {error}"
+    for share in (0.5, 0.75):
+        pruned = _without_smallest(module, share)
+        name = f"{share:.0%} of weights zero, deflated"
+        yield Variant(name, _deflated(pruned), FilmStylizer(pruned, name, threads=1))
+    for share in (0.25, 0.5):
+        thin = prune_film(module, thinner(shape_of(module), share))
+        name = f"{share:.0%} of channels pruned, untaught"
+        yield Variant(name, _stored(thin), FilmStylizer(thin, name, threads=1))
+    for file in small:
+        tensors = read_weights(file, sha256="")
+        thin = FilmNet(shape_in(tensors))
+        thin.load_state_dict(tensors)
+        name = f"width {thin.enter.out_channels}, distilled"
+        yield Variant(name, file.stat().st_size, FilmStylizer(thin, name, threads=1))
+
+
+def _exported(
+    original: FilmStylizer, wish: ExportWish, batches: Sequence[tuple[torch.Tensor, ...]], folder: Path
+) -> Variant:
+    inside = folder / f"{wish.file_format}-{wish.precision}"
+    inside.mkdir()
+    path = inside / f"film{wish.file_format.suffix}"
+    write_network(original.form(), wish, path, batches)
+    size = sum(part.stat().st_size for part in inside.iterdir())
+    runner = load_network(path, wish.file_format)
+    engine = FilmStylizer(original.module, original.version, runnable=runner)
+    return Variant(f"{wish.file_format} {wish.precision}", size, engine)
+
+
+@torch.no_grad()
+def _without_smallest(network: FilmNet, share: float) -> FilmNet:
+    """A copy whose smallest weights are zero, `share` of each layer's: unstructured pruning."""
+    pruned = deepcopy(network)
+    for layer in pruned.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear) and layer is not pruned.palette:
+            size = layer.weight.abs()
+            layer.weight.mul_(size > size.flatten().kthvalue(max(1, round(share * size.numel()))).values)
+    return pruned
+
+
+def _stored(network: nn.Module) -> int:
+    return len(_half(network))
+
+
+def _half(network: nn.Module) -> bytes:
+    return save({key: value.half() for key, value in network.state_dict().items()})
+
+
+def _deflated(network: nn.Module) -> int:
+    return len(zlib.compress(_half(network), 9))
+
+
+def _painted(engine: FilmStylizer, product: Pixels, z: StyleVector) -> Pixels:
+    return engine.paint([product], z)[0].on(product)
+
+
+def _judged(judge: nn.Module, engine: FilmStylizer, examples: Sequence[Example], asked: Sequence[Pixels]) -> str:
+    rows: list[tuple[float, float, float, float]] = []
+    for (product, style, z), original in zip(examples, asked, strict=True):
+        painted = _painted(engine, product, z)
+        score = transfer_score(judge, product, style, painted)
+        rows.append((score.style_gain, score.ssim, ssim(luma(original), luma(painted)), psnr(original, painted)))
+    gain, to_photo, to_film, noise = np.median(np.array(rows), axis=0)
+    return f"{gain:7.2f}{to_photo:12.3f}{to_film:12.3f}{noise:12.1f}"
+
+
+def psnr(a: Pixels, b: Pixels) -> float:
+    """Peak signal-to-noise ratio of two pictures in [0, 1], in dB; infinite for equal ones."""
+    error = float(np.square(a - b, dtype=np.float64).mean())
+    return math.inf if error == 0 else -10 * math.log10(error)

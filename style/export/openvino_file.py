@@ -1,0 +1,66 @@
+"""Networks as OpenVINO files, whole, with half-size weights, or in 8 bits (NNCF, extra `export`)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from style.errors import ExtraError
+from style.export.formats import Precision
+from style.runtime import compiled_model, converted
+from style.transfer.form import NetworkForm
+
+
+def write_openvino(form: NetworkForm, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
+    """Write the network `path` (.xml) and its weights (.bin) beside it; batch, height and width are free.
+
+    `batches` calibrate `Precision.STATIC`. Raises ExtraError where 8 bits are asked for and NNCF is missing.
+    """
+    model = converted(form.module, form.example)
+    import openvino
+
+    for port, one in zip(model.inputs, form.inputs, strict=True):
+        port.get_tensor().set_names({one.name})
+    for port, name in zip(model.outputs, form.outputs, strict=True):
+        port.get_tensor().set_names({name})
+    if not precision.is_float:
+        model = _in_8_bits(model, precision, batches)
+    openvino.save_model(model, str(path), compress_to_fp16=precision is Precision.FLOAT16)
+
+
+class OpenVinoRunner:
+    """Runs an OpenVINO file on a CPU; see `style.runtime.RunnableNetwork`."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        import openvino
+
+        self.name = f"openvino {openvino.__version__.partition('-')[0]}"
+        self._compiled = compiled_model(str(path), threads)
+        self._request = self._compiled.create_infer_request()
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        found = self._request.infer([one.contiguous().numpy() for one in inputs], share_outputs=False)
+        return tuple(torch.from_numpy(found[index]) for index in range(len(self._compiled.outputs)))
+
+
+def _in_8_bits(model: Any, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> Any:
+    try:
+        import nncf
+    except ModuleNotFoundError as error:
+        raise ExtraError("nncf", "export") from error
+    logging.getLogger("nncf").setLevel(logging.ERROR)
+    with contextlib.redirect_stdout(io.StringIO()):
+        if precision is Precision.STATIC:
+            # Convolutions alone: sums over pixels and what moves colours lose everything in 8 bits.
+            kinds = {node.get_type_name() for node in model.get_ops()}
+            others = nncf.IgnoredScope(types=sorted(kinds - {"Convolution", "Constant", "Parameter", "Result"}))
+            rows = nncf.Dataset([[one.numpy() for one in batch] for batch in batches])
+            model = nncf.quantize(model, rows, subset_size=len(batches), ignored_scope=others)
+        return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_ASYM)

@@ -1,0 +1,129 @@
+"""Exported files give what the network gave, or are not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from style.errors import ExportError
+from style.export.export import ExportWish, export_network, load_network
+from style.export.formats import ExportFormat, Precision
+from style.images import Pixels
+from style.transfer.film import FilmNet, FilmShape, FilmStylizer
+from style.transfer.form import NetworkForm, NetworkInput
+
+SLOW = pytest.mark.slow
+WAYS = [
+    pytest.param(ExportFormat.TORCHSCRIPT, Precision.FLOAT32, 1e-6, id="torchscript"),
+    pytest.param(ExportFormat.OPENVINO, Precision.FLOAT32, 1e-4, id="openvino"),
+    pytest.param(ExportFormat.OPENVINO, Precision.FLOAT16, 1e-2, id="openvino-float16"),
+    pytest.param(ExportFormat.OPENVINO, Precision.STATIC, 0.2, id="openvino-static", marks=SLOW),
+    pytest.param(ExportFormat.OPENVINO, Precision.DYNAMIC, 0.1, id="openvino-dynamic", marks=SLOW),
+    pytest.param(ExportFormat.ONNX, Precision.FLOAT32, 1e-4, id="onnx", marks=SLOW),
+    pytest.param(ExportFormat.ONNX, Precision.STATIC, 0.2, id="onnx-static", marks=SLOW),
+    pytest.param(ExportFormat.ONNX, Precision.DYNAMIC, 0.1, id="onnx-dynamic", marks=SLOW),
+]
+
+
+@pytest.fixture(scope="module")
+def form() -> NetworkForm:
+    torch.manual_seed(0)
+    network = FilmNet(FilmShape(width=8, blocks=1, fine=4, colours=4, hidden=16))
+    nn.init.normal_(network.leave.weight, std=0.05)  # zero before training
+    return FilmStylizer(network, "tiny").form()
+
+
+def photos() -> list[Pixels]:
+    """Of four sizes."""
+    random = np.random.default_rng(0)
+    sizes = [(24, 32), (40, 30), (33, 33), (20, 48)]
+    coarse = [random.random((height, width, 3), dtype=np.float32) for height, width in sizes]
+    return [np.repeat(np.repeat(each, 3, axis=0), 3, axis=1) for each in coarse]
+
+
+@pytest.mark.parametrize(("file_format", "precision", "most"), WAYS)
+def test_a_file_gives_what_the_network_gives(
+    form: NetworkForm, file_format: ExportFormat, precision: Precision, most: float, tmp_path: Path
+) -> None:
+    done = export_network(form, ExportWish("tiny", "tiny-1", file_format, precision), tmp_path, photos())
+    runner = load_network(done.path, file_format)
+    images, z = torch.rand(1, 3, 44, 28), nn.functional.normalize(torch.randn(1, 128), dim=1)
+    batch = (images, z, torch.ones(1, 1, 44, 28))
+    apart = [
+        float((ours - theirs).abs().max()) for ours, theirs in zip(runner(*batch), form.module(*batch), strict=True)
+    ]
+    assert max(apart) <= most
+    assert done.largest <= 2 * most
+
+
+@pytest.mark.slow
+def test_executorch_gives_what_the_network_gives(form: NetworkForm, tmp_path: Path) -> None:
+    pytest.importorskip("executorch", reason="the extra `executorch` is not installed")
+    done = export_network(form, ExportWish("tiny", "tiny-1", ExportFormat.EXECUTORCH), tmp_path, photos())
+    assert done.largest < 1e-3
+
+
+def test_the_card_says_what_the_file_is(form: NetworkForm, tmp_path: Path) -> None:
+    done = export_network(form, ExportWish("tiny", "tiny-1", ExportFormat.TORCHSCRIPT), tmp_path, photos())
+    card = json.loads(done.card.read_text())
+    assert card["files"] == [
+        {
+            "name": "tiny.pt",
+            "bytes": done.path.stat().st_size,
+            "sha256": hashlib.sha256(done.path.read_bytes()).hexdigest(),
+        }
+    ]
+    assert card["inputs"][0]["shape"] == ["batch", 3, "height, a multiple of 4", "width, a multiple of 4"]
+    assert card["inputs"][1] | {"meaning": ""} == {
+        "name": "z",
+        "type": "float32",
+        "shape": ["batch", 128],
+        "range": [-1, 1],
+        "meaning": "",
+    }
+    assert card["licence"] == "MIT"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.pt", "tiny.pt.json"]
+
+
+class _DecidesByItsInput(nn.Module):
+    """A trace keeps the number that the example gave."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images * float(images.mean())
+
+
+def test_a_file_that_gives_something_else_is_not_kept(tmp_path: Path) -> None:
+    inputs = (NetworkInput("images", torch.rand(1, 3, 16, 16), 0, 1, ""),)
+    form = NetworkForm(_DecidesByItsInput(), inputs, ("painted",), 1, "MIT")
+    wish = ExportWish("wrong", "1", ExportFormat.TORCHSCRIPT)
+    with pytest.raises(ExportError, match=r"wrong\.pt: its outputs differ by up to .* nothing was kept"):
+        export_network(form, wish, tmp_path, [np.full((32, 32, 3), 0.9, dtype=np.float32)])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_format_cannot_hold_is_refused_with_one_that_can() -> None:
+    with pytest.raises(ExportError, match="torchscript holds float32; for int8-static use onnx, openvino"):
+        ExportWish("film", "1", ExportFormat.TORCHSCRIPT, Precision.STATIC)
+
+
+def test_files_are_compared_on_pictures(form: NetworkForm, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="give at least one"):
+        export_network(form, ExportWish("tiny", "1", ExportFormat.TORCHSCRIPT), tmp_path, [])
+
+
+@pytest.mark.slow
+def test_8_bits_are_smaller_and_not_the_same(form: NetworkForm, tmp_path: Path) -> None:
+    sizes = {}
+    whole = FilmStylizer.load().form()
+    for precision in (Precision.FLOAT32, Precision.FLOAT16, Precision.STATIC):
+        wish = ExportWish("film", "1", ExportFormat.OPENVINO, precision)
+        done = export_network(whole, wish, tmp_path, photos())
+        sizes[precision] = done.path.with_suffix(".bin").stat().st_size
+    assert sizes[Precision.FLOAT16] < 0.55 * sizes[Precision.FLOAT32]
+    assert sizes[Precision.STATIC] < 0.3 * sizes[Precision.FLOAT32]
