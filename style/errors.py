@@ -8,6 +8,8 @@
     ├── BackdropError         the backdrop is to be painted, and the photo has none
     ├── LibraryError          a style reference is missing or its record is wrong
     ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
+    ├── RecipeError           a step of preprocessing is unknown, or set to what it cannot be
+    ├── DescriptorError       a descriptor is unknown, or two that cannot be compared are
     ├── NetworkRuntimeError   no runtime of that name, or the one asked for cannot run a network
     └── ExtraError            an optional dependency is needed; names the extra
 
@@ -47,6 +49,14 @@ class LibraryError(StyleError):
 
 class CredentialError(StyleError):
     """A certificate or key cannot sign, or a signed picture cannot be read."""
+
+
+class RecipeError(StyleError):
+    """A step of preprocessing is unknown, or set to what it cannot be."""
+
+
+class DescriptorError(StyleError):
+    """A descriptor is unknown, or two that cannot be compared are."""
 
 
 class NetworkRuntimeError(StyleError):

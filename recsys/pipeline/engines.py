@@ -59,11 +59,13 @@ def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
     def load(name: str) -> Stylizer:
         # Imported on first use: the registry brings torch, which retrieving and ranking never need.
         from style.embedding import StyleEmbedder
+        from style.preprocess.recipe import Recipe
         from style.transfer.pictures import StylePictures
         from style.transfer.registry import load_stylizer
 
         def pictures() -> StylePictures:
-            return StylePictures.of_library(project.styles, StyleEmbedder.load(project.settings.style.backbone))
+            recipe = Recipe.of(project.settings.preprocess.steps)
+            return StylePictures.of_library(project.styles, StyleEmbedder.load(project.settings.style.backbone, recipe))
 
         return load_stylizer(name, threads=threads, pictures=pictures)
 

@@ -41,6 +41,7 @@ FLOORS = {
     "cli": 6,
     "cli_key": 6,
     "cli_experiment": 6,
+    "cli_preprocess": 6,
 }
 
 DOORS = {
@@ -51,6 +52,9 @@ DOORS = {
     "fastapi": ("recsys/api/",),
     "starlette": ("recsys/api/",),
     "openvino": ("style/runtime.py",),
+    "cv2": ("style/vision.py",),
+    "skimage": ("style/vision.py",),
+    "pywt": ("style/vision.py",),
     "c2pa": ("style/content_credentials.py",),
     "optuna": ("recsys/training/tune.py",),
     "matplotlib": ("recsys/page/figures/",),
