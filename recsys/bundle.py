@@ -38,6 +38,7 @@ from recsys.models.item_knn import ItemKnnModel
 from recsys.models.style_als import StyleAlsModel
 from recsys.pipeline.curves import Curves
 from recsys.pipeline.rank import FEATURES, Blend
+from recsys.profiles.described import Described
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import TasteModel
 from recsys.profiles.text_style import TextStyleMap
@@ -52,6 +53,7 @@ from recsys.storage.artifacts import (
     write_frame,
     write_json,
 )
+from style.descriptors.registry import DESCRIPTORS, descriptor
 from style.vector import DIMENSIONS
 
 FORMAT = 3
@@ -94,7 +96,8 @@ class Bundle:
     `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
     `trend` and `fresh` (I,) in [0, 1] are how popular an item is now, and how new;
     `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
-    start; `metrics` were measured on later events while the bundle was built; `text_style` maps words to looks.
+    start; `metrics` were measured on later events while the bundle was built; `text_style` maps words to looks;
+    `descriptors`: colours, textures and shapes, if any.
     `items_through` and `events_through`: the numbers of the last live change of an item and of the last live event that
     its data contain.
     """
@@ -121,6 +124,7 @@ class Bundle:
     items_through: int = 0
     events_through: int = 0
     text_style: TextStyleMap = field(default_factory=lambda: TextStyleMap.none(DIMENSIONS))
+    descriptors: Described = field(default_factory=Described)
 
     @property
     def untouched(self) -> BoolArray:
@@ -259,6 +263,7 @@ def _write_files(bundle: Bundle, folder: Path) -> None:
     }
     write_json(folder / "learned.json", learned)
     _write_text_style(folder, bundle.text_style)
+    _write_descriptors(folder, bundle.descriptors)
     _write_matrix(folder / "recent", bundle.recent)
     _write_matrix(folder / "seen", bundle.seen)
 
@@ -303,6 +308,7 @@ def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bun
         items_through=int(learned["items_through"]),
         events_through=int(learned["events_through"]),
         text_style=_read_text_style(folder),
+        descriptors=_read_descriptors(folder),
     )
 
 
@@ -317,6 +323,27 @@ def _read_text_style(folder: Path) -> TextStyleMap:
     if len(words["terms"]) != len(weights):
         raise DataError(f"{folder}: {len(words['terms'])} words have {len(weights)} weights")
     return TextStyleMap(tuple(words["terms"]), weights, tuple(words["silent"]))
+
+
+def _write_descriptors(folder: Path, described: Described) -> None:
+    if described.arrays:
+        # In the order of the settings, which says what compares a family.
+        made = {name: descriptor(name).version for name in described.arrays}
+        write_json(folder / "descriptors.json", [{"name": name, "version": made[name]} for name in made])
+        for name, array in described.arrays.items():
+            write_array(folder / f"descriptor_{name}.npy", array)
+
+
+def _read_descriptors(folder: Path) -> Described:
+    if not (folder / "descriptors.json").is_file():
+        return Described()
+    arrays = {}
+    for made in read_json(folder / "descriptors.json"):
+        name = str(made["name"])
+        if name not in DESCRIPTORS or descriptor(name).version != made["version"]:
+            raise DataError(f"{folder}: descriptor {name} {made['version']} is none that this version computes")
+        arrays[name] = read_array(folder / f"descriptor_{name}.npy")
+    return Described(arrays)
 
 
 def _blend_settings(blend: Blend) -> dict[str, Any]:

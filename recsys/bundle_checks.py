@@ -37,6 +37,7 @@ def check_bundle(bundle: Bundle) -> None:
         check_matrix("seen", bundle.seen, shape, np.bool_)
         check_unit("item_vectors.npy", bundle.space.vectors)
         check_unit("style_vectors.npy", bundle.style_vectors)
+        bundle.descriptors.check(len(bundle.catalog))
         _check_models(bundle)
         _check_learned(bundle)
     except DataError as error:

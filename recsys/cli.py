@@ -17,6 +17,7 @@ from recsys import __version__
 from recsys.cli_experiment import experiment
 from recsys.cli_export import bench_compression, export, restyle_sequence
 from recsys.cli_key import key
+from recsys.cli_preprocess import preprocess
 from recsys.cli_train import train_style
 from recsys.errors import RecsysError
 from style.benchmarks.tables import Table
@@ -188,6 +189,7 @@ def recommend(
     price_min: Annotated[float | None, typer.Option(help="Lowest price.")] = None,
     price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Never this item; repeatable.")] = None,
+    colour: Annotated[str | None, typer.Option(metavar="#RRGGBB", help="Only products of about this colour.")] = None,
     diversity: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: fit alone, 1: variety alone.")] = None,
     calibration: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="How much to keep to the mix of what was liked.")
@@ -209,6 +211,7 @@ def recommend(
         price_min=price_min,
         price_max=price_max,
         exclude=frozenset(map(ItemId, exclude or ())),
+        colour=colour,
     )
     request = Request(
         user_id=None if user is None else UserId(user),
@@ -234,7 +237,9 @@ def recommend(
 def similar(
     path: ProjectPath,
     item: Annotated[str, typer.Argument(help="The item to compare with.")],
-    by: Annotated[str, typer.Option(help="What they share: style (looks), taste (people) or both.")] = "style",
+    by: Annotated[
+        str, typer.Option(help="What they share: style (looks), taste (people), both; colour, texture, shape.")
+    ] = "style",
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
 ) -> None:
     """List items like one item."""
@@ -538,6 +543,7 @@ bench = typer.Typer(
 )
 app.add_typer(bench, name="bench")
 app.add_typer(key, name="key")
+app.command()(preprocess)
 app.add_typer(experiment, name="experiment")
 app.command("train-style")(train_style)
 app.command("export")(export)

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from recsys.errors import ConfigError
 from recsys.schema import EventKind, Reranker
+from style.errors import DescriptorError, RecipeError
 from style.fidelity import DEFAULT_LIMITS, FidelityLimits
 from style.rights import Use, rights_of
 from style.transfer.modes import PaintMode
@@ -59,6 +60,45 @@ class StyleSettings(Settings):
     """How products become style vectors. `backbone` is one of `style.backbone.BACKBONES`."""
 
     backbone: str = "vgg-slim"
+
+
+class PreprocessSettings(Settings):
+    """What is done to every photo before it is embedded, described or restyled (extra `vision`).
+
+    `steps`: in order, such as ["denoise:nlm", "clahe", "crop"]; docs/descriptors.md lists them. None: photos are taken
+    as they are. Another recipe makes another style space: `recsys build` is needed after a change.
+    """
+
+    steps: tuple[str, ...] = Field(default=(), max_length=16)
+
+    @field_validator("steps")
+    @classmethod
+    def _known(cls, steps: tuple[str, ...]) -> tuple[str, ...]:
+        # Imported where there are any: settings are read by every command.
+        if steps:
+            from style.preprocess.recipe import Recipe
+
+            _checked(Recipe.of, steps)
+        return steps
+
+
+class DescriptorSettings(Settings):
+    """Which descriptors of colour, texture and shape a build computes (extra `vision` for texture and shape).
+
+    `names`: any of those in docs/descriptors.md. With one of colour, `dominant-colour` is computed, too, and lists can
+    be filtered by colour; the first of each family is what `by=colour`, `by=texture` and `by=shape` compare.
+    """
+
+    names: tuple[str, ...] = Field(default=(), max_length=16)
+
+    @field_validator("names")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if names:
+            from style.descriptors.registry import descriptors
+
+            _checked(descriptors, names)
+        return names
 
 
 class AlsSettings(Settings):
@@ -223,6 +263,8 @@ class ProjectSettings(Settings):
     seed: int = Field(default=0, ge=0)
     events: EventSettings = EventSettings()
     style: StyleSettings = StyleSettings()
+    preprocess: PreprocessSettings = PreprocessSettings()
+    descriptors: DescriptorSettings = DescriptorSettings()
     als: AlsSettings = AlsSettings()
     taste: TasteSettings = TasteSettings()
     rank: RankSettings = RankSettings()
@@ -286,3 +328,11 @@ def _toml(text: str) -> Any:
 
 def _variable(section: str, key: str) -> str:
     return ENVIRONMENT_PREFIX + "__".join(part.upper() for part in (section, key) if part)
+
+
+def _checked(parse: Callable[[tuple[str, ...]], object], texts: tuple[str, ...]) -> None:
+    """Raises ValueError, which validation collects, where `parse` does not take the texts."""
+    try:
+        parse(texts)
+    except (DescriptorError, RecipeError) as error:
+        raise ValueError(str(error)) from None

@@ -24,6 +24,7 @@ from style.errors import WeightsError
 from style.gram import gram, mean_std, signed_sqrt, upper_triangle
 from style.images import Pixels, decode_image, read_image, to_pixels
 from style.mask import Mask, product_mask
+from style.preprocess.recipe import NO_RECIPE, Recipe
 from style.runtime import compile_network
 from style.vector import DIMENSIONS, StyleVector
 
@@ -40,20 +41,23 @@ EMBEDDING_SHA256 = {"vgg-slim": "4a9ae392aab82d4f1e33be9f446315f87dfebbce647699f
 class StyleEmbedder:
     """Turns images into style vectors with one backbone and its whitening.
 
-    `version` names both, so that vectors of different spaces are never mixed.
+    `recipe`: what photos go through first. `version` names all three, so that vectors of different spaces are never
+    mixed.
     """
 
-    def __init__(self, network: Vgg, whitening: dict[str, Tensor]) -> None:
+    def __init__(self, network: Vgg, whitening: dict[str, Tensor], recipe: Recipe = NO_RECIPE) -> None:
         self.network = network
+        self.recipe = recipe
         example = (torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64))
         self.describe = compile_network(StyleStatistics(network).eval(), example)
         self.center = whitening["center"]  # (S,)
         self.projection = whitening["projection"]  # (S, 128)
         weights = EMBEDDING_SHA256.get(network.record.name, "")[:8]
         self.version = f"{network.record.name}-{DIMENSIONS}-{weights}-{STATISTICS}"
+        self.version += f"-{recipe.identity}" if recipe.identity else ""
 
     @classmethod
-    def load(cls, backbone: str = "vgg-slim") -> StyleEmbedder:
+    def load(cls, backbone: str = "vgg-slim", recipe: Recipe = NO_RECIPE) -> StyleEmbedder:
         """The embedder of a backbone, with its shipped whitening. Raises WeightsError where either is missing."""
         network = load_backbone(backbone)
         if backbone not in EMBEDDING_SHA256:
@@ -61,10 +65,15 @@ class StyleEmbedder:
                 f"{backbone}: no whitening ships for it; fit one with `python -m style.training.embedding`"
             )
         file = Path(str(WEIGHTS / f"{backbone}-embedding.safetensors"))
-        return cls(network, read_weights(file, EMBEDDING_SHA256[backbone]))
+        return cls(network, read_weights(file, EMBEDDING_SHA256[backbone]), recipe)
 
     def embed(self, pixels: Pixels, mask: Mask | None = None) -> StyleVector:
-        """The style vector of one image `(H, W, 3)`, averaged over `mask` (default: its product mask)."""
+        """The style vector of one image `(H, W, 3)`, averaged over `mask` (default: its product mask).
+
+        The recipe comes first, unless there is a mask: that fits the picture as it is.
+        """
+        if mask is None:
+            pixels = self.recipe(pixels)
         return StyleVector.of(self.project(self.statistics(pixels, mask)[None])[0].numpy())
 
     def embed_bytes(self, data: bytes) -> StyleVector:

@@ -9,6 +9,8 @@
     ├── LibraryError          a style reference is missing or its record is wrong
     ├── RightsError           a licence does not allow what is asked of a picture
     ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
+    ├── RecipeError           a step of preprocessing is unknown, or set to what it cannot be
+    ├── DescriptorError       a descriptor is unknown, or two that cannot be compared are
     ├── NetworkRuntimeError   no runtime of that name, or the one asked for cannot run a network
     ├── TrainingError         a training cannot begin, or a folder holds another one
     ├── ShapeError            a network cannot be made that small
@@ -55,6 +57,14 @@ class RightsError(StyleError):
 
 class CredentialError(StyleError):
     """A certificate or key cannot sign, or a signed picture cannot be read."""
+
+
+class RecipeError(StyleError):
+    """A step of preprocessing is unknown, or set to what it cannot be."""
+
+
+class DescriptorError(StyleError):
+    """A descriptor is unknown, or two that cannot be compared are."""
 
 
 class NetworkRuntimeError(StyleError):

@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
-from style.errors import ExtraError, ImageError
+from style.errors import ImageError
 from style.images import DEFAULT_LIMITS, Limits, Pixels, read_image, to_pixels
 from style.provenance import ImageFormat, Mark, encode, encode_animation
 from style.training.crops import find_images
+from style.vision import opencv
 
 MOST_FRAMES = 600
 ANIMATED = frozenset({".gif", ".webp", ".png", ".apng"})
@@ -100,10 +101,7 @@ def _on_white(frame: Image.Image, short_side: int) -> Pixels:
 
 
 def _video(path: Path, short_side: int) -> Frames:
-    try:
-        import cv2
-    except ModuleNotFoundError as error:
-        raise ExtraError("opencv-python-headless", "vision") from error
+    cv2 = opencv()
     if not path.is_file():
         raise ImageError(f"{path}: no such file")
     video = cv2.VideoCapture(str(path))

@@ -29,11 +29,13 @@ class Toward:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Makes links. `prefix` is where a proxy has mounted the service, "" without one."""
+    """Makes links. `prefix` is where a proxy has mounted the service, "" without one; `recipe` the identity of
+    the preprocessing."""
 
     security: Security
     settings: RestyleSettings
     prefix: str
+    recipe: str = ""
 
     def original(self, item_id: str, photo: Path) -> str:
         """To the item's picture as it is, shrunk to the size that the settings say; `photo`: the picture's file."""
@@ -69,7 +71,7 @@ class Links:
         return self._image(item_id, query)
 
     def _state(self, photo: Path, encoded: str | None) -> list[tuple[str, str]]:
-        state = photo_state(photo, encoded, settings_state(self.settings))
+        state = photo_state(photo, encoded, settings_state(self.settings, self.recipe))
         return [("photo", state)] if state else []
 
     def _image(self, item_id: str, query: list[tuple[str, str]]) -> str:

@@ -16,6 +16,7 @@ from recsys.pipeline.engines import engines_of
 from recsys.pipeline.restyle import Restyler, restyle_cache
 from recsys.serving.host import ModelHost
 from recsys.serving.live import Live
+from style.preprocess.recipe import Recipe
 
 PROJECT_VARIABLE = "RECSYS_PROJECT"
 """The environment variable that tells the processes of a service which project they serve."""
@@ -32,5 +33,7 @@ def service() -> FastAPI:
     live = Live.open(project)
     host = ModelHost(project.bundles, project.root, live.items, project.settings.service.refresh_s)
     # A missing engine must not keep recommendations from being served: photos are then served as they are.
-    restyler = Restyler(project.settings.restyle, restyle_cache(project), load_engine=engines_of(project))
+    recipe = Recipe.of(project.settings.preprocess.steps)
+    cache, engines = restyle_cache(project), engines_of(project)
+    restyler = Restyler(project.settings.restyle, cache, load_engine=engines, recipe=recipe)
     return create_app(host, restyler, live, drain=Drain(stop_service), provider=tracer_provider(os.environ))

@@ -18,7 +18,7 @@ from recsys.api.limits import (
     MAX_STYLES,
 )
 from recsys.pipeline.recommender import SimilarBy
-from recsys.pipeline.request import MAX_LIMIT, Filters
+from recsys.pipeline.request import MAX_COLOUR_TOLERANCE, MAX_LIMIT, Filters
 from recsys.pipeline.restyle import MAX_WIDTH
 from recsys.pipeline.restyled import RestyleStatus
 from recsys.profiles.text_style import LONGEST_TEXT
@@ -85,6 +85,18 @@ class FilterOptions(Strict):
         default_factory=list, max_length=MAX_EXCLUDED, description="Ids of items to leave out; repeatable."
     )
     include_seen: bool = Field(default=False, description="Also what the user has already touched.")
+    colour: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = Field(
+        default=None,
+        description="Only products whose dominant colour is near this one; needs `[descriptors]` of colour.",
+        examples=["#c83232"],
+    )
+    colour_tolerance: float = Field(
+        default=20.0,
+        ge=0,
+        le=MAX_COLOUR_TOLERANCE,
+        allow_inf_nan=False,
+        description="How far from `colour`, in CIEDE2000: 1 is just visible, above 10 it is another colour to most.",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> FilterOptions:
@@ -100,6 +112,8 @@ class FilterOptions(Strict):
             price_max=self.price_max,
             exclude=frozenset(map(ItemId, self.exclude)),
             seen=self.include_seen,
+            colour=self.colour,
+            colour_tolerance=self.colour_tolerance,
         )
 
 
@@ -185,7 +199,8 @@ class SimilarOptions(FilterOptions):
 
     by: SimilarBy = Field(
         default=SimilarBy.STYLE,
-        description="`style`: looks alike. `taste`: liked by the same people. `both`: both count alike.",
+        description="`style`: looks alike. `taste`: liked by the same people. `both`: both count alike. "
+        "`colour`, `texture`, `shape`: by that alone, where the shop's `[descriptors]` have it.",
     )
     user_id: Text | None = Field(default=None, description="Leave out what this user has touched.")
 

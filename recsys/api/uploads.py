@@ -21,6 +21,9 @@ def decoded(base64: str) -> bytes:
 async def look_of(services: Services, picture: bytes) -> StyleVector:
     """The style vector of a picture of which nothing is kept. Raises ProblemError where it is none."""
     try:
-        return await services.describe(lambda: embed_upload(Upload.of(picture), services.editor.backbone))
+        # In the space of what is served, whatever the settings say for the next build.
+        settings = services.recommender.bundle.settings
+        backbone, steps = settings.style.backbone, settings.preprocess.steps
+        return await services.describe(lambda: embed_upload(Upload.of(picture), backbone, steps))
     except ImageError as error:
         raise ProblemError(BAD_PICTURE, f"{str(error)[:300]}.") from None

@@ -17,6 +17,7 @@ from recsys.pipeline.restyled import Restyled
 from recsys.storage.artifacts import write_bytes
 from style.errors import ImageError
 from style.images import open_image
+from style.preprocess.recipe import Recipe
 from style.provenance import ImageFormat, StyleCredit
 from style.transfer.modes import PaintMode
 from style.vector import StyleVector
@@ -42,7 +43,8 @@ def ready_restyler(project: Project, engine: str | None = None, *, fidelity: boo
     if not fidelity:
         settings = settings.model_copy(update={"fidelity": False})
     stylizer = engines_of(project, threads=None)(settings.engine)
-    return Restyler(settings, restyle_cache(project), load_engine=lambda _: stylizer)
+    recipe = Recipe.of(project.settings.preprocess.steps)
+    return Restyler(settings, restyle_cache(project), load_engine=lambda _: stylizer, recipe=recipe)
 
 
 def render_patiently(

@@ -61,11 +61,13 @@ def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
     def load(name: str) -> Stylizer:
         # Imported on first use: the registry brings torch, which retrieving and ranking never need.
         from style.embedding import StyleEmbedder
+        from style.preprocess.recipe import Recipe
         from style.transfer.pictures import StylePictures
         from style.transfer.registry import load_stylizer
 
         def pictures() -> StylePictures:
-            embedder = StyleEmbedder.load(project.settings.style.backbone)
+            recipe = Recipe.of(project.settings.preprocess.steps)
+            embedder = StyleEmbedder.load(project.settings.style.backbone, recipe)
             return StylePictures.of_library(project.styles, embedder, lambda one: _may_paint(project, one))
 
         return load_stylizer(name, threads=threads, pictures=pictures, trained=project.engines)

@@ -18,6 +18,7 @@ from recsys.config import RestyleSettings
 from recsys.pipeline.originals import state
 from style.errors import ImageError, VectorError
 from style.fidelity import FidelityLimits
+from style.preprocess.recipe import NO_RECIPE, Recipe
 from style.provenance import ImageFormat, StyleCredit
 from style.repaint import Wish
 from style.transfer.modes import PaintMode, Strength
@@ -31,7 +32,7 @@ _ENCODED_STYLE = re.compile(r"[A-Za-z0-9_-]{171}")
 class Order:
     """One picture to render. `style` holds only vectors that `encode_style` keeps exactly.
 
-    `photo`: a file, or the bytes of one that somebody lent.
+    `photo`: a file, or the bytes of one that somebody lent; it goes through `recipe` before it is painted.
     """
 
     photo: Path | bytes
@@ -44,6 +45,7 @@ class Order:
     engine: str
     image_format: ImageFormat
     credit: StyleCredit | None
+    recipe: Recipe = NO_RECIPE
 
     @property
     def wish(self) -> Wish:
@@ -71,6 +73,7 @@ class Order:
             self.engine,
             self.image_format,
             None if self.credit is None else (self.credit.style_id, self.credit.licence),
+            self.recipe.identity,
         )
         return _hash(parts)
 
@@ -86,10 +89,11 @@ def photo_state(photo: Path, style: str | None, made_by: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def settings_state(settings: RestyleSettings) -> str:
-    """Changes with all that makes pictures: the limits of fidelity, the engine, this package's version."""
+def settings_state(settings: RestyleSettings, recipe: str = "") -> str:
+    """Changes with all that makes pictures: the limits of fidelity, the engine, this package's version, and `recipe`,
+    the identity of the preprocessing."""
     limits = None if settings.limits is None else astuple(settings.limits)
-    return _hash((limits, settings.engine, __version__))
+    return _hash((limits, settings.engine, __version__, recipe))
 
 
 def cache_key(order_key: str, engine_version: str) -> str:

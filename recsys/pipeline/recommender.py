@@ -15,6 +15,7 @@ from recsys.dataset.categories import category_groups
 from recsys.errors import RequestError, UnknownIdError
 from recsys.pipeline.calibrate import Mix, category_mix, taste_mix
 from recsys.pipeline.explain import FROM_THE_CATALOGUE, Explainer, speaking
+from recsys.pipeline.explain_likeness import descriptor_reasons, shared_words
 from recsys.pipeline.explore import LittleKnown, Places, explore
 from recsys.pipeline.fusion import fused
 from recsys.pipeline.rank import FEATURES, SAME_FOR_ALL, Blend, Features
@@ -36,6 +37,7 @@ from recsys.profiles.taste import Taste
 from recsys.ranked import NO_ROW, top_k
 from recsys.rng import generator
 from recsys.schema import BoolArray, FloatArray, IntArray, ItemId, ItemRow, UserId, UserRow
+from style.descriptors.base import Family
 from style.errors import RightsError
 from style.provenance import StyleCredit
 from style.vector import StyleVector
@@ -52,11 +54,19 @@ CLOSENESS = ((0.5, "Very close to this look"), (0.25, "Close to this look"), (0.
 
 
 class SimilarBy(StrEnum):
-    """What similar items share: their look, the people who like them, or both."""
+    """What similar items share: their look, the people who like them, or both; or, where the bundle has descriptors,
+    colour, texture or shape alone."""
 
     STYLE = "style"
     TASTE = "taste"
     BOTH = "both"
+    COLOUR = "colour"
+    TEXTURE = "texture"
+    SHAPE = "shape"
+
+
+DESCRIBED = {by: Family(by.value) for by in (SimilarBy.COLOUR, SimilarBy.TEXTURE, SimilarBy.SHAPE)}
+"""What a descriptor answers, by its family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +175,16 @@ class Recommender:
         return rows, self._features.table(profile, rows)
 
     def allowed(self, filters: Filters, profile: Profile) -> BoolArray:
-        """Which items (I,) pass the filters. Raises UnknownIdError for a category that no item has."""
+        """Which items (I,) pass the filters. Raises UnknownIdError for a category that no item has, RequestError for a
+        colour where the bundle has none."""
         allowed = self._catalog.mask(
             categories=filters.categories or None,
             min_price=filters.price_min,
             max_price=filters.price_max,
             available_only=not filters.unavailable,
         )
+        if filters.colour is not None:
+            allowed &= self.bundle.descriptors.near_colour(filters.colour, filters.colour_tolerance)
         if filters.exclude:
             allowed &= ~self._rows_mask(filters.exclude)
         if not filters.seen:
@@ -187,10 +200,10 @@ class Recommender:
         filters: Filters | None = None,
         user_id: UserId | None = None,
     ) -> Answer:
-        """Items like one item: by look, by who likes them, or by both (`recsys.pipeline.fusion`).
+        """Items like one item: by look, by who likes them, by both (`recsys.pipeline.fusion`), or by a descriptor.
 
         What `user_id` has touched is left out. Raises UnknownIdError for the item, RequestError where it has no picture
-        to compare looks by, or nothing at all to compare by.
+        to compare looks by, nothing at all to compare by, or no such descriptor.
         """
         row = self._catalog.ids.row(item_id)
         profile = self._profiler.profile(user_id)
@@ -198,11 +211,16 @@ class Recommender:
         allowed[row] = False
         if by is SimilarBy.BOTH:
             return Answer(self._similar_by_both(row, allowed, limit), profile.basis, self.version)
+        if by in DESCRIBED:
+            found = self._similar_by_descriptor(row, DESCRIBED[by], allowed, limit)
+            return Answer(found, profile.basis, self.version)
+        shared = [""] * limit
         if by is SimilarBy.STYLE:
             if not self._space.directions[row].any():
                 raise RequestError("item_id", f"{item_id!r} has no picture; ask by=taste")
             rows, scores = self._retriever.similar_styles(self._space.directions[row], allowed, limit)
             reason = LOOKS_LIKE
+            shared = shared_words(self.bundle.descriptors, row, rows)
         else:
             likeness = self.bundle.factors.similar_items(row, len(self._catalog))
             keep = allowed[likeness.rows[0]] & (likeness.scores[0] > -np.inf)
@@ -210,8 +228,8 @@ class Recommender:
             reason = LIKED_LIKE
         named = f"{reason} {self._name(row)}"
         found = tuple(
-            self._alike(ItemRow(int(r)), {by.value: float(s)}, named, item_id)
-            for r, s in zip(rows, scores, strict=True)
+            self._alike(ItemRow(int(r)), {by.value: float(s)}, f"{named}{words}", item_id)
+            for r, s, words in zip(rows, scores, shared[: len(rows)], strict=True)
         )
         return Answer(found, profile.basis, self.version)
 
@@ -395,6 +413,17 @@ class Recommender:
             price=None if np.isnan(price) else round(price, 2),
             available=bool(self._catalog.available[row]),
             image=self.bundle.image_root / image if image else None,
+        )
+
+    def _similar_by_descriptor(
+        self, row: ItemRow, family: Family, allowed: BoolArray, limit: int
+    ) -> tuple[Recommendation, ...]:
+        rows, likenesses = self.bundle.descriptors.nearest(row, family, allowed, limit)
+        item_id, name = self._catalog.ids.id(row), self._name(row)
+        reasons = descriptor_reasons(self.bundle.descriptors, row, rows, family, name)
+        return tuple(
+            self._alike(ItemRow(int(found)), {family.value: float(likeness)}, reason, item_id)
+            for found, likeness, reason in zip(rows, likenesses, reasons, strict=True)
         )
 
     def _similar_by_both(self, row: ItemRow, allowed: BoolArray, limit: int) -> tuple[Recommendation, ...]:

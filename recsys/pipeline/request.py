@@ -11,9 +11,11 @@ from recsys.errors import RequestError
 from recsys.profiles.taste import Taste
 from recsys.profiles.text_style import WordShare
 from recsys.schema import FEATURES, Basis, FloatArray, ItemId, Reranker, UserId
+from style.descriptors.words import lab_of_hex
 from style.vector import StyleVector
 
 MAX_LIMIT = 200
+MAX_COLOUR_TOLERANCE = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Filters:
 
     `categories`: any of these (empty: all). `price_min`, `price_max`: inclusive; an item without a price fails
     both. `exclude`: never these. `seen`: also what the user has already touched. `unavailable`: also what cannot be
-    bought now.
+    bought now. `colour`: only products whose dominant colour is within `colour_tolerance` (CIEDE2000, 1 is just
+    visible) of "#rrggbb"; needs a bundle with descriptors of colour.
     """
 
     categories: frozenset[str] = frozenset()
@@ -31,6 +34,8 @@ class Filters:
     exclude: frozenset[ItemId] = frozenset()
     seen: bool = False
     unavailable: bool = False
+    colour: str | None = None
+    colour_tolerance: float = 20.0
 
     def __post_init__(self) -> None:
         for name in ("price_min", "price_max"):
@@ -39,6 +44,15 @@ class Filters:
                 raise RequestError(name, f"must be a number of at least 0, got {value}")
         if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
             raise RequestError("price_min", f"{self.price_min} is above price_max {self.price_max}")
+        if self.colour is not None:
+            try:
+                lab_of_hex(self.colour)
+            except ValueError as error:
+                raise RequestError("colour", str(error)) from None
+        if not 0 <= self.colour_tolerance <= MAX_COLOUR_TOLERANCE:
+            raise RequestError(
+                "colour_tolerance", f"must lie in 0 .. {MAX_COLOUR_TOLERANCE:g}, got {self.colour_tolerance}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

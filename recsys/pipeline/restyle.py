@@ -27,6 +27,7 @@ from recsys.storage.cache import ImageCache, open_cache
 from style.errors import BackdropError, UnknownEngineError
 from style.fidelity import Limit, untouched
 from style.images import Pixels
+from style.preprocess.recipe import NO_RECIPE, Recipe
 from style.provenance import ImageFormat, Mark, StyleCredit, encode
 from style.repaint import Repainted, repaint
 from style.transfer.base import Follows, Stylizer, check_strength
@@ -45,6 +46,7 @@ class Restyler:
     `style.transfer.registry.load_stylizer` with one thread, which leaves the other cores to ranking. At most
     `max_waiting` renders wait for one of `workers` threads and at most as many callers wait for a render; who comes
     on top of that gets the original at once. `readers` threads look into the cache and read photos for `submit`.
+    Photos go through `recipe` before they are painted; originals do not.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class Restyler:
         workers: int = 1,
         max_waiting: int = 16,
         readers: int = 2,
+        recipe: Recipe = NO_RECIPE,
     ) -> None:
         self.settings = settings
+        self.recipe = recipe
         self.cache = cache
         self._engines = Engines(load_engine)
         self._originals = Originals()
@@ -191,6 +195,7 @@ class Restyler:
             engine=engine or self.settings.engine,
             image_format=image_format,
             credit=credit,
+            recipe=self.recipe,
         )
 
     def _served(self, order: Order, until: float, answer: Future[Restyled]) -> None:
@@ -261,7 +266,7 @@ class Restyler:
             raise
 
     def _rendered(self, order: Order, kept_as: str | None, engine: Stylizer) -> Restyled:
-        painted = _repainted(engine, pixels_of(order.photo, order.width), order)
+        painted = _repainted(engine, order.recipe(pixels_of(order.photo, order.width)), order)
         data = encode(painted.pixels, order.image_format, _mark(order, engine, painted))
         if kept_as is not None:
             self.cache.put(kept_as, pack(data, painted.report))

@@ -47,6 +47,7 @@ class CatalogueEditor:
         self._items = items
         self._clock = clock
         self.backbone = project.settings.style.backbone
+        self.steps = project.settings.preprocess.steps
 
     def put(self, wishes: Sequence[ItemWish], known: Recommender) -> list[str | None]:
         """Store products, all that can be in one transaction; returns for each why it was not stored, or None.
@@ -87,8 +88,8 @@ class CatalogueEditor:
 
     def _new(self, picture: bytes) -> _Photo:
         upload = Upload.of(picture)
-        vector = embed_upload(upload, self.backbone).values
-        return _Photo(upload.store(self._project), vector, embedder_version(self.backbone))
+        vector = embed_upload(upload, self.backbone, self.steps).values
+        return _Photo(upload.store(self._project), vector, embedder_version(self.backbone, self.steps))
 
     def _kept(self, item_id: ItemId, known: Recommender) -> _Photo:
         live = self._items.get(item_id)

@@ -92,9 +92,9 @@ def decode_base64(text: str, max_bytes: int = UPLOAD_LIMITS.max_bytes) -> bytes:
         raise ImageError(f"{_NAME}: not base64; send the file's bytes in base64, without a prefix or breaks") from None
 
 
-def embed_upload(upload: Upload, backbone: str) -> StyleVector:
-    """The style vector of an upload, the same that a build gives its stored file.
+def embed_upload(upload: Upload, backbone: str, steps: tuple[str, ...] = ()) -> StyleVector:
+    """The style vector of an upload, the same that a build gives its stored file; `steps`: its preprocessing.
 
     Takes some ten milliseconds, and seconds when the network is first needed. Raises WeightsError.
     """
-    return shared_embedder(backbone).embed_bytes(upload.jpeg)
+    return shared_embedder(backbone, steps).embed_bytes(upload.jpeg)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,12 +34,14 @@ from recsys.models.settings import EaseSettings
 from recsys.models.style_als import StyleAlsModel
 from recsys.pipeline.rank import Blend
 from recsys.pipeline.recommender import Recommender
+from recsys.profiles.described import Described
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import Evidence, TasteModel
 from recsys.profiles.text_style import TextStyleMap, item_texts
 from recsys.schema import INTERACTION_COLUMNS, FloatArray
 from recsys.storage.artifacts import exclusive_lock
 from recsys.training.blend import BlendCases, Round, fit_blend, quality
+from recsys.training.descriptors import catalogue_descriptors
 from recsys.training.style_vectors import catalogue_vectors, embedder_version, library_vectors
 
 ROUNDS = 3
@@ -68,7 +70,8 @@ MOST_LIKES = 500
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ingredients:
-    """What training starts from: catalogue (`items_through` as in Bundle), style space, style references, settings."""
+    """What training starts from: catalogue (`items_through` as in Bundle), style space, style references, settings, and
+    perhaps descriptors."""
 
     items: pd.DataFrame
     catalog: Catalog
@@ -79,6 +82,7 @@ class Ingredients:
     embedder: str
     image_root: Path
     items_through: int = 0
+    descriptors: Described = field(default_factory=Described)
 
 
 def build(project: Project, clock: Clock = now) -> str:
@@ -101,7 +105,7 @@ def build(project: Project, clock: Clock = now) -> str:
 
 
 def prepare(project: Project) -> Ingredients:
-    """Read the catalogue and compute its style vectors."""
+    """Read the catalogue and compute its style vectors, and the descriptors that the settings ask for."""
     items, items_through = project.load_catalogue()
     catalog = Catalog.from_frame(items)
     vectors = catalogue_vectors(project, catalog)
@@ -113,9 +117,10 @@ def prepare(project: Project) -> Ingredients:
         styles=styles,
         style_vectors=style_vectors,
         settings=project.settings,
-        embedder=embedder_version(project.settings.style.backbone),
+        embedder=embedder_version(project.settings.style.backbone, project.settings.preprocess.steps),
         image_root=project.root,
         items_through=items_through,
+        descriptors=catalogue_descriptors(project, catalog),
     )
 
 
@@ -223,6 +228,7 @@ def fit(
         image_root=ingredients.image_root,
         catalog=ingredients.catalog,
         items_through=ingredients.items_through,
+        descriptors=ingredients.descriptors,
     )
 
 

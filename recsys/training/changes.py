@@ -154,6 +154,10 @@ def _changed(bundle: Bundle, changes: Sequence[ItemChange]) -> tuple[Bundle, Int
     )
     if len(places):
         bundle = replace(bundle, factors=copy.copy(bundle.factors).describe_items(places, vectors))
+    # What is known of colours and shapes is of the photo that was there.
+    photos_before = bundle.items[IMAGE].to_numpy()[known.rows]
+    others = known.rows[known.facts[IMAGE].to_numpy() != photos_before]
+    bundle = replace(bundle, descriptors=bundle.descriptors.without(others))
     return replace(with_room(bundle, new.vectors), items=frame, catalog=catalog, space=space), places
 
 

@@ -23,6 +23,7 @@ from recsys.models.base import resized
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import AVAILABLE, ITEM_COLUMNS, ITEM_ID, FloatArray
 from recsys.storage.artifacts import exclusive_lock
+from recsys.training.descriptors import catalogue_descriptors
 from recsys.training.style_vectors import catalogue_vectors, embedder_version
 
 
@@ -43,14 +44,17 @@ def refresh(project: Project, clock: Clock = now) -> Refreshed:
     """
     with exclusive_lock(project.root, wait=True):
         bundle = load_bundle(project.bundles, project.root)
-        if bundle.embedder != embedder_version(project.settings.style.backbone):
+        settings = project.settings
+        if bundle.embedder != embedder_version(settings.style.backbone, settings.preprocess.steps):
             raise BundleError(f"{project.bundles}: its style vectors are {bundle.embedder}'s; run `recsys build`")
         items, items_through = project.load_catalogue()
         is_new = bundle.catalog.ids.find(items[ITEM_ID]) < 0
         added = items[is_new]
-        vectors = catalogue_vectors(project, Catalog.from_frame(added, sort=False))
-        fresh = add_items(with_facts(bundle, items[~is_new]), added, vectors)
-        fresh = replace(fresh, items_through=items_through)
+        new = Catalog.from_frame(added, sort=False)
+        fresh = add_items(with_facts(bundle, items[~is_new]), added, catalogue_vectors(project, new))
+        # Those that the bundle has: others come with a build.
+        described = fresh.descriptors.with_last(catalogue_descriptors(project, new, tuple(bundle.descriptors.arrays)))
+        fresh = replace(fresh, items_through=items_through, descriptors=described)
         gone = len(bundle.catalog) - int((~is_new).sum())
         version = save_bundle(fresh, project.bundles, clock())
         delete_old_versions(project.bundles)
@@ -107,6 +111,7 @@ def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
         seen=resized(bundle.seen, shape),
         trend=np.pad(bundle.trend, (0, new)),
         fresh=np.pad(bundle.fresh, (0, new), constant_values=1.0),
+        descriptors=bundle.descriptors.with_room(new),
     )
 
 

@@ -22,6 +22,7 @@ from style.color_space import lab_statistics
 from style.images import read_image
 from style.library import read_library
 from style.mask import product_mask
+from style.preprocess.recipe import Recipe
 from style.vector import DIMENSIONS
 
 if TYPE_CHECKING:
@@ -68,16 +69,27 @@ def library_vectors(project: Project) -> tuple[tuple[StyleCard, ...], FloatArray
     return cards, _kept_vectors(project, [r.image for r in references], "style references")
 
 
-def embedder_version(backbone: str) -> str:
-    """The name of the style space that a backbone makes."""
-    return shared_embedder(backbone).version
+def embedder_version(backbone: str, steps: tuple[str, ...] = ()) -> str:
+    """The name of the style space that a backbone makes, of photos that went through `steps` of preprocessing."""
+    return shared_embedder(backbone, steps).version
 
 
-def shared_embedder(backbone: str) -> StyleEmbedder:
-    """The embedder of a backbone, loaded once in each process. Raises WeightsError."""
+def shared_embedder(backbone: str, steps: tuple[str, ...] = ()) -> StyleEmbedder:
+    """The embedder of a backbone and a recipe, loaded once in each process. Raises WeightsError, RecipeError."""
     # Without the lock two threads that come first would both load it.
     with _loading:
-        return _embedder(backbone)
+        return _embedder(backbone, steps)
+
+
+def kept_of_pictures(
+    project: Project, catalog: Catalog, name: str, describe: str, compute: Callable[[Sequence[Path]], FloatArray]
+) -> FloatArray | None:
+    """(I, D) of the catalogue's photos by `compute`, zeros for items without one; None where no item has a photo.
+
+    Kept in the cache's folder `name` and read back as long as the photos' files are the same.
+    """
+    rows, paths = _pictures(project, catalog)
+    return _spread(_kept(project, paths, name, describe, compute), rows, len(catalog)) if paths else None
 
 
 def _pictures(project: Project, catalog: Catalog) -> tuple[IntArray, list[Path]]:
@@ -101,7 +113,7 @@ def _colour_statistics(paths: Sequence[Path]) -> FloatArray:
 def _kept_vectors(project: Project, paths: Sequence[Path], describe: str) -> FloatArray:
     if not paths:
         return np.zeros((0, DIMENSIONS), dtype=np.float32)
-    embedder = shared_embedder(project.settings.style.backbone)
+    embedder = shared_embedder(project.settings.style.backbone, project.settings.preprocess.steps)
     return _kept(project, paths, f"style_vectors/{embedder.version}", describe, embedder.embed_files)
 
 
@@ -136,9 +148,9 @@ def _fingerprint(paths: Sequence[Path]) -> str:
     return digest.hexdigest()[:32]
 
 
-@lru_cache(maxsize=1)
-def _embedder(backbone: str) -> StyleEmbedder:
+@lru_cache(maxsize=2)
+def _embedder(backbone: str, steps: tuple[str, ...]) -> StyleEmbedder:
     # Imported here, so that ranking and serving from a bundle never load torch.
     from style.embedding import StyleEmbedder
 
-    return StyleEmbedder.load(backbone)
+    return StyleEmbedder.load(backbone, Recipe.of(steps))

@@ -45,6 +45,7 @@ FLOORS = {
     "cli_train": 6,
     "cli_simulate": 6,
     "cli_export": 6,
+    "cli_preprocess": 6,
 }
 
 DOORS = {
@@ -59,6 +60,9 @@ DOORS = {
     "onnxruntime": ("style/export/",),
     "nncf": ("style/export/",),
     "executorch": ("style/export/",),
+    "cv2": ("style/vision.py",),
+    "skimage": ("style/vision.py",),
+    "pywt": ("style/vision.py",),
     "c2pa": ("style/content_credentials.py",),
     "optuna": ("recsys/training/tune.py",),
     "matplotlib": ("recsys/page/figures/",),

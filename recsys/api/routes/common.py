@@ -29,7 +29,8 @@ NoQuery = Annotated[NoParameters, Query()]
 
 
 async def _links(request: Request, services: Served) -> Links:
-    return Links(services.security, services.restyler.settings, request.scope.get("root_path", ""))
+    restyler = services.restyler
+    return Links(services.security, restyler.settings, request.scope.get("root_path", ""), restyler.recipe.identity)
 
 
 LinkMaker = Annotated[Links, Depends(_links)]

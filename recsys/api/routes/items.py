@@ -59,7 +59,7 @@ async def item_image(
     target = await awaited_target(options, services)
     coming = submitted(services.restyler, image, target, options, options.engine)
     # Before the picture is there: what changes in the meantime must not be said to stay.
-    made_by = settings_state(services.restyler.settings)
+    made_by = settings_state(services.restyler.settings, services.restyler.recipe.identity)
     encoded = None if target.style is None else encode_style(target.style)
     same = options.photo is not None and options.photo == photo_state(image, encoded, made_by)
     picture = await asyncio.wrap_future(coming)

@@ -136,7 +136,8 @@ class TestSimilarByBoth:
         return float(np.mean([order.get(item, len(order)) for item in found]))
 
     def test_the_list_is_near_by_look_and_by_people(self, recommender: Recommender) -> None:
-        style, taste, both = (ids(recommender.similar(self.ITEM, by=by)) for by in SimilarBy)
+        asked = (SimilarBy.STYLE, SimilarBy.TASTE, SimilarBy.BOTH)
+        style, taste, both = (ids(recommender.similar(self.ITEM, by=by)) for by in asked)
         for by, other in ((SimilarBy.STYLE, taste), (SimilarBy.TASTE, style)):
             assert self._mean_rank(recommender, both, by) < self._mean_rank(recommender, other, by)
         assert self.ITEM not in both

@@ -1,0 +1,30 @@
+"""Histograms in which a value counts for both bins that it lies between, so that no small change jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from style.descriptors.base import Vector
+
+
+def soft_histogram(values: NDArray[np.float64], bounds: Sequence[tuple[float, float]], bins: Sequence[int]) -> Vector:
+    """The distribution of `(N, K)` values over a grid of `bins` centres between `bounds`, flat, summing to 1.
+
+    Each value is shared among the 2^K centres around it (multilinear); what lies beyond a bound counts as there.
+    """
+    low, high = np.array(bounds).T
+    counts = np.array(bins)
+    place = np.clip((values - low) / (high - low), 0.0, 1.0) * (counts - 1)
+    first = np.minimum(place.astype(np.int64), counts - 2)
+    share = place - first
+    strides = np.append(np.cumprod(counts[::-1])[::-1][1:], 1)
+    total = np.zeros(int(np.prod(counts)))
+    for corner in product((0, 1), repeat=len(bins)):
+        up = np.array(corner)
+        weights = np.prod(np.where(up, share, 1 - share), axis=1)
+        total += np.bincount((first + up) @ strides, weights, minlength=len(total))
+    return np.asarray(total / total.sum(), dtype=np.float32)

@@ -1,0 +1,87 @@
+"""How a product's surface looks, whatever its colour: local binary patterns, and grey-level co-occurrence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from style.color_space import luma
+from style.descriptors.base import Family, Invariance, Vector, hellinger, inside, mean_difference
+from style.images import Pixels
+from style.mask import Mask
+from style.vision import texture
+
+_RINGS = ((8, 1), (16, 2))
+_STEPS = (1, 2, 4)
+_ANGLES = (0.0, np.pi / 4, np.pi / 2, 3 * np.pi / 4)
+_LEVELS = 32
+_PROPERTIES = ("energy", "contrast", "homogeneity", "correlation")
+
+
+class LocalBinaryPatterns:
+    """How often each uniform, rotation-invariant pattern occurs on rings of 8 at 1 and of 16 at 2 pixels.
+
+    Ojala, Pietikäinen and Mäenpää 2002; both histograms weigh half, Hellinger distance. Only whether a neighbour is
+    brighter counts, so that monotone changes of lightness change nothing but rounding.
+    """
+
+    name = "lbp"
+    family = Family.TEXTURE
+    dimensions = sum(points + 2 for points, _ in _RINGS)
+    version = 1
+    invariant_to = frozenset({Invariance.ROTATION, Invariance.LIGHT})
+
+    def describe(self, pixels: Pixels, mask: Mask) -> Vector:
+        # Whole numbers: noise of the last bits would make patterns of flat areas.
+        grey, surface = _levels(pixels, 256), _surface(mask)
+        parts = []
+        for points, radius in _RINGS:
+            codes = texture().local_binary_pattern(grey, points, radius, method="uniform")
+            parts.append(np.bincount(codes[surface].astype(np.int64), minlength=points + 2) / surface.sum())
+        return (np.concatenate(parts) / len(_RINGS)).astype(np.float32)
+
+    def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        return hellinger(one, many)
+
+
+class CoOccurrence:
+    """Energy, contrast (log), homogeneity and correlation of grey levels 1, 2 and 4 pixels apart, over four directions.
+
+    Haralick, Shanmugam and Dinstein 1973, in 32 grey levels; pairs with a pixel outside the product do not count.
+    """
+
+    name = "glcm"
+    family = Family.TEXTURE
+    dimensions = len(_PROPERTIES) * len(_STEPS)
+    version = 1
+    invariant_to = frozenset({Invariance.ROTATION})
+    _SCALE = np.repeat(np.array([0.1, 0.8, 0.12, 0.1], dtype=np.float32), len(_STEPS))
+
+    def describe(self, pixels: Pixels, mask: Mask) -> Vector:
+        library = texture()
+        # Level 0 is the backdrop, whose row and column are left out again.
+        grey = np.where(inside(mask), _levels(pixels, _LEVELS) + 1, 0).astype(np.uint8)
+        counts = library.graycomatrix(grey, _STEPS, _ANGLES, levels=_LEVELS + 1, symmetric=True)[1:, 1:].astype(float)
+        counts = counts.sum(axis=3, keepdims=True)
+        # A product without a single pair is as flat as can be.
+        counts[0, 0, counts.sum(axis=(0, 1)) == 0] = 1.0
+        pairs = counts / counts.sum(axis=(0, 1))
+        found = {name: library.graycoprops(pairs, name)[:, 0] for name in _PROPERTIES}
+        found["contrast"] = np.log1p(found["contrast"])
+        return np.concatenate([found[name] for name in _PROPERTIES]).astype(np.float32)
+
+    def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        return mean_difference(one, many, self._SCALE)
+
+
+def _levels(pixels: Pixels, count: int) -> NDArray[np.uint8]:
+    """Luma in `count` whole levels from 0."""
+    return np.clip(luma(pixels) * count, 0, count - 1).astype(np.uint8)
+
+
+def _surface(mask: Mask) -> NDArray[np.bool_]:
+    """The product without its outline, which is no texture; the whole product where nothing else is left."""
+    product = inside(mask)
+    inner = ndimage.binary_erosion(product, iterations=max(_RINGS)[1], border_value=1)
+    return np.asarray(inner if inner.any() else product)

@@ -1,0 +1,1 @@
+"""Classic image processing before a photo is embedded or restyled: steps, and recipes of them."""

@@ -1,0 +1,102 @@
+"""Noise out of photos: median and bilateral filters, wavelets, and non-local means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from style.images import Pixels
+from style.preprocess.base import one_of, to_bytes, within
+from style.vision import opencv, restoration, wavelets
+
+CLEAN = 0.004
+"""Below this standard deviation, one level of 8 bits, there is no noise to take out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denoise:
+    """Take noise out by `method`; `strength` times as much as the picture's own noise asks for.
+
+    nlm: non-local means (Buades, Coll and Morel 2005) on colour and lightness. wavelet: BayesShrink (Chang, Yu and
+    Vetterli 2000) in YCbCr. bilateral: Tomasi and Manduchi 1998. median: 3 x 3, for salt and pepper; it has no strength
+    and takes no notice of how much noise there is. The others estimate it from the finest wavelets (Donoho and
+    Johnstone 1994), and leave a clean picture as it is.
+    """
+
+    name: ClassVar[str] = "denoise"
+    method: str = "nlm"
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        one_of(self.name, "method", self.method, METHODS)
+        within(self.name, "strength", self.strength, 0.1, 4.0)
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        return METHODS[self.method](pixels, self.strength)
+
+
+def noise_level(pixels: Pixels) -> float:
+    """The standard deviation of the noise in `(H, W, 3)`, in sRGB units: the mean of the channels'. Raises ExtraError.
+
+    Fine texture counts as noise in part, so that it is an upper bound.
+    """
+    return float(np.mean([_level(pixels[..., channel]) for channel in range(3)]))
+
+
+def _level(channel: NDArray[np.float32]) -> float:
+    """Median of the magnitudes of the finest diagonal wavelets, over that of the standard normal distribution."""
+    details = np.abs(wavelets().dwt2(channel, "db2")[1][2])
+    # What is exactly 0 is flat, such as a blank backdrop, and says nothing of noise.
+    details = details[details > 0]
+    return float(np.median(details) / 0.6745) if len(details) else 0.0
+
+
+def _median(pixels: Pixels, _: float) -> Pixels:
+    return np.asarray(opencv().medianBlur(np.ascontiguousarray(pixels), 3))
+
+
+def _bilateral(pixels: Pixels, strength: float) -> Pixels:
+    noise = noise_level(pixels)
+    if noise < CLEAN:
+        return pixels
+    # A difference of two values has sqrt(2) times the noise of one; twice that keeps most of it within one bell.
+    return np.asarray(opencv().bilateralFilter(np.ascontiguousarray(pixels), 7, 2.8 * strength * noise, 2.0))
+
+
+def _wavelet(pixels: Pixels, strength: float) -> Pixels:
+    noise = noise_level(pixels)
+    if noise < CLEAN or min(pixels.shape[:2]) < 16:
+        return pixels
+    clean = restoration().denoise_wavelet(
+        pixels,
+        sigma=strength * noise,
+        method="BayesShrink",
+        mode="soft",
+        wavelet="sym4",
+        convert2ycbcr=True,
+        rescale_sigma=True,
+        channel_axis=-1,
+    )
+    return np.asarray(np.clip(clean, 0.0, 1.0), dtype=np.float32)
+
+
+def _nlm(pixels: Pixels, strength: float) -> Pixels:
+    noise = noise_level(pixels)
+    if noise < CLEAN:
+        return pixels
+    # Half the noise: OpenCV's kernel is of the summed squares of its channels, and more of it blurs the product.
+    h = 127.5 * strength * noise
+    clean = opencv().fastNlMeansDenoisingColored(to_bytes(pixels), None, h, h, 5, 15)
+    return np.asarray(clean, dtype=np.float32) / np.float32(255.0)
+
+
+METHODS: dict[str, Callable[[Pixels, float], Pixels]] = {
+    "nlm": _nlm,
+    "wavelet": _wavelet,
+    "bilateral": _bilateral,
+    "median": _median,
+}
