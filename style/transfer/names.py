@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-PICTURE_ENGINE_NAMES: tuple[str, ...] = ()
-ENGINE_NAMES = ("film", "color", *PICTURE_ENGINE_NAMES)
+PICTURE_ENGINE_NAMES: tuple[str, ...] = ("reinhard", "histogram", "patch")
+ENGINE_NAMES = ("film", "color", "looks", *PICTURE_ENGINE_NAMES)
 """Those of `style.transfer.registry`, which brings torch."""

@@ -9,7 +9,11 @@ from style.errors import LibraryError, UnknownEngineError
 from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
 from style.transfer.film import FilmStylizer
+from style.transfer.histogram import HistogramStylizer
+from style.transfer.looks import LooksStylizer
+from style.transfer.patch import PatchStylizer
 from style.transfer.pictures import StylePictures
+from style.transfer.reinhard import ReinhardStylizer
 
 PictureSource = Callable[[], StylePictures]
 """Gives the pictures of styles, when an engine needs them."""
@@ -22,10 +26,15 @@ class _OfPictures(Protocol):
 ENGINES: Mapping[str, Callable[..., Stylizer]] = {
     FilmStylizer.name: FilmStylizer.load,
     ColorStylizer.name: ColorStylizer.load,
+    LooksStylizer.name: LooksStylizer.load,
 }
 """Engines that paint from z alone: `load(threads)`."""
 
-PICTURE_ENGINES: Mapping[str, _OfPictures] = {}
+PICTURE_ENGINES: Mapping[str, _OfPictures] = {
+    ReinhardStylizer.name: ReinhardStylizer.load,
+    HistogramStylizer.name: HistogramStylizer.load,
+    PatchStylizer.name: PatchStylizer.load,
+}
 """Engines that know styles by pictures of them: `load(pictures, threads)`."""
 
 
@@ -35,10 +44,15 @@ def load_stylizer(name: str, threads: int | None = None, pictures: PictureSource
     `pictures` gives the styles that engines of `PICTURE_ENGINES` paint from. Raises UnknownEngineError that lists the
     names, LibraryError where pictures are needed and not given.
     """
+    check_engine(name)
     if name in ENGINES:
         return ENGINES[name]() if threads is None else ENGINES[name](threads=threads)
-    if name not in PICTURE_ENGINES:
-        raise UnknownEngineError(f"unknown engine {name!r}; known ones: {', '.join((*ENGINES, *PICTURE_ENGINES))}")
     if pictures is None:
         raise LibraryError(f"the engine {name} paints from pictures of styles: give some, or use {', '.join(ENGINES)}")
     return PICTURE_ENGINES[name](pictures(), threads)
+
+
+def check_engine(name: str) -> None:
+    """Raise UnknownEngineError that lists the names where there is no engine of that name."""
+    if name not in (*ENGINES, *PICTURE_ENGINES):
+        raise UnknownEngineError(f"unknown engine {name!r}; known ones: {', '.join((*ENGINES, *PICTURE_ENGINES))}")

@@ -10,10 +10,13 @@ from PIL import Image
 from style.backbone import load_backbone
 from style.benchmarks.run import bench_style
 from style.benchmarks.tables import Table
-from style.benchmarks.transfer import lab_transfer, pairs, transfer_lines
+from style.benchmarks.transfer import pairs, transfer_lines
 from style.benchmarks.vectors import vector_lines
 from style.color_space import lab_statistics
 from style.embedding import StyleEmbedder
+from style.transfer.reinhard import lab_transfer
+
+ENGINES = ("film", "color", "reinhard")
 
 
 @pytest.fixture
@@ -56,9 +59,10 @@ def test_transfer_prints_a_row_per_engine_and_strength(pictures: Path) -> None:
         np.array_equal(a, b)
         for a, b in zip(examples[0], pairs(pictures / "noise", pictures / "stripes", 2)[0], strict=True)
     )
-    lines = list(transfer_lines(StyleEmbedder.load(), load_backbone("vgg-slim"), examples))
+    lines = list(transfer_lines(StyleEmbedder.load(), load_backbone("vgg-slim"), examples, ENGINES))
     assert sum(line.startswith("film") for line in lines) == 5
     assert sum(line.startswith("color") for line in lines) == 5
+    assert sum(line.startswith("reinhard") for line in lines) == 5
     baseline = [line.split() for line in lines if line.startswith("Lab")]
     assert [len(row) for row in baseline] == [8]
     assert len(lines[1].split()) == 2 + 7
