@@ -118,7 +118,7 @@ class RestyleSettings(Settings):
     `max_mean_difference` on average or `max_high_difference` for the 95th percentile, or luma's structural
     similarity falls below `min_structure`, or the share of strong edges that are left below `min_edges`.
 
-    `engine`: film, or color, which moves colours alone. `size`: pixels of pictures in links, at most.
+    `engine`: film, or another one of docs/engines.md. `size`: pixels of pictures in links, at most.
     `deadline_ms`: after that time the original is served. `cache_mb`: how much of restyled pictures is kept.
     """
 

@@ -11,10 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from recsys.cli import app
+from recsys.dataset.project import Project
 from recsys.dataset.sample import sample_folder
 from recsys.errors import ConfigError, ExperimentError
 from recsys.experiments.analysis import analyse
 from recsys.experiments.definition import Experiment
+from recsys.experiments.files import create_experiment
 from recsys.experiments.lifecycle import start
 from recsys.experiments.simulated_logs import People, Planted, simulate_logs
 from recsys.page.engine_behaviour import UNTOUCHED, Behaviour, behaviour_of
@@ -129,6 +131,15 @@ def test_the_command_refuses_half_an_experiment() -> None:
     found = CliRunner().invoke(app, asked)
     assert found.exit_code == 2
     assert "go together" in found.output
+
+
+def test_the_command_asks_the_projects_own_logs_before_it_paints(tmp_path: Path) -> None:
+    shop, files = Project.init(tmp_path / "shop", "shop"), sample_folder()
+    create_experiment(shop.experiments, experiment(ARMS))
+    asked = ["bench", "engines", "--products", str(files / "images"), "--styles", str(files / "styles")]
+    found = CliRunner().invoke(app, [*asked, "--experiment", "engines", "--project", str(shop.root)])
+    assert found.exit_code == 1
+    assert "no live data to analyse" in found.output
 
 
 @pytest.mark.slow

@@ -50,6 +50,11 @@ class Idle(Oracle):
 
 
 @pytest.fixture(scope="module")
+def embedder() -> StyleEmbedder:
+    return StyleEmbedder.load()
+
+
+@pytest.fixture(scope="module")
 def examples() -> list[tuple[Pixels, Pixels]]:
     files = sample_folder()
     return [
@@ -62,9 +67,9 @@ def examples() -> list[tuple[Pixels, Pixels]]:
 
 
 @pytest.fixture(scope="module")
-def compared(examples: list[tuple[Pixels, Pixels]]) -> Comparison:
+def compared(embedder: StyleEmbedder, examples: list[tuple[Pixels, Pixels]]) -> Comparison:
     return compare_engines(
-        StyleEmbedder.load(),
+        embedder,
         load_backbone("vgg-slim"),
         examples,
         ["looks", "reinhard"],
@@ -101,8 +106,10 @@ def test_weights_are_found_by_their_hash(compared: Comparison) -> None:
     assert figures["looks"].weights_mb == pytest.approx(0.003, abs=0.002)
 
 
-def test_one_picture_of_each_style_is_given_to_engines(examples: list[tuple[Pixels, Pixels]]) -> None:
-    vectors, pictures = pictures_of(StyleEmbedder.load(), [style for _, style in examples])
+def test_one_picture_of_each_style_is_given_to_engines(
+    embedder: StyleEmbedder, examples: list[tuple[Pixels, Pixels]]
+) -> None:
+    vectors, pictures = pictures_of(embedder, [style for _, style in examples])
     assert (len(vectors), len(pictures)) == (3, 2)
     for vector, (_, style) in zip(vectors, examples, strict=True):
         ((found, weight),) = pictures.mixture(vector)
