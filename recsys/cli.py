@@ -570,6 +570,38 @@ def bench_style(
         typer.echo(line)
 
 
+@bench.command("engines")
+def bench_engines(
+    products: Annotated[Path, typer.Option(help="Product photos.")],
+    styles: Annotated[Path, typer.Option(help="Pictures of styles; every fifth is used, as recipes hold it out.")],
+    output: Annotated[Path, typer.Option(help="The page, .html.")] = Path("engines.html"),
+    engine: Annotated[list[str] | None, typer.Option(help="Of these alone; repeatable.")] = None,
+    pairs: Annotated[int, typer.Option(min=1, help="Pairs of product and style.")] = 12,
+    judge: Annotated[Path | None, typer.Option(help="Weights of VGG-19 to relu4_1. Default: the small VGG.")] = None,
+    patience: Annotated[float, typer.Option(min=0.0, help="Seconds after which an engine gets no further pair.")] = 60,
+    experiment: Annotated[str | None, typer.Option(help="With what people did in it; goes with --project.")] = None,
+    project: Annotated[Path | None, typer.Option(help="The project of --experiment.")] = None,
+) -> None:
+    """All engines on the same pairs: figures, pictures, and what people did, as a page."""
+    from recsys.cli_experiment import analysis_of
+    from recsys.page.engine_behaviour import behaviour_of
+    from recsys.page.engine_page import check_page, write_engine_page
+    from style.benchmarks.run import bench_engines as compared
+
+    if (experiment is None) != (project is None):
+        raise typer.BadParameter("--experiment and --project go together")
+    check_page(output)
+    behaviour = None
+    if experiment is not None and project is not None:
+        shop = _project(project)
+        behaviour = behaviour_of(analysis_of(shop, experiment), shop.settings.restyle.engine)
+    found, lines, judged_by = compared(products, styles, engine, pairs, judge, patience)
+    for line in lines:
+        typer.echo(line)
+    write_engine_page(found, output, judge=judged_by, behaviour=behaviour)
+    typer.echo(f"wrote {output}")
+
+
 @bench.command("rank")
 def bench_rank(
     items: Annotated[list[int] | None, typer.Option(min=200, help="Items of a synthetic shop; repeatable.")] = None,

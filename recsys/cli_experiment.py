@@ -14,6 +14,7 @@ from recsys.cli_simulate import simulate
 
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
+    from recsys.experiments.analysis import Analysis
     from recsys.experiments.assignment import Assignment
     from recsys.experiments.definition import Experiment, Ranges
     from recsys.experiments.logs import Logs
@@ -251,6 +252,17 @@ def _project(path: Path) -> Project:
     from recsys.dataset.project import Project
 
     return Project.open(path)
+
+
+def analysis_of(project: Project, key: str) -> Analysis:
+    """The analysis of an experiment from the project's live data."""
+    from recsys.clock import now
+    from recsys.experiments.analysis import analyse
+    from recsys.experiments.files import existing_file, load_experiment
+
+    one = load_experiment(existing_file(project.experiments, key))
+    with _logs(project, one, None, None, None) as logs:
+        return analyse(one, logs, now(), diversity=_variety(project, one, None))
 
 
 @contextmanager

@@ -160,8 +160,8 @@ class RestyleSettings(Settings):
     `max_mean_difference` on average or `max_high_difference` for the 95th percentile, or luma's structural
     similarity falls below `min_structure`, or the share of strong edges that are left below `min_edges`.
 
-    `engine`: one of those that ship (film; color, which moves colours alone; ...), or one trained for the project by
-    `recsys train-style`, by its name. `size`: pixels of pictures in links, at most.
+    `engine`: film, another one of docs/engines.md, or one trained for the project by `recsys train-style`, by its
+    name. `size`: pixels of pictures in links, at most.
     `deadline_ms`: after that time the original is served. `cache_mb`: how much of restyled pictures is kept.
     """
 

@@ -68,10 +68,10 @@ def matte(mask: Mask, pixels: Pixels) -> Mask:
     reach = max(1, round(side / 64))
     shrunk = ndimage.minimum_filter(mask, size=2 * reach + 1)
     guide = np.ascontiguousarray(luma(pixels))
-    return np.clip(np.minimum(mask, _guided(shrunk, guide, 2 * 2 * reach - 1)), 0.0, 1.0)
+    return np.clip(np.minimum(mask, guided(shrunk, guide, 2 * 2 * reach - 1)), 0.0, 1.0)
 
 
-def _guided(mask: Mask, guide: NDArray[np.float32], size: int, eps: float = 1e-3) -> Mask:
+def guided(mask: Mask, guide: NDArray[np.float32], size: int, eps: float = 1e-3) -> Mask:
     """Local linear functions of the guide that come nearest to the mask, in windows of `size` pixels a side."""
 
     def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:

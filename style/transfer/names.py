@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PICTURE_ENGINE_NAMES: tuple[str, ...] = ("gatys",)
-ENGINE_NAMES = ("film", "color", *PICTURE_ENGINE_NAMES)
+PICTURE_ENGINE_NAMES: tuple[str, ...] = ("reinhard", "histogram", "patch", "gatys")
+ENGINE_NAMES = ("film", "color", "looks", *PICTURE_ENGINE_NAMES)
 """Those of `style.transfer.registry`, which brings torch."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

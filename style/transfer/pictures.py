@@ -6,8 +6,10 @@ Such an engine is still asked for nothing but z. It takes z apart into the pictu
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,6 +73,15 @@ class StylePictures:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that change with any name, vector or pixel: of engines' versions."""
+        found = hashlib.sha256()
+        for picture in self.pictures:
+            found.update(f"{picture.name}{picture.pixels.shape}".encode())
+            found.update(picture.vector.values.tobytes() + picture.pixels.tobytes())
+        return found.hexdigest()[:8]
 
     def mixture(self, style: StyleVector, most: int = 3) -> list[tuple[StylePicture, float]]:
         """The pictures whose styles make up z, at most `most`, with weights above 0 that sum to 1, largest first.

@@ -11,8 +11,12 @@ from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
 from style.transfer.film import FilmStylizer
 from style.transfer.gatys import GatysStylizer
+from style.transfer.histogram import HistogramStylizer
+from style.transfer.looks import LooksStylizer
 from style.transfer.names import trained_names
+from style.transfer.patch import PatchStylizer
 from style.transfer.pictures import StylePictures
+from style.transfer.reinhard import ReinhardStylizer
 from style.transfer.trained import load_trained
 
 PictureSource = Callable[[], StylePictures]
@@ -26,10 +30,14 @@ class _OfPictures(Protocol):
 ENGINES: Mapping[str, Callable[..., Stylizer]] = {
     FilmStylizer.name: FilmStylizer.load,
     ColorStylizer.name: ColorStylizer.load,
+    LooksStylizer.name: LooksStylizer.load,
 }
 """Engines that paint from z alone: `load(threads)`."""
 
 PICTURE_ENGINES: Mapping[str, _OfPictures] = {
+    ReinhardStylizer.name: ReinhardStylizer.load,
+    HistogramStylizer.name: HistogramStylizer.load,
+    PatchStylizer.name: PatchStylizer.load,
     GatysStylizer.name: GatysStylizer.load,
 }
 """Engines that know styles by pictures of them: `load(pictures, threads)`."""
@@ -55,3 +63,9 @@ def load_stylizer(
     if pictures is None:
         raise LibraryError(f"the engine {name} paints from pictures of styles: give some, or use {', '.join(ENGINES)}")
     return PICTURE_ENGINES[name](pictures(), threads)
+
+
+def check_engine(name: str) -> None:
+    """Raise UnknownEngineError that lists the names where there is no engine of that name."""
+    if name not in (*ENGINES, *PICTURE_ENGINES):
+        raise UnknownEngineError(f"unknown engine {name!r}; known ones: {', '.join((*ENGINES, *PICTURE_ENGINES))}")

@@ -23,8 +23,9 @@ def engine(request: pytest.FixtureRequest) -> Stylizer:
 
 
 def pictures() -> StylePictures:
-    """Two styles, which the styles 1 and 2 of the tests are."""
-    return StylePictures([StylePicture(f"style {seed}", style(seed), picture(64, 64, 10 + seed)) for seed in (1, 2)])
+    """Two styles, which the styles 1 and 2 of the tests are; the second is darker."""
+    shown = {seed: picture(64, 64, 10 + seed) / np.float32(seed) for seed in (1, 2)}
+    return StylePictures([StylePicture(f"style {seed}", style(seed), pixels) for seed, pixels in shown.items()])
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> Pixels:

@@ -11,7 +11,9 @@ import pytest
 from recsys.bundle import current_version
 from recsys.config import ProjectSettings, ServiceSettings, StorageSettings
 from recsys.dataset.project import Project
-from recsys.doctor import Finding, Level, diagnose, disk, masked, package, service_keys, settings_in_effect
+from recsys.doctor import Finding, Level, _engine, diagnose, disk, masked, package, service_keys, settings_in_effect
+from recsys.errors import ConfigError
+from style.transfer.names import ENGINE_NAMES
 
 
 @pytest.fixture
@@ -29,7 +31,8 @@ def test_a_sound_installation_and_project_has_no_failure(shop: Path) -> None:
     assert [finding for finding in found.values() if finding.level is Level.FAIL] == []
     assert found["bundle"].text.startswith(current_version(shop / "bundles"))
     assert found["items"].text == "400"
-    assert {"python", "torch build", "style space vgg-slim", "engine film", "engine color", "disk"} <= set(found)
+    assert {"python", "torch build", "style space vgg-slim", "disk"} <= set(found)
+    assert {f"engine {name}" for name in ENGINE_NAMES} <= set(found)
 
 
 def test_without_a_project_only_the_installation_is_checked() -> None:
@@ -40,6 +43,16 @@ def test_a_folder_that_is_no_project(tmp_path: Path) -> None:
     finding = _finding(tmp_path, "project")
     assert finding.level is Level.FAIL
     assert "recsys init" in finding.text
+
+
+def test_an_engine_of_pictures_needs_some_in_the_project(shop: Path) -> None:
+    settings = shop / "recsys.toml"
+    settings.write_text(re.sub(r"^engine = .*$", 'engine = "patch"', settings.read_text(), flags=re.MULTILINE))
+    project = Project.open(shop)
+    assert _engine(project) == "patch, from 16 pictures of styles"
+    (project.styles / "styles.csv").unlink()
+    with pytest.raises(ConfigError, match=r"'patch' paints from pictures of styles, .* has none: add a styles\.csv"):
+        _engine(project)
 
 
 def test_settings_out_of_range_are_named(shop: Path) -> None:

@@ -12,7 +12,7 @@ from style.backbone import load_backbone
 from style.benchmarks.look import look_lines
 from style.benchmarks.run import bench_style
 from style.benchmarks.tables import Table
-from style.benchmarks.transfer import lab_transfer, pairs, transfer_lines
+from style.benchmarks.transfer import pairs, transfer_lines
 from style.benchmarks.vectors import vector_lines
 from style.color_space import lab_statistics
 from style.embedding import StyleEmbedder
@@ -20,7 +20,10 @@ from style.images import Pixels, read_image
 from style.mask import Mask
 from style.training.crops import find_images
 from style.transfer.base import Painting, Stylizer
+from style.transfer.reinhard import lab_transfer
 from style.vector import StyleVector
+
+ENGINES = ("film", "color", "reinhard")
 
 
 @pytest.fixture
@@ -63,9 +66,10 @@ def test_transfer_prints_a_row_per_engine_and_strength(pictures: Path) -> None:
         np.array_equal(a, b)
         for a, b in zip(examples[0], pairs(pictures / "noise", pictures / "stripes", 2)[0], strict=True)
     )
-    lines = list(transfer_lines(StyleEmbedder.load(), load_backbone("vgg-slim"), examples))
+    lines = list(transfer_lines(StyleEmbedder.load(), load_backbone("vgg-slim"), examples, ENGINES))
     assert sum(line.startswith("film") for line in lines) == 5
     assert sum(line.startswith("color") for line in lines) == 5
+    assert sum(line.startswith("reinhard") for line in lines) == 5
     baseline = [line.split() for line in lines if line.startswith("Lab")]
     assert [len(row) for row in baseline] == [8]
     assert len(lines[1].split()) == 2 + 7

@@ -1,0 +1,46 @@
+"""Draw `docs/engines.jpg`: products of the sample, restyled by every engine as the service would.
+
+python docs/engine_sheet.py [OUT]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from contact_sheet import SAMPLE, tile
+from PIL import Image, ImageDraw, ImageFont
+
+from style.embedding import StyleEmbedder
+from style.images import center_square, open_image, to_pixels
+from style.repaint import Wish, repaint
+from style.transfer.modes import PaintMode, Strength
+from style.transfer.names import ENGINE_NAMES
+from style.transfer.pictures import StylePictures
+from style.transfer.registry import load_stylizer
+
+PAIRS = (("p0003.jpg", "delft"), ("p0100.jpg", "autumn-leaves"), ("p0260.jpg", "memphis"), ("p0060.jpg", "botanical"))
+TILE, GAP, HEAD = 128, 4, 26
+
+
+def main() -> None:
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("engines.jpg")
+    pictures = StylePictures.of_library(SAMPLE, StyleEmbedder.load())
+    known = {picture.name: picture for picture in pictures.pictures}
+    engines = [load_stylizer(name, pictures=lambda: pictures) for name in ENGINE_NAMES]
+    wish = Wish(Strength.of(1.0, PaintMode.PRODUCT), limits=None)
+    size = ((TILE + GAP) * (2 + len(engines)) - GAP, HEAD + (TILE + GAP) * len(PAIRS) - GAP)
+    sheet = Image.new("RGB", size, "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
+    for column, title in enumerate(("photo", "style", *ENGINE_NAMES)):
+        draw.text((column * (TILE + GAP) + 4, 4), title, "black", font)
+    for row, (file, style) in enumerate(PAIRS):
+        photo = to_pixels(center_square(open_image(SAMPLE / "images" / file), 256))
+        painted = [repaint(engine, photo, known[style].vector, wish).pixels for engine in engines]
+        for column, shown in enumerate((photo, known[style].pixels[:256, :256], *painted)):
+            sheet.paste(tile(shown), (column * (TILE + GAP), HEAD + row * (TILE + GAP)))
+    sheet.save(out, quality=88)
+
+
+if __name__ == "__main__":
+    main()
