@@ -36,7 +36,7 @@ def look_lines(
     seen: Sequence[Pixels],
     unseen: Sequence[Pixels],
 ) -> Iterator[str]:
-    """A table: medians of `TransferScore` over all pairs of products and unseen paintings, and the kernel distance.
+    """A table: medians of `TransferScore`, each product with one of the unseen paintings in turn, and kernel distances.
 
     All pictures are square, of one side. Engines are asked for the mean style vector of the paintings seen, and paint
     the product inside its mask. `distance` is that of `style.metrics.kernel_distance` to the unseen paintings, times
@@ -44,7 +44,7 @@ def look_lines(
     """
     look = StyleVector.of(_vectors(embedder, seen).mean(axis=0))
     target = _vectors(embedder, unseen)
-    yield f"{len(products)} products, {len(unseen)} held-out paintings, {products[0].shape[0]} px, medians over pairs"
+    yield f"{len(products)} products, {len(unseen)} held-out paintings, {products[0].shape[0]} px, medians"
     yield f"{'engine':12}" + "".join(f"{title:>9}" for title in (*TITLES, "distance"))
     for name, pictures in (("(paintings)", seen), ("(products)", products)):
         yield f"{name:12}{'':63}{1000 * kernel_distance(_vectors(embedder, pictures), target):9.0f}"
@@ -55,9 +55,8 @@ def look_lines(
             for product, mask in zip(tqdm(products, desc=engine.name, disable=None), masks, strict=True)
         ]
         scores = [
-            astuple(transfer_score(judge, product, style, after))
-            for product, after in zip(products, painted, strict=True)
-            for style in unseen
+            astuple(transfer_score(judge, product, unseen[index % len(unseen)], after))
+            for index, (product, after) in enumerate(zip(products, painted, strict=True))
         ]
         row = "".join(f"{value:9.2f}" for value in np.median(np.array(scores), axis=0))
         yield f"{engine.name:12}{row}{1000 * kernel_distance(_vectors(embedder, painted), target):9.0f}"
