@@ -21,7 +21,7 @@ from recsys.dataset.project import Project
 from recsys.errors import BundleError, DataError
 from recsys.models.base import resized
 from recsys.profiles.style_space import StyleSpace
-from recsys.schema import AVAILABLE, ITEM_COLUMNS, ITEM_ID, FloatArray
+from recsys.schema import AVAILABLE, IMAGE, ITEM_COLUMNS, ITEM_ID, FloatArray
 from recsys.storage.artifacts import exclusive_lock
 from recsys.training.descriptors import catalogue_descriptors
 from recsys.training.style_vectors import catalogue_vectors, embedder_version
@@ -70,7 +70,8 @@ def with_facts(bundle: Bundle, items: pd.DataFrame) -> Bundle:
     frame = frame.reset_index().astype(bundle.items.dtypes.to_dict())
     catalog = Catalog.from_frame(frame, sort=False)
     space = StyleSpace.of(bundle.space.vectors, catalog.category_codes)
-    return replace(bundle, items=frame, catalog=catalog, space=space)
+    others = np.flatnonzero(frame[IMAGE].to_numpy() != bundle.items[IMAGE].to_numpy())
+    return replace(bundle, items=frame, catalog=catalog, space=space, descriptors=bundle.descriptors.without(others))
 
 
 def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundle:

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from recsys.training.style_vectors import COLOUR_SIDE
 from style.descriptors.registry import DESCRIPTORS
@@ -30,7 +29,7 @@ def main() -> None:
     given = parser.parse_args()
     items = pd.read_csv(given.folder / "items.csv")
     labels = {name: items[name].to_numpy() for name in given.labels}
-    pictures = [read_image(given.folder / image, short_side=COLOUR_SIDE) for image in tqdm(items["image"])]
+    pictures = [read_image(given.folder / image, short_side=COLOUR_SIDE) for image in items["image"]]
     masks = [product_mask(pixels) for pixels in pictures]
     whole = float(np.mean([mask.min() == 1 for mask in masks]))
     print(f"{len(pictures)} photos, {whole:.0%} without a product that stands out")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from recsys.dataset import sample
 from style.errors import RecipeError
@@ -79,7 +80,7 @@ def test_masks_of_the_sample_are_those_that_it_was_drawn_with(monkeypatch: pytes
 
     from recsys.rng import generator
 
-    found: dict[str, list[float]] = {method: [] for method in ("border", "threshold", "grabcut")}
+    found: dict[str, list[float]] = {method: [] for method in ("border", "edges", "grabcut")}
     for plan in make_sample.plan_items()[:200:25]:
         rng = generator(make_sample.SEED, "photo", plan.item_id)
         surface = draw(rng, plan.style, plan.colour, make_sample.TEXTURE_PIXELS, make_sample.TEXTURE_EXTENT)
@@ -91,8 +92,12 @@ def test_masks_of_the_sample_are_those_that_it_was_drawn_with(monkeypatch: pytes
         placed = Placed(MAKERS[plan.category](rng, materials))
         camera = aim(placed)
         photo = read_image(sample.sample_folder() / "images" / f"{plan.item_id}.jpg")
-        true = np.isfinite(trace(placed, camera.eye, camera.rays(len(photo)))).reshape(photo.shape[:2])
+        hit = np.isfinite(trace(placed, camera.eye, camera.rays(len(photo)))).reshape(photo.shape[:2])
+        true = ndimage.binary_fill_holes(hit)  # as masks have it: what a handle encloses belongs to the product
         for method, values in found.items():
             values.append(iou(segment(photo, method), true))
-    assert np.mean(found["grabcut"]) > 0.9
-    assert np.mean(found["border"]) > 0.9
+    means = {method: float(np.mean(values)) for method, values in found.items()}
+    assert means["grabcut"] > 0.94
+    assert means["edges"] > 0.93
+    # Generous by a few pixels, and with soft shadows.
+    assert 0.83 < means["border"] < means["grabcut"]
