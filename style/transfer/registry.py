@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from style.errors import LibraryError, UnknownEngineError
 from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
+from style.transfer.feedforward import FeedforwardStylizer
 from style.transfer.film import FilmStylizer
 from style.transfer.names import trained_names
 from style.transfer.pictures import StylePictures
-from style.transfer.trained import load_trained
+from style.transfer.trained import load_shipped, load_trained
 
 PictureSource = Callable[[], StylePictures]
 """Gives the pictures of styles, when an engine needs them."""
@@ -25,8 +27,9 @@ class _OfPictures(Protocol):
 ENGINES: Mapping[str, Callable[..., Stylizer]] = {
     FilmStylizer.name: FilmStylizer.load,
     ColorStylizer.name: ColorStylizer.load,
+    FeedforwardStylizer.name: partial(load_shipped, FeedforwardStylizer.name),
 }
-"""Engines that paint from z alone: `load(threads)`."""
+"""Engines that paint from z alone, or in a style of their own: `load(threads)`."""
 
 PICTURE_ENGINES: Mapping[str, _OfPictures] = {}
 """Engines that know styles by pictures of them: `load(pictures, threads)`."""
