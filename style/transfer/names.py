@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 PICTURE_ENGINE_NAMES: tuple[str, ...] = ("reinhard", "histogram", "patch", "gatys")
-ENGINE_NAMES = ("film", "color", "looks", *PICTURE_ENGINE_NAMES)
+ENGINE_NAMES = ("film", "color", "looks", "feedforward", *PICTURE_ENGINE_NAMES)
 """Those of `style.transfer.registry`, which brings torch."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")

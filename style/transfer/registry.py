@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from style.errors import LibraryError, UnknownEngineError
 from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
+from style.transfer.feedforward import FeedforwardStylizer
 from style.transfer.film import FilmStylizer
 from style.transfer.gatys import GatysStylizer
 from style.transfer.histogram import HistogramStylizer
@@ -17,7 +19,7 @@ from style.transfer.names import trained_names
 from style.transfer.patch import PatchStylizer
 from style.transfer.pictures import StylePictures
 from style.transfer.reinhard import ReinhardStylizer
-from style.transfer.trained import load_trained
+from style.transfer.trained import load_shipped, load_trained
 
 PictureSource = Callable[[], StylePictures]
 """Gives the pictures of styles, when an engine needs them."""
@@ -31,8 +33,9 @@ ENGINES: Mapping[str, Callable[..., Stylizer]] = {
     FilmStylizer.name: FilmStylizer.load,
     ColorStylizer.name: ColorStylizer.load,
     LooksStylizer.name: LooksStylizer.load,
+    FeedforwardStylizer.name: partial(load_shipped, FeedforwardStylizer.name),
 }
-"""Engines that paint from z alone: `load(threads)`."""
+"""Engines that paint from z alone, or in a style of their own: `load(threads)`."""
 
 PICTURE_ENGINES: Mapping[str, _OfPictures] = {
     ReinhardStylizer.name: ReinhardStylizer.load,

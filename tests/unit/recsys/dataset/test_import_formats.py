@@ -227,7 +227,7 @@ def test_hm_pictures_elsewhere(project: Project, write: Write, tmp_path: Path) -
         ("ratings.csv", "userId,movieId,rating,timestamp\n", FileFormat.MOVIELENS),
         ("train.txt", "0 12 3\n", FileFormat.LIGHTGCN),
         ("data1.txt", "0\t12\t3\n", FileFormat.LIGHTGCN),
-        ("x.jsonl.gz", gzip.compress(b"{}"), FileFormat.AMAZON_REVIEWS),
+        ("x.jsonl.gz", gzip.compress(b"{}", mtime=0), FileFormat.AMAZON_REVIEWS),
         ("transactions_train.csv", TRANSACTIONS, FileFormat.HM),
         ("articles.csv", ARTICLES, FileFormat.HM),
         ("x.parquet", b"PAR1", FileFormat.PARQUET),
