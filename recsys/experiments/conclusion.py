@@ -200,10 +200,8 @@ def _waiting(state: _State, left: int | None) -> str:
     if state.wins or left == 0:
         return f"{state.treatment}: what is not settled needs more units; look again in a week."
     if left is None or left > YEAR:
-        return (
-            f"{state.treatment}: an effect as small as this estimate would take more than a year to find; a larger one "
-            "may yet show."
-        )
+        slow = "an effect as small as this estimate would take more than a year to find; a larger one may yet show"
+        return f"{state.treatment}: {slow}."
     return f"{state.treatment}: an effect as large as this estimate would be found in about {left} more days."
 
 
@@ -212,13 +210,21 @@ def _treatments(comparisons: Sequence[Comparison]) -> list[str]:
 
 
 def effect_words(effect: Effect) -> str:
-    """The lift with its interval; the difference where there is no lift."""
+    """The lift with its interval; the difference where there is no lift, or where both seem to disagree.
+
+    At the brink the lift's interval, by the delta method, may take in 0 though that of the difference, which is tested,
+    does not.
+    """
     level = f"{effect.level * 100:g} % interval"
-    if effect.relative is None:
+    if effect.relative is None or (_holds_0(effect.relative) and not _holds_0(effect.absolute)):
         return f"{_number(effect.absolute, '{:+.4g}')} ({level} {_bounds(effect.absolute, '{:+.4g}')})"
     return (
         f"{percent(effect.relative.value)} ({level} {percent(effect.relative.low)} to {percent(effect.relative.high)})"
     )
+
+
+def _holds_0(estimate: Estimate) -> bool:
+    return estimate.low <= 0.0 <= estimate.high
 
 
 def percent(share: float) -> str:

@@ -18,6 +18,8 @@ from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId
 from recsys.serving.arms import applied
 
 PLACES = 10
+UNSAVED = "unsaved"
+"""The version of a bundle that was not saved."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +43,9 @@ class Lists:
         self.recommender = recommender
         self.places = places
         settings = recommender.bundle.settings
-        self.base = defaults(settings.rank, settings.restyle)
+        base = defaults(settings.rank, settings.restyle)
+        # A bundle that was trained for a replay is never saved, and has no version that an arm could name.
+        self.base = base if recommender.version == UNSAVED else base.model_copy(update={"model": recommender.version})
         self._kept: dict[tuple[object, ...], Shown] = {}
 
     @property
@@ -97,6 +101,6 @@ class Lists:
                 photos=bool(catalog.images.astype(bool).any()),
                 taste=bool(taste),
                 personal=answer.basis is not Basis.POPULAR,
-                base=self.base.model_copy(update={"model": self.recommender.version}),
+                base=self.base,
             ),
         )

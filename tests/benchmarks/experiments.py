@@ -58,8 +58,9 @@ def declared(key: str, overrides: dict[str, Any]) -> Experiment:
 
 def decided(run: Run) -> tuple[str, int]:
     """The first decision on one of the days of LOOKS, and that day."""
+    logs = run.logs
     for day in LOOKS:
-        found = analyse(run.experiment, run.logs, run.plan.end, until=START + day * SECONDS_PER_DAY)
+        found = analyse(run.experiment, logs, run.plan.end, until=START + day * SECONDS_PER_DAY)
         if found.conclusion.advice is not Advice.KEEP_GOING:
             break
     if found.conclusion.advice is Advice.STOP and found.primary and not found.primary[0].worse:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from recsys.bundle import Bundle
 from recsys.dataset.importers import import_data
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import Project
 from recsys.errors import ConfigError, DataError
 from recsys.experiments.metric_names import MetricName
+from recsys.pipeline.recommender import Recommender
 from recsys.schema import UserId
 from recsys.simulation.lists import Lists
 from recsys.simulation.replay import IRRELEVANT, later_tastes, replay_ground
 from recsys.simulation.run import Plan, run_experiment, truths
+from recsys.simulation.tastes import Tastes
 from recsys.training.build import load_interactions
 from tests.unit.recsys.simulation.conftest import START, Declare
 
@@ -40,6 +44,12 @@ def test_relevant_is_what_was_touched_later_and_not_before(lists: Lists, events:
         later, earlier = set(after.items[after.users == user]), set(before.items[before.users == user])
         assert set(np.flatnonzero(tastes.relevance[taste] > IRRELEVANT)) == later - earlier
         assert tastes.relevance[taste].max() == 1.0
+
+
+def test_a_bundle_that_was_never_saved_serves_an_experiment(lists: Lists, tastes: Tastes, declare: Declare) -> None:
+    unsaved = Lists(Recommender(replace(lists.bundle, version=Bundle.__dataclass_fields__["version"].default)))
+    run = run_experiment(declare(PLAIN), unsaved, tastes, Plan(START, days=2, before=1, remembers=False))
+    assert run.exposed.any()
 
 
 def test_what_cannot_be_replayed_is_named(lists: Lists, events: Interactions, sample_project: Project) -> None:
