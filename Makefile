@@ -17,7 +17,7 @@ demo: $(READY)
 	$(BIN)/recsys demo
 
 test: $(READY) lint
-	$(BIN)/pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
 
 test-slow: $(READY)
 	$(BIN)/pytest -m slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PICTURE_ENGINE_NAMES: tuple[str, ...] = ("reinhard", "histogram", "patch", "gatys")
+PICTURE_ENGINE_NAMES: tuple[str, ...] = ("reinhard", "histogram", "patch", "adain", "gatys")
 ENGINE_NAMES = ("film", "color", "looks", "feedforward", *PICTURE_ENGINE_NAMES)
 """Those of `style.transfer.registry`, which brings torch."""
 

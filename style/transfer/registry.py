@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from style.errors import LibraryError, UnknownEngineError
+from style.transfer.adain import AdaInStylizer
 from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
 from style.transfer.feedforward import FeedforwardStylizer
@@ -41,6 +42,7 @@ PICTURE_ENGINES: Mapping[str, _OfPictures] = {
     ReinhardStylizer.name: ReinhardStylizer.load,
     HistogramStylizer.name: HistogramStylizer.load,
     PatchStylizer.name: PatchStylizer.load,
+    AdaInStylizer.name: AdaInStylizer.load,
     GatysStylizer.name: GatysStylizer.load,
 }
 """Engines that know styles by pictures of them: `load(pictures, threads)`."""

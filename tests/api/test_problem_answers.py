@@ -100,7 +100,7 @@ def test_no_path_takes_unknown_parameters(client: httpx.Client, path: str) -> No
         ({"items": [{"item_id": "a\x00"}]}, "#/items/0/item_id", "pattern"),
         ({"items": [{"item_id": "p00"}] * 201}, "#/items", "at most 200"),
         ({"styles": "plain"}, "#/styles", "valid list"),
-        ({"colour": "red"}, "#/colour", "unknown field 'colour'; known here: limit"),
+        ({"tint": "red"}, "#/tint", "unknown field 'tint'; known here: limit"),
         ({"limit": 0}, "#/limit", "greater than or equal to 1"),
         ([], "#", "valid dictionary"),
     ],

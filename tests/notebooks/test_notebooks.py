@@ -50,6 +50,7 @@ def test_committed_outputs_are_whole_and_of_these_sources(path: Path) -> None:
     assert path.stat().st_size < LARGEST
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs_and_shows_what_is_committed(path: Path, sample_project: Project, tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "notebooks" / "run.py", "--project", sample_project.root, "--out", tmp_path, path]
