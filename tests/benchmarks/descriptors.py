@@ -3,7 +3,7 @@
     python tests/benchmarks/descriptors.py FOLDER [--labels colour article]
 
 FOLDER has an `items.csv` with a column `image` and the labels. R@1: how often the nearest other photo has the same
-label; chance: that of a photo drawn at random. ms: to describe one photo, mask not included.
+label; chance: that of a photo drawn at random. ms: CPU to describe one photo, mask not included.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ def main() -> None:
         print(f"{name:18s} {dimensions:4d} {1000 * took / len(pictures):6.1f} {found}", flush=True)
 
     for name, each in DESCRIPTORS.items():
-        begun = time.perf_counter()
+        begun = time.process_time()
         found = np.stack([each.describe(*pair) for pair in zip(pictures, masks, strict=True)])
-        took = time.perf_counter() - begun
+        took = time.process_time() - begun
         distances = np.stack([each.distances(one, found) for one in found])
         np.fill_diagonal(distances, np.inf)
         row(name, each.dimensions, took, distances.argmin(axis=1))
-    begun = time.perf_counter()
+    begun = time.process_time()
     embedder = StyleEmbedder.load()
     vectors = np.stack([embedder.embed(*pair).values for pair in zip(pictures, masks, strict=True)])
     likeness = vectors @ vectors.T
     np.fill_diagonal(likeness, -np.inf)
-    row("style vector", vectors.shape[1], time.perf_counter() - begun, likeness.argmax(axis=1))
+    row("style vector", vectors.shape[1], time.process_time() - begun, likeness.argmax(axis=1))
     chance = " ".join(
         f"{(pd.Series(values).value_counts() / len(items)).pow(2).sum():8.3f}" for values in labels.values()
     )
