@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from style.embedding import StyleEmbedder
-from style.errors import LibraryError
+from style.errors import LibraryError, RightsError
 from style.fidelity import DEFAULT_LIMITS
 from style.flicker import flicker
 from style.frames import read_frames, write_frames
@@ -16,6 +16,7 @@ from style.images import read_image
 from style.library import read_library
 from style.provenance import Mark, StyleCredit
 from style.repaint import Wish, repaint
+from style.rights import Use, rights_of
 from style.sequences import restyle_sequence
 from style.transfer.modes import PaintMode, Strength
 from style.transfer.pictures import PICTURE_SIDE, StylePicture, StylePictures
@@ -41,7 +42,8 @@ class SequenceTask:
 def run_sequence(task: SequenceTask, like: Path | None, library: Path | None, style: str | None) -> Iterator[str]:
     """Restyle toward the picture `like`, or toward the reference `style` of `library`; lines for people as it goes.
 
-    Raises LibraryError for an unknown reference, and like `read_frames`, `restyle_sequence` and `write_frames`.
+    Raises LibraryError for an unknown reference, RightsError for one whose licence forbids it, and like `read_frames`,
+    `restyle_sequence` and `write_frames`.
     """
     embedder = StyleEmbedder.load()
     picture, credit = _target(like, library, style)
@@ -77,4 +79,7 @@ def _target(like: Path | None, library: Path | None, style: str | None) -> tuple
     if style not in references:
         raise LibraryError(f"{library}: no style reference {style!r}; known ones: {', '.join(references) or 'none'}")
     found = references[style]
+    refusal = rights_of(found.licence, found.uses).refusal(found.style_id, {Use.ADAPT}, unknown_is_fine=True)
+    if refusal is not None:
+        raise RightsError(refusal)
     return found.image, StyleCredit(found.style_id, found.licence)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from recsys.dataset.project import Project
+from style.errors import RightsError
 from style.library import StyleReference
 from style.transfer.base import Stylizer
 
@@ -53,7 +54,8 @@ class Engines:
 
 def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
     """What loads a project's engines: those of the registry, with the project's style references to paint from, and
-    those that were trained for it (`recsys train-style`).
+    those that were trained for it (`recsys train-style`). It raises what `load_stylizer` does, and RightsError for an
+    engine with a style of its own whose licence the project's settings forbid.
 
     One thread: an engine that takes all cores lets ranking wait.
     """
@@ -70,7 +72,12 @@ def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
             embedder = StyleEmbedder.load(project.settings.style.backbone, recipe)
             return StylePictures.of_library(project.styles, embedder, lambda one: _may_paint(project, one))
 
-        return load_stylizer(name, threads=threads, pictures=pictures, trained=project.engines)
+        engine = load_stylizer(name, threads=threads, pictures=pictures, trained=project.engines)
+        if engine.credit is not None:
+            refusal = project.settings.rights.refusal(engine.credit.style_id, engine.credit.licence, "")
+            if refusal is not None:
+                raise RightsError(refusal)
+        return engine
 
     return load
 

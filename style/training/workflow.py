@@ -18,8 +18,9 @@ from torch import nn
 from tqdm import tqdm
 
 from style.backbone import Vgg, load_backbone
-from style.errors import TrainingError
+from style.errors import RightsError, TrainingError
 from style.library import read_library
+from style.rights import Use, rights_of
 from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
 from style.training.crops import find_images
 from style.training.descent import WARM_UP, learning_rate
@@ -71,9 +72,10 @@ def train(order: Order, say: Callable[[str], object] = tqdm.write) -> Path:
 
     A run that was stopped ends with the same weights as an unbroken one. `say` is given a line for each validation.
     Raises ImageError for folders without pictures and for pictures that cannot be read, TrainingError for a name that
-    cannot be, too few products, and a folder that holds another run.
+    cannot be, too few products, and a folder that holds another run; RightsError for styles that forbid it.
     """
     order.check()
+    check_rights(order.styles)
     material = Material(
         _products(order.products), Parts.of(_found(order.styles)), order.loss_network or load_backbone("vgg-slim")
     )
@@ -88,6 +90,15 @@ def train(order: Order, say: Callable[[str], object] = tqdm.write) -> Path:
     licence = order.licence or stated_licence(order.styles)
     publish(order.out, order.recipe, material, order.settings, folder / BEST_FILE, progress, licence, order.judge)
     return order.out
+
+
+def check_rights(places: Sequence[Path]) -> None:
+    """Raise RightsError where a library among folders names a picture that must not be trained on."""
+    named = (one for place in places if place.is_dir() for one in read_library(place))
+    for one in named:
+        refusal = rights_of(one.licence, one.uses).refusal(one.style_id, {Use.TRAIN}, unknown_is_fine=True)
+        if refusal is not None:
+            raise RightsError(refusal)
 
 
 def stated_licence(places: Sequence[Path]) -> str:

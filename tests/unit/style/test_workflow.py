@@ -19,13 +19,13 @@ from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from style.errors import ExtraError, ImageError, TrainingError
+from style.errors import ExtraError, ImageError, RightsError, TrainingError
 from style.training.crops import Crops, jittered
 from style.training.descent import descend, learning_rate, warming_average
 from style.training.feedforward import FeedforwardRecipe
 from style.training.recipe import RunSettings
 from style.training.recipes import RECIPES
-from style.training.workflow import BEST_FILE, Order, learn, stated_licence, train, warm_up
+from style.training.workflow import BEST_FILE, Order, check_rights, learn, stated_licence, train, warm_up
 from style.transfer.feedforward import FeedforwardShape
 from style.transfer.trained import KINDS, load_trained
 
@@ -254,3 +254,13 @@ def test_a_killed_run_ends_as_an_unbroken_one(pictures: tuple[Path, Path], tmp_p
     for file in ("engine.safetensors", "training/log.jsonl", "training/best.safetensors"):
         whole, parts = ((tmp_path / part / "ours" / file).read_bytes() for part in ("whole", "parts"))
         assert whole == parts, file
+
+
+def test_styles_that_forbid_training_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    columns = "style_id,title,image,scenes,artist,licence,source,uses"
+    (tmp_path / "styles.csv").write_text(f"{columns}\nwaves,,a.png,,,CC-BY-ND-4.0,,\n")
+    with pytest.raises(RightsError, match=r"'waves'.*does not allow training on it"):
+        check_rights([tmp_path])
+    (tmp_path / "styles.csv").write_text(f"{columns}\nwaves,,a.png,,,CC-BY-ND-4.0,,train\n")
+    check_rights([tmp_path, tmp_path / "a.png"])

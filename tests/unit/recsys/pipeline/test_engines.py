@@ -12,7 +12,7 @@ from PIL import Image
 from recsys.dataset.project import Project
 from recsys.page.pictures import ready_restyler, render_patiently
 from recsys.pipeline.engines import engines_of
-from style.errors import UnknownEngineError, WeightsError
+from style.errors import RightsError, UnknownEngineError, WeightsError
 from style.provenance import StyleCredit
 from style.vector import StyleVector
 from tests.trained_engines import write_feedforward, write_film
@@ -41,6 +41,12 @@ def test_a_projects_engine_is_known_by_its_name(project: Project) -> None:
     assert engines_of(project)("leaf").version.startswith("leaf-")
     with pytest.raises(UnknownEngineError, match=r"'laef'; known ones: film, color, .*leaf"):
         engines_of(project)("laef")
+
+
+def test_an_engine_of_a_style_that_may_not_be_sold_with_is_refused(project: Project) -> None:
+    write_feedforward(project.engines / "study", licence="research use only")
+    with pytest.raises(RightsError, match=r"'study'.*does not allow use in trade"):
+        engines_of(project)("study")
 
 
 def test_a_damaged_engine_is_no_unknown_one(project: Project) -> None:
