@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-PICTURE_ENGINE_NAMES: tuple[str, ...] = ("gatys",)
+PICTURE_ENGINE_NAMES: tuple[str, ...] = ("adain", "gatys")
 ENGINE_NAMES = ("film", "color", *PICTURE_ENGINE_NAMES)
 """Those of `style.transfer.registry`, which brings torch."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from style.errors import LibraryError, UnknownEngineError
+from style.transfer.adain import AdaInStylizer
 from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
 from style.transfer.film import FilmStylizer
@@ -27,6 +28,7 @@ ENGINES: Mapping[str, Callable[..., Stylizer]] = {
 """Engines that paint from z alone: `load(threads)`."""
 
 PICTURE_ENGINES: Mapping[str, _OfPictures] = {
+    AdaInStylizer.name: AdaInStylizer.load,
     GatysStylizer.name: GatysStylizer.load,
 }
 """Engines that know styles by pictures of them: `load(pictures, threads)`."""

@@ -11,13 +11,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from style.backbone import BACKBONES, Vgg
+from style.backbone import BACKBONES, Vgg, load_backbone
 from style.errors import ImageError
+from style.training.adain import AdaInSettings, EncodedStatistics, adain_losses, initialise, train_adain
 from style.training.checkpoint import save_tensors
 from style.training.crops import Crops, find_images
+from style.training.descent import descend
 from style.training.distill import DistillSettings, distill
 from style.training.film import FilmSettings, fit_palette, train_film
-from style.training.targets import Statistics, Styles
+from style.training.targets import FeatureStatistics, Statistics, Styles
+from style.training.teachers import load_teacher
+from style.transfer.adain import AdaInNet
 
 
 @pytest.fixture
@@ -87,14 +91,41 @@ def test_the_palette_starts_where_least_squares_puts_it() -> None:
 
 @pytest.mark.slow
 def test_training_film_resumes_and_lowers_its_loss(images: list[Path], tmp_path: Path) -> None:
-    from style.backbone import load_backbone
-
     settings = FilmSettings(steps=4, batch=2, side=48, save_every=2)
     judge = load_backbone("vgg-slim")
     train_film(images, images, judge, tmp_path / "whole", settings)
     stop_after(2, tmp_path / "parts", lambda out: train_film(images, images, judge, out, settings))
     train_film(images, images, judge, tmp_path / "parts", settings)
     assert same(tmp_path / "whole" / "film.safetensors", tmp_path / "parts" / "film.safetensors")
+
+
+def test_steps_of_adain_lower_its_losses(images: list[Path]) -> None:
+    torch.manual_seed(0)
+    network = AdaInNet(load_backbone("vgg-slim"))
+    crops = Crops(images, side=32, keep=48, seed=0)
+    initialise(network, crops, torch.device("cpu"), batches=4)
+    describe = FeatureStatistics(load_backbone("vgg-slim"))
+    shown, painted = crops.batch(0, 4).chunk(2)
+    statistics, _ = EncodedStatistics(describe.network, network)(painted)
+    style = Styles(torch.zeros(2, 128), statistics, torch.zeros(2, 12, 32), torch.zeros(2, 9))
+    optimizer = torch.optim.Adam(network.decoder.parameters(), lr=3e-4)
+    history: list[dict[str, float]] = []
+    for _ in range(16):
+        losses = adain_losses(network, describe, shown, style, torch.tensor([0.0, 1.0]), AdaInSettings())
+        descend(optimizer, losses)
+        history.append({name: float(loss.detach()) for name, loss in losses.items()})
+    first, last = history[0], history[-1]
+    assert all(last[name] < 0.7 * first[name] for name in ("content", "moments", "gram")), (first, last)
+
+
+@pytest.mark.slow
+def test_training_adain_resumes(images: list[Path], teacher: Path, tmp_path: Path) -> None:
+    settings = AdaInSettings(steps=6, batch=2, side=48, copies=0.5, save_every=2)
+    judge = load_teacher(teacher)
+    train_adain(images, images, judge, tmp_path / "whole", settings)
+    stop_after(2, tmp_path / "parts", lambda out: train_adain(images, images, judge, out, settings))
+    train_adain(images, images, judge, tmp_path / "parts", settings)
+    assert same(tmp_path / "whole" / "adain.safetensors", tmp_path / "parts" / "adain.safetensors")
 
 
 def stop_after(step: int, out: Path, train) -> None:  # type: ignore[no-untyped-def]
