@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 import zlib
@@ -25,7 +24,7 @@ from style.errors import ExtraError
 from style.export.export import ExportWish, batches_of, load_network, write_network
 from style.export.formats import WAYS, ExportFormat
 from style.images import Pixels
-from style.metrics import ssim, transfer_score
+from style.metrics import psnr, ssim, transfer_score
 from style.training.prune import prune_film, shape_in, shape_of, thinner
 from style.training.teachers import load_teacher
 from style.transfer.film import FilmNet, FilmStylizer
@@ -169,9 +168,3 @@ def _judged(judge: nn.Module, engine: FilmStylizer, examples: Sequence[Example],
         rows.append((score.style_gain, score.ssim, ssim(luma(original), luma(painted)), psnr(original, painted)))
     gain, to_photo, to_film, noise = np.median(np.array(rows), axis=0)
     return f"{gain:7.2f}{to_photo:12.3f}{to_film:12.3f}{noise:12.1f}"
-
-
-def psnr(a: Pixels, b: Pixels) -> float:
-    """Peak signal-to-noise ratio of two pictures in [0, 1], in dB; infinite for equal ones."""
-    error = float(np.square(a - b, dtype=np.float64).mean())
-    return math.inf if error == 0 else -10 * math.log10(error)
