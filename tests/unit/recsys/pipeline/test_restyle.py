@@ -27,6 +27,7 @@ from style.errors import ImageError, UnknownEngineError, VectorError, WeightsErr
 from style.fidelity import Limit
 from style.images import Pixels, decode_image, read_image, to_pixels
 from style.mask import Mask
+from style.preprocess.recipe import Recipe
 from style.provenance import ImageFormat, StyleCredit, read_mark
 from style.transfer.base import Painting, Stylizer
 from style.transfer.modes import PaintMode, Strength
@@ -585,3 +586,19 @@ def test_two_processes_render_one_picture_once(tmp_path: Path, photo: Path) -> N
         futures = [pool.submit(_render_elsewhere, tmp_path / "shared", photo, tmp_path, barrier) for _ in range(2)]
         assert len({future.result(100) for future in futures}) == 1
     assert (tmp_path / "painted").read_text() == "x"
+
+
+def test_a_recipe_prepares_the_photo_and_has_pictures_of_its_own(
+    engine: Negative, cache: DiskCache, photo: Path, style: StyleVector
+) -> None:
+    settings = RestyleSettings(engine=engine.name, size=64, deadline_ms=LONG_MS, fidelity=False)
+    shown, originals = [], []
+    for recipe in (Recipe(), Recipe.of(["gamma:gamma=2"])):
+        with Restyler(settings, cache, load_engine=lambda _: engine, recipe=recipe) as restyler:
+            shown.append(restyler.render(photo, style, strength=1.0))
+            originals.append(restyler.original(photo).data)
+    assert originals[0] == originals[1]
+    plain, prepared = shown
+    assert (plain.status, prepared.status) == (RestyleStatus.COMPUTED, RestyleStatus.COMPUTED)
+    # The engine inverts: of a photo made darker it makes a lighter one.
+    assert pixels_of(prepared).mean() > pixels_of(plain).mean() + 0.05
