@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recsys.dataset.sample import sample_folder
 from style.export.formats import ExportFormat, Precision
-from style.transfer.modes import PaintMode
 
 Share = Annotated[float | None, typer.Option(min=0.01, max=0.95, help="Prune this share of channels, then teach.")]
 
@@ -27,6 +25,7 @@ def export(
     steps: Annotated[int, typer.Option(min=1, help="Steps that a pruned network is taught.")] = 2000,
 ) -> None:
     """Write an engine's network as a file for another runtime, and compare the file with the engine."""
+    from recsys.dataset.sample import sample_folder
     from style.export.run import exported_engine
 
     if int8 not in (None, "static", "dynamic"):
@@ -62,7 +61,7 @@ def restyle_sequence(
     style: Annotated[str | None, typer.Option(help="Toward this style reference of --styles.")] = None,
     engine: Annotated[str, typer.Option(help="What paints.")] = "film",
     strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: the frames as they are.")] = 0.6,
-    mode: Annotated[PaintMode, typer.Option(help="What is painted.")] = PaintMode.PRODUCT,
+    mode: Annotated[str, typer.Option(help="What is painted: product, full, background or tone.")] = "product",
     keep_colour: Annotated[bool, typer.Option("--keep-colour", help="Change lightness alone.")] = False,
     no_fidelity: Annotated[bool, typer.Option("--no-fidelity", help="Do not limit what the strength may do.")] = False,
     memory: Annotated[float, typer.Option(min=0.0, max=0.99, help="How much of the texture is that before.")] = 0.95,
@@ -70,11 +69,17 @@ def restyle_sequence(
     measure: Annotated[bool, typer.Option("--measure", help="Also print how much less flicker there is.")] = False,
 ) -> None:
     """Repaint a product's gallery, spin or video without flicker."""
+    from recsys.dataset.sample import sample_folder
     from style.sequence_run import SequenceTask, run_sequence
+    from style.transfer.modes import PaintMode
 
+    if mode not in set(PaintMode):
+        raise typer.BadParameter(f"--mode {mode!r}: use one of {', '.join(PaintMode)}")
     if (like is None) == (style is None):
         raise typer.BadParameter("give one of --like and --style")
     library = (styles or sample_folder()) if style is not None else styles
-    task = SequenceTask(frames, out, engine, strength, mode, keep_colour, not no_fidelity, memory, size, measure)
+    task = SequenceTask(
+        frames, out, engine, strength, PaintMode(mode), keep_colour, not no_fidelity, memory, size, measure
+    )
     for line in run_sequence(task, like, library, style):
         typer.echo(line)
