@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from style.errors import LibraryError
-from style.rights import rights_of
+from style.errors import LibraryError, RightsError
+from style.rights import Use, rights_of
 
 COLUMNS = ("style_id", "title", "image", "scenes", "artist", "licence", "source")
 
@@ -48,6 +48,14 @@ def read_library(folder: Path) -> tuple[StyleReference, ...]:
         references = tuple(_reference(row, folder, f"{file}, row {reader.line_num}") for row in reader)
     _refuse_duplicates(references, file)
     return references
+
+
+def require(reference: StyleReference, use: Use) -> None:
+    """Raise RightsError where what is known of a reference's licence does not allow a use."""
+    rights = rights_of(reference.licence, reference.uses)
+    refusal = rights.refusal(reference.style_id, {use}, unknown_is_fine=True)
+    if refusal is not None:
+        raise RightsError(refusal)
 
 
 def _reference(row: dict[str, str | None], folder: Path, place: str) -> StyleReference:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from style.embedding import StyleEmbedder
-from style.errors import LibraryError, RightsError
+from style.errors import LibraryError
 from style.fidelity import DEFAULT_LIMITS
 from style.flicker import flicker
 from style.frames import read_frames, write_frames
 from style.images import read_image
-from style.library import read_library
+from style.library import read_library, require
 from style.provenance import Mark, StyleCredit
 from style.repaint import Wish, repaint
-from style.rights import Use, rights_of
+from style.rights import Use
 from style.sequences import restyle_sequence
 from style.transfer.modes import PaintMode, Strength
 from style.transfer.pictures import PICTURE_SIDE, StylePicture, StylePictures
@@ -79,7 +79,5 @@ def _target(like: Path | None, library: Path | None, style: str | None) -> tuple
     if style not in references:
         raise LibraryError(f"{library}: no style reference {style!r}; known ones: {', '.join(references) or 'none'}")
     found = references[style]
-    refusal = rights_of(found.licence, found.uses).refusal(found.style_id, {Use.ADAPT}, unknown_is_fine=True)
-    if refusal is not None:
-        raise RightsError(refusal)
+    require(found, Use.ADAPT)
     return found.image, StyleCredit(found.style_id, found.licence)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
 
 from recsys.dataset.project import Project
 from style.errors import RightsError
 from style.library import StyleReference
 from style.transfer.base import Stylizer
+
+if TYPE_CHECKING:
+    from style.transfer.pictures import StylePictures
 
 logger = logging.getLogger(__name__)
 
@@ -60,17 +65,19 @@ def engines_of(project: Project, threads: int | None = 1) -> EngineLoader:
     One thread: an engine that takes all cores lets ranking wait.
     """
 
-    def load(name: str) -> Stylizer:
-        # Imported on first use: the registry brings torch, which retrieving and ranking never need.
+    @cache
+    def pictures() -> StylePictures:
         from style.embedding import StyleEmbedder
         from style.preprocess.recipe import Recipe
         from style.transfer.pictures import StylePictures
-        from style.transfer.registry import load_stylizer
 
-        def pictures() -> StylePictures:
-            recipe = Recipe.of(project.settings.preprocess.steps)
-            embedder = StyleEmbedder.load(project.settings.style.backbone, recipe)
-            return StylePictures.of_library(project.styles, embedder, lambda one: _may_paint(project, one))
+        recipe = Recipe.of(project.settings.preprocess.steps)
+        embedder = StyleEmbedder.load(project.settings.style.backbone, recipe)
+        return StylePictures.of_library(project.styles, embedder, lambda one: _may_paint(project, one))
+
+    def load(name: str) -> Stylizer:
+        # Imported on first use: the registry brings torch, which retrieving and ranking never need.
+        from style.transfer.registry import load_stylizer
 
         engine = load_stylizer(name, threads=threads, pictures=pictures, trained=project.engines)
         if engine.credit is not None:

@@ -14,6 +14,7 @@ from recsys.experiments.declared import unknown_name
 from recsys.experiments.definition import Experiment, Status
 from recsys.experiments.registry import Loaded, Registry
 from recsys.pipeline.recommender import Recommender
+from recsys.serving.background import Background
 from recsys.serving.host import ModelHost
 from recsys.serving.loading import Served
 from recsys.serving.memory import give_back
@@ -43,8 +44,7 @@ class LiveExperiments:
         self._refused: dict[str, tuple[float, str]] = {}
         self._unservable: Mapping[str, str] = {}
         self._changing = threading.Lock()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("experiments", self._run)
         self._told = ""
         self._state: object = None
         self.current = Treatments(Loaded())
@@ -76,20 +76,15 @@ class LiveExperiments:
 
     def start(self) -> None:
         """Poll in a background thread until `close`."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="experiments", daemon=True)
-            self._thread.start()
+        self._background.start()
 
     def close(self) -> None:
         """Stop polling; what has begun is finished first."""
-        self._closing.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._background.close()
 
     def _run(self) -> None:
         self.poll()
-        while not self._closing.wait(self._refresh_s):
+        while not self._background.ends_within(self._refresh_s):
             self.poll()
 
     @property

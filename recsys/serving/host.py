@@ -19,6 +19,7 @@ from recsys.bundle_versions import versions
 from recsys.errors import BundleError
 from recsys.pipeline.request import Request
 from recsys.schema import UserId
+from recsys.serving.background import Background
 from recsys.serving.loading import ItemSource, Loader
 from recsys.serving.loading import Served as Served
 from recsys.serving.memory import give_back
@@ -53,8 +54,7 @@ class ModelHost:
         self.loader = Loader(bundles, image_root, items, self._tell)
         self._remembered: deque[Request] = deque(maxlen=REMEMBERED)
         self._swapping = threading.Lock()
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._background = Background("model-host", self._run)
         self._told: dict[str, str] = {}
         self._refused: Refusal | None = None
         self._swaps = 0
@@ -121,25 +121,20 @@ class ModelHost:
 
     def start(self) -> None:
         """Poll in a background thread until `close`."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="model-host", daemon=True)
-            self._thread.start()
+        self._background.start()
 
     def close(self) -> None:
         """Stop polling; a swap that has begun is finished first."""
-        self._closing.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._background.close()
 
     def _run(self) -> None:
         given_back = self._swaps
-        while not self._closing.wait(self._refresh_s):
+        while not self._background.ends_within(self._refresh_s):
             self.poll()
             # By the next look, requests that held the one before have ended.
             if self._swaps != given_back:
                 given_back = self._swaps
-                self._closing.wait(self._refresh_s)
+                self._background.ends_within(self._refresh_s)
                 give_back()
 
     def _first(self) -> Served:

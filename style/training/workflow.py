@@ -18,9 +18,9 @@ from torch import nn
 from tqdm import tqdm
 
 from style.backbone import Vgg, load_backbone
-from style.errors import RightsError, TrainingError
-from style.library import read_library
-from style.rights import Use, rights_of
+from style.errors import TrainingError
+from style.library import read_library, require
+from style.rights import Use
 from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
 from style.training.crops import find_images
 from style.training.descent import WARM_UP, learning_rate
@@ -94,11 +94,9 @@ def train(order: Order, say: Callable[[str], object] = tqdm.write) -> Path:
 
 def check_rights(places: Sequence[Path]) -> None:
     """Raise RightsError where a library among folders names a picture that must not be trained on."""
-    named = (one for place in places if place.is_dir() for one in read_library(place))
-    for one in named:
-        refusal = rights_of(one.licence, one.uses).refusal(one.style_id, {Use.TRAIN}, unknown_is_fine=True)
-        if refusal is not None:
-            raise RightsError(refusal)
+    for place in places:
+        for one in read_library(place) if place.is_dir() else ():
+            require(one, Use.TRAIN)
 
 
 def stated_licence(places: Sequence[Path]) -> str:

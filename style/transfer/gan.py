@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from style.color_space import lab_statistics, with_lab_statistics
 from style.images import Pixels
 from style.mask import Mask, product_mask
 from style.provenance import StyleCredit
 from style.runtime import compile_network
 from style.transfer.base import Follows, Painting, Stylizer
 from style.transfer.feedforward import FOLD, Normalised, ResidualBlock
+from style.transfer.parts import painting_of
 from style.transfer.sides import network_input, network_output
 from style.vector import StyleVector
 
@@ -117,6 +117,4 @@ def split_colour(image: Pixels, painted: Pixels, mask: Mask) -> Painting:
     """
     if mask.sum() < 1:
         return Painting(painted - image, np.zeros_like(image))
-    mean, deviation = np.split(lab_statistics(painted, mask), 2)
-    colour = with_lab_statistics(image, mask, mean, deviation, COLOUR_GAIN) - image
-    return Painting(painted - image - colour, colour)
+    return painting_of(image, painted, mask, COLOUR_GAIN)

@@ -13,15 +13,15 @@ MOST_GAIN = 4.0
 """As in the engine `color`: a flat photo has no spread to scale."""
 
 
-def painting_of(image: Pixels, painted: Pixels, mask: Mask | None = None) -> Painting:
+def painting_of(image: Pixels, painted: Pixels, mask: Mask | None = None, most_gain: float = MOST_GAIN) -> Painting:
     """What turns `image` into `painted`, both `(H, W, 3)`.
 
     Colour is the photo moved to the painted picture's Lab statistics over `mask` `(H, W)` (default: everywhere;
-    Reinhard et al. 2001); texture is what is left.
+    Reinhard et al. 2001), spread at most `most_gain`-fold; texture is what is left.
     """
     if mask is None or not mask.any():
         mask = np.ones(image.shape[:2], dtype=np.float32)
     painted = np.clip(painted, 0.0, 1.0)
     mean, deviation = np.split(lab_statistics(painted, mask), 2)
-    colour = with_lab_statistics(image, mask, mean, deviation, MOST_GAIN) - image
+    colour = with_lab_statistics(image, mask, mean, deviation, most_gain) - image
     return Painting(painted - image - colour, colour)

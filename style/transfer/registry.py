@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -62,15 +62,14 @@ def load_stylizer(
     own = () if trained is None else trained_names(trained)
     if trained is not None and name in own:
         return load_trained(trained / name, threads)
-    if name not in PICTURE_ENGINES:
-        known = ", ".join((*ENGINES, *PICTURE_ENGINES, *own))
-        raise UnknownEngineError(f"unknown engine {name!r}; known ones: {known}")
+    check_engine(name, own)
     if pictures is None:
         raise LibraryError(f"the engine {name} paints from pictures of styles: give some, or use {', '.join(ENGINES)}")
     return PICTURE_ENGINES[name](pictures(), threads)
 
 
-def check_engine(name: str) -> None:
-    """Raise UnknownEngineError that lists the names where there is no engine of that name."""
-    if name not in (*ENGINES, *PICTURE_ENGINES):
-        raise UnknownEngineError(f"unknown engine {name!r}; known ones: {', '.join((*ENGINES, *PICTURE_ENGINES))}")
+def check_engine(name: str, own: Sequence[str] = ()) -> None:
+    """Raise UnknownEngineError that lists the names where there is no engine of that name, nor among one's `own`."""
+    known = (*ENGINES, *PICTURE_ENGINES, *own)
+    if name not in known:
+        raise UnknownEngineError(f"unknown engine {name!r}; known ones: {', '.join(known)}")
