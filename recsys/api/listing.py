@@ -98,12 +98,14 @@ class Listing:
         if services.host is not None:
             services.host.remember(request)
         arm = self.treatment.overrides
-        answer = services.recommender.recommend(applied(request, arm))
-        # How pictures come is the caller's to say, whether they are restyled an arm's, too.
-        restyle = RestyleMode.OFF if arm.restyle is False else options.restyle
-        options = options.model_copy(
-            update={"restyle": restyle, "scene": options.scene or arm.scene, "mode": options.mode or arm.mode}
-        )
+        if self.treatment is not UNTREATED:
+            request = applied(request, arm)
+            # How pictures come is the caller's to say, whether they are restyled an arm's, too.
+            restyle = RestyleMode.OFF if arm.restyle is False else options.restyle
+            options = options.model_copy(
+                update={"restyle": restyle, "scene": options.scene or arm.scene, "mode": options.mode or arm.mode}
+            )
+        answer = services.recommender.recommend(request)
         choose = services.choices.chooser(
             who,
             services.recommender,
