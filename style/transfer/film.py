@@ -160,8 +160,10 @@ def colour_moments(images: Tensor, weights: Tensor | None = None) -> Tensor:
 
     Means are those of colours minus mid-grey; means and deviations are times four, to be of the size of one.
     """
-    mean, std = mean_std(images - 0.5, weights, eps=0.0)
-    covariance = gram(images - 0.5, weights) - mean[:, :, None] * mean[:, None, :]
+    # With channels last, a matrix product may add all pixels one by one, which rounds a hundred times more.
+    centred = (images - 0.5).contiguous()
+    mean, std = mean_std(centred, weights, eps=0.0)
+    covariance = gram(centred, weights) - mean[:, :, None] * mean[:, None, :]
     axes = OPPONENT.to(images)
     covariance = axes @ covariance @ FROM_OPPONENT.to(images)
     std = (torch.stack([covariance[:, i, i] for i in range(3)], dim=1).clamp_min(0) + 1e-4).sqrt()

@@ -12,19 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from style.errors import ExportError
-from style.export.export import ExportWish, export_network, load_network
+from style.export.export import ExportWish, batches_of, compared, export_network, load_network
 from style.export.formats import ExportFormat, Precision
 from style.images import Pixels
 from style.transfer.film import FilmNet, FilmShape, FilmStylizer
 from style.transfer.form import NetworkForm, NetworkInput
+from tests.processor import needs_openvino_with_avx
 
 SLOW = pytest.mark.slow
 WAYS = [
     pytest.param(ExportFormat.TORCHSCRIPT, Precision.FLOAT32, 1e-6, id="torchscript"),
-    pytest.param(ExportFormat.OPENVINO, Precision.FLOAT32, 1e-4, id="openvino"),
-    pytest.param(ExportFormat.OPENVINO, Precision.FLOAT16, 1e-2, id="openvino-float16"),
-    pytest.param(ExportFormat.OPENVINO, Precision.STATIC, 0.2, id="openvino-static", marks=SLOW),
-    pytest.param(ExportFormat.OPENVINO, Precision.DYNAMIC, 0.1, id="openvino-dynamic", marks=SLOW),
+    pytest.param(ExportFormat.OPENVINO, Precision.FLOAT32, 1e-4, id="openvino", marks=needs_openvino_with_avx),
+    pytest.param(ExportFormat.OPENVINO, Precision.FLOAT16, 1e-2, id="openvino-float16", marks=needs_openvino_with_avx),
+    pytest.param(
+        ExportFormat.OPENVINO, Precision.STATIC, 0.2, id="openvino-static", marks=[SLOW, needs_openvino_with_avx]
+    ),
+    pytest.param(
+        ExportFormat.OPENVINO, Precision.DYNAMIC, 0.1, id="openvino-dynamic", marks=[SLOW, needs_openvino_with_avx]
+    ),
     pytest.param(ExportFormat.ONNX, Precision.FLOAT32, 1e-4, id="onnx", marks=SLOW),
     pytest.param(ExportFormat.ONNX, Precision.STATIC, 0.2, id="onnx-static", marks=SLOW),
     pytest.param(ExportFormat.ONNX, Precision.DYNAMIC, 0.1, id="onnx-dynamic", marks=SLOW),
@@ -91,6 +96,17 @@ def test_the_card_says_what_the_file_is(form: NetworkForm, tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.pt", "tiny.pt.json"]
 
 
+def test_a_runtime_that_gives_nothing_is_named(form: NetworkForm) -> None:
+    class Runner:
+        name = "empty 1"
+
+        def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+            return torch.empty(0, 3, 0, 0), torch.empty(0, 3, 0, 0)
+
+    with pytest.raises(ExportError, match="empty 1 gives empty outputs"):
+        compared(form, Runner(), batches_of(form, photos()))
+
+
 class _DecidesByItsInput(nn.Module):
     """A trace keeps the number that the example gave."""
 
@@ -118,6 +134,7 @@ def test_files_are_compared_on_pictures(form: NetworkForm, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@needs_openvino_with_avx
 def test_8_bits_are_smaller_and_not_the_same(form: NetworkForm, tmp_path: Path) -> None:
     sizes = {}
     whole = FilmStylizer.load().form()
