@@ -28,9 +28,9 @@ from render.shapes import MAKERS, plains
 from render.surfaces import STYLES, SurfaceStyle, as_cloth, draw
 from tqdm import tqdm
 
-from recsys.dataset.simulate import simulate_interactions
 from recsys.rng import generator
 from recsys.schema import AVAILABLE, CATEGORY, EVENT, IMAGE, ITEM_ID, PRICE, TIMESTAMP, TITLE, USER_ID
+from recsys.simulation.interactions import simulate_interactions
 
 SEED = 20240901
 END = 1_725_148_800  # 2024-09-01T00:00:00Z
@@ -61,7 +61,7 @@ class Plan:
     item_id: str
     category: str
     style: SurfaceStyle
-    colour: str
+    color: str
 
 
 def plan_items() -> list[Plan]:
@@ -76,19 +76,19 @@ def plan_items() -> list[Plan]:
         category, style = chosen[place]
         turn = turns.get((category, style.name), int(rng.integers(3)))
         turns[category, style.name] = turn + 1
-        colours = list(style.palettes)
-        plans.append(Plan(f"p{len(plans) + 1:04d}", category, style, colours[turn % len(colours)]))
+        colors = list(style.palettes)
+        plans.append(Plan(f"p{len(plans) + 1:04d}", category, style, colors[turn % len(colors)]))
     return plans
 
 
 def render(plan: Plan) -> Image.Image:
     """The photo of one product, from its own generator."""
     rng = generator(SEED, "photo", plan.item_id)
-    surface = draw(rng, plan.style, plan.colour, TEXTURE_PIXELS, TEXTURE_EXTENT)
+    surface = draw(rng, plan.style, plan.color, TEXTURE_PIXELS, TEXTURE_EXTENT)
     if plan.category in CLOTH:
         surface = as_cloth(rng, surface, CLOTH[plan.category])
     dark = bool(surface.albedo.mean() < DARK)
-    materials = plains(plan.style.lining[plan.colour], plan.style.trim, ROUGHNESS[plan.style.finish], dark)
+    materials = plains(plan.style.lining[plan.color], plan.style.trim, ROUGHNESS[plan.style.finish], dark)
     return photograph(MAKERS[plan.category](rng, materials), surface, rng)
 
 
@@ -123,14 +123,14 @@ def items_table(plans: list[Plan]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             ITEM_ID: plan.item_id,
-            TITLE: f"{plan.style.adjective} {plan.category}, {plan.colour}",
+            TITLE: f"{plan.style.adjective} {plan.category}, {plan.color}",
             CATEGORY: plan.category,
             PRICE: f"{_price(plan):.2f}",
             AVAILABLE: str(row not in gone).lower(),
             IMAGE: f"images/{plan.item_id}.jpg",
             "material": _material(plan),
             "pattern": plan.style.pattern,
-            "colour": plan.colour,
+            "color": plan.color,
             "finish": "matte" if plan.category in CLOTH else plan.style.finish,
         }
         for row, plan in enumerate(plans)
@@ -146,7 +146,7 @@ def styles_table() -> pd.DataFrame:
             "image": f"styles/{reference.style_id}.jpg",
             "scenes": reference.scenes,
             "artist": "drawn by data/make_sample.py",
-            "licence": "CC0-1.0",
+            "license": "CC0-1.0",
             "source": "synthetic",
         }
         for reference in REFERENCES

@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 from style.embedding import StyleEmbedder
 from style.images import center_square, from_pixels, open_image, to_pixels
 from style.library import read_library
-from style.repaint import Wish, repaint
-from style.transfer.modes import PaintMode, Strength
+from style.modes import PaintMode, Strength
+from style.repaint import RestyleOptions, repaint
 from style.transfer.registry import load_stylizer
 
 SAMPLE = Path(str(resources.files("recsys.dataset.sample") / "files"))
@@ -60,7 +60,7 @@ def main() -> None:
             draw.text((left + HEAD + 10, HEAD // 2 - 10), f"taste: {references[style_id].title}", "black", font)
             for column, strength in enumerate(STRENGTHS):
                 draw.text((left + column * TILE + 4, HEAD + 2), f"strength {strength:g}", "#666666", font)
-                wish = Wish(Strength.of(strength, PaintMode.PRODUCT), limits=None)
+                wish = RestyleOptions(Strength.of(strength, PaintMode.PRODUCT), limits=None)
                 restyled = repaint(engine, photo, taste, wish).pixels
                 sheet.paste(tile(restyled), (left + column * TILE, top))
     sheet.save(out, quality=88)

@@ -1,4 +1,4 @@
-"""Draw `docs/descriptors.jpg`: a product of the sample, and the five nearest by colour, texture, shape and style.
+"""Draw `docs/descriptors.jpg`: a product of the sample, and the five nearest by color, texture, shape and style.
 
 python docs/descriptors.py [p0001]
 """
@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from recsys.dataset import sample
-from recsys.profiles.described import Described
+from recsys.profiles.product_descriptors import ProductDescriptors
 from style.descriptors.base import Family
 from style.descriptors.registry import DESCRIPTORS
 from style.embedding import StyleEmbedder
@@ -20,7 +20,7 @@ from style.images import read_image
 from style.mask import product_mask
 
 OUT = Path(__file__).with_name("descriptors.jpg")
-NAMES = ("colour-histogram", "lbp", "contour")
+NAMES = ("color-histogram", "lbp", "contour")
 SIDE, GAP, LABEL, NEAREST = 110, 6, 64, 5
 
 
@@ -30,7 +30,7 @@ def main(item: str = "p0001") -> None:
     pictures = [(pixels, product_mask(pixels)) for pixels in (read_image(photo, short_side=224) for photo in photos)]
     arrays = {name: np.stack([DESCRIPTORS[name].describe(*pair) for pair in pictures]) for name in NAMES}
     others = np.arange(len(photos)) != row
-    found = {family.value: Described(arrays).nearest(row, family, others, NEAREST)[0] for family in Family}
+    found = {family.value: ProductDescriptors(arrays).nearest(row, family, others, NEAREST)[0] for family in Family}
     vectors = StyleEmbedder.load().embed_files(photos)
     found["style"] = np.argsort(np.where(others, -(vectors @ vectors[row]), np.inf))[:NEAREST]
     draw(photos, row, found).save(OUT, quality=85)

@@ -13,11 +13,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from style.embedding import StyleEmbedder
 from style.images import center_square, open_image, to_pixels
-from style.repaint import Wish, repaint
-from style.transfer.modes import PaintMode, Strength
-from style.transfer.names import ENGINE_NAMES
-from style.transfer.pictures import StylePictures
+from style.modes import PaintMode, Strength
+from style.repaint import RestyleOptions, repaint
+from style.transfer.engine_names import ENGINE_NAMES
 from style.transfer.registry import load_stylizer
+from style.transfer.style_images import StylePictures
 
 PAIRS = (("p0003.jpg", "delft"), ("p0100.jpg", "autumn-leaves"), ("p0260.jpg", "memphis"), ("p0060.jpg", "botanical"))
 TILE, GAP, HEAD = 128, 4, 26
@@ -28,7 +28,7 @@ def main() -> None:
     pictures = StylePictures.of_library(SAMPLE, StyleEmbedder.load())
     known = {picture.name: picture for picture in pictures.pictures}
     engines = [load_stylizer(name, pictures=lambda: pictures) for name in ENGINE_NAMES]
-    wish = Wish(Strength.of(1.0, PaintMode.PRODUCT), limits=None)
+    wish = RestyleOptions(Strength.of(1.0, PaintMode.PRODUCT), limits=None)
     size = ((TILE + GAP) * (2 + len(engines)) - GAP, HEAD + (TILE + GAP) * len(PAIRS) - GAP)
     sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)

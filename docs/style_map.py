@@ -1,4 +1,4 @@
-"""Draw `docs/style_map.jpg`: the sample's catalogue by style, as `notebooks/02_style_space.ipynb` shows it.
+"""Draw `docs/style_map.jpg`: the sample's catalog by style, as `notebooks/02_style_space.ipynb` shows it.
 
     python docs/style_map.py [OUT]
 
@@ -10,10 +10,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from recsys.bundle import load_bundle
+from recsys.bundle.store import load_bundle
 from recsys.demo import project_or_sample
-from recsys.page.figures.style_map import style_map
-from recsys.pipeline.recommender import Recommender
+from recsys.plots.style_map import style_map
+from recsys.ranking.recommender import Recommender
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from recsys.errors import ConfigError
 from recsys.schema import EventKind, Reranker
 from style.errors import DescriptorError, RecipeError
 from style.fidelity import DEFAULT_LIMITS, FidelityLimits
+from style.modes import PaintMode
 from style.rights import Use, rights_of
-from style.transfer.modes import PaintMode
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -83,10 +83,10 @@ class PreprocessSettings(Settings):
 
 
 class DescriptorSettings(Settings):
-    """Which descriptors of colour, texture and shape a build computes (extra `vision` for texture and shape).
+    """Which descriptors of color, texture and shape a build computes (extra `vision` for texture and shape).
 
-    `names`: any of those in docs/descriptors.md. With one of colour, `dominant-colour` is computed, too, and lists can
-    be filtered by colour; the first of each family is what `by=colour`, `by=texture` and `by=shape` compare.
+    `names`: any of those in docs/descriptors.md. With one of color, `dominant-color` is computed, too, and lists can
+    be filtered by color; the first of each family is what `by=color`, `by=texture` and `by=shape` compare.
     """
 
     names: tuple[str, ...] = Field(default=(), max_length=16)
@@ -154,9 +154,9 @@ class RankSettings(Settings):
 class RestyleSettings(Settings):
     """The restyled picture: engine, default strength, size, and how long a request may wait for it.
 
-    `mode`: what is painted: product, full (the whole picture), background (all but the product) or tone (colours
-    alone). `keep_colour`: change lightness alone. `fidelity`: lower the strength where the product would no longer
-    look like the one on sale: where the colour difference (CIEDE2000) of the product's pixels passes
+    `mode`: what is painted: product, full (the whole picture), background (all but the product) or tone (colors
+    alone). `keep_color`: change lightness alone. `fidelity`: lower the strength where the product would no longer
+    look like the one on sale: where the color difference (CIEDE2000) of the product's pixels passes
     `max_mean_difference` on average or `max_high_difference` for the 95th percentile, or luma's structural
     similarity falls below `min_structure`, or the share of strong edges that are left below `min_edges`.
 
@@ -168,7 +168,7 @@ class RestyleSettings(Settings):
     engine: str = "film"
     strength: Unit = 0.6
     mode: PaintMode = PaintMode.PRODUCT
-    keep_colour: bool = False
+    keep_color: bool = False
     fidelity: bool = True
     max_mean_difference: float = Field(default=DEFAULT_LIMITS.mean_difference, ge=0, allow_inf_nan=False)
     max_high_difference: float = Field(default=DEFAULT_LIMITS.high_difference, ge=0, allow_inf_nan=False)
@@ -191,25 +191,25 @@ class RestyleSettings(Settings):
         )
 
 
-class UnknownLicence(StrEnum):
-    """What to do with a style whose licence is not known here and names no uses."""
+class UnknownLicense(StrEnum):
+    """What to do with a style whose license is not known here and names no uses."""
 
     ALLOW = "allow"
     REFUSE = "refuse"
 
 
 class RightsSettings(Settings):
-    """What licences of styles have to allow. `trade`: pictures serve to sell. `unknown`: whether a style whose licence
+    """What licenses of styles have to allow. `trade`: pictures serve to sell. `unknown`: whether a style whose license
     is not known here may be used (allow) or not (refuse)."""
 
     trade: bool = True
-    unknown: UnknownLicence = UnknownLicence.ALLOW
+    unknown: UnknownLicense = UnknownLicense.ALLOW
 
-    def refusal(self, style_id: str, licence: str, uses: str) -> str | None:
+    def refusal(self, style_id: str, license: str, uses: str) -> str | None:
         """Why pictures must not be restyled toward a style, and what to do; None where they may."""
         wanted = {Use.ADAPT, Use.TRADE} if self.trade else {Use.ADAPT}
-        fine = self.unknown is UnknownLicence.ALLOW
-        return rights_of(licence, uses).refusal(style_id, wanted, unknown_is_fine=fine)
+        fine = self.unknown is UnknownLicense.ALLOW
+        return rights_of(license, uses).refusal(style_id, wanted, unknown_is_fine=fine)
 
 
 class FeedbackSettings(Settings):

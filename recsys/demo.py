@@ -1,4 +1,4 @@
-"""Something to look at: the sample shop from nothing to a page, and simulated events for a catalogue without any."""
+"""Something to look at: the sample shop from nothing to a page, and simulated events for a catalog without any."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 
-from recsys.bundle import load_bundle
+from recsys.bundle.store import load_bundle
 from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.dataset import sample
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.importers.report import ImportReport
 from recsys.dataset.importers.run import import_data
 from recsys.dataset.project import SETTINGS_FILE, Project
-from recsys.dataset.simulate import simulate_interactions
 from recsys.errors import DataError, ProjectError
-from recsys.page.page import write_page
-from recsys.page.shoppers import clear_tastes
-from recsys.pipeline.recommender import Recommender
+from recsys.profiles.style_vectors import catalog_vectors
+from recsys.ranking.recommender import Recommender
+from recsys.reports.example_users import clear_tastes
+from recsys.reports.page import write_page
 from recsys.rng import derive_seed
 from recsys.schema import ITEM_ID, UserId
+from recsys.simulation.interactions import simulate_interactions
 from recsys.training.build import build
-from recsys.training.style_vectors import catalogue_vectors
 
 SAMPLE_NAME = "sample shop"
 PROJECT_VARIABLE = "RECSYS_PROJECT"
@@ -114,9 +114,11 @@ def _import_sample(project: Project) -> ImportReport:
 
 
 def simulate_project(project: Project, users: int, style_by: str | None = None, clock: Clock = now) -> ImportReport:
-    """Draw `users` shoppers for a project's catalogue and import their events; `recsys.dataset.simulate` has the model.
+    """Draw `users` shoppers for a project's catalog and import their events.
 
-    An item's hidden style is its value in the column `style_by`, or by default its cluster among the catalogue's
+    `recsys.simulation.interactions` has the model.
+
+    An item's hidden style is its value in the column `style_by`, or by default its cluster among the catalog's
     style vectors. The events lie in the 90 days before today. The users table marks the people as simulated.
     Raises ProjectError where there are interactions already, DataError for an unknown column.
     """
@@ -147,7 +149,7 @@ def _column(items: pd.DataFrame, name: str) -> pd.Series:
 def _clusters(project: Project, items: pd.DataFrame) -> pd.Series:
     """Labels by k-means over style vectors; items without a picture are a style of their own."""
     catalog = Catalog.from_frame(items)
-    vectors = catalogue_vectors(project, catalog)
+    vectors = catalog_vectors(project, catalog)
     pictured = np.linalg.norm(vectors, axis=1) > 0
     if not pictured.any():
         raise DataError(f"{project.root}: no item has a picture to cluster by; name a column instead")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from recsys.errors import ConfigError, DataError, RecsysError
 from style.errors import StyleError
-from style.transfer.names import PICTURE_ENGINE_NAMES, trained_names
+from style.transfer.engine_names import PICTURE_ENGINE_NAMES, trained_names
 
 # All else is imported by the check that needs it: a doctor that a broken package keeps from starting helps nobody.
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from style.embedding import StyleEmbedder
     from style.transfer.base import Stylizer
-    from style.transfer.pictures import StylePictures
+    from style.transfer.style_images import StylePictures
 
 DISTRIBUTION = "style-recsys"
 OLDEST_PYTHON = (3, 11)
@@ -142,7 +142,7 @@ def _with_a_picture(load: Callable[[StylePictures], Stylizer]) -> Stylizer:
     """An engine with something to paint from: what it needs beside that is what is checked."""
     import numpy as np
 
-    from style.transfer.pictures import StylePicture, StylePictures
+    from style.transfer.style_images import StylePicture, StylePictures
     from style.vector import DIMENSIONS, StyleVector
 
     grey = np.full((64, 64, 3), 0.5, dtype=np.float32)
@@ -172,7 +172,7 @@ def _project(path: Path) -> Iterator[Finding]:
 
 def _service(project: Project) -> Iterator[Finding]:
     """What a running service needs beside the project's files."""
-    from recsys.storage.reach import reach_database, reach_redis
+    from recsys.storage.health import reach_database, reach_redis
 
     yield _tried("database", lambda: reach_database(project.database_url))
     redis = project.settings.storage.redis
@@ -183,7 +183,7 @@ def _service(project: Project) -> Iterator[Finding]:
 
 def service_keys(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Whether the keys of `environment` can be used, and how many there are; never what they are."""
-    from recsys.api.security import ADMIN_KEYS_VARIABLE, API_KEYS_VARIABLE, LINK_KEY_VARIABLE, Security
+    from recsys.api.auth.security import ADMIN_KEYS_VARIABLE, API_KEYS_VARIABLE, LINK_KEY_VARIABLE, Security
 
     def count() -> str:
         Security.from_environment(environment)
@@ -275,12 +275,12 @@ def _pictures(project: Project) -> str:
     images = [str(image) for image in project.load_items()[IMAGE] if image]
     missing = [image for image in images if not project.resolve_image(image).is_file()]
     if missing:
-        raise DataError(f"{len(missing):,} of {len(images):,} are not where the catalogue says, such as {missing[0]}")
+        raise DataError(f"{len(missing):,} of {len(images):,} are not where the catalog says, such as {missing[0]}")
     return f"{len(images):,} files in place"
 
 
 def _bundle(project: Project) -> str:
-    from recsys.bundle import load_bundle
+    from recsys.bundle.store import load_bundle
 
     bundle = load_bundle(project.bundles, project.root)
     return f"{bundle.version}, every hash right; {len(bundle.user_ids):,} users, {len(bundle.catalog):,} items"

@@ -7,7 +7,7 @@
     │   └── BadRowsError       some rows of an import are wrong; carries every problem found
     ├── ProjectError           a project folder is missing or in the wrong state
     ├── BundleError            a bundle is missing, incomplete or fails its hashes
-    ├── UnknownIdError         an id that the catalogue or the interactions do not have
+    ├── UnknownIdError         an id that the catalog or the interactions do not have
     ├── NotFittedError         a model was used before it was fitted
     ├── RequestError           a recommendation request asks for something impossible
     ├── StorageError           the database of live data cannot be reached, read or written
@@ -45,7 +45,7 @@ class BundleError(RecsysError):
 
 
 class UnknownIdError(RecsysError):
-    """An id that the catalogue or the interactions do not have."""
+    """An id that the catalog or the interactions do not have."""
 
     def __init__(self, kind: str, value: str) -> None:
         super().__init__(f"unknown {kind} {value!r}: it is not in the data this bundle was built from")

@@ -48,10 +48,10 @@ USER_COLUMNS = (USER_ID,)
 """`user_id` string, unique; any further columns are attributes."""
 
 
-FEATURES = ("factors", "neighbours", "style", "popularity", "trend", "fresh", "category", "price")
+FEATURES = ("factors", "neighbors", "style", "popularity", "trend", "fresh", "category", "price")
 """What the blend ranks by: the columns of a feature table, in order.
 
-factors: p_u . q_i of collaborative filtering. neighbours: what the user's likes say for the item by what else the same
+factors: p_u . q_i of collaborative filtering. neighbors: what the user's likes say for the item by what else the same
 people like. style: how well the item fits the taste's best mode. popularity: the
 factor model's item bias over its largest. trend: the same of events faded by age, what is popular now. fresh: 1 for an
 item that came just now, halved with each half-life. category: the

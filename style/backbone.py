@@ -37,7 +37,7 @@ class WeightRecord:
 
     name: str
     source: str
-    licence: str
+    license: str
     widths: tuple[int, int, int, int, int]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -51,7 +51,7 @@ BACKBONES: Mapping[str, WeightRecord] = {
     "vgg19": WeightRecord(
         name="vgg19",
         source="torchvision VGG19_Weights.IMAGENET1K_V1",
-        licence="BSD-3-Clause (torchvision); trained on ImageNet",
+        license="BSD-3-Clause (torchvision); trained on ImageNet",
         widths=(64, 128, 256, 512, 512),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
@@ -60,8 +60,8 @@ BACKBONES: Mapping[str, WeightRecord] = {
     ),
     "vgg-slim": WeightRecord(
         name="vgg-slim",
-        source="distilled by style.training.distill; see weights/vgg-slim.md",
-        licence="MIT",
+        source="distilled by style.training.recipes.distill; see weights/vgg-slim.md",
+        license="MIT",
         widths=(16, 32, 64, 128, 128),
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,

@@ -1,4 +1,4 @@
-"""CIEDE2000, the colour difference that agrees with the eye: about 1 is just visible, above 10 is another colour."""
+"""CIEDE2000, the color difference that agrees with the eye: about 1 is just visible, above 10 is another color."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def ciede2000(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Differences `(...)` of CIE L*a*b* colours `(..., 3)`, at least 0; kL = kC = kH = 1.
+    """Differences `(...)` of CIE L*a*b* colors `(..., 3)`, at least 0; kL = kC = kH = 1.
 
     Sharma, Wu and Dalal 2005, "The CIEDE2000 color-difference formula: implementation notes", equations 2 to 22.
     """
@@ -16,7 +16,7 @@ def ciede2000(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     stretch = 1.5 - 0.5 * _saturation(chroma)
     c1, h1 = _chroma_and_hue(a, stretch)
     c2, h2 = _chroma_and_hue(b, stretch)
-    # Equations 8 to 14: a grey has no hue, so that it takes the other colour's.
+    # Equations 8 to 14: a grey has no hue, so that it takes the other color's.
     both = c1 * c2 > 0
     turn = np.where(both, (h2 - h1 + 180) % 360 - 180, 0.0)
     # Hues exactly opposite: the paper's turn is +180, not -180.

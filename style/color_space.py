@@ -1,4 +1,4 @@
-"""Colours as numbers: sRGB in [0, 1], its luma, and CIE L*a*b*."""
+"""Colors as numbers: sRGB in [0, 1], its luma, and CIE L*a*b*."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def srgb_to_lab(pixels: Pixels) -> NDArray[np.float64]:
 
 
 def lab_to_srgb(lab: NDArray[np.float64]) -> Pixels:
-    """CIE L*a*b* (D65) to sRGB in [0, 1], colours outside the gamut clipped."""
+    """CIE L*a*b* (D65) to sRGB in [0, 1], colors outside the gamut clipped."""
     y = (lab[..., 0] + 16) / 116
     f = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
     scaled = np.where(f > 6 / 29, f**3, (116 * f - 16) * 27 / 24389)

@@ -1,10 +1,10 @@
 """StyleEmbedder: images to style vectors.
 
 The vector of an image: at two scales and per VGG tap the channel means and standard deviations, at the first three
-taps of the larger scale also the Gram matrix; signed square root; standardised, projected and whitened to 128
+taps of the larger scale also the Gram matrix; signed square root; standardized, projected and whitened to 128
 numbers; length one. Statistics are averaged over the product alone where the photo has a plain backdrop
 (`style.mask`), so that a white studio does not make all products alike. The whitening is fitted by
-`style.training.embedding` on many images and ships.
+`style.training.recipes.embedding` on many images and ships.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class StyleEmbedder:
         network = load_backbone(backbone)
         if backbone not in EMBEDDING_SHA256:
             raise WeightsError(
-                f"{backbone}: no whitening ships for it; fit one with `python -m style.training.embedding`"
+                f"{backbone}: no whitening ships for it; fit one with `python -m style.training.recipes.embedding`"
             )
         file = Path(str(WEIGHTS / f"{backbone}-embedding.safetensors"))
         return cls(network, read_weights(file, EMBEDDING_SHA256[backbone]), recipe)

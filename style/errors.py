@@ -7,7 +7,7 @@
     ├── UnknownEngineError    no stylizer of that name
     ├── BackdropError         the backdrop is to be painted, and the photo has none
     ├── LibraryError          a style reference is missing or its record is wrong
-    ├── RightsError           a licence does not allow what is asked of a picture
+    ├── RightsError           a license does not allow what is asked of a picture
     ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
     ├── RecipeError           a step of preprocessing is unknown, or set to what it cannot be
     ├── DescriptorError       a descriptor is unknown, or two that cannot be compared are
@@ -52,7 +52,7 @@ class LibraryError(StyleError):
 
 
 class RightsError(StyleError):
-    """A licence does not allow what is asked of a picture."""
+    """A license does not allow what is asked of a picture."""
 
 
 class CredentialError(StyleError):

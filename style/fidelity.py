@@ -21,8 +21,8 @@ from style.color_space import luma, srgb_to_lab
 from style.errors import VectorError
 from style.images import Pixels
 from style.mask import Mask
+from style.modes import Strength
 from style.transfer.base import Painting
-from style.transfer.modes import Strength
 
 MEASURING_SIDE = 160
 """Pictures are measured at this many pixels a side at most."""
@@ -31,7 +31,7 @@ STEPS = 1000
 """Strength is found to one part in this many."""
 
 SAMPLE = 2500
-"""Colour differences are taken at about this many pixels, evenly spread over the product."""
+"""Color differences are taken at about this many pixels, evenly spread over the product."""
 
 _STRONG_EDGE = 0.06
 _RIM = 3
@@ -53,7 +53,7 @@ class Limit(StrEnum):
 class Measures:
     """A composite against its photo, inside the product.
 
-    `mean_difference`, `high_difference`: CIEDE2000 colour difference, mean and 95th percentile. `structure`: SSIM of
+    `mean_difference`, `high_difference`: CIEDE2000 color difference, mean and 95th percentile. `structure`: SSIM of
     luma (Wang et al. 2004), at most 1. `edges`: the share in [0, 1] of the photo's strong edges that are still there.
     """
 
@@ -80,7 +80,7 @@ class FidelityLimits:
 
     def __post_init__(self) -> None:
         if not (self.mean_difference >= 0 and self.high_difference >= 0 and self.structure <= 1 and self.edges <= 1):
-            raise VectorError(f"colour differences are limited to at least 0, structure and edges to at most 1: {self}")
+            raise VectorError(f"color differences are limited to at least 0, structure and edges to at most 1: {self}")
 
     def broken(self, measures: Measures) -> tuple[Limit, ...]:
         """The limits that the measures do not keep."""
@@ -122,16 +122,16 @@ class Composite:
     painting: Painting
     product: Mask
     where: Mask
-    keep_colour: bool = False
+    keep_color: bool = False
 
     def at(self, strength: Strength) -> Pixels:
         """The picture at a strength; at strength 0 the photo, bit for bit."""
         return self.painting.on(
             self.photo,
             texture=strength.texture,
-            colour=strength.colour,
+            color=strength.color,
             mask=self.where,
-            keep_colour=self.keep_colour,
+            keep_color=self.keep_color,
         )
 
     def reduced(self) -> Composite:
@@ -139,11 +139,11 @@ class Composite:
         factor = math.ceil(max(self.product.shape) / MEASURING_SIDE)
         if factor == 1:
             return self
-        photo, texture, colour, product, where = (
+        photo, texture, color, product, where = (
             _reduced(part, factor)
-            for part in (self.photo, self.painting.texture, self.painting.colour, self.product, self.where)
+            for part in (self.photo, self.painting.texture, self.painting.color, self.product, self.where)
         )
-        return Composite(photo, Painting(texture, colour), product, where, self.keep_colour)
+        return Composite(photo, Painting(texture, color), product, where, self.keep_color)
 
 
 class Ruler:
@@ -190,7 +190,7 @@ class Ruler:
 def faithful(composite: Composite, asked: Strength, limits: FidelityLimits | None = DEFAULT_LIMITS) -> FidelityReport:
     """The largest strength, at most the one asked, whose composite keeps the limits; None: no limits.
 
-    Texture and colour are lowered in proportion. What is used always keeps the limits, and is at most 1/1000 below
+    Texture and color are lowered in proportion. What is used always keeps the limits, and is at most 1/1000 below
     the largest that does as long as the measures worsen with strength; asking for more then never gives less.
     """
     if limits is None:

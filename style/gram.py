@@ -1,4 +1,4 @@
-"""Statistics of feature maps: mean and standard deviation, Gram matrices, and their vectorisation.
+"""Statistics of feature maps: mean and standard deviation, Gram matrices, and their vectorization.
 
 A feature map is `(B, C, H, W)`. All statistics are averages over places, so they do not depend on image size.
 An optional weight map `(B, 1, H, W)` of non-negative numbers says how much each place counts.

@@ -136,7 +136,7 @@ def to_pixels(image: Image.Image) -> Pixels:
 def from_pixels(pixels: Pixels) -> Image.Image:
     """`(H, W, 3)` float32 in [0, 1] as a Pillow RGB image; values outside are clipped, halves round up.
 
-    Raises ImageError where a value is not a number: it has no colour, and black would hide that an engine failed.
+    Raises ImageError where a value is not a number: it has no color, and black would hide that an engine failed.
     """
     if np.isnan(pixels).any():
         raise ImageError(f"{np.isnan(pixels).sum()} of {pixels.size} values of a picture are not numbers")
@@ -144,7 +144,7 @@ def from_pixels(pixels: Pixels) -> Image.Image:
 
 
 def center_square(image: Image.Image, side: int) -> Image.Image:
-    """The largest centred square, resampled to `side` x `side` pixels."""
+    """The largest centered square, resampled to `side` x `side` pixels."""
     return ImageOps.fit(image, (side, side), method=Image.Resampling.BICUBIC)
 
 

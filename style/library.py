@@ -1,7 +1,7 @@
 """Style references: pictures whose style a person can choose, with their rights.
 
-A library is a folder with `styles.csv` (columns `style_id,title,image,scenes,artist,licence,source`, and `uses` where
-the licence's own are not meant; scenes and uses are separated by `|`) and the images it names, relative to the folder.
+A library is a folder with `styles.csv` (columns `style_id,title,image,scenes,artist,license,source`, and `uses` where
+the license's own are not meant; scenes and uses are separated by `|`) and the images it names, relative to the folder.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from pathlib import Path
 from style.errors import LibraryError, RightsError
 from style.rights import Use, rights_of
 
-COLUMNS = ("style_id", "title", "image", "scenes", "artist", "licence", "source")
+COLUMNS = ("style_id", "title", "image", "scenes", "artist", "license", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class StyleReference:
     """One style to choose from. `scenes` are occasions it suits (everyday, holiday, sale, ...); `uses`: what may be
-    done with it where that is not what its licence says (`style.rights`)."""
+    done with it where that is not what its license says (`style.rights`)."""
 
     style_id: str
     title: str
     image: Path
     scenes: tuple[str, ...]
     artist: str
-    licence: str
+    license: str
     source: str
     uses: str = ""
 
@@ -51,8 +51,8 @@ def read_library(folder: Path) -> tuple[StyleReference, ...]:
 
 
 def require(reference: StyleReference, use: Use) -> None:
-    """Raise RightsError where what is known of a reference's licence does not allow a use."""
-    rights = rights_of(reference.licence, reference.uses)
+    """Raise RightsError where what is known of a reference's license does not allow a use."""
+    rights = rights_of(reference.license, reference.uses)
     refusal = rights.refusal(reference.style_id, {use}, unknown_is_fine=True)
     if refusal is not None:
         raise RightsError(refusal)
@@ -60,7 +60,7 @@ def require(reference: StyleReference, use: Use) -> None:
 
 def _reference(row: dict[str, str | None], folder: Path, place: str) -> StyleReference:
     values = {column: (row[column] or "").strip() for column in COLUMNS}
-    for column in ("style_id", "image", "licence"):
+    for column in ("style_id", "image", "license"):
         if not values[column]:
             raise LibraryError(f"{place}, column {column!r}: is empty; every style needs one")
     image = folder / values["image"]
@@ -68,7 +68,7 @@ def _reference(row: dict[str, str | None], folder: Path, place: str) -> StyleRef
         raise LibraryError(f"{place}, column 'image': {image} does not exist")
     uses = (row.get("uses") or "").strip()
     try:
-        rights_of(values["licence"], uses)
+        rights_of(values["license"], uses)
     except LibraryError as error:
         raise LibraryError(f"{place}, column 'uses': {error}") from None
     scenes = tuple(scene.strip() for scene in values["scenes"].split("|") if scene.strip())
@@ -78,7 +78,7 @@ def _reference(row: dict[str, str | None], folder: Path, place: str) -> StyleRef
         image=image,
         scenes=scenes,
         artist=values["artist"],
-        licence=values["licence"],
+        license=values["license"],
         source=values["source"],
         uses=uses,
     )

@@ -31,8 +31,8 @@ _DISC = ndimage.generate_binary_structure(2, 1)
 def product_mask(pixels: Pixels, *, tolerance: float = 0.07, plain_share: float = 0.6) -> Mask:
     """The product's mask, or all ones where the photo has no plain backdrop.
 
-    A backdrop is a smooth sheet of colour: a quadratic surface is fitted to the frame's border. What lies within
-    `tolerance` (in sRGB, the largest channel) of it, or is that colour in a soft shadow, and can be reached from the
+    A backdrop is a smooth sheet of color: a quadratic surface is fitted to the frame's border. What lies within
+    `tolerance` (in sRGB, the largest channel) of it, or is that color in a soft shadow, and can be reached from the
     border without crossing an edge, is backdrop. At least `plain_share` of the border has to be so, else the picture
     is taken whole. The same pixels always give the same mask.
     """
@@ -133,7 +133,7 @@ def _reached(area: _Area, start: _Area) -> _Area:
 
 
 def _like_backdrop(small: _Planes, frame: _Frame, tolerance: float) -> _Area:
-    """Where a pixel has the backdrop's colour, or that colour in shadow: times 0.5 to 1."""
+    """Where a pixel has the backdrop's color, or that color in shadow: times 0.5 to 1."""
     backdrop = _backdrop(small, frame)
     distance = ndimage.uniform_filter(np.abs(small - backdrop).max(axis=0), size=3)
     share = (small * backdrop).sum(axis=0) / np.maximum((backdrop * backdrop).sum(axis=0), 1e-6)
@@ -151,16 +151,16 @@ def _edges(small: _Planes) -> _Area:
 
 
 def _backdrop(small: _Planes, frame: _Frame) -> _Planes:
-    """The quadratic surface through the border's colours, fitted twice: the second time without outliers."""
-    terms, colours = frame.border_terms, small[:, frame.border]
-    middle = np.median(colours, axis=1, keepdims=True)
-    keep = np.abs(colours - middle).max(axis=0) < 0.2
+    """The quadratic surface through the border's colors, fitted twice: the second time without outliers."""
+    terms, colors = frame.border_terms, small[:, frame.border]
+    middle = np.median(colors, axis=1, keepdims=True)
+    keep = np.abs(colors - middle).max(axis=0) < 0.2
     for _ in range(2):
         if keep.sum() < 12:
             keep[:] = True
         kept = terms * keep
         # Normal equations, 6 x 6: least squares over all border pixels would take longer than the rest of the fit.
-        solution = np.linalg.lstsq(kept @ terms.T, kept @ colours.T, rcond=1e-9)[0].T
-        keep = np.abs(colours - solution @ terms).max(axis=0) < 0.08
+        solution = np.linalg.lstsq(kept @ terms.T, kept @ colors.T, rcond=1e-9)[0].T
+        keep = np.abs(colors - solution @ terms).max(axis=0) < 0.08
     surface: _Planes = (solution.astype(np.float32) @ frame.terms).reshape(small.shape)
     return surface

@@ -19,7 +19,7 @@ from style.images import Pixels
 
 @dataclass(frozen=True, slots=True)
 class RetrievalScore:
-    """Leave-one-out retrieval: the share of nearest neighbours of the same label, and mean average precision."""
+    """Leave-one-out retrieval: the share of nearest neighbors of the same label, and mean average precision."""
 
     recall_at_1: float
     map_at_10: float
@@ -80,7 +80,7 @@ class TransferScore:
     - `style_gain_squared`, `gram_gain_squared`: the same with d_t^2 for d_t, which is how style losses are written.
       Half the way is 0.5 in lengths and 0.75 in squares, so that figures of the two kinds do not compare.
     - `content`: cosine of the last tap's features, product and restyled, after each channel's mean and deviation over
-      places are taken out (instance normalisation), so that style alone does not count as content.
+      places are taken out (instance normalization), so that style alone does not count as content.
     - `content_plain`: cosine of the same features as they are. It is kinder, because features are never negative: two
       pictures that have nothing in common are far above 0.
     - `ssim`: structural similarity of luma with the product.

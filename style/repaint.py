@@ -1,7 +1,7 @@
 """From photos to restyled photos: product mask, painting, mode and fidelity, in this order.
 
-Several photos of one product are restyled as one: with one style, one palette that the engine judges colours by, and
-one strength, so that the same product has the same colour in all of them.
+Several photos of one product are restyled as one: with one style, one palette that the engine judges colors by, and
+one strength, so that the same product has the same color in all of them.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from style.fidelity import (
 )
 from style.images import Pixels
 from style.mask import Mask, matte, product_mask
+from style.modes import PaintMode, Strength, painted_where
 from style.transfer.base import Painting, Stylizer
-from style.transfer.modes import PaintMode, Strength, painted_where
 from style.vector import StyleVector
 
 PALETTE = 2048
-"""Colours of a gallery's palette, all its photos together."""
+"""Colors of a gallery's palette, all its photos together."""
 
 MARGIN = 32
-"""Rows between a photo and the palette below it, so that no engine's texture carries colours across."""
+"""Rows between a photo and the palette below it, so that no engine's texture carries colors across."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RestyleOptions:
     """How photos are to be restyled. `limits` None: as strongly as asked, whatever becomes of the product.
 
-    `keep_colour` changes lightness alone, so that hues stay.
+    `keep_color` changes lightness alone, so that hues stay.
     """
 
     strength: Strength
     mode: PaintMode = PaintMode.PRODUCT
-    keep_colour: bool = False
+    keep_color: bool = False
     limits: FidelityLimits | None = DEFAULT_LIMITS
 
 
@@ -57,7 +57,9 @@ class Repainted:
     report: FidelityReport
 
 
-def repaint(engine: Stylizer, photo: Pixels, style: StyleVector, wish: Wish, product: Mask | None = None) -> Repainted:
+def repaint(
+    engine: Stylizer, photo: Pixels, style: StyleVector, wish: RestyleOptions, product: Mask | None = None
+) -> Repainted:
     """One photo `(H, W, 3)` in [0, 1] restyled; `product` is its mask `(H, W)` (default: `product_mask`).
 
     Strength 0 is the photo bit for bit; so is what an empty mask gives in a mode that paints the product. Raises
@@ -69,7 +71,7 @@ def repaint(engine: Stylizer, photo: Pixels, style: StyleVector, wish: Wish, pro
     if not where.any():
         return Repainted(photo.copy(), untouched(wish.strength, Limit.NO_PRODUCT))
     painting = engine.paint([photo], style, [judged(product)])[0]
-    composite = Composite(photo, painting, product, where, wish.keep_colour)
+    composite = Composite(photo, painting, product, where, wish.keep_color)
     report = faithful(composite, wish.strength, wish.limits)
     return Repainted(composite.at(report.used), report)
 
@@ -78,12 +80,12 @@ def repaint_gallery(
     engine: Stylizer,
     photos: Sequence[Pixels],
     style: StyleVector,
-    wish: Wish,
+    wish: RestyleOptions,
     products: Sequence[Mask] | None = None,
 ) -> list[Repainted]:
     """Photos of one product restyled alike, whatever their backdrops, sizes and crops.
 
-    The engine judges colours by a palette of the product in all photos, so that its map from colour to colour is the
+    The engine judges colors by a palette of the product in all photos, so that its map from color to color is the
     same for all. The strength is the smallest that fidelity allows for any of them; `limited_by` is that photo's.
     Sizes may differ. Raises like `repaint`, and ImageError without a photo.
     """
@@ -95,7 +97,7 @@ def repaint_gallery(
     ]
     palette = gallery_palette(photos, [product for _, product in masks])
     composites = [
-        Composite(photo, painted_by_palette(engine, photo, palette, style), product, where, wish.keep_colour)
+        Composite(photo, painted_by_palette(engine, photo, palette, style), product, where, wish.keep_color)
         for photo, (where, product) in zip(photos, masks, strict=True)
     ]
     reports = [faithful(composite, wish.strength, wish.limits) for composite in composites]
@@ -117,28 +119,28 @@ def paint_masks(photo: Pixels, product: Mask | None, mode: PaintMode) -> tuple[M
 
 
 def judged(product: Mask) -> Mask:
-    """By which pixels the engine judges colours: the product's, or all where there is none."""
+    """By which pixels the engine judges colors: the product's, or all where there is none."""
     return product if product.any() else np.ones_like(product)
 
 
-def _at_shared(composite: Composite, wish: Wish, shared: FidelityReport) -> Repainted:
+def _at_shared(composite: Composite, wish: RestyleOptions, shared: FidelityReport) -> Repainted:
     measures = None if wish.limits is None else Ruler(composite).measures(shared.used)
     report = FidelityReport(wish.strength, shared.used, measures, shared.limited_by)
     return Repainted(composite.at(shared.used), report)
 
 
 def gallery_palette(photos: Sequence[Pixels], products: Sequence[Mask]) -> Pixels:
-    """Colours of the product `(N, 3)`, as many from each photo, evenly spread over it."""
-    colours = [photo[product > 0.5] for photo, product in zip(photos, products, strict=True)]
-    colours = [own for own in colours if len(own)] or [photo.reshape(-1, 3) for photo in photos]
-    share = max(1, PALETTE // len(colours))
-    return np.concatenate([own[np.linspace(0, len(own) - 1, share).astype(int)] for own in colours])
+    """Colors of the product `(N, 3)`, as many from each photo, evenly spread over it."""
+    colors = [photo[product > 0.5] for photo, product in zip(photos, products, strict=True)]
+    colors = [own for own in colors if len(own)] or [photo.reshape(-1, 3) for photo in photos]
+    share = max(1, PALETTE // len(colors))
+    return np.concatenate([own[np.linspace(0, len(own) - 1, share).astype(int)] for own in colors])
 
 
 def painted_by_palette(engine: Stylizer, photo: Pixels, palette: Pixels, style: StyleVector) -> Painting:
-    """The photo's painting, with colours judged by the palette instead of the photo.
+    """The photo's painting, with colors judged by the palette instead of the photo.
 
-    Engines judge colours where a mask says, so the palette goes below the photo, and the mask says there.
+    Engines judge colors where a mask says, so the palette goes below the photo, and the mask says there.
     """
     height, width = photo.shape[:2]
     rows = math.ceil(len(palette) / width)
@@ -147,4 +149,4 @@ def painted_by_palette(engine: Stylizer, photo: Pixels, palette: Pixels, style: 
     judged = np.zeros(extended.shape[:2], dtype=np.float32)
     judged[height + MARGIN :].reshape(-1)[: len(palette)] = 1.0
     painting = engine.paint([extended], style, [judged])[0]
-    return Painting(painting.texture[:height].copy(), painting.colour[:height].copy())
+    return Painting(painting.texture[:height].copy(), painting.color[:height].copy())

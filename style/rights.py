@@ -1,8 +1,8 @@
-"""What a licence lets people do with a picture of a style: to show it, to make something of it, to do so in trade.
+"""What a license lets people do with a picture of a style: to show it, to make something of it, to do so in trade.
 
 The short names are those of SPDX and Creative Commons; spellings such as "CC BY-NC 4.0" are read as such. Whether a
 picture restyled toward another one is an adaptation of it in law is unsettled; here it counts as one, and so does
-training on it: who has a licence that says more grants it by naming uses. This is a guard, not legal advice.
+training on it: who has a license that says more grants it by naming uses. This is a guard, not legal advice.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _DONE = {
 class Rights:
     """What may be done with a picture.
 
-    `licence`: as its owner wrote it. `uses`: what is allowed; None where the licence is not known here and no uses are
+    `license`: as its owner wrote it. `uses`: what is allowed; None where the license is not known here and no uses are
     named. `attribution`: whether its maker has to be named beside what was made of it; `share_alike`: whether that may
-    be passed on under the same licence alone.
+    be passed on under the same license alone.
     """
 
-    licence: str
+    license: str
     uses: frozenset[Use] | None
     attribution: bool = False
     share_alike: bool = False
@@ -59,24 +59,24 @@ class Rights:
         if not missing:
             return None
         if self.uses is None:
-            cause = f"the licence {self.licence!r} is not one known here"
+            cause = f"the license {self.license!r} is not one known here"
         else:
-            cause = f"the licence {self.licence!r} does not allow {' and '.join(_DONE[use] for use in missing)}"
+            cause = f"the license {self.license!r} does not allow {' and '.join(_DONE[use] for use in missing)}"
         return (
             f"style {name!r}: {cause}; choose another style, or, if you hold the right, name it in the column 'uses' "
             f"of styles.csv ({', '.join(Use)}, separated by |)"
         )
 
 
-def rights_of(licence: str, uses: str = "") -> Rights:
-    """The rights that a licence's name grants; `uses`, names separated by `|`, replace them where given.
+def rights_of(license: str, uses: str = "") -> Rights:
+    """The rights that a license's name grants; `uses`, names separated by `|`, replace them where given.
 
     Raises LibraryError for a use that there is not.
     """
-    known = _known(licence)
+    known = _known(license)
     if not uses.strip():
         return known
-    return Rights(licence, _named(uses), known.attribution, known.share_alike)
+    return Rights(license, _named(uses), known.attribution, known.share_alike)
 
 
 def _named(uses: str) -> frozenset[Use]:
@@ -109,30 +109,30 @@ _RESEARCH = re.compile(r"\b(?:RESEARCH|EDUCATIONAL|ACADEMIC|STUDY|PERSONAL)(?: U
 _RESERVED = re.compile(r"ALL RIGHTS RESERVED|PROPRIETARY|COPYRIGHTED|©")
 
 
-def _known(licence: str) -> Rights:
-    folded = re.sub(r"[\s_\-/()]+", " ", licence.upper()).strip()
+def _known(license: str) -> Rights:
+    folded = re.sub(r"[\s_\-/()]+", " ", license.upper()).strip()
     plain = _VERSION.sub("", folded)
     if plain in _FREE:
-        return Rights(licence, EVERYTHING)
+        return Rights(license, EVERYTHING)
     if plain in _NAMED or folded in _NAMED:
-        return Rights(licence, EVERYTHING, attribution=True)
+        return Rights(license, EVERYTHING, attribution=True)
     for words, short in _SPELT_OUT:
         plain = plain.replace(words, short)
     creative = _CREATIVE.match(plain.removesuffix(" LICENSE").removesuffix(" LICENCE"))
     if creative is not None:
-        return _creative_commons(licence, creative[1].split())
+        return _creative_commons(license, creative[1].split())
     if _RESEARCH.search(folded):
-        return Rights(licence, EVERYTHING - {Use.TRADE})
+        return Rights(license, EVERYTHING - {Use.TRADE})
     if _RESERVED.search(folded):
-        return Rights(licence, frozenset())
-    return Rights(licence, None)
+        return Rights(license, frozenset())
+    return Rights(license, None)
 
 
-def _creative_commons(licence: str, terms: Iterable[str]) -> Rights:
+def _creative_commons(license: str, terms: Iterable[str]) -> Rights:
     terms = frozenset(terms)
     uses = EVERYTHING
     if "NC" in terms:
         uses -= {Use.TRADE}
     if "ND" in terms:
         uses -= {Use.ADAPT, Use.TRAIN}
-    return Rights(licence, uses, attribution=True, share_alike="SA" in terms)
+    return Rights(license, uses, attribution=True, share_alike="SA" in terms)

@@ -21,7 +21,7 @@ class StyleVector:
 
     @classmethod
     def of(cls, values: ArrayLike) -> StyleVector:
-        """Check and normalise. Raises VectorError for a wrong size, a number that is not finite, or all zeros."""
+        """Check and normalize. Raises VectorError for a wrong size, a number that is not finite, or all zeros."""
         array = np.asarray(values, dtype=np.float64)
         if array.shape != (DIMENSIONS,):
             raise VectorError(f"a style vector has shape ({DIMENSIONS},), got {array.shape}")

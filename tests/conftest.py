@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from recsys.bundle import load_bundle
+from recsys.bundle.store import load_bundle
 from recsys.dataset import sample
 from recsys.dataset.importers import import_data
 from recsys.dataset.project import Project
-from recsys.pipeline.recommender import Recommender
+from recsys.ranking.recommender import Recommender
 from recsys.storage.database import Database
 from recsys.training.build import build
-from style.content_credentials import SigningIdentity
+from style.provenance.content_credentials import SigningIdentity
 from tests.servers import postgres_database, postgres_server, redis_server
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.bundle import MANIFEST, Bundle, StyleCard, _version_of, current_version, make_current, save_bundle
+from recsys.bundle.store import MANIFEST, _version_of, current_version, make_current, save_bundle
+from recsys.bundle.types import Bundle
+from recsys.profiles.style_library import StyleCard
 from recsys.profiles.text_style import TextStyleMap
 from recsys.schema import FloatArray, ItemId
 from recsys.storage.artifacts import sha256_file

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from render.colour import ink, jitter, smoothstep
+from render.color import ink, jitter, smoothstep
 
 Array = NDArray[np.float32]
 
@@ -16,7 +16,7 @@ TINTS = ("dccbb5", "c9d5dc", "e6cdc1", "cbd6c6", "d9d0e2", "d6cdbf", "efdcb8", "
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """Directions are unit vectors (3,) in world space; colours are linear light (3,)."""
+    """Directions are unit vectors (3,) in world space; colors are linear light (3,)."""
 
     key: Array
     key_light: Array
@@ -32,12 +32,12 @@ def _unit(x: float, y: float, z: float) -> Array:
 
 
 def _temperature(warmth: float) -> Array:
-    """Light colour: warmth 1 is tungsten-like, -1 is open shade."""
+    """Light color: warmth 1 is tungsten-like, -1 is open shade."""
     return np.array([1 + 0.07 * warmth, 1.0, 1 - 0.10 * warmth], dtype=np.float32)
 
 
 def studio(rng: np.random.Generator, wall: bool, pale: bool) -> Studio:
-    """A set-up of its own for each product: side, height and warmth of the key, colour of the paper.
+    """A set-up of its own for each product: side, height and warmth of the key, color of the paper.
 
     Against a `wall` the key comes more from the front, as for a flat lay. A `pale` product gets tinted paper, so
     that its outline shows.

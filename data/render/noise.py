@@ -47,9 +47,9 @@ def scatter(rng: np.random.Generator, extent: float, spacing: float, tries: int 
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2) * extent
     points = grid + rng.uniform(-0.55, 0.55, grid.shape) * spacing
     for _ in range(tries):
-        distance, neighbour = cKDTree(points).query(points, k=2)
+        distance, neighbor = cKDTree(points).query(points, k=2)
         close = distance[:, 1] < 0.75 * spacing
-        points[close] += 0.2 * (points[close] - points[neighbour[close, 1]])
+        points[close] += 0.2 * (points[close] - points[neighbor[close, 1]])
     return points
 
 

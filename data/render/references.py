@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from render.colour import Array, encode, ink, jitter, linear, mix, rgb, smoothstep
+from render.color import Array, encode, ink, jitter, linear, mix, rgb, smoothstep
 from render.noise import fbm, scatter, value_noise
 from render.surfaces import STYLES, Canvas, Pen, Surface, _leaf, _turned, canvas, draw
 
@@ -18,7 +18,7 @@ Artwork = Callable[[Rng, Canvas], Surface]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A style reference: `scenes` separated by `|`; `drawn` is (surface style, colour), or an artwork."""
+    """A style reference: `scenes` separated by `|`; `drawn` is (surface style, color), or an artwork."""
 
     style_id: str
     title: str
@@ -32,28 +32,28 @@ def _paper(c: Canvas, painted: Array, rng: Rng, rough: float = 0.7) -> Surface:
     return Surface(albedo, 0.0015 * tooth, c.zeros(), c.full(rough), c.extent)
 
 
-def _fir(pen: Pen, at: NDArray[np.float64], size: float, colour: Array) -> None:
+def _fir(pen: Pen, at: NDArray[np.float64], size: float, color: Array) -> None:
     for tier in range(3):
         low, half = -0.5 + 0.30 * tier, 0.40 - 0.09 * tier
         points = np.array([[-half, low], [half, low], [0, low + 0.5]]) * size
-        pen.polygon(points + at, colour * (1 + 0.18 * tier))
+        pen.polygon(points + at, color * (1 + 0.18 * tier))
     pen.line(np.array([[0, -0.5], [0, -0.62]]) * size + at, rgb("6b4226"), 0.07 * size)
 
 
-def _snowflake(pen: Pen, at: NDArray[np.float64], size: float, colour: Array, turn: float) -> None:
+def _snowflake(pen: Pen, at: NDArray[np.float64], size: float, color: Array, turn: float) -> None:
     for arm in range(6):
         angle = turn + arm * np.pi / 3
-        pen.line(_turned(np.array([[0, 0], [size, 0]]), angle) + at, colour, size * 0.09)
+        pen.line(_turned(np.array([[0, 0], [size, 0]]), angle) + at, color, size * 0.09)
         for out in (0.45, 0.72):
             for side in (-1, 1):
                 twig = np.array([[out, 0], [out + 0.22, side * 0.22]]) * size
-                pen.line(_turned(twig, angle) + at, colour, size * 0.07)
+                pen.line(_turned(twig, angle) + at, color, size * 0.07)
 
 
-def _star(pen: Pen, at: NDArray[np.float64], size: float, colour: Array, points: int = 5) -> None:
+def _star(pen: Pen, at: NDArray[np.float64], size: float, color: Array, points: int = 5) -> None:
     angle = np.arange(points * 2) * np.pi / points + np.pi / 2
     reach = np.where(np.arange(points * 2) % 2, 0.42, 1.0) * size
-    pen.polygon(np.stack([np.cos(angle), np.sin(angle)], 1) * reach[:, None] + at, colour)
+    pen.polygon(np.stack([np.cos(angle), np.sin(angle)], 1) * reach[:, None] + at, color)
 
 
 def wrapping_paper(rng: Rng, c: Canvas) -> Surface:
@@ -81,11 +81,11 @@ def winter_night(rng: Rng, c: Canvas) -> Surface:
     """Northern lights over falling snow."""
     lift = 0.25 * fbm(rng, c.u * 1.3, c.v * 0.25, 3)
     sky = mix(c.fill(ink("0b1440")), ink("274b8f"), smoothstep(-0.9, 0.9, -c.v + lift))
-    for colour, level in (("39c9a5", 0.28), ("7fd6e8", 0.0), ("8d6be0", 0.52)):
+    for color, level in (("39c9a5", 0.28), ("7fd6e8", 0.0), ("8d6be0", 0.52)):
         curtain = c.v - level - 0.35 * fbm(rng, c.u * 1.6, c.v * 0.15, 3)
         rays = 0.55 + 0.45 * value_noise(rng, c.u * 22 + 2 * curtain, c.v * 0.6)
         glow = np.exp(-np.maximum(curtain, 0) / 0.28) * smoothstep(-0.05, 0.03, curtain) * rays
-        sky = mix(sky, ink(colour), 0.75 * np.clip(glow, 0, 1))
+        sky = mix(sky, ink(color), 0.75 * np.clip(glow, 0, 1))
     pen = Pen(c, np.zeros(3, dtype=np.float32))
     for spot in scatter(rng, c.span, 0.27):
         _snowflake(pen, spot, rng.uniform(0.05, 0.12), np.full(3, rng.uniform(0.6, 1), np.float32), rng.uniform(0, 1))
@@ -114,16 +114,16 @@ def comic_burst(rng: Rng, c: Canvas) -> Surface:
 
 
 def price_tags(rng: Rng, c: Canvas) -> Surface:
-    """Torn strips of poster in hot colours, one over another."""
+    """Torn strips of poster in hot colors, one over another."""
     albedo = c.fill(ink("ffd400"))
-    for colour in ("ff2d55", "ff7a00", "ffffff", "e6007a", "1a1a1f", "ffd400", "ff2d55", "00b8d9"):
+    for color in ("ff2d55", "ff7a00", "ffffff", "e6007a", "1a1a1f", "ffd400", "ff2d55", "00b8d9"):
         heading = rng.uniform(-0.5, 0.5)
         across = c.v * np.cos(heading) + c.u * np.sin(heading) - rng.uniform(-0.8, 0.8)
         tear = 0.03 * fbm(rng, c.u * 7, c.v * 7, 4)
         half = rng.uniform(0.05, 0.17)
         torn = smoothstep(-0.004, 0.004, half + 0.016 - np.abs(across + tear))
         strip = smoothstep(-0.004, 0.004, half - np.abs(across + tear + 0.01 * fbm(rng, c.u * 25, c.v * 25, 2)))
-        albedo = mix(mix(albedo, ink("fffaf0"), torn), ink(colour), strip)
+        albedo = mix(mix(albedo, ink("fffaf0"), torn), ink(color), strip)
         printed = np.sin((c.u * np.cos(heading) - c.v * np.sin(heading)) * 2 * np.pi / 0.09)
         if rng.random() < 0.5:
             albedo = mix(albedo, ink("fff3c4"), strip * smoothstep(0.55, 0.7, printed) * 0.8)
@@ -149,9 +149,9 @@ def blossom(rng: Rng, c: Canvas) -> Surface:
 
 def _petals(rng: Rng, pen: Pen, at: NDArray[np.float64]) -> None:
     size, start = rng.uniform(0.045, 0.08), rng.uniform(0, 6.28)
-    colour = rgb(jitter(rng, str(rng.choice(["f7b9cc", "fbd9e3", "ee8fb0"])), 0.01, 0.03))
+    color = rgb(jitter(rng, str(rng.choice(["f7b9cc", "fbd9e3", "ee8fb0"])), 0.01, 0.03))
     for k in range(5):
-        pen.disc(at + _turned(np.array([[size * 0.6, 0]]), start + k * 1.2566)[0], size * 0.48, colour)
+        pen.disc(at + _turned(np.array([[size * 0.6, 0]]), start + k * 1.2566)[0], size * 0.48, color)
     pen.disc(at, size * 0.2, rgb("c2356b"))
 
 
@@ -160,14 +160,14 @@ def sun_and_waves(rng: Rng, c: Canvas) -> Surface:
     drift = 0.05 * fbm(rng, c.u * 3, c.v * 1.5, 3)
     albedo = mix(c.fill(ink("ff8a4c")), ink("ffe08a"), smoothstep(0.9, 0.0, c.v + drift))
     ring = np.hypot(c.u - 0.15, c.v - 0.28)
-    for reach, colour in ((0.42, "ffb04a"), (0.30, "ff7043"), (0.20, "fff0b8")):
-        albedo = mix(albedo, ink(colour), smoothstep(-0.012, 0.012, reach + 0.3 * drift - ring))
+    for reach, color in ((0.42, "ffb04a"), (0.30, "ff7043"), (0.20, "fff0b8")):
+        albedo = mix(albedo, ink(color), smoothstep(-0.012, 0.012, reach + 0.3 * drift - ring))
     bands = ("7fd8d0", "2fb5bd", "118ab2", "0d6fa0", "2a9d9a", "0b4f7d", "073b63")
-    for k, colour in enumerate(bands):
+    for k, color in enumerate(bands):
         crest = 0.02 - 0.15 * k + 0.05 * np.sin(c.u * (5 + k) + 2.1 * k) + 0.02 * drift
         below = smoothstep(-0.006, 0.006, crest - c.v)
         foam = np.exp(-(((crest - c.v - 0.012) / 0.010) ** 2))
-        albedo = mix(mix(albedo, ink(colour), below), ink("fff9ea"), 0.85 * foam.astype(np.float32))
+        albedo = mix(mix(albedo, ink(color), below), ink("fff9ea"), 0.85 * foam.astype(np.float32))
     stroke = fbm(rng, c.u * 5, c.v * 60, 3)
     return _paper(c, np.clip(albedo * (1 + 0.16 * stroke[..., None]), 0, 1).astype(np.float32), rng)
 
@@ -178,17 +178,17 @@ def autumn_leaves(rng: Rng, c: Canvas) -> Surface:
     hues = ("b5451d", "d9822b", "e8b04a", "8c2f1b", "7a6a2a", "c8671f")
     for spacing, size in ((0.12, 0.30), (0.15, 0.26), (0.24, 0.22)):
         for spot in rng.permutation(scatter(rng, c.span, spacing)):
-            colour = rgb(jitter(rng, str(rng.choice(hues)), 0.015, 0.05))
+            color = rgb(jitter(rng, str(rng.choice(hues)), 0.015, 0.05))
             turn, length = rng.uniform(0, 6.28), size * rng.uniform(0.8, 1.15)
             leaf = _turned(_leaf(length, length * 0.27), turn)
             pen.polygon(leaf + spot - [0.012, 0.014], rgb("3a1c0e"))
-            pen.polygon(leaf + spot, colour)
+            pen.polygon(leaf + spot, color)
             rib = _turned(np.array([[-0.14 * length, 0], [0.95 * length, 0]]), turn)
-            pen.line(rib + spot, colour * 0.62, 0.009)
+            pen.line(rib + spot, color * 0.62, 0.009)
             for k in (0.25, 0.42, 0.6):
                 for side in (-1, 1):
                     vein = np.array([[k, 0], [k + 0.15, side * 0.15]]) * length
-                    pen.line(_turned(vein, turn) + spot, colour * 0.75, 0.005)
+                    pen.line(_turned(vein, turn) + spot, color * 0.75, 0.005)
     return _paper(c, linear(pen.array()), rng)
 
 
@@ -231,9 +231,9 @@ def picture(reference: Reference, rng: Rng, side: int = 256) -> Image.Image:
     """The reference as an image of side by side pixels, drawn at twice the size."""
     over = 2 * side
     if isinstance(reference.drawn, tuple):
-        name, colour = reference.drawn
+        name, color = reference.drawn
         style = next(style for style in STYLES if style.name == name)
-        surface = draw(rng, style, colour, over, 1.9)
+        surface = draw(rng, style, color, over, 1.9)
     else:
         surface = reference.drawn(rng, canvas(over, 1.9))
     flat = _lit(surface, rng).reshape(side, 2, side, 2, 3).mean((1, 3))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from render.colour import Array, encode, filmic, smoothstep
+from render.color import Array, encode, filmic, smoothstep
 from render.fields import Field
 from render.light import Studio, environment, studio
 from render.surfaces import Surface
@@ -27,9 +27,9 @@ PALE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A material of one colour: `colour` linear light (3,); the rest in [0, 1]; `glow` is emitted light."""
+    """A material of one color: `color` linear light (3,); the rest in [0, 1]; `glow` is emitted light."""
 
-    colour: Array
+    color: Array
     metal: float = 0.0
     rough: float = 0.5
     glow: float = 0.0
@@ -93,8 +93,8 @@ class Placed:
         self.offset[self.axis] = -float((band[self.axis] + distance).min())
         self.cloud = band + self.offset
         low, high = self.cloud.min(1), self.cloud.max(1)
-        self.centre = ((low + high) / 2).astype(np.float32)
-        self.radius = float(np.linalg.norm(self.cloud - self.centre[:, None], axis=0).max())
+        self.center = ((low + high) / 2).astype(np.float32)
+        self.radius = float(np.linalg.norm(self.cloud - self.center[:, None], axis=0).max())
 
     def local(self, p: Array) -> Array:
         return (self.product.turn.T @ (p - self.offset)).astype(np.float32)
@@ -140,7 +140,7 @@ def aim(placed: Placed) -> Camera:
     right = np.cross(forward, [0.0, 1.0, 0.0])
     right /= np.linalg.norm(right)
     frame = np.stack([right, np.cross(right, forward), forward]).astype(np.float32)
-    eye = (placed.centre - forward * placed.radius * 4.6).astype(np.float32)
+    eye = (placed.center - forward * placed.radius * 4.6).astype(np.float32)
     seen = frame @ (placed.cloud - eye[:, None])
     x, y = seen[0] / seen[2], seen[1] / seen[2]
     shift = np.array([(x.max() + x.min()) / 2, (y.max() + y.min()) / 2 - 0.008], dtype=np.float32)
@@ -150,9 +150,9 @@ def aim(placed: Placed) -> Camera:
 
 def trace(placed: Placed, eye: Array, rays: Array, steps: int = 90) -> Array:
     """Distance along each ray (N,) to the product, inf where it is missed."""
-    to_centre = placed.centre - eye
-    along = to_centre @ rays
-    miss = to_centre @ to_centre - along**2
+    to_center = placed.center - eye
+    along = to_center @ rays
+    miss = to_center @ to_center - along**2
     found = np.full(rays.shape[1], np.inf, dtype=np.float32)
     active = np.flatnonzero(miss < placed.radius**2)
     reach = np.sqrt(placed.radius**2 - miss[active])
@@ -181,9 +181,9 @@ def normals(placed: Placed, p: Array) -> Array:
 def shadow(placed: Placed, p: Array, towards: Array, softness: float) -> Array:
     """Share of the key light (N,) that reaches p, with a penumbra that widens with distance."""
     lit = np.ones(p.shape[1], dtype=np.float32)
-    to_centre = placed.centre[:, None] - p
-    along = towards @ to_centre
-    miss = np.sqrt(np.maximum((to_centre**2).sum(0) - along**2, 0))
+    to_center = placed.center[:, None] - p
+    along = towards @ to_center
+    miss = np.sqrt(np.maximum((to_center**2).sum(0) - along**2, 0))
     active = np.flatnonzero((miss < placed.radius * 1.25) & (along > -placed.radius))
     t = np.full(active.size, 0.02, dtype=np.float32)
     end = along[active] + placed.radius
@@ -271,7 +271,7 @@ def shade_points(placed: Placed, surface: Surface, p: Array, n: Array) -> Shadin
                 result.metal[at], result.rough[at], result.glow[at] = found.metal, found.rough, found.glow
             else:
                 plain = product.plains[value]
-                result.albedo[:, at] = plain.colour[:, None]
+                result.albedo[:, at] = plain.color[:, None]
                 result.metal[at], result.rough[at], result.glow[at] = plain.metal, plain.rough, plain.glow
     result.normal = product.turn @ result.normal
     return result
@@ -320,7 +320,7 @@ def ground_light(placed: Placed, set_up: Studio, camera: Camera, rays: Array, bl
     down = np.minimum(rays[axis], -1e-3)
     t = -camera.eye[axis] / down
     p = (camera.eye[:, None] + rays * t).astype(np.float32)
-    away = np.linalg.norm(p - placed.centre[:, None], axis=0)
+    away = np.linalg.norm(p - placed.center[:, None], axis=0)
     close = np.flatnonzero((rays[axis] < -1e-3) & (away < placed.radius * 3.0))
     lit, near = np.ones(count, dtype=np.float32), np.ones(count, dtype=np.float32)
     up = np.zeros((3, 1), dtype=np.float32)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from render.colour import Array, ink, smoothstep
+from render.color import Array, ink, smoothstep
 from render.fields import (
     Field,
     box,
@@ -366,7 +366,7 @@ def t_shirt(rng: Rng, materials: list[Plain]) -> Product:
         return np.where(p[1] > 0.3, len(materials), STYLED)
 
     dim = materials[LINING]
-    shade = Plain(dim.colour * np.float32(0.55), rough=0.95)
+    shade = Plain(dim.color * np.float32(0.55), rough=0.95)
     trim = STYLED if rng.random() < 0.5 else LINING
     parts = (Part(panel(front, 0.05, 0.075)), Part(panel(back, -0.06, 0.0), inside), Part(collar, trim))
     pose = turned(roll=rng.uniform(-0.05, 0.05))

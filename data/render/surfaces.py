@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from render.colour import Array, ink, jitter, mix, rgb, smoothstep
+from render.color import Array, ink, jitter, mix, rgb, smoothstep
 from render.noise import fbm, nearest, scatter, value_noise
 from scipy.ndimage import gaussian_filter
 
@@ -43,7 +43,7 @@ class Canvas:
 
     @property
     def span(self) -> float:
-        """Side of a square, centred on the origin, that covers every (u, v)."""
+        """Side of a square, centered on the origin, that covers every (u, v)."""
         return float(2 * max(np.abs(self.u).max(), np.abs(self.v).max())) + 0.6
 
     def zeros(self) -> Array:
@@ -52,8 +52,8 @@ class Canvas:
     def full(self, value: float) -> Array:
         return np.full((self.n, self.n), value, dtype=np.float32)
 
-    def fill(self, colour: Array) -> Array:
-        return np.broadcast_to(colour, (self.n, self.n, 3)).astype(np.float32)
+    def fill(self, color: Array) -> Array:
+        return np.broadcast_to(color, (self.n, self.n, 3)).astype(np.float32)
 
 
 def canvas(n: int, extent: float, scale: float = 1.0, turn: float = 0.0) -> Canvas:
@@ -90,22 +90,22 @@ class Pen:
         xy = (np.asarray(points, dtype=np.float64) - self.origin) @ self.inverse.T * self.over + self.over / 2
         return [(float(x), float(y)) for x, y in xy]
 
-    def polygon(self, points: NDArray[np.float64], colour: Array) -> None:
-        self.draw.polygon(self.pixels(points), fill=self._paint(colour))
+    def polygon(self, points: NDArray[np.float64], color: Array) -> None:
+        self.draw.polygon(self.pixels(points), fill=self._paint(color))
 
-    def line(self, points: NDArray[np.float64], colour: Array, width: float) -> None:
+    def line(self, points: NDArray[np.float64], color: Array, width: float) -> None:
         thick = max(1, round(width * self.pixels_per_unit))
         path = self.pixels(points)
-        self.draw.line(path, fill=self._paint(colour), width=thick, joint="curve")
+        self.draw.line(path, fill=self._paint(color), width=thick, joint="curve")
         for x, y in (path[0], path[-1]):
-            self._dot(x, y, thick / 2, colour)
+            self._dot(x, y, thick / 2, color)
 
-    def disc(self, centre: NDArray[np.float64], radius: float, colour: Array) -> None:
-        ((x, y),) = self.pixels(np.asarray(centre)[None])
-        self._dot(x, y, radius * self.pixels_per_unit, colour)
+    def disc(self, center: NDArray[np.float64], radius: float, color: Array) -> None:
+        ((x, y),) = self.pixels(np.asarray(center)[None])
+        self._dot(x, y, radius * self.pixels_per_unit, color)
 
-    def _dot(self, x: float, y: float, radius: float, colour: Array) -> None:
-        self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=self._paint(colour))
+    def _dot(self, x: float, y: float, radius: float, color: Array) -> None:
+        self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=self._paint(color))
 
     def array(self) -> Array:
         """The drawing, (n, n, 3) sRGB in [0, 1]."""
@@ -237,7 +237,7 @@ def tartan(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
     sett = [(a, 0.22), (thin, 0.02), (a, 0.05), (b, 0.13), (pale, 0.016), (b, 0.05), (thin, 0.012), (b, 0.05)]
     scale = rng.uniform(0.85, 1.1)
     edges = np.cumsum([width * scale for _, width in sett])
-    stripes = np.stack([colour for colour, _ in sett])
+    stripes = np.stack([color for color, _ in sett])
     period = float(edges[-1])
 
     def threads(x: Array) -> Array:
@@ -267,8 +267,8 @@ def terrazzo(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
             angles = np.sort(rng.uniform(0, 0.8, corners) + np.arange(corners)) * 2 * np.pi / corners
             reach = size * rng.uniform(0.55, 1.15) * rng.uniform(0.8, 1.1, corners)
             chip = np.stack([np.cos(angles) * reach * rng.uniform(0.6, 1), np.sin(angles) * reach], 1)
-            colour = rgb(jitter(rng, chips[int(rng.integers(len(chips)))], 0.012, 0.04))
-            pen.polygon(_turned(chip, rng.uniform(0, 6.28)) + spot, colour)
+            color = rgb(jitter(rng, chips[int(rng.integers(len(chips)))], 0.012, 0.04))
+            pen.polygon(_turned(chip, rng.uniform(0, 6.28)) + spot, color)
     from_paint = pen.array() ** 2.2
     speck = 1 + 0.07 * fbm(rng, c.u * 45, c.v * 45, 2)
     return Surface(_shade(from_paint, speck), c.zeros(), c.zeros(), c.full(0.3), c.extent)
@@ -343,31 +343,31 @@ def _squiggle(rng: Rng) -> NDArray[np.float64]:
     return np.stack([t * 0.42, smooth * 0.26], 1)
 
 
-def _memphis_mark(rng: Rng, pen: Pen, at: NDArray[np.float64], colour: Array, kind: int) -> None:
+def _memphis_mark(rng: Rng, pen: Pen, at: NDArray[np.float64], color: Array, kind: int) -> None:
     angle, black = rng.uniform(0, 6.28), rgb("1c1b22")
     shift = np.array([0.022, -0.022])
     t = np.linspace(0, np.pi, 20)
     if kind == 0:
-        pen.line(_turned(_squiggle(rng), angle) + at, colour, 0.034)
+        pen.line(_turned(_squiggle(rng), angle) + at, color, 0.034)
     elif kind == 1:
         triangle = _turned(np.array([[0, 0.15], [-0.13, -0.08], [0.13, -0.08]]), angle)
         pen.polygon(triangle + at + shift, black)
-        pen.polygon(triangle + at, colour)
+        pen.polygon(triangle + at, color)
     elif kind == 2:
         half = _turned(np.stack([np.cos(t), np.sin(t)], 1) * 0.13, angle)
         pen.polygon(half + at + shift, black)
-        pen.polygon(half + at, colour)
+        pen.polygon(half + at, color)
     elif kind == 3:
         for i in range(-2, 3):
             for j in range(-1, 2):
                 pen.disc(_turned(np.array([[i * 0.05, j * 0.05]]), angle)[0] + at, 0.013, black)
     elif kind == 4:
-        pen.disc(at, 0.10, colour)
+        pen.disc(at, 0.10, color)
         pen.disc(at, 0.052, rgb("fffaf0"))
     else:
         for k in (-1, 0, 1):
             bar = _turned(np.array([[-0.12, k * 0.05], [0.12, k * 0.05]]), angle)
-            pen.line(bar + at, black if k else colour, 0.02)
+            pen.line(bar + at, black if k else color, 0.02)
 
 
 def memphis(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
@@ -410,8 +410,8 @@ def leopard(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
     distance, index = nearest(points, wu, wv, 2)
     size = rng.uniform(0.34, 0.50, len(points)).astype(np.float32)[index[..., 0]] * spacing
     d = distance[..., 0] / size
-    centre = points[index[..., 0]].astype(np.float32)
-    angle = np.arctan2(wv - centre[..., 1], wu - centre[..., 0])
+    center = points[index[..., 0]].astype(np.float32)
+    angle = np.arctan2(wv - center[..., 1], wu - center[..., 0])
     start = rng.uniform(0, 6.28, len(points)).astype(np.float32)[index[..., 0]]
     lobes = rng.integers(2, 4, len(points)).astype(np.float32)[index[..., 0]]
     arc = np.cos(angle * lobes + start)
@@ -459,7 +459,7 @@ def _delft_motif(rng: Rng) -> list[tuple[NDArray[np.float64], float]]:
 
 
 def delft(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
-    """Tin-glazed tiles painted in cobalt: one motif turned four times about each centre."""
+    """Tin-glazed tiles painted in cobalt: one motif turned four times about each center."""
     white, pale, deep = (rgb(code) for code in palette)
     side = 0.70
     pen = Pen(c, white)
@@ -469,17 +469,17 @@ def delft(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
     count = int(np.ceil(c.span / side / 2)) + 1
     for i in range(-count, count + 1):
         for j in range(-count, count + 1):
-            centre = np.array([i, j]) * side
-            pen.line(np.stack([np.cos(t), np.sin(t)], 1) * ring + centre, deep, 0.010)
-            pen.line(np.stack([np.cos(t), np.sin(t)], 1) * (ring + 0.022) + centre, pale, 0.007)
+            center = np.array([i, j]) * side
+            pen.line(np.stack([np.cos(t), np.sin(t)], 1) * ring + center, deep, 0.010)
+            pen.line(np.stack([np.cos(t), np.sin(t)], 1) * (ring + 0.022) + center, pale, 0.007)
             for quarter in range(4):
                 for points, tone in motif:
-                    stroke = _turned(points, quarter * np.pi / 2) + centre
+                    stroke = _turned(points, quarter * np.pi / 2) + center
                     pen.polygon(stroke, deep * (1 - tone) + pale * tone)
-            pen.disc(centre, 0.038, deep)
-            pen.disc(centre, 0.016, white)
+            pen.disc(center, 0.038, deep)
+            pen.disc(center, 0.016, white)
             frame = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]]) * (side / 2 - 0.022)
-            pen.line(frame + centre, deep, 0.006)
+            pen.line(frame + center, deep, 0.006)
     paint = pen.array() ** 2.2
     wash = 1 + 0.35 * fbm(rng, c.u * 7, c.v * 7, 3)
     blue = (1 - paint[..., 0]) * np.clip(wash, 0.5, 1.3)
@@ -523,7 +523,7 @@ def as_cloth(rng: Rng, surface: Surface, pile: float) -> Surface:
 class SurfaceStyle:
     """A hidden style of the sample: how it is drawn and how a shop would describe it.
 
-    `palettes` maps a colour word to the hex codes that `paint` takes; `lining` is the plain colour that goes
+    `palettes` maps a color word to the hex codes that `paint` takes; `lining` is the plain color that goes
     with it (inside of a mug, strap of a bag); `trim` the metal or black of small parts; `turn` the largest
     angle, in radians, by which the pattern may be turned.
     """
@@ -550,8 +550,8 @@ def _style(
     turn: float = 0.0,
 ) -> SurfaceStyle:
     adjective, pattern, hard, soft, finish = words
-    codes = {colour: row.split() for colour, (row, _) in palettes.items()}
-    lining = {colour: code for colour, (_, code) in palettes.items()}
+    codes = {color: row.split() for color, (row, _) in palettes.items()}
+    lining = {color: code for color, (_, code) in palettes.items()}
     return SurfaceStyle(name, adjective, pattern, hard, soft, finish, paint, codes, lining, trim, turn)
 
 
@@ -722,8 +722,8 @@ STYLES: tuple[SurfaceStyle, ...] = (
 )
 
 
-def draw(rng: Rng, style: SurfaceStyle, colour: str, n: int, extent: float) -> Surface:
-    """One surface of a style in the palette named `colour`, with a scale, a turn and a hue of its own."""
-    palette = [jitter(rng, code) for code in style.palettes[colour]]
+def draw(rng: Rng, style: SurfaceStyle, color: str, n: int, extent: float) -> Surface:
+    """One surface of a style in the palette named `color`, with a scale, a turn and a hue of its own."""
+    palette = [jitter(rng, code) for code in style.palettes[color]]
     sheet = canvas(n, extent, rng.uniform(0.85, 1.2), rng.uniform(-style.turn, style.turn))
     return style.paint(rng, sheet, palette)

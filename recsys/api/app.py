@@ -13,45 +13,36 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
 from recsys import __version__
-from recsys.api.admission import Ranking
-from recsys.api.again import Again
-from recsys.api.answer_cache import AnswerCache
-from recsys.api.cursors import Cursors
-from recsys.api.describe import describe
-from recsys.api.door import Door
-from recsys.api.drain import Drain, drain_on_signals
-from recsys.api.envelope import Envelope
-from recsys.api.idempotency import Idempotency
-from recsys.api.limits import BodyLimit
+from recsys.api.analysis_cache import AnalysisCache
+from recsys.api.auth.security import Security
+from recsys.api.lists.answer_cache import AnswerCache
+from recsys.api.lists.cursors import Cursors
+from recsys.api.maintenance import upkeep
 from recsys.api.metrics import Metrics, metrics_directory
-from recsys.api.problems import install_problem_handlers
-from recsys.api.rates import RateLimits
-from recsys.api.results import Analyses
-from recsys.api.routes import (
-    admin,
-    catalogue,
-    events,
-    experiments,
-    health,
-    items,
-    people,
-    recommendations,
-    restyle,
-    search,
-)
-from recsys.api.security import Security
+from recsys.api.middleware.body_limit import BodyLimit
+from recsys.api.middleware.gatekeeper import Gatekeeper
+from recsys.api.middleware.idempotency import Idempotency
+from recsys.api.middleware.request_context import RequestContextMiddleware
+from recsys.api.middleware.response_cache import ResponseCache
+from recsys.api.middleware.tracing import Tracing
+from recsys.api.model_source import FixedModel, Models
+from recsys.api.openapi import describe
+from recsys.api.overload.admission import RankingPool
+from recsys.api.overload.drain import Drain, drain_on_signals
+from recsys.api.overload.rates import RateLimits
+from recsys.api.overload.shedding import Shedder
+from recsys.api.problems.answers import install_problem_handlers
+from recsys.api.routes import admin, events, experiments, health, items, recommendations, restyle, search
+from recsys.api.routes import catalog as catalog
+from recsys.api.routes import users as people
 from recsys.api.services import Services
-from recsys.api.shedding import Shedder
-from recsys.api.snapshots import FixedModel, Models
-from recsys.api.tracing import Tracing
-from recsys.api.upkeep import upkeep
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.restyle import Restyler
-from recsys.serving.catalogue import CatalogueEditor
+from recsys.ranking.recommender import Recommender
+from recsys.restyling.policy import RestylePolicy
+from recsys.restyling.renderer import Renderer
+from recsys.serving.catalog_editor import CatalogEditor
 from recsys.serving.experiments import LiveExperiments
-from recsys.serving.host import ModelHost
-from recsys.serving.live import Live
-from recsys.serving.pictures import PictureChoices
+from recsys.serving.live_store import LiveStore
+from recsys.serving.model_host import ModelHost
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -68,8 +59,8 @@ Every answer has the headers `X-Request-ID` (yours, if you send one) and `Model-
 
 def create_app(
     models: Recommender | Models,
-    restyler: Restyler,
-    live: Live,
+    restyler: Renderer,
+    live: LiveStore,
     *,
     security: Security | None = None,
     drain: Drain | None = None,
@@ -95,19 +86,19 @@ def create_app(
         restyler,
         project.settings.events,
         security,
-        Ranking(settings.ranking_threads, settings.max_waiting),
+        RankingPool(settings.ranking_threads, settings.max_waiting),
         metrics,
         drain or Drain(),
         live,
-        CatalogueEditor(project, live.items),
-        PictureChoices(project.settings, live.verdicts),
+        CatalogEditor(project, live.items),
+        RestylePolicy(project.settings, live.verdicts),
         Cursors(security.derived_key("cursors")),
         AnswerCache(settings.answers_mb * 2**20),
         ThreadPoolExecutor(1, thread_name_prefix="write"),
         ThreadPoolExecutor(1, thread_name_prefix="describe"),
         host,
         LiveExperiments(project.experiments, snapshot.recommender, host, settings.refresh_s),
-        Analyses(live),
+        AnalysisCache(live),
     )
     _watch(services)
     app = FastAPI(
@@ -125,17 +116,17 @@ def create_app(
     app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models
     install_problem_handlers(app)
     # The last path of `items` takes any id, slashes included, so all longer paths have to come first.
-    for routes in (recommendations, search, events, people, restyle, items, catalogue, experiments, admin, health):
+    for routes in (recommendations, search, events, people, restyle, items, catalog, experiments, admin, health):
         app.include_router(routes.router)
     # Each is put around those before it.
     app.add_middleware(Idempotency, answers=live.answers)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Again)
+    app.add_middleware(ResponseCache)
     rates = RateLimits(settings.rate, settings.burst, workers=settings.workers) if settings.rate else None
-    app.add_middleware(Door, keys=services.security.keys, shedder=app.state.shedder, rates=rates)
+    app.add_middleware(Gatekeeper, keys=services.security.keys, shedder=app.state.shedder, rates=rates)
     if provider is not None:
         app.add_middleware(Tracing, provider=provider)
-    app.add_middleware(Envelope, models=models, metrics=metrics)
+    app.add_middleware(RequestContextMiddleware, models=models, metrics=metrics)
     describe(app, lambda: security.is_open)
     return app
 
@@ -149,7 +140,7 @@ def _watch(services: Services) -> None:
     services.metrics.watch_counter("recsys_exposures_dropped", "Exposures that were lost.", lambda: exposures.dropped)
     host = services.host
     if host is not None:
-        services.metrics.watch_counter("recsys_model_swaps", "Models and catalogues taken over.", lambda: host.swaps)
+        services.metrics.watch_counter("recsys_model_swaps", "Models and catalogs taken over.", lambda: host.swaps)
         services.metrics.watch_gauge(
             "recsys_model_refused", "1 while a bundle that was to serve is refused.", lambda: host.refused is not None
         )

@@ -14,11 +14,11 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from recsys.api.drain import SIGNALS, notice_s
+from recsys.api.auth.security import LINK_KEY_VARIABLE, kept_link_key
 from recsys.api.logs import LogFormat, log_config
 from recsys.api.metrics import DIRECTORY_VARIABLE
-from recsys.api.process import PROJECT_VARIABLE
-from recsys.api.security import LINK_KEY_VARIABLE, kept_link_key
+from recsys.api.overload.drain import SIGNALS, notice_s
+from recsys.api.worker import PROJECT_VARIABLE
 from recsys.config import ENVIRONMENT_PREFIX
 from recsys.dataset.project import Project
 
@@ -59,7 +59,7 @@ def serve(
         for number in SIGNALS:
             stack.callback(signal.signal, number, signal.signal(number, _leave))
         config = uvicorn.Config(
-            "recsys.api.process:service",
+            "recsys.api.worker:service",
             factory=True,
             host=host,
             port=port,
@@ -108,7 +108,7 @@ class _Supervisor(Multiprocess):
 
 def _protocol() -> type[asyncio.Protocol]:
     # httptools does not exist on Windows.
-    from recsys.api.protocol import SheddingProtocol
+    from recsys.api.overload.protocol import SheddingProtocol
 
     return SheddingProtocol
 

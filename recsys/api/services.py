@@ -12,26 +12,26 @@ from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
-from recsys.api.admission import Ranking
-from recsys.api.answer_cache import AnswerCache
-from recsys.api.cursors import Cursors
-from recsys.api.drain import Drain
-from recsys.api.exchange import exchange_of
+from recsys.api.analysis_cache import AnalysisCache
+from recsys.api.auth.security import Security
+from recsys.api.context import request_context_of
+from recsys.api.lists.answer_cache import AnswerCache
+from recsys.api.lists.cursors import Cursors
 from recsys.api.metrics import Metrics
-from recsys.api.results import Analyses
-from recsys.api.security import Security
-from recsys.api.snapshots import Snapshot
+from recsys.api.model_source import Snapshot
+from recsys.api.overload.admission import RankingPool
+from recsys.api.overload.drain import Drain
 from recsys.config import EventSettings
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request as RecommendationRequest
-from recsys.pipeline.restyle import Restyler
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request as RecommendationRequest
+from recsys.restyling.policy import RestylePolicy
+from recsys.restyling.renderer import Renderer
 from recsys.schema import ItemId, UserId
-from recsys.serving.catalogue import CatalogueEditor
+from recsys.serving.catalog_editor import CatalogEditor
 from recsys.serving.experiments import LiveExperiments
-from recsys.serving.host import ModelHost
-from recsys.serving.live import Live
-from recsys.serving.pictures import PictureChoices
-from recsys.storage.persons import PersonState
+from recsys.serving.live_store import LiveStore
+from recsys.serving.model_host import ModelHost
+from recsys.storage.live.user_state import PersonState
 
 T = TypeVar("T")
 
@@ -46,22 +46,22 @@ class Services:
     """
 
     snapshot: Snapshot
-    restyler: Restyler
+    restyler: Renderer
     events: EventSettings
     security: Security
-    ranking: Ranking
+    ranking: RankingPool
     metrics: Metrics
     drain: Drain
-    live: Live
-    editor: CatalogueEditor
-    choices: PictureChoices
+    live: LiveStore
+    editor: CatalogEditor
+    choices: RestylePolicy
     cursors: Cursors
     answers: AnswerCache
     writer: Executor
     describer: Executor
     host: ModelHost | None
     experiments: LiveExperiments
-    analyses: Analyses
+    analyses: AnalysisCache
 
     @property
     def recommender(self) -> Recommender:
@@ -93,7 +93,7 @@ class Services:
         return not state.erased and (bool(state.last_event) or self.recommender.has_user(user_id))
 
     def knows_item(self, item_id: ItemId) -> bool:
-        """Whether the catalogue has an item, one that was put a moment ago included."""
+        """Whether the catalog has an item, one that was put a moment ago included."""
         if self.recommender.has_item(item_id):
             return True
         put = self.live.items.get(item_id)
@@ -108,7 +108,7 @@ def services_of(scope: Scope) -> Services:
     """The services with this request's snapshot."""
     state = scope["app"].state
     services: Services = state.services
-    snapshot = exchange_of(scope).snapshot
+    snapshot = request_context_of(scope).snapshot
     if snapshot is not services.snapshot:
         # After a swap, one request makes the services of all that follow.
         services = state.services = services.of(snapshot)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from recsys.api.problem_types import BAD_PICTURE
-from recsys.api.problems import ProblemError
+from recsys.api.problems.answers import ProblemError
+from recsys.api.problems.types import BAD_PICTURE
 from recsys.api.services import Services
 from recsys.serving.uploads import Upload, decode_base64, embed_upload
 from style.errors import ImageError

@@ -13,7 +13,7 @@ from uuid import UUID
 from recsys.rng import generator
 from recsys.schema import EventKind, ItemId, UserId
 from recsys.storage.database import Database
-from recsys.storage.events import Event, EventStore
+from recsys.storage.live.events import Event, EventStore
 
 BATCH = 100
 BATCHES = 300

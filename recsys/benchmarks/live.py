@@ -13,11 +13,11 @@ import numpy as np
 
 from recsys.benchmarks.rank import active_people
 from recsys.errors import RecsysError
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import MAX_LIMIT, Filters, Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import MAX_LIMIT, Filters, Request
 from recsys.schema import FloatArray, ItemId, ItemRow
-from recsys.serving.host import ModelHost
-from recsys.training.changes import ItemChange, with_changes
+from recsys.serving.catalog_overlay import ItemChange, with_changes
+from recsys.serving.model_host import ModelHost
 
 BATCH = 100
 

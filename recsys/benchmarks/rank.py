@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-import recsys.pipeline.recommender as served
+import recsys.ranking.recommender as served
 from recsys.benchmarks.stopwatch import Stopwatch
-from recsys.benchmarks.synthetic import Shop, Size, synthetic_shop
-from recsys.bundle import Bundle
+from recsys.bundle.types import Bundle
 from recsys.config import ProjectSettings
 from recsys.dataset.catalog import Catalog
 from recsys.index.base import VectorIndex
 from recsys.index.exact import ExactIndex
-from recsys.pipeline.rank import Features
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Filters, Request
-from recsys.pipeline.retrieve import Retriever
 from recsys.profiles.style_space import StyleSpace
+from recsys.ranking.features import Features
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Filters, Request
+from recsys.ranking.retrieve import Retriever
 from recsys.rng import generator
 from recsys.schema import ITEM_ID, BoolArray, FloatArray, IntArray, UserRow
+from recsys.simulation.large_catalog import Shop, Size, synthetic_shop
 from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
 from recsys.training.refresh import add_items
 
@@ -46,10 +46,10 @@ FEWEST_EVENTS = 3
 K = 100
 
 
-def rank_lines(catalogues: Sequence[int], requests: int = 300, seed: int = 0) -> Iterator[str]:
-    """The lines of a table for each size of catalogue, which has as many people and ten times as many events."""
+def rank_lines(catalogs: Sequence[int], requests: int = 300, seed: int = 0) -> Iterator[str]:
+    """The lines of a table for each size of catalog, which has as many people and ten times as many events."""
     with threadpool_limits(1):
-        for items in catalogues:
+        for items in catalogs:
             size = Size(items, items, 10 * items)
             yield f"{size}; one core"
             bundle = trained(synthetic_shop(size, seed), ProjectSettings(seed=seed))

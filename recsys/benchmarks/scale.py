@@ -15,18 +15,18 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 import recsys.models.als as als
 from recsys.benchmarks.rank import active_people, ingredients, recall_lines, request_lines
 from recsys.benchmarks.stopwatch import Stopwatch, peak_gib
-from recsys.benchmarks.synthetic import Shop, Size, synthetic_shop
-from recsys.bundle import load_bundle, save_bundle
+from recsys.bundle.store import load_bundle, save_bundle
 from recsys.config import AlsSettings, ProjectSettings
 from recsys.dataset.interactions import Interactions
 from recsys.models.als import AlsModel
 from recsys.models.ease import EaseModel
 from recsys.models.item_knn import ItemKnnModel
 from recsys.models.style_als import StyleAlsModel
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.retrieve import Retriever
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import TasteModel
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.retrieve import Retriever
+from recsys.simulation.large_catalog import Shop, Size, synthetic_shop
 from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
 
 FULL = Size(users=1_000_000, items=1_000_000, events=10_000_000)
@@ -41,8 +41,8 @@ STAGES = {
     (Interactions, "matrix"): "matrices",
     (Interactions, "seen"): "matrices",
     (StyleAlsModel, "fit"): "factors, ALS with style prior",
-    (EaseModel, "fit"): "neighbours",
-    (ItemKnnModel, "fit"): "neighbours",
+    (EaseModel, "fit"): "neighbors",
+    (ItemKnnModel, "fit"): "neighbors",
     (TasteModel, "fit"): "taste",
 }
 """The parts of `recsys.training.build.fit`."""

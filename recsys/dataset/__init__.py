@@ -1,1 +1,1 @@
-"""Data in: the project folder, imports, identifiers, catalogue, interactions and splits."""
+"""Data in: the project folder, imports, identifiers, catalog, interactions and splits."""

@@ -1,4 +1,4 @@
-"""The catalogue as dense arrays, one entry for each item row."""
+"""The catalog as dense arrays, one entry for each item row."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Catalog:
         )
 
     def without(self, rows: IntArray) -> Catalog:
-        """The catalogue with the items in `rows` (n,) deleted."""
+        """The catalog with the items in `rows` (n,) deleted."""
         present = self.present.copy()
         present[rows] = False
         return replace(

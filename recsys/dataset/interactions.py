@@ -124,6 +124,6 @@ class Interactions:
 
 
 def with_known_items(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> pd.DataFrame:
-    """The events of a frame with items that the catalogue has; the others' items were deleted, or came, since."""
+    """The events of a frame with items that the catalog has; the others' items were deleted, or came, since."""
     known = item_ids.find(frame[ITEM_ID]) >= 0
     return frame if known.all() else frame[known].reset_index(drop=True)

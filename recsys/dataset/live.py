@@ -1,4 +1,4 @@
-"""The catalogue as the shop has it now: what was imported, with what was put, changed and deleted since."""
+"""The catalog as the shop has it now: what was imported, with what was put, changed and deleted since."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pandas as pd
 
 from recsys.dataset.importers.items import finish_items
 from recsys.schema import AVAILABLE, CATEGORY, IMAGE, ITEM_COLUMNS, ITEM_ID, PRICE, TITLE
-from recsys.storage.items import LiveItem
+from recsys.storage.live.items import LiveItem
 
 
 def with_live_items(imported: pd.DataFrame, changes: Sequence[LiveItem]) -> pd.DataFrame:
-    """A catalogue (`recsys.schema.ITEM_COLUMNS` and attributes) with `changes` applied, each item at most once in them.
+    """A catalog (`recsys.schema.ITEM_COLUMNS` and attributes) with `changes` applied, each item at most once in them.
 
     A put item replaces the row with its id and keeps that row's attributes, or adds a row, whose attributes are
     unknown; a deleted item is gone. Rows are sorted by id. Without changes the frame is given back as it is.

@@ -33,10 +33,10 @@ from recsys.storage.artifacts import (
     write_text,
 )
 from recsys.storage.toml_edit import toml_value
-from style.transfer.names import ENGINE_NAMES, trained_names
+from style.transfer.engine_names import ENGINE_NAMES, trained_names
 
 if TYPE_CHECKING:
-    from recsys.storage.events import EventStore
+    from recsys.storage.live.events import EventStore
 
 SETTINGS_FILE = "recsys.toml"
 ITEMS_FILE = "items.parquet"
@@ -92,7 +92,7 @@ class Project:
 
     @property
     def items_file(self) -> Path:
-        """The catalogue; columns `ITEM_COLUMNS` and attributes."""
+        """The catalog; columns `ITEM_COLUMNS` and attributes."""
         return self.data / ITEMS_FILE
 
     @property
@@ -151,13 +151,13 @@ class Project:
         return self.root / "cache"
 
     def load_items(self) -> pd.DataFrame:
-        """The catalogue as it is now, sorted by `item_id`; see `recsys.schema.ITEM_COLUMNS`.
+        """The catalog as it is now, sorted by `item_id`; see `recsys.schema.ITEM_COLUMNS`.
 
         Raises ProjectError before the first import, DataError where the file is damaged.
         """
-        return self.load_catalogue()[0]
+        return self.load_catalog()[0]
 
-    def load_catalogue(self) -> tuple[pd.DataFrame, int]:
+    def load_catalog(self) -> tuple[pd.DataFrame, int]:
         """What `load_items` gives, and the seq of the last live change of an item that is in it (0: none).
 
         What was put or deleted while the service ran stands above what was imported. Raises like `load_items`.
@@ -168,14 +168,14 @@ class Project:
         # Projects without live data do without the time that the libraries of databases take to load.
         from recsys.dataset.live import with_live_items
         from recsys.storage.database import Database
-        from recsys.storage.items import LiveItems
+        from recsys.storage.live.items import LiveItems
 
         with closing(Database.open(self.database_url)) as database:
             changes = LiveItems(database).changes(0)
         return with_live_items(imported, changes), changes[-1].seq if changes else 0
 
     def load_imported_items(self) -> pd.DataFrame:
-        """The catalogue as it was imported last, without live changes. Raises like `load_items`."""
+        """The catalog as it was imported last, without live changes. Raises like `load_items`."""
         return _load(self.items_file, ITEM_COLUMNS, "items")
 
     def load_imported_interactions(self) -> pd.DataFrame:
@@ -186,7 +186,7 @@ class Project:
         """What was imported and what came live since, by time; see `recsys.schema.INTERACTION_COLUMNS`.
 
         Live events are those up to the number `through` (default: all). Once there is a database of live data, what
-        is about items that the catalogue does not have is left out, and live events alone will do. An event that was
+        is about items that the catalog does not have is left out, and live events alone will do. An event that was
         sent live is not to be imported as well: it would count twice. Raises like `load_items`, and StorageError
         where the database cannot be read.
         """
@@ -215,7 +215,7 @@ class Project:
     def _opened_events(self) -> Iterator[EventStore]:
         # Projects without live data do without the time that the libraries of databases take to load.
         from recsys.storage.database import Database
-        from recsys.storage.events import EventStore
+        from recsys.storage.live.events import EventStore
 
         database = Database.open(self.database_url)
         try:
@@ -228,7 +228,7 @@ class Project:
         return _load(self.users_file, USER_COLUMNS, "users")
 
     def resolve_image(self, image: str | Path) -> Path:
-        """The absolute path of a catalogue's `image`: relative ones start at the project folder.
+        """The absolute path of a catalog's `image`: relative ones start at the project folder.
 
         Raises DataError for the empty path of an item without a picture.
         """
@@ -236,8 +236,8 @@ class Project:
             raise DataError("this item has no image: its `image` is empty")
         return self.root / image
 
-    def store_image(self, path: Path) -> str:
-        """How the catalogue names a picture: relative to the project where it lies inside, else absolute."""
+    def image_reference(self, path: Path) -> str:
+        """How the catalog names a picture: relative to the project where it lies inside, else absolute."""
         if path.is_relative_to(self.root):
             return path.relative_to(self.root).as_posix()
         return str(path)

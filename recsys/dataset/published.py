@@ -15,7 +15,7 @@ from recsys.dataset.project import Project
 def published_split(train: Path, test: Path, file_format: FileFormat | None = None) -> Iterator[Project]:
     """A project in a temporary folder that holds both files as the parts of a split; the folder goes with the block.
 
-    The catalogue is made of the ids in the events. Raises like `import_data`.
+    The catalog is made of the ids in the events. Raises like `import_data`.
     """
     with TemporaryDirectory(prefix="recsys-") as folder:
         project = Project.init(Path(folder) / "project", "published split")

@@ -122,7 +122,7 @@ class Holdout:
     """One task: all parts are over the same users U and items I.
 
     train: what models may learn from. history: what is known of those asked when they are asked; `train` itself, but
-    under strong generalisation what is folded in. test: what they did, to be predicted. users: (Q,) their rows,
+    under strong generalization what is folded in. test: what they did, to be predicted. users: (Q,) their rows,
     ascending. items: (I,) True for what may be recommended.
     """
 
@@ -169,13 +169,13 @@ def hold_out(
     whole = Interactions.from_frame(frame, item_ids)
     match method:
         case SplitMethod.TIME:
-            return weak_generalisation(split_by_time(whole, share))
+            return weak_generalization(split_by_time(whole, share))
         case SplitMethod.LEAVE_LAST:
-            return weak_generalisation(leave_last(whole, events))
+            return weak_generalization(leave_last(whole, events))
         case SplitMethod.RANDOM:
             return random_per_user(whole, share, seed=seed)
         case SplitMethod.STRONG:
-            return strong_generalisation(whole, share, share, seed=seed)
+            return strong_generalization(whole, share, share, seed=seed)
         case SplitMethod.COLD_ITEMS:
             return cold_items(whole, share, seed=seed)
 
@@ -186,10 +186,10 @@ def random_per_user(interactions: Interactions, share: float = 0.2, *, seed: int
     All events of a user with an item go the same way. The number is rounded to the nearest, half up, and leaves at
     least one item in train. Source: Wang et al. 2019 (NGCF), where the share is 0.2. Raises like `hold_out`.
     """
-    return weak_generalisation(_random_pairs(interactions, share, seed))
+    return weak_generalization(_random_pairs(interactions, share, seed))
 
 
-def strong_generalisation(interactions: Interactions, people: float = 0.2, share: float = 0.2, *, seed: int) -> Holdout:
+def strong_generalization(interactions: Interactions, people: float = 0.2, share: float = 0.2, *, seed: int) -> Holdout:
     """A share of `people` is not learned from; of their items `share` (at least one) is asked for, the rest folded in.
 
     Held out are users with at least two items, as one has to be folded in and one asked for.
@@ -200,7 +200,7 @@ def strong_generalisation(interactions: Interactions, people: float = 0.2, share
     eligible = np.flatnonzero(np.bincount(pairs.users, minlength=interactions.shape[0]) >= 2)
     count = min(max(1, round(people * len(eligible))), len(eligible) - 1)
     if count < 1:
-        raise DataError("strong generalisation needs two users with two items each: one to learn from, one to ask")
+        raise DataError("strong generalization needs two users with two items each: one to learn from, one to ask")
     draws = _draws(interactions.user_ids, seed, "held-out users")
     held = eligible[np.argsort(draws[eligible], kind="stable")[:count]]
     others = np.isin(interactions.users, held)
@@ -227,7 +227,7 @@ def cold_items(interactions: Interactions, share: float = 0.2, *, seed: int, amo
     held = cold[interactions.items]
     train, test = interactions.select(~held), interactions.select(held)
     known = test.select(np.isin(test.users, train.users))
-    return weak_generalisation(Split(train, known), np.ones_like(cold) if among_all else cold)
+    return weak_generalization(Split(train, known), np.ones_like(cold) if among_all else cold)
 
 
 def predefined(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> Holdout:
@@ -236,10 +236,10 @@ def predefined(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> Holdout:
         raise DataError("these interactions came without a test file; `recsys import --test-interactions` takes one")
     user_ids = UserIdentifiers.of("user", frame[USER_ID].unique())
     parts = (Interactions.from_frame(frame[frame[PART] == part], item_ids, user_ids) for part in Part)
-    return weak_generalisation(Split(*parts))
+    return weak_generalization(Split(*parts))
 
 
-def weak_generalisation(split: Split, items: BoolArray | None = None) -> Holdout:
+def weak_generalization(split: Split, items: BoolArray | None = None) -> Holdout:
     """Those asked are known from the train; `items` (I,) default to all. Raises DataError where nothing is asked."""
     if not len(split.test):
         raise DataError("this split holds out nothing: there are too few events for it")
@@ -285,7 +285,7 @@ def _draws(ids: UserIdentifiers | ItemIdentifiers, seed: int, purpose: str) -> N
 
 
 def _mixed(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Two draws as one, by the finaliser of SplitMix64 (Steele et al. 2014); arithmetic is modulo 2^64."""
+    """Two draws as one, by the finalizer of SplitMix64 (Steele et al. 2014); arithmetic is modulo 2^64."""
     mixed = one + other * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

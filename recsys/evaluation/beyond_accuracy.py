@@ -1,7 +1,7 @@
-"""Metrics of what rankings are beyond being right: how much of the catalogue they show, how new, varied and fitting.
+"""Metrics of what rankings are beyond being right: how much of the catalog they show, how new, varied and fitting.
 
 `rows` (Q, k) are ranked item rows, best first, padded with -1. A metric that is one value a user gives (Q,) float64,
-NaN for whom it is not defined; whole-catalogue metrics give one float.
+NaN for whom it is not defined; whole-catalog metrics give one float.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from recsys.errors import DataError
 from recsys.evaluation.metrics import hits
 from recsys.evaluation.significance import Values
-from recsys.pipeline.calibrate import SMOOTHING
+from recsys.ranking.calibrate import SMOOTHING
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 
@@ -22,7 +22,7 @@ def exposure(rows: IntArray, items: int) -> IntArray:
 
 
 def coverage(rows: IntArray, items: int) -> float:
-    """The share of the `items` of the catalogue that anybody is shown, in [0, 1]. Source: Ge et al. 2010."""
+    """The share of the `items` of the catalog that anybody is shown, in [0, 1]. Source: Ge et al. 2010."""
     return len(np.unique(rows[rows >= 0])) / items
 
 

@@ -36,8 +36,8 @@ from recsys.schema import FloatArray, IntArray
 
 SLICE_METRICS = ("recall", "ndcg", "hit_rate")
 WHOLE = "all users"
-_CATALOGUE_RESAMPLES = 200
-"""Fewer than for means: each counts the whole catalogue anew, and an interval's bounds need no more."""
+_CATALOG_RESAMPLES = 200
+"""Fewer than for means: each counts the whole catalog anew, and an interval's bounds need no more."""
 
 Models = Mapping[str, Model | ScoreFunction]
 
@@ -68,7 +68,7 @@ class Figure:
 
     `difference`: how much it lies above the baseline, over the same people; `p_value`: of no such difference;
     `corrected`: the same by Holm, for as many models as are compared. All three are None for the baseline itself and
-    for metrics of the catalogue as a whole (coverage, Gini).
+    for metrics of the catalog as a whole (coverage, Gini).
     """
 
     interval: Interval
@@ -152,7 +152,7 @@ def compare_models(
     figures = compared(values, baseline, seed=seed)
     allowed = int(holdout.items.sum())
     for name, result in results.items():
-        figures[name] |= _catalogue_figures(result, holdout, seed)
+        figures[name] |= _catalog_figures(result, holdout, seed)
     first = results[baseline]
     return ComparisonReport(
         split=split,
@@ -261,7 +261,7 @@ def _part(results: Mapping[str, Result], part: Slice, baseline: str, seed: int) 
     return Part(part.name, len(first), first.relevant_items, compared(values, baseline, seed=seed))
 
 
-def _catalogue_figures(result: Result, holdout: Holdout, seed: int) -> dict[str, Figure]:
+def _catalog_figures(result: Result, holdout: Holdout, seed: int) -> dict[str, Figure]:
     """Coverage and Gini among the items that may be recommended, with intervals of resampled users.
 
     A resample has about 63 % of the users, so fewer items are shown in it than to all: the spread of the resamples is
@@ -271,8 +271,8 @@ def _catalogue_figures(result: Result, holdout: Holdout, seed: int) -> dict[str,
     observed = np.array([np.count_nonzero(shown) / len(shown), gini(shown)])
     lists = csr_matrix(shown_items(result.rows, len(holdout.items))[:, holdout.items])
     drawn = []
-    for counts in resamples(len(result.users), seed=seed, times=_CATALOGUE_RESAMPLES):
-        # One resample of the catalogue at a time, as a catalogue may be large.
+    for counts in resamples(len(result.users), seed=seed, times=_CATALOG_RESAMPLES):
+        # One resample of the catalog at a time, as a catalog may be large.
         for each in counts:
             again = np.asarray(each @ lists)
             drawn.append([np.count_nonzero(again) / len(again), gini(again)])

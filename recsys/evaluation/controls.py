@@ -25,8 +25,8 @@ class Control(StrEnum):
     RANDOM = "random style"
 
 
-COLOURS = "colours alone"
-"""The control that does say something of its item, and nothing of Gram matrices: the colours of its photo."""
+COLORS = "colors alone"
+"""The control that does say something of its item, and nothing of Gram matrices: the colors of its photo."""
 
 
 def controlled(model: str, control: str) -> str:

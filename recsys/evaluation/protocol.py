@@ -1,4 +1,4 @@
-"""Full-ranking evaluation: every user's test items against the whole catalogue.
+"""Full-ranking evaluation: every user's test items against the whole catalog.
 
 Sampled negatives can turn the order of models around (Krichene and Rendle 2020). They are there to compare with tables
 that were made so, only when asked for, and every name and table that comes of them says "sampled".
@@ -38,7 +38,7 @@ class Result:
 
     k: length of the rankings. users: (Q,) the rows measured, in the order given. skipped: how many were left out
     because nothing in the test is relevant to them. rows: (Q, k) what each was shown. relevant: (Q, I) what they would
-    have had to be shown. per_user: (Q,) values by metric name. coverage: share of the catalogue shown to anybody.
+    have had to be shown. per_user: (Q,) values by metric name. coverage: share of the catalog shown to anybody.
     sampled: how many negatives each user's relevant items were ranked against; None, as it should be: all.
     """
 
@@ -82,14 +82,14 @@ def evaluate(
     `train` and `test` are (U, I) signed event weights. Relevant items are the positive test entries. With
     `filter_viewed`, items stored in `train` are neither shown nor relevant: what may not be shown cannot be
     missed; nor are items outside `items` (I,), by default all.
-    `batch` users are scored at once; by default as many as keep memory bounded, whatever the catalogue's size.
+    `batch` users are scored at once; by default as many as keep memory bounded, whatever the catalog's size.
     `sampled`: rank relevant items against this many others alone, drawn anew for each user from `seed`.
     `progress` is told of each batch, and of those skipped.
     Raises DataError if the shapes differ or no user has a relevant item, RequestError for `sampled` below 1.
     """
     check_k(k)
     if sampled is not None and sampled < 1:
-        raise RequestError("sampled", f"must be at least 1, not {sampled}; leave it out to rank the whole catalogue")
+        raise RequestError("sampled", f"must be at least 1, not {sampled}; leave it out to rank the whole catalog")
     if train.shape != test.shape:
         raise DataError(f"train {train.shape} and test {test.shape} must have the same users and items")
     asked = np.arange(train.shape[0]) if users is None else np.asarray(users, dtype=np.int64)

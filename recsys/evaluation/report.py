@@ -1,6 +1,6 @@
 """The evaluation of a project, behind `recsys evaluate`: its own models and others on what was held out.
 
-Every model is fitted on the holdout's train alone, the blend's weights included, and ranks the whole catalogue for
+Every model is fitted on the holdout's train alone, the blend's weights included, and ranks the whole catalog for
 everybody who has something relevant in the test; `recsys.evaluation.comparison` measures and tests what they rank.
 """
 
@@ -20,20 +20,20 @@ from recsys.dataset.project import Project
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out, usual_method
 from recsys.errors import DataError, RequestError
 from recsys.evaluation.comparison import ComparisonReport, Lens, Models, OnDemand, compare_models
-from recsys.evaluation.controls import COLOURS, Control, controlled, controlled_style
+from recsys.evaluation.controls import COLORS, Control, controlled, controlled_style
 from recsys.evaluation.groups import style_groups
 from recsys.evaluation.protocol import ScoreFunction
 from recsys.models.als import AlsModel
 from recsys.models.base import Model
 from recsys.models.popularity import PopularityModel
-from recsys.models.registry import NAMES, STYLE, Ground, make_model
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.models.registry import NAMES, STYLE, ModelInputs, make_model
 from recsys.profiles.cold_start import Profile
 from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.style_vectors import catalog_colors
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 from recsys.schema import FloatArray, IntArray, UserRow
 from recsys.training.build import Ingredients, prepare, train
-from recsys.training.style_vectors import catalogue_colours
 
 BASELINE = PopularityModel.name
 BLEND = "blend"
@@ -67,8 +67,8 @@ def compare_project(
 
     `method`: by default the split that came with the data, else by time. `share` and `events` are those of `hold_out`.
     `models`: names of `EVERY`, or `ALL`; default: `OWN`. The baseline is always among them. `extra` adds other ones.
-    `controls` adds the blend with shuffled and with random style vectors in place of the catalogue's, and with the
-    products' colours. `sampled`: rank against this many random items only, and say so everywhere.
+    `controls` adds the blend with shuffled and with random style vectors in place of the catalog's, and with the
+    products' colors. `sampled`: rank against this many random items only, and say so everywhere.
     Raises RequestError for a model that is not known, ProjectError before the first import, DataError where the split
     cannot be made, a model needs pictures that are not there, or nobody can be measured.
     """
@@ -86,7 +86,7 @@ def compare_project(
         baseline=baseline,
         models=models,
         controls=controls,
-        colours=catalogue_colours(project, ingredients.catalog) if controls else None,
+        colors=catalog_colors(project, ingredients.catalog) if controls else None,
         sampled=sampled,
         extra=extra,
     )
@@ -101,20 +101,20 @@ def compare_holdout(
     baseline: str = BASELINE,
     models: Collection[str] | None = None,
     controls: bool = False,
-    colours: FloatArray | None = None,
+    colors: FloatArray | None = None,
     sampled: int | None = None,
     extra: ExtraModels | None = None,
 ) -> ComparisonReport:
     """`compare_project` where what is trained from and what is held out are there already; `split` in words.
 
-    `colours` (I, D): the products' colours; without them that control is left out.
+    `colors` (I, D): the products' colors; without them that control is left out.
     """
     _check_names(models, baseline if extra is None else BASELINE, controls)
     makers = _makers(ingredients, holdout)
     wanted = _wanted(models, baseline, ingredients)
     chosen = {name: maker for name, maker in makers.items() if name in wanted}
     if controls:
-        chosen |= _control_makers(ingredients, holdout, colours)
+        chosen |= _control_makers(ingredients, holdout, colors)
     if extra is not None:
         chosen |= {name: partial(_as_it_is, model) for name, model in extra(ingredients, holdout).items()}
     return compare_models(
@@ -134,7 +134,7 @@ def _check_names(models: Collection[str] | None, baseline: str, controls: bool) 
     for name in models or ():
         if name not in (ALL, *EVERY):
             raise RequestError("models", f"unknown model {name!r}; use {ALL} or some of {', '.join(EVERY)}")
-    possible = (*EVERY, *(controlled(BLEND, control) for control in (*Control, COLOURS))) if controls else EVERY
+    possible = (*EVERY, *(controlled(BLEND, control) for control in (*Control, COLORS))) if controls else EVERY
     if baseline not in possible:
         raise RequestError("baseline", f"unknown model {baseline!r}; use one of {', '.join(possible)}")
 
@@ -151,7 +151,7 @@ def _wanted(models: Collection[str] | None, baseline: str, ingredients: Ingredie
 def _makers(ingredients: Ingredients, holdout: Holdout) -> Makers:
     """Every model by name, fitted on the train when it is made; the bundle is trained once, if at all."""
     settings, matrix = ingredients.settings, holdout.train.matrix()
-    ground = Ground(ingredients.space.vectors, settings.als, settings.seed)
+    ground = ModelInputs(ingredients.space.vectors, settings.als, settings.seed)
     bundle = cache(partial(train, ingredients, holdout.train, in_time=holdout.in_time))
     own: Makers = {
         TREND: lambda: partial(_same_for_all, bundle().trend),
@@ -161,7 +161,7 @@ def _makers(ingredients: Ingredients, holdout: Holdout) -> Makers:
     return {name: (others | own)[name] for name in EVERY}
 
 
-def _fitted(name: str, ground: Ground, matrix: csr_matrix) -> Model:
+def _fitted(name: str, ground: ModelInputs, matrix: csr_matrix) -> Model:
     return make_model(name, ground).fit(matrix)
 
 
@@ -169,19 +169,19 @@ def _as_it_is(model: Model | ScoreFunction) -> Model | ScoreFunction:
     return model
 
 
-def _control_makers(ingredients: Ingredients, holdout: Holdout, colours: FloatArray | None) -> Makers:
+def _control_makers(ingredients: Ingredients, holdout: Holdout, colors: FloatArray | None) -> Makers:
     """The blend with something else in place of style vectors. Raises DataError where there are none to replace."""
     vectors, seed = ingredients.space.vectors, ingredients.settings.seed
     if not vectors.any():
         raise DataError("controls take the place of style vectors, and no item has a picture: leave them out")
     places = {controlled(BLEND, control): controlled_style(vectors, control, seed=seed) for control in Control}
-    if colours is not None:
-        places[controlled(BLEND, COLOURS)] = colours
+    if colors is not None:
+        places[controlled(BLEND, COLORS)] = colors
     return {name: partial(_blend_on, ingredients, holdout, instead) for name, instead in places.items()}
 
 
 def _blend_on(ingredients: Ingredients, holdout: Holdout, vectors: FloatArray) -> ScoreFunction:
-    """The blend of a catalogue whose style vectors are these (I, D); style references, of another space, are gone."""
+    """The blend of a catalog whose style vectors are these (I, D); style references, of another space, are gone."""
     other = replace(
         ingredients,
         space=StyleSpace.of(vectors, ingredients.catalog.category_codes),
@@ -192,7 +192,7 @@ def _blend_on(ingredients: Ingredients, holdout: Holdout, vectors: FloatArray) -
 
 
 def lens_of(ingredients: Ingredients, seed: int) -> Lens:
-    """The catalogue's style vectors, clusters of them, and its categories, as far as it has them."""
+    """The catalog's style vectors, clusters of them, and its categories, as far as it has them."""
     catalog, vectors = ingredients.catalog, ingredients.space.vectors
     groups = {}
     if vectors.any():

@@ -59,8 +59,8 @@ def bootstrap_means(values: Values, *, seed: int, level: float = 0.95) -> list[I
     # A resample may miss the few users for whom a metric is defined; it then says nothing about its mean.
     means = np.divide(sums, sizes, out=np.full_like(sums, np.nan), where=sizes > 0)
     low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    centre = filled.sum(axis=0) / defined.sum(axis=0)
-    return [Interval(*map(float, bounds)) for bounds in zip(centre, low, high, strict=True)]
+    center = filled.sum(axis=0) / defined.sum(axis=0)
+    return [Interval(*map(float, bounds)) for bounds in zip(center, low, high, strict=True)]
 
 
 def resamples(users: int, *, seed: int, times: int = RESAMPLES) -> Iterator[Values]:

@@ -20,7 +20,7 @@ HEAD_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """Which users' values count, (U,), or which relevant items, (I,). Rankings are of the whole catalogue as ever."""
+    """Which users' values count, (U,), or which relevant items, (I,). Rankings are of the whole catalog as ever."""
 
     name: str
     users: BoolArray | None = None

@@ -18,9 +18,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from recsys.config import AlsSettings
 from recsys.errors import DataError, NotFittedError
 from recsys.models.base import Arrays, Model, resized
-from recsys.models.checks import Expected, checked_penalty
 from recsys.models.least_squares import inverse_root, solve_rows
 from recsys.models.popularity import log_popularity, unit_peak
+from recsys.models.validation import Expected, checked_penalty
 from recsys.rng import derive_seed
 from recsys.schema import BoolArray, FloatArray, IntArray
 
@@ -31,7 +31,7 @@ with warnings.catch_warnings():
 
 
 class AlsModel(Model):
-    """Score of user u for item i = x_u . y_i + b_i, with factors that minimise, over all pairs (Hu, eq. 3),
+    """Score of user u for item i = x_u . y_i + b_i, with factors that minimize, over all pairs (Hu, eq. 3),
 
         sum_ui c_ui (p_ui - x_u . y_i)^2 + λ (sum_u |x_u|^2 + sum_i |y_i|^2)
 
@@ -105,7 +105,7 @@ class AlsModel(Model):
 
     def _fit(self, matrix: csr_matrix) -> None:
         confidences = self._weighed(matrix)
-        # implicit parallelises over rows itself and warns when BLAS has threads of its own; one BLAS thread
+        # implicit parallelizes over rows itself and warns when BLAS has threads of its own; one BLAS thread
         # also keeps the sums, and so the factors, independent of the machine's number of cores
         with threadpool_limits(1, "blas"):
             engine = AlternatingLeastSquares(

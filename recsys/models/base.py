@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from recsys.errors import BundleError, DataError, NotFittedError, RequestError, UnknownIdError
-from recsys.models.checks import Expected, check_array, check_matrix
+from recsys.models.validation import Expected, check_array, check_matrix
 from recsys.ranked import Ranked, padded, top_k
 from recsys.schema import BoolArray, FloatArray, IntArray
 from recsys.storage.artifacts import read_arrays
@@ -148,7 +148,7 @@ class Model(ABC):
         contributions = self._contributions(row, item_row)
         counts = contributions != 0
         items, parts = row.indices[counts], contributions[counts]
-        # not through top_k: a pass over the catalogue for each recommended item would be most of a request
+        # not through top_k: a pass over the catalog for each recommended item would be most of a request
         order = np.lexsort((items, -parts))
         return padded(items[order][None], parts[order][None], max(1, len(items)))
 

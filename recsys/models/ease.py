@@ -15,10 +15,10 @@ from scipy.sparse import csr_matrix
 
 from recsys.errors import RequestError
 from recsys.models.base import Arrays, matrix_arrays, matrix_of, resized
-from recsys.models.checks import Expected, checked_penalty
 from recsys.models.item_item import ItemItemModel
-from recsys.models.neighbours import entries, spread
+from recsys.models.neighbors import entries, spread
 from recsys.models.settings import EaseSettings
+from recsys.models.validation import Expected, checked_penalty
 from recsys.ranked import top_k
 from recsys.schema import FloatArray, IntArray
 
@@ -29,12 +29,12 @@ BLOCK = 512
 
 
 class EaseModel(ItemItemModel):
-    """S minimises |X - X S|^2 + λ |S|^2 with a diagonal of 0, X being the signals of likes (Steck, eq. 1 to 4).
+    """S minimizes |X - X S|^2 + λ |S|^2 with a diagonal of 0, X being the signals of likes (Steck, eq. 1 to 4).
 
     λ is `settings.regularization` times the mean square of the signals, so that it is in likes whatever the scale of
     the weights. With G = X'X and P = (G + λI)^-1, S_ji = -P_ji / P_ii off the diagonal (Steck, eq. 8). The inverse is
     made in the one dense matrix that is kept, of `dense_bytes(items)`. Where that is above `settings.memory_limit`,
-    a warning is logged, and each column is solved on its own, over the K = `settings.neighbours` items N that are
+    a warning is logged, and each column is solved on its own, over the K = `settings.neighbors` items N that are
     liked together with item i most often (of equal ones, the most popular):
 
         S_Ni = (G_NN + λI)^-1 G_Ni,    0 elsewhere
@@ -65,11 +65,11 @@ class EaseModel(ItemItemModel):
         items = likes.shape[1]
         needed, limit = dense_bytes(items), self.settings.memory_limit
         if needed > limit and items > 1:
-            k = min(self.settings.neighbours, items - 1)
+            k = min(self.settings.neighbors, items - 1)
             logger.warning(
-                "ease: %d items need %d bytes, the limit is %d: using %d neighbours each", items, needed, limit, k
+                "ease: %d items need %d bytes, the limit is %d: using %d neighbors each", items, needed, limit, k
             )
-            self._sparse = neighbour_regressions(likes, k, self._penalty)
+            self._sparse = neighbor_regressions(likes, k, self._penalty)
             self._dense = np.empty((0, 0), dtype=np.float32)
         else:
             self._sparse = None
@@ -211,19 +211,19 @@ def exchange_rows(inverse: FloatArray, new: csr_matrix, old: csr_matrix) -> None
         inverse[start : start + BLOCK] -= through[:, start : start + BLOCK].T @ weights
 
 
-def neighbour_regressions(likes: csr_matrix, k: int, penalty: float) -> csr_matrix:
+def neighbor_regressions(likes: csr_matrix, k: int, penalty: float) -> csr_matrix:
     """S (I, I) whose column i is the ridge regression of item i on the k items most often liked with it."""
     order = np.argsort(-np.bincount(likes.indices, minlength=likes.shape[1]), kind="stable")
-    columns = csr_matrix(likes[:, order].T)  # by popularity: of equal neighbours top_k takes the first
-    neighbours = np.vstack([_most_together(columns, start, k) for start in range(0, len(order), BLOCK)])
-    weights = np.empty(neighbours.shape, dtype=np.float32)
-    for item, chosen in enumerate(neighbours):
+    columns = csr_matrix(likes[:, order].T)  # by popularity: of equal neighbors top_k takes the first
+    neighbors = np.vstack([_most_together(columns, start, k) for start in range(0, len(order), BLOCK)])
+    weights = np.empty(neighbors.shape, dtype=np.float32)
+    for item, chosen in enumerate(neighbors):
         part = columns[np.append(chosen, item)]
         gram = (part @ part.T).toarray()
         system = gram[:-1, :-1]
         system[np.diag_indices(k)] += penalty
         weights[item] = cho_solve(cho_factor(system, check_finite=False), gram[:-1, -1], check_finite=False)
-    places = (order[neighbours].ravel(), np.repeat(order, k))
+    places = (order[neighbors].ravel(), np.repeat(order, k))
     return csr_matrix((weights.ravel(), places), shape=(len(order), len(order)))
 
 

@@ -9,8 +9,8 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.models.base import Model, kept, resized
-from recsys.models.checks import Expected
 from recsys.models.popularity import log_popularity
+from recsys.models.validation import Expected
 from recsys.schema import FloatArray, IntArray
 
 TIE_BREAK = 1e-4
@@ -26,7 +26,7 @@ class ItemItemModel(Model):
     - b_i = 1e-4 L times log-popularity scaled to [0, 1], for items of which the events say nothing.
 
     S is learned from likes alone, and only likes are passed on by it. People dislike what they chose to try, which is
-    near what they like: on MovieLens 100k, taking dislikes off at their neighbours costs up to a third of NDCG@20.
+    near what they like: on MovieLens 100k, taking dislikes off at their neighbors costs up to a third of NDCG@20.
 
     Users have no state of their own, so that known and folded-in users are the same thing, and `explain` is exact: the
     contribution of a like of j is x_uj S_ji.

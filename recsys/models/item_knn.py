@@ -9,13 +9,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix, diags_array
 
-from recsys.models.neighbours import NeighbourModel
+from recsys.models.neighbors import NeighborModel
 from recsys.models.settings import ItemKnnSettings, Weighting
 from recsys.schema import FloatArray, IntArray
 
 
-class ItemKnnModel(NeighbourModel):
-    """S_ji = v_j . v_i for the `neighbours` items most like j, else 0. v_i is item i's column of events, weighted:
+class ItemKnnModel(NeighborModel):
+    """S_ji = v_j . v_i for the `neighbors` items most like j, else 0. v_i is item i's column of events, weighted:
 
     - cosine: unit length;
     - tfidf: square roots of the signals, times each user's idf, then unit length;
@@ -25,10 +25,10 @@ class ItemKnnModel(NeighbourModel):
     A user's idf is log(items / (1 + their likes)), at least 0: that somebody likes everything says little.
 
     The products are SciPy's; tests hold them to implicit's recommenders of the same names. Departures from these: log
-    signals and dislikes (`ItemItemModel`), no item is its own neighbour, idf has a floor, and BM25 takes events in
+    signals and dislikes (`ItemItemModel`), no item is its own neighbor, idf has a floor, and BM25 takes events in
     units of the mean like, so that k1 means the same whatever the scale of the weights.
 
-    `partial_fit` is exact. For cosine it looks at the neighbourhoods of touched items alone; idf and n change
+    `partial_fit` is exact. For cosine it looks at the neighborhoods of touched items alone; idf and n change
     everywhere with every event, so the others compare all items again.
     """
 

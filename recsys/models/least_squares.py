@@ -22,7 +22,7 @@ def solve_rows(
     prior: FloatArray,
     root: FloatArray | None = None,
 ) -> FloatArray:
-    """The factors x_q of each row that minimise, over all columns n that `gram` counts,
+    """The factors x_q of each row that minimize, over all columns n that `gram` counts,
 
         sum_n c_qn (p_qn - x_q . y_n)^2 + penalty |x_q - m_q|^2
 
@@ -32,7 +32,7 @@ def solve_rows(
 
     Returns (Q, F) float32; a row without entries gets what all-zero preferences give.
 
-    This is Hu, Koren and Volinsky (2008), eq. 4, with its penalty centred on m_q instead of 0. With gram + penalty I
+    This is Hu, Koren and Volinsky (2008), eq. 4, with its penalty centered on m_q instead of 0. With gram + penalty I
     = L L', factors are whitened, w_n = L^-1 y_n, so that the part that all rows share becomes I; u = L' x is found and
     taken back. With W the n touched rows, D = diag(|c| - 1) and t = c p, the solution is, by the Woodbury identity,
 
@@ -71,7 +71,7 @@ def inverse_root(gram: FloatArray, penalty: float) -> FloatArray:
 
 def _touched(indices: IntArray, factors: FloatArray) -> tuple[IntArray, FloatArray]:
     """The factors (M, F) that entries (n,) need, and where each one's are: one person's events must not cost a
-    pass over the catalogue."""
+    pass over the catalog."""
     if len(indices) >= len(factors):
         return indices, factors
     rows, places = np.unique(indices, return_inverse=True)

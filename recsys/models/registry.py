@@ -21,7 +21,7 @@ from recsys.schema import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ground:
+class ModelInputs:
     """What models are made from beside their own defaults.
 
     `vectors` (I, D): the items' style vectors, zeros without a picture; None where there are none. `als`: settings of
@@ -34,11 +34,11 @@ class Ground:
     threads: int = 0
 
 
-def _item_knn(weighting: Weighting) -> Callable[[Ground], Model]:
+def _item_knn(weighting: Weighting) -> Callable[[ModelInputs], Model]:
     return lambda _: ItemKnnModel(ItemKnnSettings(weighting=weighting))
 
 
-PLAIN: Mapping[str, Callable[[Ground], Model]] = {
+PLAIN: Mapping[str, Callable[[ModelInputs], Model]] = {
     "popularity": lambda _: PopularityModel(),
     "als": lambda ground: AlsModel(ground.als, seed=ground.seed, threads=ground.threads),
     **{f"item_knn_{weighting}": _item_knn(weighting) for weighting in Weighting},
@@ -47,7 +47,7 @@ PLAIN: Mapping[str, Callable[[Ground], Model]] = {
 }
 """Models of events alone."""
 
-STYLE: Mapping[str, Callable[[Ground, FloatArray], Model]] = {
+STYLE: Mapping[str, Callable[[ModelInputs, FloatArray], Model]] = {
     "style_knn": lambda _, vectors: StyleKnnModel(vectors),
     "style_head": lambda ground, vectors: StyleHeadModel(vectors, ground.als, seed=ground.seed, threads=ground.threads),
     "style_als": lambda ground, vectors: StyleAlsModel(vectors, ground.als, seed=ground.seed, threads=ground.threads),
@@ -57,7 +57,7 @@ STYLE: Mapping[str, Callable[[Ground, FloatArray], Model]] = {
 NAMES = (*PLAIN, *STYLE)
 
 
-def make_model(name: str, ground: Ground) -> Model:
+def make_model(name: str, ground: ModelInputs) -> Model:
     """A model that is not fitted yet, by its name.
 
     Raises RequestError for a name that is none of `NAMES`, DataError for a model of style where nothing has a style.

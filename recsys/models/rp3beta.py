@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.models.neighbours import NeighbourModel
+from recsys.models.neighbors import NeighborModel
 from recsys.models.settings import Rp3BetaSettings
 from recsys.schema import IntArray
 
 
-class Rp3BetaModel(NeighbourModel):
-    """S_ji = sum_u p(u | j)^alpha p(i | u)^alpha / d_i^beta for the `neighbours` largest of each j, else 0.
+class Rp3BetaModel(NeighborModel):
+    """S_ji = sum_u p(u | j)^alpha p(i | u)^alpha / d_i^beta for the `neighbors` largest of each j, else 0.
 
     p(u | j) is the share of item j's likes that are user u's, p(i | u) the share of user u's likes that go to item i,
     both by signal, and d_i the sum of item i's signals. The walk's first step, from the user to their items, is the

@@ -17,13 +17,13 @@ class Weighting(StrEnum):
     BM25 = "bm25"
 
 
-class NeighbourSettings(Settings):
-    """`neighbours`: items kept for each item."""
+class NeighborSettings(Settings):
+    """`neighbors`: items kept for each item."""
 
-    neighbours: int = Field(default=100, ge=1)
+    neighbors: int = Field(default=100, ge=1)
 
 
-class ItemKnnSettings(NeighbourSettings):
+class ItemKnnSettings(NeighborSettings):
     """`k1`, `b`: how fast repeated events saturate, and how much an item's many events are held against it; for BM25
     alone."""
 
@@ -32,7 +32,7 @@ class ItemKnnSettings(NeighbourSettings):
     b: float = Field(default=0.75, ge=0, le=1)
 
 
-class Rp3BetaSettings(NeighbourSettings):
+class Rp3BetaSettings(NeighborSettings):
     """`alpha`: exponent of the steps' probabilities. `beta`: how much an item's popularity is held against it (0: not
     at all, 1: in full)."""
 
@@ -42,8 +42,8 @@ class Rp3BetaSettings(NeighbourSettings):
 
 class EaseSettings(Settings):
     """`regularization`: λ, in likes. `memory_limit`: bytes that the dense items x items matrix may take; above it
-    each item is predicted from the `neighbours` items that are liked together with it most often."""
+    each item is predicted from the `neighbors` items that are liked together with it most often."""
 
     regularization: float = Field(default=100.0, gt=0)
     memory_limit: int = Field(default=2 * 1024**3, ge=0)
-    neighbours: int = Field(default=100, ge=1)
+    neighbors: int = Field(default=100, ge=1)

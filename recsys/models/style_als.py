@@ -16,11 +16,11 @@ from recsys.schema import FloatArray
 class StyleAlsModel(StyleFactorsModel):
     """ALS with the prior q_i ~ N(B z_i, I / λ) on item factors, where plain ALS has N(0, I / λ).
 
-    It minimises, over users u and the items i that anybody has touched,
+    It minimizes, over users u and the items i that anybody has touched,
 
         sum_ui c_ui (p_ui - x_u . q_i)^2 + λ (sum_u |x_u|^2 + sum_i |q_i - B z_i|^2 + style_ridge |B|^2)
 
-    by turns, each exactly: users (Hu, Koren and Volinsky 2008, eq. 4), items (eq. 4 centred on B z_i), and B (ridge
+    by turns, each exactly: users (Hu, Koren and Volinsky 2008, eq. 4), items (eq. 4 centered on B z_i), and B (ridge
     regression of the q_i on the z_i). So a style vector says where an item starts, and every event moves it from
     there: the regression prior of Agarwal and Chen, "Regression-based latent factor models" (KDD 2009), with the
     implicit-feedback loss. An item that nobody has touched gets q_i = B z_i. Everything else is as in `AlsModel`.

@@ -12,8 +12,8 @@ from recsys.config import AlsSettings
 from recsys.errors import ConfigError, DataError
 from recsys.models.als import AlsModel
 from recsys.models.base import Arrays
-from recsys.models.checks import Expected, check_array
 from recsys.models.features import appended, checked_vectors, style_features
+from recsys.models.validation import Expected, check_array
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 
@@ -115,7 +115,7 @@ def touched_items(matrix: csr_matrix) -> BoolArray:
 def ridge(features: FloatArray, targets: FloatArray, penalty: float) -> FloatArray:
     """The linear map (D, F) from features (N, D), whose last is the constant, to targets (N, F).
 
-    Minimises |targets - features @ map|^2 + penalty |map|^2, the constant's row being free (Hoerl and Kennard 1970).
+    Minimizes |targets - features @ map|^2 + penalty |map|^2, the constant's row being free (Hoerl and Kennard 1970).
     """
     system = (features.T @ features).astype(np.float64)
     system[np.diag_indices(len(system) - 1)] += penalty

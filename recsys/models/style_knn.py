@@ -17,7 +17,7 @@ from recsys.schema import FloatArray, IntArray
 class StyleKnnModel(ItemItemModel):
     """S_ji = cosine of the style vectors of j and i; 0 where either has none.
 
-    All likes count as neighbours: keeping the nearest only, or powers of the cosine, won on some data and lost on
+    All likes count as neighbors: keeping the nearest only, or powers of the cosine, won on some data and lost on
     other, by little, and the sum over all is x Z Z', which needs no items x items matrix. It is content-based
     ranking by a profile (Lops, de Gemmis and Semeraro, "Content-based recommender systems", 2011).
 

@@ -22,7 +22,7 @@ class Profile:
     """What one request knows of a person.
 
     `liked` (n,) item rows with their say (n,) > 0, `touched` (m,) all item rows ever touched, `events` (1, I) the
-    weights that factors were folded in from, `factors` (F,) and `neighbours` (I,), what the likes say for each item by
+    weights that factors were folded in from, `factors` (F,) and `neighbors` (I,), what the likes say for each item by
     what else the same people like; both None where there are no likes. `told` (t,) are the liked items that the taste
     is drawn from: all of them, or, once it was reset, those of this session.
     """
@@ -32,7 +32,7 @@ class Profile:
     touched: IntArray
     events: csr_matrix
     factors: FloatArray | None
-    neighbours: FloatArray | None
+    neighbors: FloatArray | None
     taste: Taste
     basis: Basis
     told: IntArray
@@ -49,7 +49,7 @@ class Profiler:
     user_ids: UserIdentifiers
     item_ids: ItemIdentifiers
     factors: AlsModel
-    neighbours: ItemItemModel
+    neighbors: ItemItemModel
     recent: csr_matrix
     seen: csr_matrix
     space: StyleSpace
@@ -67,7 +67,7 @@ class Profiler:
 
         An unknown user is one without a history. Chosen styles are the taste, whatever was touched. `fresh_taste`: of
         the taste, the history says nothing, but of all else. Raises UnknownIdError for an item of the session that the
-        catalogue does not have.
+        catalog does not have.
         """
         row = self.user_ids.row(user_id) if user_id is not None and user_id in self.user_ids else None
         return self.of_row(row, self._session_row(session) if session else None, chosen, fresh_taste=fresh_taste)
@@ -99,7 +99,7 @@ class Profiler:
             touched=touched,
             events=events,
             factors=factors,
-            neighbours=self.neighbours.evidence(events)[0] if len(liked) else None,
+            neighbors=self.neighbors.evidence(events)[0] if len(liked) else None,
             taste=taste,
             basis=_basis(row is not None and len(liked) > 0, len(liked) > 0, bool(chosen)),
             told=told,

@@ -1,8 +1,8 @@
-"""The catalogue in style space: style vectors, and their directions with the kind of thing taken out.
+"""The catalog in style space: style vectors, and their directions with the kind of thing taken out.
 
 A mug's style vector says "mug" as well as "terrazzo". The mean of a category says what its things have in common;
 what is left after subtracting it says what a person can have a taste for ("style, not kind of thing", Liu et al.
-2017, DeepStyle). Directions and style vectors are the same space, re-centred: `to_style` goes back.
+2017, DeepStyle). Directions and style vectors are the same space, re-centered: `to_style` goes back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix
 from recsys.schema import FloatArray, IntArray
 
 CATEGORY_PRIOR = 5.0
-"""A category's mean counts as this many items at the catalogue's mean: small categories stay near it."""
+"""A category's mean counts as this many items at the catalog's mean: small categories stay near it."""
 BLOCK = 100_000
 """Items summed at a time, in float64: 100 MB."""
 
@@ -23,8 +23,8 @@ BLOCK = 100_000
 @dataclass(frozen=True, slots=True, eq=False)
 class StyleSpace:
     """`vectors` (I, 128) unit style vectors, zeros for items without a picture; `directions` (I, 128), unit or zero;
-    `center` (128,) the catalogue's mean; `scale` the usual length of what lies between an item and its centre;
-    `centers` (C, 128) the centres of categories by their codes."""
+    `center` (128,) the catalog's mean; `scale` the usual length of what lies between an item and its center;
+    `centers` (C, 128) the centers of categories by their codes."""
 
     vectors: FloatArray
     directions: FloatArray
@@ -37,7 +37,7 @@ class StyleSpace:
         """From unit vectors (I, 128) and category codes (I,). Items whose vector is zero have no picture."""
         pictured = np.linalg.norm(vectors, axis=1) > 0
         center = vectors[pictured].mean(axis=0) if pictured.any() else np.zeros(vectors.shape[1], np.float32)
-        # one array of a catalogue's size beside the vectors, changed in place
+        # one array of a catalog's size beside the vectors, changed in place
         centers = _category_centers(vectors, categories, pictured, center)
         directions = centers[categories]
         np.subtract(vectors, directions, out=directions)
@@ -50,7 +50,7 @@ class StyleSpace:
     def with_items(self, vectors: FloatArray, categories: IntArray) -> StyleSpace:
         """The space with further vectors (N, 128), categories (I + N,) being those of all.
 
-        What is there stays as it is: new items do not move the centres, as they would in `of`.
+        What is there stays as it is: new items do not move the centers, as they would in `of`.
         """
         everything = np.concatenate([self.vectors, vectors])
         known = np.linalg.norm(everything, axis=1) > 0
@@ -64,7 +64,7 @@ class StyleSpace:
     ) -> StyleSpace:
         """The space with other vectors (n, 128) in `rows` (n,), of which those from I on, one after the other, are new.
 
-        `categories` (n,) are their codes, and `centers` (C, 128) the centres of categories by these codes: those of
+        `categories` (n,) are their codes, and `centers` (C, 128) the centers of categories by these codes: those of
         this space, since what is not changed stays as it is.
         """
         if not len(rows):
@@ -84,18 +84,18 @@ class StyleSpace:
         return int(self.vectors.shape[1])
 
     def to_style(self, direction: FloatArray) -> FloatArray:
-        """A direction (128,) as the unit style vector that lies that way from the catalogue's centre."""
+        """A direction (128,) as the unit style vector that lies that way from the catalog's center."""
         vector = self.center + self.scale * direction / max(float(np.linalg.norm(direction)), 1e-6)
         return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), dtype=np.float32)
 
     def to_direction(self, style: FloatArray) -> FloatArray:
-        """A style vector (128,), such as a style reference's, as a unit direction from the catalogue's centre."""
+        """A style vector (128,), such as a style reference's, as a unit direction from the catalog's center."""
         offset = style - self.center
         return np.asarray(offset / max(float(np.linalg.norm(offset)), 1e-6), dtype=np.float32)
 
 
 def _directions(vectors: FloatArray, centers: FloatArray) -> FloatArray:
-    """Unit directions of vectors (n, 128) from the centres (n, 128) of their categories; zeros without a picture."""
+    """Unit directions of vectors (n, 128) from the centers (n, 128) of their categories; zeros without a picture."""
     offsets = vectors - centers
     offsets[~vectors.any(axis=1)] = 0.0
     lengths = np.linalg.norm(offsets, axis=1, keepdims=True)

@@ -129,7 +129,7 @@ class _Moments:
         self.targets[...] += weighed.T @ target
 
     def ridge(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Map (F, 128) and bias (128,); the penalty is the mean eigenvalue of the centred inputs, times F."""
+        """Map (F, 128) and bias (128,); the penalty is the mean eigenvalue of the centered inputs, times F."""
         total = max(float(self.inputs[-1, -1]), 1e-12)
         mean_x, mean_y = self.inputs[-1, :-1] / total, self.targets[-1] / total
         normal = self.inputs[:-1, :-1] - total * np.outer(mean_x, mean_x)

@@ -1,4 +1,4 @@
-"""From words to a look: which way in style space "dark floral" points, learned from a catalogue's own words.
+"""From words to a look: which way in style space "dark floral" points, learned from a catalog's own words.
 
 A ridge regression predicts an item's style direction from the words, and pairs of words, in its title, category and
 attributes. Each is scaled by how often it occurs, so that the penalty is the same share for all of them: what a word
@@ -36,7 +36,7 @@ LONGEST_TEXT = 1_000
 MOST_WORDS = 200
 """Words of an item that are learned from: the beginning of a long description."""
 MOST_ITEMS = 100_000
-"""Items that are learned from; of a larger catalogue every second, third, ... one."""
+"""Items that are learned from; of a larger catalog every second, third, ... one."""
 MOST_TERMS = 4_000
 """Terms that are looked at, those on the most items: 2 MB of a bundle."""
 FEWEST = 3
@@ -53,7 +53,7 @@ REFERENCE_SAY = 5.0
 """A style reference counts as this many items: it is called after its look."""
 SHORTEST_NAME = 4
 """A word of a style reference's title alone is taken to mean its look from this many letters on: not "of"."""
-SHORTEST_MISSPELT = 5
+SHORTEST_MISSPELLED = 5
 """Shorter words are not taken for others: too many are one letter apart."""
 EXAMPLES = 8
 _TOLD = 1e-9
@@ -154,11 +154,11 @@ class TextStyleMap:
         return frozenset(self.silent).union(word for term in self.terms for word in term.split(" "))
 
     @cached_property
-    def _misspelt(self) -> dict[str, str]:
+    def _misspelled(self) -> dict[str, str]:
         """What is left of a word without one letter, to the word; of several to the clearest."""
         ranked = [*self.terms, *self.silent]
         found: dict[str, str] = {}
-        for word in (term for term in ranked if " " not in term and len(term) >= SHORTEST_MISSPELT - 1):
+        for word in (term for term in ranked if " " not in term and len(term) >= SHORTEST_MISSPELLED - 1):
             for shorter in _without_a_letter(word):
                 found.setdefault(shorter, word)
         return found
@@ -167,8 +167,8 @@ class TextStyleMap:
         if not self:
             raise RequestError(
                 "text",
-                "no words are known here: titles, categories and attributes of this catalogue say nothing of looks. "
-                "Search by a picture; or give items titles or attributes (colour, material, pattern) and pictures, and "
+                "no words are known here: titles, categories and attributes of this catalog say nothing of looks. "
+                "Search by a picture; or give items titles or attributes (color, material, pattern) and pictures, and "
                 "run `recsys build`",
             )
         if len(text) > LONGEST_TEXT:
@@ -180,14 +180,14 @@ class TextStyleMap:
 
     def _says_nothing(self, asked: Sequence[str], read: Sequence[str | None]) -> str:
         known = any(word is not None for word in read)
-        verdict = "says nothing of how things look" if known else "not known in this catalogue"
+        verdict = "says nothing of how things look" if known else "not known in this catalog"
         return f"{_quoted(tuple(dict.fromkeys(asked))[:3])}: {verdict}; try {_quoted(self.examples())}"
 
     def _read(self, word: str) -> str | None:
         """The known word that `word` is, or may have been meant for; None for neither."""
-        if word in self._words or len(word) < SHORTEST_MISSPELT:
+        if word in self._words or len(word) < SHORTEST_MISSPELLED:
             return word if word in self._words else None
-        likely = [self._misspelt[part] for part in _without_a_letter(word) if part in self._misspelt]
+        likely = [self._misspelled[part] for part in _without_a_letter(word) if part in self._misspelled]
         # people seldom get the first letter wrong
         likely = [other for other in likely if other[0] == word[0]]
         return min(likely, key=lambda other: (abs(len(other) - len(word)), other)) if likely else None
@@ -209,7 +209,7 @@ class TextStyleMap:
 
 
 def item_texts(catalog: Catalog) -> list[str]:
-    """What words a catalogue has for each item: title, category, and attributes that are not numbers."""
+    """What words a catalog has for each item: title, category, and attributes that are not numbers."""
     frame = catalog.attributes
     spoken = [frame[name] for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
     categories = np.array(catalog.category_names, dtype=object)[catalog.category_codes]
@@ -230,7 +230,7 @@ def words(text: str) -> list[str]:
 
 
 def _terms(found: Sequence[str]) -> list[str]:
-    """Words, and pairs of neighbours."""
+    """Words, and pairs of neighbors."""
     return [*found, *(f"{one} {other}" for one, other in pairwise(found))]
 
 
@@ -275,7 +275,7 @@ class _Lesson:
     items: int
 
     def clearness(self, looks: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(V,) how clearly each term says how things look, from centred looks (n, 128); 0 where it does not.
+        """(V,) how clearly each term says how things look, from centered looks (n, 128); 0 where it does not.
 
         A pair counts for what its words do not say ("royal blue", not "marble lamp"), and if one of them says anything.
         """
@@ -336,7 +336,7 @@ def _presence(texts: Sequence[str], known: Sequence[str]) -> csr_matrix:
 
 def _without_a_letter(word: str) -> list[str]:
     """The word, and it without each one of its letters: two words share one if they are a letter, or a swap of two
-    neighbours, apart."""
+    neighbors, apart."""
     return [word, *(word[:place] + word[place + 1 :] for place in range(len(word)))]
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from recsys.config import RestyleSettings
-from recsys.experiments.overrides import Overrides, defaults
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.experiments.design.overrides import Overrides, defaults
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 
 RANKING_OPTIONS = ("reranker", "diversity", "calibration", "exploration")
 """Overrides that are fields of a request, too; `blend` is a mapping, and taken feature by feature."""

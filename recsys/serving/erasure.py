@@ -18,7 +18,7 @@ from recsys.errors import ProjectError
 from recsys.serving.forgetting import forget_in_bundles, forget_in_rejects, forget_in_tables
 from recsys.storage.artifacts import exclusive_lock
 from recsys.storage.database import Database
-from recsys.storage.erasures import Erasures
+from recsys.storage.live.erasures import Erasures
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, ExperimentError
-from recsys.experiments.declared import unknown_name
-from recsys.experiments.definition import Experiment, Status
-from recsys.experiments.registry import Loaded, Registry
-from recsys.pipeline.recommender import Recommender
+from recsys.experiments.design.definition import Experiment, Status
+from recsys.experiments.design.fields import unknown_name
+from recsys.experiments.design.registry import ExperimentSet, Registry
+from recsys.ranking.recommender import Recommender
 from recsys.serving.background import Background
-from recsys.serving.host import ModelHost
-from recsys.serving.loading import Served
+from recsys.serving.experiment_arms import Treatments
 from recsys.serving.memory import give_back
-from recsys.serving.treatments import Treatments
+from recsys.serving.model_host import ModelHost
+from recsys.serving.model_loader import Served
 from style.library import read_library
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class LiveExperiments:
         self._background = Background("experiments", self._run)
         self._told = ""
         self._state: object = None
-        self.current = Treatments(Loaded())
+        self.current = Treatments(ExperimentSet())
         self.refresh()
 
     @property
@@ -110,7 +110,7 @@ class LiveExperiments:
         found = {key: self._fault(one, recommender) for key, one in loaded.experiments.items()}
         self._unservable = {key: fault for key, fault in found.items() if fault is not None}
         servable = [one for key, one in loaded.experiments.items() if key not in self._unservable]
-        self.current = Treatments(Loaded.of(servable), self._models)
+        self.current = Treatments(ExperimentSet.of(servable), self._models)
 
     def _fault(self, one: Experiment, recommender: Recommender) -> str | None:
         if not _is_served(one):

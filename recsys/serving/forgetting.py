@@ -1,6 +1,6 @@
 """A project's files without certain people: tables, rows that imports left out, bundles.
 
-People are named by the hashes of their ids (`recsys.storage.erasures.user_hash`). Callers hold the project's lock.
+People are named by the hashes of their ids (`recsys.storage.live.erasures.user_hash`). Callers hold the project's lock.
 Everything can be called again after it was killed. Files are replaced and the old ones deleted; what the disk keeps of
 deleted files, snapshots and backups are beyond it.
 """
@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.bundle import MANIFEST, Bundle, current_version, load_bundle, save_bundle
+from recsys.bundle.store import MANIFEST, current_version, load_bundle, save_bundle
+from recsys.bundle.types import Bundle
 from recsys.dataset.identifiers import UserIdentifiers
 from recsys.dataset.importers.table import csv_line
 from recsys.dataset.project import Project
@@ -33,7 +34,7 @@ from recsys.storage.artifacts import (
     write_frame,
     write_text,
 )
-from recsys.storage.erasures import user_hash
+from recsys.storage.live.erasures import user_hash
 
 Hashes = Collection[bytes]
 
@@ -98,14 +99,14 @@ def without_users(bundle: Bundle, gone: BoolArray) -> Bundle:
 
     What was learned of items from everybody's events stays until the next build.
     """
-    neighbours = bundle.neighbours
-    # Where nobody liked anything, the neighbours were fitted on a row of nobody's.
-    of_users = neighbours.shape[0] == len(gone)
+    neighbors = bundle.neighbors
+    # Where nobody liked anything, the neighbors were fitted on a row of nobody's.
+    of_users = neighbors.shape[0] == len(gone)
     return replace(
         bundle,
         user_ids=UserIdentifiers("user", bundle.user_ids.values[~gone].tolist()),
         factors=bundle.factors.without_users(gone),
-        neighbours=neighbours.without_users(gone) if of_users else neighbours,
+        neighbors=neighbors.without_users(gone) if of_users else neighbors,
         recent=bundle.recent[~gone],
         seen=bundle.seen[~gone],
     )

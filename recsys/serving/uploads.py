@@ -16,8 +16,8 @@ from PIL import Image
 
 from recsys.dataset.project import Project
 from recsys.errors import ProjectError
+from recsys.profiles.style_vectors import shared_embedder
 from recsys.storage.artifacts import write_bytes
-from recsys.training.style_vectors import shared_embedder
 from style.errors import ImageError
 from style.images import UPLOAD_LIMITS, decode_image
 from style.vector import StyleVector
@@ -53,7 +53,7 @@ class Upload:
         return f"{hashlib.sha256(self.jpeg).hexdigest()}.jpg"
 
     def store(self, project: Project) -> str:
-        """Keep it in the project, and return the path as the catalogue names it.
+        """Keep it in the project, and return the path as the catalog names it.
 
         The same picture is stored once; its file is there whole or not at all. Raises ProjectError where it cannot be
         written.
@@ -65,7 +65,7 @@ class Upload:
                 write_bytes(path, self.jpeg)
             except OSError as error:
                 raise ProjectError(f"{path}: cannot be written: {error.strerror}") from None
-        return project.store_image(path)
+        return project.image_reference(path)
 
 
 def stored_upload(project: Project, image: str) -> Path:

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from recsys.errors import BundleError, RecsysError, UnknownIdError
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Filters, Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Filters, Request
 
 DEFAULT = Request(filters=Filters(unavailable=True))
-"""Whatever is in the catalogue answers this."""
+"""Whatever is in the catalog answers this."""
 
 
 def warm_up(recommender: Recommender, requests: Iterable[Request] = ()) -> None:

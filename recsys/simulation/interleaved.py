@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.errors import DataError
-from recsys.experiments.interleaving import Outcome, Team, interleave, outcome_of
-from recsys.experiments.metric_names import MetricName
+from recsys.experiments.analysis.interleaving import Outcome, Team, interleave, outcome_of
+from recsys.experiments.design.metric_names import MetricName
 from recsys.experiments.stats.moments import JointMoments, Moments
 from recsys.ranked import NO_ROW
 from recsys.schema import IntArray
-from recsys.simulation.behaviour import Draws, respond
+from recsys.simulation.behavior import Draws, respond
 from recsys.simulation.lists import Shown
 from recsys.simulation.run import OUTSIDE, Run, counterfactual
 from recsys.simulation.tastes import Values

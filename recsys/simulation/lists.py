@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.bundle import Bundle
+from recsys.bundle.types import Bundle
 from recsys.errors import ConfigError
-from recsys.experiments.exposure import Occasion
-from recsys.experiments.overrides import Overrides, defaults
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.experiments.design.exposure import TriggerContext
+from recsys.experiments.design.overrides import Overrides, defaults
 from recsys.ranked import NO_ROW
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId
 from recsys.serving.arms import applied
 
@@ -32,14 +32,14 @@ class Shown:
     propensities: FloatArray
     strength: float
     direction: FloatArray | None
-    occasion: Occasion
+    occasion: TriggerContext
 
 
 class Lists:
     """Asks the pipeline; what was asked before is not asked again."""
 
     def __init__(self, recommender: Recommender, places: int = PLACES) -> None:
-        """`places`: length of a list, 1 .. `recsys.pipeline.request.MAX_LIMIT`."""
+        """`places`: length of a list, 1 .. `recsys.ranking.request.MAX_LIMIT`."""
         self.recommender = recommender
         self.places = places
         settings = recommender.bundle.settings
@@ -96,7 +96,7 @@ class Lists:
             propensities=propensities,
             strength=float(served.strength or 0.0) if restyled else 0.0,
             direction=direction,
-            occasion=Occasion(
+            occasion=TriggerContext(
                 places=self.places,
                 photos=bool(catalog.images.astype(bool).any()),
                 taste=bool(taste),

@@ -10,18 +10,20 @@ import numpy as np
 import pandas as pd
 
 from recsys.errors import ProjectError
-from recsys.experiments.files import create_experiment
+from recsys.experiments.analysis.analyze import Analysis, analyze
+from recsys.experiments.analysis.log_sources import Logs
+from recsys.experiments.design.files import create_experiment
 from recsys.schema import EventKind, ItemId, UserId
 from recsys.simulation.measures import variety_of
+from recsys.simulation.run import Run
 from recsys.storage.artifacts import write_frame
 from recsys.storage.database import Database
-from recsys.storage.events import Event, EventStore
-from recsys.storage.exposures import Exposure, ExposureLog, Picture
-from recsys.storage.feedback import FeedbackStore, Verdict
+from recsys.storage.live.events import Event, EventStore
+from recsys.storage.live.exposures import Exposure, ExposureLog, Picture
+from recsys.storage.live.feedback import FeedbackStore, Rating
 
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
-    from recsys.simulation.run import Run
 
 PICTURE_ARM = "taste"
 """As the service names pictures that go toward a person's own taste."""
@@ -31,8 +33,18 @@ _BATCH = 1_000
 
 
 def frames_of(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Exposures, events and verdicts with the columns of `recsys.experiments.log_columns` and some more."""
+    """Exposures, events and verdicts with the columns of `recsys.experiments.analysis.log_schema` and some more."""
     return _exposures(run), _events(run), _verdicts(run)
+
+
+def logs_of(run: Run) -> Logs:
+    """Return the logs that the service would have stored, in memory."""
+    return Logs.of_frames(*frames_of(run))
+
+
+def analyze_run(run: Run, *, planned_units: int | None = None) -> Analysis:
+    """Analyze a run at the end of its last day, from its logs only."""
+    return analyze(run.experiment, logs_of(run), run.plan.end, planned_units=planned_units)
 
 
 def write_run(run: Run, project: Project, folder: Path) -> Path:
@@ -183,9 +195,9 @@ def _event(number: int, row: object) -> Event:
     )
 
 
-def _verdict(number: int, row: object) -> Verdict:
+def _verdict(number: int, row: object) -> Rating:
     values = row._asdict()  # type: ignore[attr-defined]
-    return Verdict(
+    return Rating(
         feedback_id=f"{values['request_id']}-{number}",
         user_id=values["unit"],
         item_id=values["item_id"],

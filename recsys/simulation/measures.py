@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys.experiments.metric_names import MetricName
-from recsys.experiments.shown_styles import StyleVariety
+from recsys.experiments.analysis.style_diversity import StyleVariety
+from recsys.experiments.design.metric_names import MetricName
 from recsys.schema import BoolArray, IntArray
 from recsys.simulation.tastes import Values
-from recsys.simulation.world import Story
+from recsys.simulation.world import Trace
 
 
 def sums_of(
-    story: Story, where: BoolArray, people: int, variety: Values | None = None
+    story: Trace, where: BoolArray, people: int, variety: Values | None = None
 ) -> dict[MetricName, tuple[Values, Values]]:
     """Numerator and denominator of each metric for each person, (P,) both, over the visits `where` (V,).
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.bundle import Bundle
+from recsys.bundle.types import Bundle
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import Project
 from recsys.dataset.splits import split_by_time
 from recsys.errors import ConfigError, DataError
-from recsys.pipeline.recommender import Recommender
+from recsys.ranking.recommender import Recommender
 from recsys.rng import generator
 from recsys.simulation.tastes import Tastes
 from recsys.training.build import load_interactions, prepare, train

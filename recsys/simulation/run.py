@@ -9,24 +9,21 @@ import numpy as np
 
 from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import ConfigError
-from recsys.experiments.analysis import Analysis, analyse
-from recsys.experiments.definition import Experiment, Status, UnitKind
-from recsys.experiments.exposure import triggers
-from recsys.experiments.lifecycle import start as started
-from recsys.experiments.logs import Logs
-from recsys.experiments.metric_names import MetricName
-from recsys.experiments.registry import Loaded, Subject
-from recsys.experiments.targeting import Context
-from recsys.experiments.units import BEFORE_DAYS
+from recsys.experiments.analysis.unit_table import BEFORE_DAYS
+from recsys.experiments.design.definition import Experiment, Status, UnitKind
+from recsys.experiments.design.exposure import triggers
+from recsys.experiments.design.lifecycle import start as started
+from recsys.experiments.design.metric_names import MetricName
+from recsys.experiments.design.registry import ExperimentSet, Identity
+from recsys.experiments.design.targeting import Context
 from recsys.schema import BoolArray, IntArray
-from recsys.simulation.behaviour import Draws, Habits
+from recsys.simulation.behavior import BehaviorParams, Draws
 from recsys.simulation.clicks import ClickModel, PositionBased
 from recsys.simulation.lists import Lists
-from recsys.simulation.logs import frames_of
 from recsys.simulation.measures import mean_of, sums_of, variety_of
 from recsys.simulation.people import draw_people, draw_visits
 from recsys.simulation.tastes import Tastes, Values
-from recsys.simulation.world import AS_IT_IS, Service, Story, World, services_of
+from recsys.simulation.world import AS_IT_IS, Service, Trace, World, services_of
 
 OUTSIDE = -1
 
@@ -44,7 +41,7 @@ class Plan:
     remembers: bool = True
     planted: Mapping[str, float] = field(default_factory=dict)
     model: ClickModel = field(default_factory=PositionBased)
-    habits: Habits = field(default_factory=Habits)
+    habits: BehaviorParams = field(default_factory=BehaviorParams)
 
     @property
     def end(self) -> int:
@@ -63,17 +60,8 @@ class Run:
     arms: tuple[str, ...]
     services: tuple[Service, ...]
     arm: IntArray
-    story: Story
+    story: Trace
     exposed: BoolArray
-
-    @property
-    def logs(self) -> Logs:
-        """What the service would have stored, in memory."""
-        return Logs.of_frames(*frames_of(self))
-
-    def analysis(self, *, planned_units: int | None = None) -> Analysis:
-        """What the harness says at the end of the last day, from the logs alone."""
-        return analyse(self.experiment, self.logs, self.plan.end, planned_units=planned_units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,16 +145,16 @@ def restarted(experiment: Experiment, at: int) -> Experiment:
 
 def _assigned(experiment: Experiment, world: World, arms: tuple[str, ...]) -> IntArray:
     """Arm codes of all people (P,) by the service's own assignment; whether somebody is known is as of the start."""
-    loaded, people = Loaded.of([experiment]), world.people
+    loaded, people = ExperimentSet.of([experiment]), world.people
     found = []
     for unit, taste in zip(people.ids, people.taste.tolist(), strict=True):
         context = Context(known_user=world.tastes.known(taste))
-        arm = loaded.assign(Subject(user=unit), context)[experiment.key].arm
+        arm = loaded.assign(Identity(user=unit), context)[experiment.key].arm
         found.append(OUTSIDE if arm is None else arms.index(arm))
     return np.array(found, dtype=np.int64)
 
 
-def _story(world: World, services: tuple[Service, ...], arm: IntArray, plan: Plan, replicate: int) -> Story:
+def _story(world: World, services: tuple[Service, ...], arm: IntArray, plan: Plan, replicate: int) -> Trace:
     """Everybody in their arm from the start on, and served as always before."""
     during = world.visits.time >= plan.start
     service = np.where(during, arm[world.visits.person], OUTSIDE) + 1
@@ -175,7 +163,7 @@ def _story(world: World, services: tuple[Service, ...], arm: IntArray, plan: Pla
     return world.live(services, service, own.where(during, past))
 
 
-def _exposed(experiment: Experiment, story: Story, arm: IntArray, plan: Plan) -> BoolArray:
+def _exposed(experiment: Experiment, story: Trace, arm: IntArray, plan: Plan) -> BoolArray:
     kept: dict[tuple[bool, bool], bool] = {}
     found = np.zeros(len(story.visits), dtype=np.bool_)
     inside = (story.visits.time >= plan.start) & (arm[story.visits.person] != OUTSIDE)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from recsys.bundle import Bundle
+from recsys.bundle.types import Bundle
 from recsys.dataset import sample
 from recsys.errors import ConfigError, DataError
 from recsys.rng import generator
@@ -80,7 +80,7 @@ def sample_tastes(bundle: Bundle, seed: int) -> Tastes:
     a bundle of anything else.
     """
     if not is_sample(bundle):
-        raise DataError("this catalogue is not the packaged sample, whose tastes are known; draw tastes instead")
+        raise DataError("this catalog is not the packaged sample, whose tastes are known; draw tastes instead")
     catalog = bundle.catalog
     labels = sample.load_truth().set_index(ITEM_ID)["surface_style"].loc[list(catalog.ids.values)]
     names = sorted(labels.unique())
@@ -107,9 +107,9 @@ def sample_tastes(bundle: Bundle, seed: int) -> Tastes:
 
 
 def drawn_tastes(bundle: Bundle, count: int, seed: int) -> Tastes:
-    """`count` people for any catalogue: each likes the look of one item or of two, drawn at random.
+    """`count` people for any catalog: each likes the look of one item or of two, drawn at random.
 
-    Who is not new has a short past of items drawn by relevance, and is known by these. Raises DataError for a catalogue
+    Who is not new has a short past of items drawn by relevance, and is known by these. Raises DataError for a catalog
     without style vectors, ConfigError for a count below 1.
     """
     if count < 1:

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys.errors import ConfigError
-from recsys.experiments.overrides import NOTHING, Overrides
+from recsys.experiments.design.overrides import NOTHING, Overrides
 from recsys.ranked import NO_ROW
 from recsys.schema import EventKind, IntArray, ItemId
-from recsys.simulation.behaviour import Acts, Draws, Habits, Scene, respond
+from recsys.simulation.behavior import BehaviorParams, Draws, Responses, Scene, respond
 from recsys.simulation.clicks import ClickModel, PositionBased
 from recsys.simulation.lists import Lists, Shown
 from recsys.simulation.people import People, Visits, closeness
 from recsys.simulation.tastes import Tastes, Values
 
-_USUAL = Habits()
+_USUAL = BehaviorParams()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ AS_IT_IS = Service()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Story:
+class Trace:
     """What happened at V visits. `service` (V,): which of the services; `shown` (V,): the answers; `rows` (V, K):
     their items, NO_ROW where there is none; `acts`: what people did."""
 
@@ -44,7 +44,7 @@ class Story:
     service: IntArray
     shown: tuple[Shown, ...]
     rows: IntArray
-    acts: Acts
+    acts: Responses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,15 +61,15 @@ class World:
     people: People
     visits: Visits
     model: ClickModel = field(default_factory=PositionBased)
-    habits: Habits = _USUAL
+    habits: BehaviorParams = _USUAL
     remembers: bool = True
 
-    def live(self, services: Sequence[Service], service: IntArray, draws: Draws) -> Story:
+    def live(self, services: Sequence[Service], service: IntArray, draws: Draws) -> Trace:
         """The course of events where visit v is served by `services[service[v]]`; the same draws, the same events."""
         if not self.remembers:
             shown = self._all_shown(services, service)
             rows, scene = self.scene(services, service, shown, np.arange(len(self.visits)))
-            return Story(self.visits, service, shown, rows, respond(scene, draws, self.model, self.habits))
+            return Trace(self.visits, service, shown, rows, respond(scene, draws, self.model, self.habits))
         return self._remembering(services, service, draws)
 
     def _all_shown(self, services: Sequence[Service], service: IntArray) -> tuple[Shown, ...]:
@@ -86,7 +86,7 @@ class World:
             found.append(kept[key])
         return tuple(found)
 
-    def _remembering(self, services: Sequence[Service], service: IntArray, draws: Draws) -> Story:
+    def _remembering(self, services: Sequence[Service], service: IntArray, draws: Draws) -> Trace:
         """Round by round: everybody's first visit, then everybody's second one, which may depend on the first."""
         visits, memory = self.visits, [dict(self.tastes.past[taste]) for taste in self.people.taste.tolist()]
         order = np.argsort(visits.number, kind="stable")
@@ -107,10 +107,12 @@ class World:
             self._remember(memory, visits.person[round_], rows, acts)
         back = np.argsort(np.concatenate(rounds)) if rounds else np.zeros(0, dtype=np.int64)
         rows = np.concatenate([rows for rows, _ in parts])[back]
-        acts = Acts(*(np.concatenate([getattr(part, name) for _, part in parts])[back] for name in Acts.__slots__))
-        return Story(visits, service, tuple(one for one in shown if one is not None), rows, acts)
+        acts = Responses(
+            *(np.concatenate([getattr(part, name) for _, part in parts])[back] for name in Responses.__slots__)
+        )
+        return Trace(visits, service, tuple(one for one in shown if one is not None), rows, acts)
 
-    def _remember(self, memory: list[dict[ItemId, float]], person: IntArray, rows: IntArray, acts: Acts) -> None:
+    def _remember(self, memory: list[dict[ItemId, float]], person: IntArray, rows: IntArray, acts: Responses) -> None:
         weights, ids = self.lists.bundle.settings.events, self.lists.bundle.catalog.ids
         for done, kind in (
             (acts.clicked, EventKind.CLICK),

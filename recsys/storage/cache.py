@@ -54,19 +54,6 @@ class ImageCache(Protocol):
         ...
 
 
-def open_cache(folder: Path, max_bytes: int, redis_url: str = "", prefix: str = "recsys") -> ImageCache:
-    """The cache in `folder`, or that under `prefix` on the Redis server at `redis_url`, if one is named.
-
-    Raises ConfigError for a folder or a URL that cannot be used, MissingExtraError without the package redis.
-    """
-    if not redis_url:
-        return DiskCache(folder, max_bytes)
-    # Imported where it is needed: the package is an extra.
-    from recsys.storage.redis_cache import RedisCache
-
-    return RedisCache(redis_url, prefix, max_bytes)
-
-
 def check_key(key: str) -> None:
     """Raise ValueError unless `key` is 64 hexadecimal digits."""
     if not _KEY.fullmatch(key):

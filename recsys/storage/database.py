@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from recsys.errors import ConfigError, MissingExtraError, StorageError
-from recsys.storage.faults import as_storage_errors, storage_error
+from recsys.storage.db_errors import as_storage_errors, storage_error
 from recsys.storage.schema import HEAD, revision, upgrade
 
 LOG_TIMEOUT_MS = 200

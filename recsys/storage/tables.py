@@ -67,7 +67,7 @@ ITEMS = Table(
     Column("category", Text, nullable=False),
     Column("price", Float),
     Column("available", Boolean, nullable=False),
-    # A path as in the catalogue; "" without a picture. Its style vector: 128 float32, little-endian.
+    # A path as in the catalog; "" without a picture. Its style vector: 128 float32, little-endian.
     Column("image", Text, nullable=False),
     Column("vector", LargeBinary),
     Column("embedder", String(128)),
@@ -140,9 +140,9 @@ RENDERS = Table(
     # Whose taste the picture went toward, and which item's it was; NULL for nobody's, and for a caller's own photo.
     Column("user_id", ID),
     Column("item_id", ID),
-    # The style reference and its licence; "" for a taste, an item's look or words.
+    # The style reference and its license; "" for a taste, an item's look or words.
     Column("style_id", ID, nullable=False),
-    Column("licence", Text, nullable=False),
+    Column("license", Text, nullable=False),
     Column("engine", String(128), nullable=False),
     Column("strength", Float, nullable=False),
     # Of the file, hexadecimal.

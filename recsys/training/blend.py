@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys.dataset.interactions import Interactions
-from recsys.pipeline.curves import Curves, relative
-from recsys.pipeline.rank import FEATURES, SAME_FOR_ALL, Blend
-from recsys.pipeline.recommender import Recommender
+from recsys.models.blend import Blend
+from recsys.models.curves import Curves, relative
+from recsys.ranking.features import SAME_FOR_ALL
+from recsys.ranking.recommender import Recommender
 from recsys.rng import generator
-from recsys.schema import BoolArray, FloatArray, IntArray, UserRow
+from recsys.schema import FEATURES, BoolArray, FloatArray, IntArray, UserRow
 from recsys.training.curves import fit_curves
 
 MOST_USERS = 2_000
@@ -175,8 +176,8 @@ def _placed(cases: BlendCases, scores: FloatArray, new: BlendCases, weights: Flo
     known = scores[~cases.padding]
     found = new.weighted(weights)[~new.padding]
     weights = (weights * (known.std() / max(float(found.std()), 1e-9))).astype(np.float32)
-    centre = float(known.mean() - found.mean() * known.std() / max(float(found.std()), 1e-9))
-    offsets = [centre + step * float(known.std()) for step in NEW_ITEM_OFFSETS]
+    center = float(known.mean() - found.mean() * known.std() / max(float(found.std()), 1e-9))
+    offsets = [center + step * float(known.std()) for step in NEW_ITEM_OFFSETS]
     placed = cases.weighted(weights)
     reached = [float(cases.ndcg(np.where(cases.new, placed + offset, scores)).mean()) for offset in offsets]
     least = max(reached) - SMALLEST_GAIN
@@ -207,8 +208,8 @@ def _starts(spread: FloatArray) -> list[FloatArray]:
     """Where to begin: all features alike, and each one above the others, since ascent finds the nearest top only."""
     alike = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0).astype(np.float32)
     alike /= max(float(alike.max()), 1e-9)
-    favoured = [alike * np.where(np.arange(len(alike)) == feature, 1.0, 0.1) for feature in np.flatnonzero(alike)]
-    return [alike, *(start.astype(np.float32) for start in favoured)]
+    favored = [alike * np.where(np.arange(len(alike)) == feature, 1.0, 0.1) for feature in np.flatnonzero(alike)]
+    return [alike, *(start.astype(np.float32) for start in favored)]
 
 
 def ascend(quality: Callable[[FloatArray], float], start: FloatArray, rounds: int = 4) -> FloatArray:

@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from recsys.bundle import Bundle, StyleCard, save_bundle
-from recsys.bundle_versions import delete_old_versions
+from recsys.bundle.store import save_bundle
+from recsys.bundle.types import Bundle
+from recsys.bundle.versions import delete_old_versions
 from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.config import ProjectSettings
 from recsys.dataset.catalog import Catalog
@@ -26,23 +27,24 @@ from recsys.dataset.splits import Split, cold_items, random_per_user, rolling_sp
 from recsys.errors import DataError
 from recsys.models.als import AlsModel
 from recsys.models.base import kept
+from recsys.models.blend import Blend
 from recsys.models.ease import EaseModel
 from recsys.models.item_item import ItemItemModel
 from recsys.models.item_knn import ItemKnnModel
 from recsys.models.popularity import log_popularity, unit_peak
 from recsys.models.settings import EaseSettings
 from recsys.models.style_als import StyleAlsModel
-from recsys.pipeline.rank import Blend
-from recsys.pipeline.recommender import Recommender
-from recsys.profiles.described import Described
+from recsys.profiles.product_descriptors import ProductDescriptors
+from recsys.profiles.style_library import StyleCard
 from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.style_vectors import catalog_vectors, embedder_version, library_vectors
 from recsys.profiles.taste import Evidence, TasteModel
 from recsys.profiles.text_style import TextStyleMap, item_texts
+from recsys.ranking.recommender import Recommender
 from recsys.schema import INTERACTION_COLUMNS, FloatArray
 from recsys.storage.artifacts import exclusive_lock
 from recsys.training.blend import BlendCases, Round, fit_blend, quality
-from recsys.training.descriptors import catalogue_descriptors
-from recsys.training.style_vectors import catalogue_vectors, embedder_version, library_vectors
+from recsys.training.descriptors import catalog_descriptors
 
 ROUNDS = 3
 """The blend is fitted on this many stretches of later events."""
@@ -50,7 +52,7 @@ NEW_ITEMS_SHARE = 0.2
 """The share of items that are taken as new in the round that settles the weights of these."""
 DEFAULT_WEIGHTS = {
     "factors": 1.0,
-    "neighbours": 0.2,
+    "neighbors": 0.2,
     "style": 0.3,
     "popularity": 0.1,
     "trend": 0.1,
@@ -70,7 +72,7 @@ MOST_LIKES = 500
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ingredients:
-    """What training starts from: catalogue (`items_through` as in Bundle), style space, style references, settings, and
+    """What training starts from: catalog (`items_through` as in Bundle), style space, style references, settings, and
     perhaps descriptors."""
 
     items: pd.DataFrame
@@ -82,7 +84,7 @@ class Ingredients:
     embedder: str
     image_root: Path
     items_through: int = 0
-    descriptors: Described = field(default_factory=Described)
+    descriptors: ProductDescriptors = field(default_factory=ProductDescriptors)
 
 
 def build(project: Project, clock: Clock = now) -> str:
@@ -93,7 +95,7 @@ def build(project: Project, clock: Clock = now) -> str:
     ProjectError before the first import, StorageError where live data cannot be read.
     """
     with exclusive_lock(project.root, wait=True):
-        # Before the catalogue is read: an event on an item that comes in between waits for the next build with it.
+        # Before the catalog is read: an event on an item that comes in between waits for the next build with it.
         through = project.last_event()
         ingredients = prepare(project)
         bundle = train(ingredients, load_interactions(project, ingredients.catalog, through))
@@ -105,10 +107,10 @@ def build(project: Project, clock: Clock = now) -> str:
 
 
 def prepare(project: Project) -> Ingredients:
-    """Read the catalogue and compute its style vectors, and the descriptors that the settings ask for."""
-    items, items_through = project.load_catalogue()
+    """Read the catalog and compute its style vectors, and the descriptors that the settings ask for."""
+    items, items_through = project.load_catalog()
     catalog = Catalog.from_frame(items)
-    vectors = catalogue_vectors(project, catalog)
+    vectors = catalog_vectors(project, catalog)
     styles, style_vectors = library_vectors(project)
     return Ingredients(
         items=items,
@@ -120,14 +122,14 @@ def prepare(project: Project) -> Ingredients:
         embedder=embedder_version(project.settings.style.backbone, project.settings.preprocess.steps),
         image_root=project.root,
         items_through=items_through,
-        descriptors=catalogue_descriptors(project, catalog),
+        descriptors=catalog_descriptors(project, catalog),
     )
 
 
 def load_interactions(project: Project, catalog: Catalog, through: int | None = None) -> Interactions:
-    """A project's interactions over the rows of its catalogue, live ones up to the number `through` (default: all).
+    """A project's interactions over the rows of its catalog, live ones up to the number `through` (default: all).
 
-    None where only a catalogue was imported.
+    None where only a catalog was imported.
     """
     if project.items_file.exists() and not (project.interactions_file.exists() or project.has_live_data):
         return Interactions.from_frame(pd.DataFrame(columns=list(INTERACTION_COLUMNS)), catalog.ids)
@@ -194,9 +196,9 @@ def fit(
     blend: Blend,
     metrics: dict[str, float],
     *,
-    neighbours: ItemItemModel | None = None,
+    neighbors: ItemItemModel | None = None,
 ) -> Bundle:
-    """Factors, neighbours (unless they are given) and taste of these events, in one bundle with all else."""
+    """Factors, neighbors (unless they are given) and taste of these events, in one bundle with all else."""
     settings = ingredients.settings
     matrix = interactions.matrix()
     factors = fit_factors(ingredients, matrix)
@@ -213,7 +215,7 @@ def fit(
         user_ids=interactions.user_ids,
         space=ingredients.space,
         factors=factors,
-        neighbours=neighbours or fit_neighbours(matrix),
+        neighbors=neighbors or fit_neighbors(matrix),
         taste=taste,
         blend=blend,
         recent=recent,
@@ -243,7 +245,7 @@ def fit_factors(ingredients: Ingredients, matrix: csr_matrix) -> AlsModel:
 
 
 def fit_text_style(ingredients: Ingredients) -> TextStyleMap:
-    """What words mean, from the catalogue's own and the titles and scenes of style references."""
+    """What words mean, from the catalog's own and the titles and scenes of style references."""
     space, names = ingredients.space, ["\n".join((card.title, *card.scenes)) for card in ingredients.styles]
     references = [space.to_direction(vector) for vector in ingredients.style_vectors]
     return TextStyleMap.fit(
@@ -254,8 +256,8 @@ def fit_text_style(ingredients: Ingredients) -> TextStyleMap:
     )
 
 
-def fit_neighbours(matrix: csr_matrix) -> ItemItemModel:
-    """Items that the same people like, from a matrix (U, I): the best model that the catalogue's size allows."""
+def fit_neighbors(matrix: csr_matrix) -> ItemItemModel:
+    """Items that the same people like, from a matrix (U, I): the best model that the catalog's size allows."""
     if not matrix.nnz:
         nobody = csr_matrix(np.zeros((1, matrix.shape[1]), dtype=np.float32))
         return ItemKnnModel().fit(nobody)

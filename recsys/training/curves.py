@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recsys.pipeline.curves import Curves
+from recsys.models.curves import Curves
 from recsys.schema import BoolArray, FloatArray
 
 KNOTS = 8

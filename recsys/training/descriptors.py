@@ -1,4 +1,4 @@
-"""The descriptors of a project's catalogue; computed once, kept, resumed, like its style vectors."""
+"""The descriptors of a project's catalog; computed once, kept, resumed, like its style vectors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
-from recsys.profiles.described import Described, stored
+from recsys.profiles.product_descriptors import ProductDescriptors, stored
+from recsys.profiles.style_vectors import COLOR_SIDE, kept_of_pictures
 from recsys.schema import FloatArray
-from recsys.training.style_vectors import COLOUR_SIDE, kept_of_pictures
 from style.descriptors.base import Descriptor, Family
 from style.descriptors.registry import descriptors
 from style.images import Pixels, read_image
@@ -19,8 +19,8 @@ from style.mask import product_mask
 from style.preprocess.recipe import Recipe
 
 
-def catalogue_descriptors(project: Project, catalog: Catalog, names: Sequence[str] | None = None) -> Described:
-    """The descriptors `names` (default: those that the settings ask for) of the catalogue's photos.
+def catalog_descriptors(project: Project, catalog: Catalog, names: Sequence[str] | None = None) -> ProductDescriptors:
+    """The descriptors `names` (default: those that the settings ask for) of the catalog's photos.
 
     A photo in which no product stands out has no shape. Photos go through the project's recipe first. Raises ExtraError
     where OpenCV or scikit-image is needed and missing, ImageError that names a photo which cannot be read.
@@ -32,7 +32,7 @@ def catalogue_descriptors(project: Project, catalog: Catalog, names: Sequence[st
         folder = "-".join(filter(None, (each.name, str(each.version), recipe.identity)))
         found = kept_of_pictures(project, catalog, f"descriptors/{folder}", each.name, _Described(each, recipe))
         arrays[each.name] = np.zeros((len(catalog), each.dimensions), dtype=np.float32) if found is None else found
-    return Described(arrays)
+    return ProductDescriptors(arrays)
 
 
 class _Described:
@@ -42,7 +42,7 @@ class _Described:
         self.descriptor, self.recipe = descriptor, recipe
 
     def __call__(self, paths: Sequence[Path]) -> FloatArray:
-        return np.stack([self._of(self.recipe(read_image(path, short_side=COLOUR_SIDE))) for path in paths])
+        return np.stack([self._of(self.recipe(read_image(path, short_side=COLOR_SIDE))) for path in paths])
 
     def _of(self, pixels: Pixels) -> FloatArray:
         mask = product_mask(pixels)

@@ -13,18 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from recsys.bundle import Bundle, load_bundle, save_bundle
-from recsys.bundle_versions import delete_old_versions
+from recsys.bundle.store import load_bundle, save_bundle
+from recsys.bundle.types import Bundle
+from recsys.bundle.versions import delete_old_versions
 from recsys.clock import Clock, now
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, DataError
 from recsys.models.base import resized
 from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.style_vectors import catalog_vectors, embedder_version
 from recsys.schema import AVAILABLE, IMAGE, ITEM_COLUMNS, ITEM_ID, FloatArray
 from recsys.storage.artifacts import exclusive_lock
-from recsys.training.descriptors import catalogue_descriptors
-from recsys.training.style_vectors import catalogue_vectors, embedder_version
+from recsys.training.descriptors import catalog_descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Refreshed:
 
 
 def refresh(project: Project, clock: Clock = now) -> Refreshed:
-    """Bring the current bundle's catalogue up to what the project has now, and publish it as a new version.
+    """Bring the current bundle's catalog up to what the project has now, and publish it as a new version.
 
     Waits while another process writes to the project. Raises ProjectError before the first import, BundleError before
     the first build or where the bundle's style vectors are of another backbone.
@@ -47,13 +48,13 @@ def refresh(project: Project, clock: Clock = now) -> Refreshed:
         settings = project.settings
         if bundle.embedder != embedder_version(settings.style.backbone, settings.preprocess.steps):
             raise BundleError(f"{project.bundles}: its style vectors are {bundle.embedder}'s; run `recsys build`")
-        items, items_through = project.load_catalogue()
+        items, items_through = project.load_catalog()
         is_new = bundle.catalog.ids.find(items[ITEM_ID]) < 0
         added = items[is_new]
         new = Catalog.from_frame(added, sort=False)
-        fresh = add_items(with_facts(bundle, items[~is_new]), added, catalogue_vectors(project, new))
+        fresh = add_items(with_facts(bundle, items[~is_new]), added, catalog_vectors(project, new))
         # Those that the bundle has: others come with a build.
-        described = fresh.descriptors.with_last(catalogue_descriptors(project, new, tuple(bundle.descriptors.arrays)))
+        described = fresh.descriptors.with_last(catalog_descriptors(project, new, tuple(bundle.descriptors.arrays)))
         fresh = replace(fresh, items_through=items_through, descriptors=described)
         gone = len(bundle.catalog) - int((~is_new).sum())
         version = save_bundle(fresh, project.bundles, clock())
@@ -78,7 +79,7 @@ def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundl
     """The bundle with further `items` (N rows of `recsys.schema.ITEM_COLUMNS`) and their style vectors (N, 128).
 
     Vectors are unit, zeros without a picture. The bundle given stays as it is, and goes on serving meanwhile. Style
-    directions of the others stay, too; a bundle that is saved and read again has centres that the new ones moved.
+    directions of the others stay, too; a bundle that is saved and read again has centers that the new ones moved.
     Raises DataError for an id that is there already, or vectors that are not one for each item.
     """
     if len(items) != len(vectors):
@@ -107,7 +108,7 @@ def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
     return replace(
         bundle,
         factors=copy.copy(bundle.factors).add_items(vectors),
-        neighbours=copy.copy(bundle.neighbours).add_items(vectors),
+        neighbors=copy.copy(bundle.neighbors).add_items(vectors),
         recent=resized(bundle.recent, shape),
         seen=resized(bundle.seen, shape),
         trend=np.pad(bundle.trend, (0, new)),

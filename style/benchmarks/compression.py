@@ -25,7 +25,7 @@ from style.export.export import ExportWish, batches_of, load_network, write_netw
 from style.export.formats import WAYS, ExportFormat
 from style.images import Pixels
 from style.metrics import psnr, ssim, transfer_score
-from style.training.prune import prune_film, shape_in, shape_of, thinner
+from style.training.recipes.prune import prune_film, shape_in, shape_of, thinner
 from style.training.teachers import load_teacher
 from style.transfer.film import FilmNet, FilmStylizer
 from style.vector import StyleVector
@@ -55,7 +55,7 @@ def compression_lines(
     """A table with a row per variant; medians over `count` pairs of product and held-out style.
 
     `judge` is a network's file as in `bench style`; by default `vgg-slim` judges, which z is made of. `small` are
-    weights that `style.training.compress` wrote.
+    weights that `style.training.recipes.compress` wrote.
     """
     network = load_backbone("vgg-slim") if judge is None else load_teacher(judge)
     shown = pairs(products, styles, count + CALIBRATION)

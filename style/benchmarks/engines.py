@@ -22,11 +22,11 @@ from style.embedding import StyleEmbedder
 from style.fidelity import Composite, Ruler
 from style.images import Pixels
 from style.metrics import psnr, transfer_score
+from style.modes import PaintMode, Strength
 from style.transfer.base import Painting, Stylizer
-from style.transfer.modes import PaintMode, Strength
-from style.transfer.names import ENGINE_NAMES
-from style.transfer.pictures import StylePicture, StylePictures
+from style.transfer.engine_names import ENGINE_NAMES
 from style.transfer.registry import load_stylizer
+from style.transfer.style_images import StylePicture, StylePictures
 from style.vector import StyleVector
 
 EngineLoader = Callable[[StylePictures], Stylizer]
@@ -169,7 +169,7 @@ def _paintings(
     """Paintings of as many pairs as there is patience for, and the median time of one."""
 
     def paint(product: Pixels, style: StyleVector) -> Painting:
-        # Whole pictures are compared, so that colours are judged by all of them.
+        # Whole pictures are compared, so that colors are judged by all of them.
         return engine.paint([product], style, [np.ones(product.shape[:2], dtype=np.float32)])[0]
 
     found = list(within(patience, [partial(paint, *pair) for pair in zip(products, styles, strict=True)]))

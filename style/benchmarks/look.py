@@ -73,7 +73,7 @@ def _squares(paths: Sequence[Path], most: int) -> list[Pixels]:
 
 
 def main() -> None:
-    """Print the table of a generator of `style.training.gan` beside the engines film and color."""
+    """Print the table of a generator of `style.training.recipes.gan` beside the engines film and color."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     for name in ("products", "styles"):
         parser.add_argument(f"--{name}", type=Path, required=True, help="a folder; every fifth picture was held out")

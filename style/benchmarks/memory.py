@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from style.errors import UnknownEngineError
-from style.transfer.names import ENGINE_NAMES
+from style.transfer.engine_names import ENGINE_NAMES
 
 SIDE = 256
 PICTURES = 16
@@ -36,8 +36,8 @@ def engine_memory(name: str) -> float:
 
 
 def _grown(name: str) -> float:
-    from style.transfer.pictures import StylePicture, StylePictures
     from style.transfer.registry import load_stylizer
+    from style.transfer.style_images import StylePicture, StylePictures
     from style.vector import DIMENSIONS, StyleVector
 
     random = np.random.default_rng(0)

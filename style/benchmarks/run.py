@@ -14,7 +14,7 @@ from style.benchmarks.vectors import vector_lines
 from style.embedding import StyleEmbedder
 from style.training.crops import find_images
 from style.training.teachers import load_teacher
-from style.transfer.names import ENGINE_NAMES
+from style.transfer.engine_names import ENGINE_NAMES
 from style.transfer.registry import check_engine
 
 SPEED_FILES = 300
@@ -42,7 +42,7 @@ def bench_engines(
 
 
 def bench_style(
-    labelled: Path | None,
+    labeled: Path | None,
     products: Path | None,
     judge: Path | None = None,
     count: int = 40,
@@ -50,19 +50,19 @@ def bench_style(
 ) -> Iterator[str]:
     """The lines of the tables that the given folders and weights allow.
 
-    `labelled` has a folder of pictures per style; `products` has pictures below it and may have `items.csv`, whose
+    `labeled` has a folder of pictures per style; `products` has pictures below it and may have `items.csv`, whose
     columns of few values are labels; `judge` is a network's file that `style.training.teachers` reads, VGG-19 best.
     `only`: this table alone.
     """
     embedder = StyleEmbedder.load()
     if only in {None, Table.VECTORS} and (
-        labelled is not None or (products is not None and (products / "items.csv").is_file())
+        labeled is not None or (products is not None and (products / "items.csv").is_file())
     ):
-        yield from vector_lines(embedder, labelled, products)
+        yield from vector_lines(embedder, labeled, products)
         yield ""
-    if only in {None, Table.TRANSFER} and labelled is not None and products is not None and judge is not None:
-        yield from transfer_lines(embedder, load_teacher(judge), pairs(products, labelled, count))
+    if only in {None, Table.TRANSFER} and labeled is not None and products is not None and judge is not None:
+        yield from transfer_lines(embedder, load_teacher(judge), pairs(products, labeled, count))
         yield ""
-    folder = products or labelled
+    folder = products or labeled
     if only in {None, Table.SPEED} and folder is not None:
         yield from speed_lines(embedder, find_images([folder])[:SPEED_FILES])

@@ -19,7 +19,7 @@ from style.images import Pixels, center_square, open_image, to_pixels
 from style.metrics import TransferScore, transfer_score
 from style.training.crops import find_images
 from style.transfer.base import Painting, Stylizer
-from style.transfer.names import ENGINE_NAMES
+from style.transfer.engine_names import ENGINE_NAMES
 from style.transfer.registry import load_stylizer
 from style.transfer.reinhard import lab_transfer
 from style.vector import StyleVector
@@ -47,7 +47,7 @@ def transfer_lines(
 ) -> Iterator[str]:
     """A table of medians per engine and strength, then in how many pairs gain rises with strength.
 
-    First the baseline: colours moved to those of the style picture itself, which engines of z alone never see; the
+    First the baseline: colors moved to those of the style picture itself, which engines of z alone never see; the
     others are given the styles of the pairs to paint from. Slow engines run on the first pairs, as many as take about
     `engines.PATIENCE` seconds.
     """
@@ -77,7 +77,7 @@ def _painted(engine: Stylizer, pair: tuple[Pixels, Pixels], z: StyleVector) -> P
 def _scores(judge: nn.Module, pair: tuple[Pixels, Pixels], painting: Painting) -> list[TransferScore]:
     product, style = pair
     return [
-        transfer_score(judge, product, style, painting.on(product, texture=amount, colour=amount))
+        transfer_score(judge, product, style, painting.on(product, texture=amount, color=amount))
         for amount in STRENGTHS
     ]
 

@@ -1,4 +1,4 @@
-"""Do style vectors mean style? Retrieval on labelled pictures, and how well halves of one picture find each other."""
+"""Do style vectors mean style? Retrieval on labeled pictures, and how well halves of one picture find each other."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from style.training.crops import find_images
 HELD_OUT = 5
 
 
-def vector_lines(embedder: StyleEmbedder, labelled: Path | None, products: Path | None) -> Iterator[str]:
-    """A table: retrieval by folder of `labelled`, by each label column of `products/items.csv`, and identification."""
+def vector_lines(embedder: StyleEmbedder, labeled: Path | None, products: Path | None) -> Iterator[str]:
+    """A table: retrieval by folder of `labeled`, by each label column of `products/items.csv`, and identification."""
     yield f"{'pictures':15}{'label':18}{'classes':>8}{'vector':>26}{'numbers':>9}{'R@1':>8}{'mAP@10':>8}"
-    if labelled is not None:
-        yield from _by_folder(embedder, labelled)
+    if labeled is not None:
+        yield from _by_folder(embedder, labeled)
     if products is not None and (products / "items.csv").is_file():
         yield from _by_column(embedder, products)
 

@@ -1,1 +1,1 @@
-"""Hand-made descriptors of products: colour, texture and shape as short vectors that can be compared and named."""
+"""Hand-made descriptors of products: color, texture and shape as short vectors that can be compared and named."""

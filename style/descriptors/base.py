@@ -20,7 +20,7 @@ _HALF = 0.5
 class Family(StrEnum):
     """What of a product is described."""
 
-    COLOUR = "colour"
+    COLOR = "color"
     TEXTURE = "texture"
     SHAPE = "shape"
 
@@ -29,7 +29,7 @@ class Invariance(StrEnum):
     """What may change in a photo while its descriptor (nearly) stays.
 
     SCALE: the picture's size. ROTATION: turned by quarters. LIGHT: brighter or darker light. CAST: light of another
-    colour. Nothing outside the mask counts in any descriptor.
+    color. Nothing outside the mask counts in any descriptor.
     """
 
     SCALE = "scale"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from style.descriptors.base import Descriptor
-from style.descriptors.colour import Chromaticity, ColourHistogram, ColourMoments, DominantColour
+from style.descriptors.color import Chromaticity, ColorHistogram, ColorMoments, DominantColor
 from style.descriptors.shape import Contour, HuMoments
 from style.descriptors.texture import CoOccurrence, LocalBinaryPatterns
 from style.errors import DescriptorError
@@ -13,11 +13,11 @@ from style.errors import DescriptorError
 DESCRIPTORS: dict[str, Descriptor] = {
     each.name: each
     for each in (
-        ColourHistogram(),
-        ColourMoments(),
-        ColourHistogram(balanced=True),
+        ColorHistogram(),
+        ColorMoments(),
+        ColorHistogram(balanced=True),
         Chromaticity(),
-        DominantColour(),
+        DominantColor(),
         LocalBinaryPatterns(),
         CoOccurrence(),
         HuMoments(),

@@ -12,9 +12,9 @@ from style.descriptors.base import Vector
 
 
 def soft_histogram(values: NDArray[np.float64], bounds: Sequence[tuple[float, float]], bins: Sequence[int]) -> Vector:
-    """The distribution of `(N, K)` values over a grid of `bins` centres between `bounds`, flat, summing to 1.
+    """The distribution of `(N, K)` values over a grid of `bins` centers between `bounds`, flat, summing to 1.
 
-    Each value is shared among the 2^K centres around it (multilinear); what lies beyond a bound counts as there.
+    Each value is shared among the 2^K centers around it (multilinear); what lies beyond a bound counts as there.
     """
     low, high = np.array(bounds).T
     counts = np.array(bins)

@@ -1,4 +1,4 @@
-"""How a product's surface looks, whatever its colour: local binary patterns, and grey-level co-occurrence."""
+"""How a product's surface looks, whatever its color: local binary patterns, and grey-level co-occurrence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PROPERTIES = ("energy", "contrast", "homogeneity", "correlation")
 class LocalBinaryPatterns:
     """How often each uniform, rotation-invariant pattern occurs on rings of 8 at 1 and of 16 at 2 pixels.
 
-    Ojala, Pietikäinen and Mäenpää 2002; both histograms weigh half, Hellinger distance. Only whether a neighbour is
+    Ojala, Pietikäinen and Mäenpää 2002; both histograms weigh half, Hellinger distance. Only whether a neighbor is
     brighter counts, so that monotone changes of lightness change nothing but rounding.
     """
 

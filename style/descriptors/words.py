@@ -1,4 +1,4 @@
-"""Descriptors in words: the name of a colour, of a shape, of a texture."""
+"""Descriptors in words: the name of a color, of a shape, of a texture."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _NAMED = {
 }  # fmt: skip
 
 
-def lab_of_hex(colour: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def lab_of_hex(color: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """L*, a*, b* (3,) of "#rrggbb". Raises ValueError for any other text."""
-    digits = colour.removeprefix("#")
-    if len(colour) != 7 or len(digits) != 6 or not digits.isalnum():
-        raise ValueError(f"a colour is written like #c83232, got {colour!r}")
+    digits = color.removeprefix("#")
+    if len(color) != 7 or len(digits) != 6 or not digits.isalnum():
+        raise ValueError(f"a color is written like #c83232, got {color!r}")
     try:
         channels = bytes.fromhex(digits)
     except ValueError:
-        raise ValueError(f"a colour is written like #c83232, got {colour!r}") from None
+        raise ValueError(f"a color is written like #c83232, got {color!r}") from None
     return np.asarray(srgb_to_lab(np.array([[list(channels)]], dtype=np.float32) / np.float32(255.0))[0, 0])
 
 
-_LABS = np.array([lab_of_hex(colour) for colour in _NAMED.values()])
+_LABS = np.array([lab_of_hex(color) for color in _NAMED.values()])
 
 
-def colour_name(lab: Vector) -> str:
-    """The name of the nearest (CIEDE2000) of 39 colours to L*, a*, b* (3,), such as "deep blue"."""
+def color_name(lab: Vector) -> str:
+    """The name of the nearest (CIEDE2000) of 39 colors to L*, a*, b* (3,), such as "deep blue"."""
     return list(_NAMED)[int(np.argmin(ciede2000(lab[:3].astype(np.float64), _LABS)))]
 
 

@@ -27,7 +27,7 @@ from style.export.openvino_file import OpenVinoRunner, write_openvino
 from style.export.torch_file import MOST_SIDE, ExecuTorchRunner, TorchScriptRunner, write_executorch, write_torchscript
 from style.images import Pixels
 from style.runtime import RunnableNetwork
-from style.transfer.form import NetworkForm
+from style.transfer.network_spec import NetworkForm
 from style.vector import DIMENSIONS
 
 SIDES = (64, 96, 160, 256)
@@ -38,7 +38,7 @@ SIDES = (64, 96, 160, 256)
 class Exported:
     """A file that was written and compared: its bytes in all, and how far its outputs are from the network's.
 
-    `largest` and `mean` are absolute differences over all outputs and pictures; 1 is the range of a colour.
+    `largest` and `mean` are absolute differences over all outputs and pictures; 1 is the range of a color.
     """
 
     path: Path
@@ -174,7 +174,7 @@ def _card(form: NetworkForm, wish: ExportWish, files: Sequence[Path], apart: tup
         "version": wish.version,
         "format": wish.file_format.value,
         "precision": wish.precision.value,
-        "licence": form.licence,
+        "license": form.license,
         "parameters": sum(parameter.numel() for parameter in form.module.parameters()),
         "inputs": [
             {

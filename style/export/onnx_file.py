@@ -16,7 +16,7 @@ from torch import Tensor
 
 from style.errors import ExtraError
 from style.export.formats import Precision
-from style.transfer.form import NetworkForm
+from style.transfer.network_spec import NetworkForm
 
 EXTRA = "export"
 
@@ -33,7 +33,7 @@ def write_onnx(form: NetworkForm, path: Path, precision: Precision, batches: Seq
         whole = Path(folder) / "whole.onnx"
         _write_float(form, whole)
         _without_shapes(whole)
-        _quantise(form, (whole, path), precision, batches)
+        _quantize(form, (whole, path), precision, batches)
 
 
 def exported_program(form: NetworkForm, most_side: int | None = None, *, free_batch: bool = True) -> Any:
@@ -86,14 +86,14 @@ def _write_float(form: NetworkForm, path: Path) -> None:
 
 
 def _without_shapes(path: Path) -> None:
-    """Forget the shapes of inner tensors: the dynamic quantiser transposes weights and then trips over old shapes."""
+    """Forget the shapes of inner tensors: the dynamic quantizer transposes weights and then trips over old shapes."""
     onnx = _module("onnx")
     model = onnx.load(str(path))
     del model.graph.value_info[:]
     onnx.save(model, str(path))
 
 
-def _quantise(
+def _quantize(
     form: NetworkForm, files: tuple[Path, Path], precision: Precision, batches: Sequence[tuple[Tensor, ...]]
 ) -> None:
     quantization = _module("onnxruntime.quantization")
@@ -111,7 +111,7 @@ def _quantise(
             def get_next(self) -> dict[str, Any] | None:
                 return next(rows, None)
 
-        # What moves colours is exact arithmetic: in 8 bits it would leave bands.
+        # What moves colors is exact arithmetic: in 8 bits it would leave bands.
         quantization.quantize_static(source, to, Reader(), per_channel=True, op_types_to_quantize=["Conv", "Gemm"])
     finally:
         logging.getLogger().setLevel(level)

@@ -15,7 +15,7 @@ from torch import Tensor
 from style.errors import ExtraError
 from style.export.formats import Precision
 from style.runtime import compiled_model, converted
-from style.transfer.form import NetworkForm
+from style.transfer.network_spec import NetworkForm
 
 
 def write_openvino(form: NetworkForm, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
@@ -58,7 +58,7 @@ def _in_8_bits(model: Any, precision: Precision, batches: Sequence[tuple[Tensor,
     logging.getLogger("nncf").setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):
         if precision is Precision.STATIC:
-            # Convolutions alone: sums over pixels and what moves colours lose everything in 8 bits.
+            # Convolutions alone: sums over pixels and what moves colors lose everything in 8 bits.
             kinds = {node.get_type_name() for node in model.get_ops()}
             others = nncf.IgnoredScope(types=sorted(kinds - {"Convolution", "Constant", "Parameter", "Result"}))
             rows = nncf.Dataset([[one.numpy() for one in batch] for batch in batches])

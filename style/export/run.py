@@ -12,11 +12,11 @@ from style.errors import ExportError
 from style.export.export import ExportWish, export_network
 from style.export.formats import ExportFormat, Precision
 from style.images import read_image
-from style.training.compress import CompressSettings, compress, read_z
 from style.training.crops import find_images
-from style.training.prune import shape_of, thinner
+from style.training.recipes.compress import CompressSettings, compress, read_z
+from style.training.recipes.prune import shape_of, thinner
 from style.transfer.film import FilmStylizer
-from style.transfer.form import NetworkEngine
+from style.transfer.network_spec import NetworkEngine
 from style.transfer.registry import load_stylizer
 
 PHOTOS = 24

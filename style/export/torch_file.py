@@ -13,7 +13,7 @@ from torch import Tensor
 from style.errors import ExtraError
 from style.export.onnx_file import exported_program
 from style.runtime import traced
-from style.transfer.form import NetworkForm
+from style.transfer.network_spec import NetworkForm
 
 MOST_SIDE = 1024
 """ExecuTorch plans its memory ahead, so pictures have a largest side, in pixels."""

@@ -1,4 +1,4 @@
-"""The colour of the light taken out, by what the colours of a whole picture should come to."""
+"""The color of the light taken out, by what the colors of a whole picture should come to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Balance:
 
     grey-world: the mean itself (Buchsbaum 1980). shades: of order 6, shades of grey (Finlayson and Trezzi 2004), which
     leans on bright pixels, hence on a white backdrop where there is one. Grey-world makes a picture that is mostly
-    product lose the product's own colour.
+    product lose the product's own color.
     """
 
     name: ClassVar[str] = "balance"

@@ -17,7 +17,7 @@ _LEAST_RANGE = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """L* scaled so that its percentiles `low` and `high` become 0 and 100; colours stay.
+    """L* scaled so that its percentiles `low` and `high` become 0 and 100; colors stay.
 
     A picture whose lightness spans less than 5 is left as it is: it would be noise made large.
     """

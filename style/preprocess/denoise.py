@@ -21,7 +21,7 @@ CLEAN = 0.004
 class Denoise:
     """Take noise out by `method`; `strength` times as much as the picture's own noise asks for.
 
-    nlm: non-local means (Buades, Coll and Morel 2005) on colour and lightness. wavelet: BayesShrink (Chang, Yu and
+    nlm: non-local means (Buades, Coll and Morel 2005) on color and lightness. wavelet: BayesShrink (Chang, Yu and
     Vetterli 2000) in YCbCr. bilateral: Tomasi and Manduchi 1998. median: 3 x 3, for salt and pepper; it has no strength
     and takes no notice of how much noise there is. The others estimate it from the finest wavelets (Donoho and
     Johnstone 1994), and leave a clean picture as it is.

@@ -1,4 +1,4 @@
-"""A catalogue's recipe: the steps that every photo goes through, written as short texts."""
+"""A catalog's recipe: the steps that every photo goes through, written as short texts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from style.preprocess.balance import Balance
 from style.preprocess.base import Step
 from style.preprocess.contrast import Gamma, Stretch
 from style.preprocess.denoise import Denoise
-from style.preprocess.equalise import Clahe, Equalise
+from style.preprocess.equalize import Clahe, Equalize
 from style.preprocess.frame import Crop, Straighten
 from style.preprocess.segment import Isolate
 
 STEPS: dict[str, type[Step]] = {
-    step.name: step for step in (Denoise, Balance, Equalise, Clahe, Stretch, Gamma, Isolate, Crop, Straighten)
+    step.name: step for step in (Denoise, Balance, Equalize, Clahe, Stretch, Gamma, Isolate, Crop, Straighten)
 }
 
 VERSION = 1

@@ -28,7 +28,7 @@ def segment(pixels: Pixels, method: str = "border") -> Mask:
     """The product's mask `(H, W)` by one of `SEGMENTERS`; all ones where the method finds none.
 
     border: `style.mask.product_mask`, needs a plain backdrop and no extra. threshold: Otsu's (1979) on the difference
-    from the border's median colour. edges: all that Canny's (1986) edges enclose. grabcut: Rother, Kolmogorov and Blake
+    from the border's median color. edges: all that Canny's (1986) edges enclose. grabcut: Rother, Kolmogorov and Blake
     2004, begun with the border's mask or, where there is none, with the middle of the picture; it alone finds products
     on busy backdrops. Raises RecipeError for another name, ExtraError.
     """

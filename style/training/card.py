@@ -13,8 +13,8 @@ from torch import nn
 from style.embedding import StyleEmbedder
 from style.images import Pixels, center_square, open_image, to_pixels
 from style.metrics import transfer_score
-from style.training.parts import Part
 from style.training.run_state import as_json, write_whole
+from style.training.splits import Part
 from style.transfer.base import Stylizer
 from style.vector import StyleVector
 
@@ -80,7 +80,7 @@ class Card:
 
     name: str
     recipe: str
-    licence: str
+    license: str
     references: tuple[str, ...]
     pictures: Mapping[str, Mapping[str, int | str]]
     settings: Mapping[str, object]
@@ -113,7 +113,7 @@ def markdown(card: Card) -> str:
         f"- **Recipe:** `{card.recipe}`; {card.parameters:,} parameters, {card.size / 1e6:.2f} MB in half precision.",
         f"- **Trained:** {card.steps:,} steps in {card.seconds / 60:.1f} minutes; the weights are those after step "
         f"{card.best_step:,}, which did best on the validation pictures. Loss network: {card.loss_network}.",
-        f"- **References:** {', '.join(card.references)}. **Licence of the references:** {card.licence}.",
+        f"- **References:** {', '.join(card.references)}. **License of the references:** {card.license}.",
         "",
         "| pictures | train | validation | test | hash of all |",
         "|---|---|---|---|---|",

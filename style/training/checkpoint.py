@@ -1,4 +1,4 @@
-"""Checkpoints of a training run: network, optimisers and step in one safetensors file, written atomically."""
+"""Checkpoints of a training run: network, optimizers and step in one safetensors file, written atomically."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def save_checkpoint(path: Path, network: nn.Module, optimizer: Optimizers, step:
 
 
 def load_checkpoint(path: Path, network: nn.Module, optimizer: Optimizers) -> int:
-    """Restore network and optimisers in place; returns the number of steps done, 0 where there is no file."""
+    """Restore network and optimizers in place; returns the number of steps done, 0 where there is no file."""
     if not path.is_file():
         return 0
     tensors = load_file(path)

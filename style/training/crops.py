@@ -48,7 +48,7 @@ def sample_evenly(folders: Sequence[Path], per_folder: int, seed: int = 0) -> li
 class Crops:
     """Images in memory (8 bits a channel, short side `keep` pixels) and random crops of them.
 
-    Memory is about `4 * keep^2` bytes an image: 160 MB a thousand at `keep=200`. `jitter`: how far colours are shifted
+    Memory is about `4 * keep^2` bytes an image: 160 MB a thousand at `keep=200`. `jitter`: how far colors are shifted
     at random (see `jittered`). With `tries` above 1 a crop is the one of so many places that shows most of the product
     (`style.mask`), and memory is a third more. Raises ImageError that names the pictures that cannot be read.
     """

@@ -13,10 +13,10 @@ from torch import Tensor
 from style.backbone import Vgg, load_backbone
 from style.embedding import StyleEmbedder
 from style.training.card import Card, examples, measure, write_card
-from style.training.parts import Parts
 from style.training.recipe import Material, Recipe, RunSettings
 from style.training.run_state import Progress, as_json, write_whole
-from style.transfer.names import RECORD_FILE
+from style.training.splits import Parts
+from style.transfer.engine_names import RECORD_FILE
 from style.transfer.registry import load_stylizer
 from style.transfer.trained import FORMAT, KINDS, WEIGHTS_FILE, EngineRecord
 
@@ -31,7 +31,7 @@ def publish(
     settings: RunSettings,
     best: Path,
     progress: Progress,
-    licence: str,
+    license: str,
     judge: Vgg | None,
 ) -> EngineRecord:
     """Write the engine that the weights in the file `best` make, in half precision, and its card.
@@ -40,7 +40,7 @@ def publish(
     """
     tensors = halved(load_file(best))
     references = tuple(path.name for path in material.styles.sha256)
-    record = record_of(out.name, recipe.kind, recipe.shape(), tensors, references, licence)
+    record = record_of(out.name, recipe.kind, recipe.shape(), tensors, references, license)
     judge = judge or load_backbone("vgg-slim")
     pairs = examples(material.products.test, material.styles.test, StyleEmbedder.load())
     engine = KINDS[record.kind](record, {key: value.float() for key, value in tensors.items()}, 1)
@@ -49,7 +49,7 @@ def publish(
     card = Card(
         name=out.name,
         recipe=recipe.kind,
-        licence=licence,
+        license=license,
         references=references,
         pictures={"products": _counts(material.products), "styles": _counts(material.styles)},
         settings={**asdict(settings), **recipe.settings(), **recipe.shape()},
@@ -79,7 +79,7 @@ def record_of(
     shape: Mapping[str, int],
     tensors: Mapping[str, Tensor],
     styles: Sequence[str],
-    licence: str,
+    license: str,
 ) -> EngineRecord:
     """The record of an engine made of these tensors, without figures."""
     weights = save(dict(tensors))
@@ -91,7 +91,7 @@ def record_of(
         size=len(weights),
         shape=shape,
         styles=tuple(styles),
-        licence=licence,
+        license=license,
         figures={},
     )
 

@@ -6,7 +6,7 @@ pictures, the engine's file and its card. A recipe says how one step is made and
 A new engine needs
 1. an engine class in `style/transfer/`, made from tensors, and its line in `style.transfer.trained.KINDS`,
 2. a class with the shape of `Recipe`, whose `begin` gives an object with the shape of `Training`,
-3. a line in `style.training.recipes.RECIPES`.
+3. a line in `style.training.registry.RECIPES`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from style.backbone import Vgg
-from style.training.parts import Parts
+from style.training.splits import Parts
 
 VALIDATION_BATCH = 16
 """Crops of validation products, always the same, that recipes judge themselves by."""

@@ -1,4 +1,4 @@
-"""What a stylizer is asked to reach: z, feature statistics and colours of style pictures, and blends of them."""
+"""What a stylizer is asked to reach: z, feature statistics and colors of style pictures, and blends of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from style.embedding import StyleEmbedder
 from style.gram import gram, mean_std
 from style.images import open_image, to_pixels
 from style.mask import product_mask
-from style.transfer.film import colour_moments
+from style.transfer.film import color_moments
 
 TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 
@@ -79,7 +79,7 @@ class FeatureStatistics:
 
 
 class Palettes:
-    """Colours as quantiles along directions of RGB space: their L1 distance is a sliced Wasserstein distance.
+    """Colors as quantiles along directions of RGB space: their L1 distance is a sliced Wasserstein distance.
 
     Quantiles, unlike histograms, can be averaged: the mean of two palettes is the palette half-way.
     """
@@ -90,20 +90,20 @@ class Palettes:
     @classmethod
     def of(cls, images: Tensor) -> Tensor:
         """`(B, 12, 32)` from images `(B, 3, H, W)` with at least 32 pixels; every fourth pixel counts."""
-        colours = images[:, :, ::2, ::2].flatten(2)  # (B, 3, N)
-        return cls.of_colours(colours)
+        colors = images[:, :, ::2, ::2].flatten(2)  # (B, 3, N)
+        return cls.of_colors(colors)
 
     @classmethod
-    def of_colours(cls, colours: Tensor) -> Tensor:
-        """`(B, 12, 32)` from colours `(B, 3, N)`."""
-        along = (cls.DIRECTIONS.to(colours) @ colours).sort(dim=2).values
+    def of_colors(cls, colors: Tensor) -> Tensor:
+        """`(B, 12, 32)` from colors `(B, 3, N)`."""
+        along = (cls.DIRECTIONS.to(colors) @ colors).sort(dim=2).values
         quantiles: Tensor = F.interpolate(along, size=cls.QUANTILES, mode="area")
         return quantiles
 
 
 @dataclass(frozen=True, slots=True)
 class Styles:
-    """N styles: z `(N, 128)`, feature statistics, palettes `(N, 12, 32)` and colour moments `(N, 9)`."""
+    """N styles: z `(N, 128)`, feature statistics, palettes `(N, 12, 32)` and color moments `(N, 9)`."""
 
     z: Tensor
     statistics: Statistics
@@ -157,8 +157,8 @@ def read_styles(
             image, weights = torch.from_numpy(pixels).permute(2, 0, 1)[None], torch.from_numpy(mask)[None, None]
             vectors.append(torch.from_numpy(embedder.embed(pixels, mask).values))
             statistics.append(describe(image.to(device), weights.to(device))[0])
-            palettes.append(Palettes.of_colours(image[:, :, weights[0, 0] > 0.5]))
-            moments.append(colour_moments(image, weights))
+            palettes.append(Palettes.of_colors(image[:, :, weights[0, 0] > 0.5]))
+            moments.append(color_moments(image, weights))
     joined = Statistics.joined(statistics)
     return Styles(
         torch.stack(vectors).to(device), joined, torch.cat(palettes).to(device), torch.cat(moments).to(device)

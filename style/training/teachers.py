@@ -12,7 +12,7 @@ from style.backbone import Vgg, WeightRecord, conv_names, read_weights
 COMPRESSED = WeightRecord(
     name="vgg19-compressed-16x",
     source="collaborative distillation (Wang et al. 2020)",
-    licence="MIT",
+    license="MIT",
     widths=(16, 32, 64, 128, 128),
     mean=(0.0, 0.0, 0.0),
     std=(1.0, 1.0, 1.0),
@@ -22,7 +22,7 @@ COMPRESSED = WeightRecord(
 CAFFE = WeightRecord(
     name="vgg19-caffe",
     source="VGG-19 of Simyonan and Zisserman (2015), Caffe weights as used by Gatys et al. (2016)",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     widths=(64, 128, 256, 512, 512),
     mean=(123.68 / 255, 116.779 / 255, 103.939 / 255),
     std=(1 / 255, 1 / 255, 1 / 255),

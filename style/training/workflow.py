@@ -23,14 +23,14 @@ from style.library import read_library, require
 from style.rights import Use
 from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
 from style.training.crops import find_images
-from style.training.descent import WARM_UP, learning_rate
 from style.training.log import TrainingLog
-from style.training.parts import FEWEST_TO_SPLIT, Parts
+from style.training.optim import WARM_UP, learning_rate
 from style.training.publish import publish
 from style.training.recipe import Material, Recipe, RunSettings, Training
 from style.training.run_state import Progress, claim
-from style.training.sheets import write_sheet
-from style.transfer.names import ENGINE_NAMES, RECORD_FILE, is_engine_name
+from style.training.sample_sheet import write_sheet
+from style.training.splits import FEWEST_TO_SPLIT, Parts
+from style.transfer.engine_names import ENGINE_NAMES, RECORD_FILE, is_engine_name
 
 RUN_FOLDER = "training"
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -38,12 +38,12 @@ BEST_FILE = "best.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TrainingJob:
     """What is to be trained, of what, and where it goes.
 
     `products`: folders; `styles`: folders or files, of one style unless the engine follows style vectors. The engine
     becomes the folder `out`, whose last part is its name. `loss_network` teaches (default: vgg-slim, which ships);
-    `judge` gives the card's figures (default: vgg-slim). `licence`: of the references, for the card and for pictures in
+    `judge` gives the card's figures (default: vgg-slim). `license`: of the references, for the card and for pictures in
     an engine's own style (default: what `styles.csv` in their folder says).
     """
 
@@ -54,7 +54,7 @@ class Order:
     settings: RunSettings
     loss_network: Vgg | None = None
     judge: Vgg | None = None
-    licence: str | None = None
+    license: str | None = None
     tensorboard: bool = False
 
     def check(self) -> None:
@@ -67,7 +67,7 @@ class Order:
             raise TrainingError(f"{self.out.name!r} is an engine that ships; choose another name")
 
 
-def train(order: Order, say: Callable[[str], object] = tqdm.write) -> Path:
+def train(order: TrainingJob, say: Callable[[str], object] = tqdm.write) -> Path:
     """Train an engine, or go on training it; returns its folder. The same call goes on where a killed one was.
 
     A run that was stopped ends with the same weights as an unbroken one. `say` is given a line for each validation.
@@ -87,8 +87,8 @@ def train(order: Order, say: Callable[[str], object] = tqdm.write) -> Path:
     torch.manual_seed(order.settings.seed)
     training = order.recipe.begin(material, order.settings)
     progress = learn(training, order.settings, folder, say, title=order.out.name, tensorboard=order.tensorboard)
-    licence = order.licence or stated_licence(order.styles)
-    publish(order.out, order.recipe, material, order.settings, folder / BEST_FILE, progress, licence, order.judge)
+    license = order.license or stated_license(order.styles)
+    publish(order.out, order.recipe, material, order.settings, folder / BEST_FILE, progress, license, order.judge)
     return order.out
 
 
@@ -99,9 +99,9 @@ def check_rights(places: Sequence[Path]) -> None:
             require(one, Use.TRAIN)
 
 
-def stated_licence(places: Sequence[Path]) -> str:
-    """The licences that libraries among folders state for the pictures below them. Raises LibraryError."""
-    stated = {one.licence for place in places if place.is_dir() for one in read_library(place)}
+def stated_license(places: Sequence[Path]) -> str:
+    """The licenses that libraries among folders state for the pictures below them. Raises LibraryError."""
+    stated = {one.license for place in places if place.is_dir() for one in read_library(place)}
     return ", ".join(sorted(stated)) or "not stated"
 
 
@@ -118,7 +118,7 @@ def _found(places: Sequence[Path]) -> list[Path]:
     return files + find_images([place for place in places if not place.is_file()])
 
 
-def _identity(order: Order, material: Material) -> Mapping[str, object]:
+def _identity(order: TrainingJob, material: Material) -> Mapping[str, object]:
     """What makes a run the same run."""
     return {
         "recipe": order.recipe.kind,

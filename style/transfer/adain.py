@@ -1,6 +1,6 @@
 """The engine `adain`: features of the photo take the style's means and deviations, and a decoder paints them.
 
-Adaptive instance normalisation (Huang and Belongie 2017). The photo is encoded by `vgg-slim` up to TAP; each channel
+Adaptive instance normalization (Huang and Belongie 2017). The photo is encoded by `vgg-slim` up to TAP; each channel
 is brought to the mean and deviation of the style's pictures there (eq. 8); features of both are fused,
 `w * style + (1 - w) * content` (eq. 14); a trained decoder turns them into a picture.
 
@@ -26,11 +26,11 @@ from style.images import Pixels
 from style.mask import Mask, product_mask
 from style.runtime import compile_network
 from style.transfer.base import Painting, Stylizer
-from style.transfer.parts import painting_of
-from style.transfer.pictures import StylePictures
+from style.transfer.decompose import painting_of
+from style.transfer.style_images import StylePictures
 from style.vector import StyleVector
 
-ADAIN_SHA256 = "52ff85f91a2a4580951685548d2f52541019941a4203e5810e7d0d313591d676"
+ADAIN_SHA256 = "6c3420ce9181ded630960a27a7b291b8175ffe8ea42eb669742fb75fe62df3cb"
 TAP = "relu3_1"
 FOLD = 4
 """TAP's features are at this fraction of the picture's size; sides are padded to multiples of it."""
@@ -89,14 +89,14 @@ class AdaInNet(nn.Module):
 class Decoder(nn.Module):
     """Features at TAP `(B, C, H, W)` back to pixels `(B, 3, 4H, 4W)`.
 
-    A linear map gives colours at the features' size, which are enlarged smoothly; the encoder's mirror, with
-    reflection padding, nearest-neighbour upsampling and no norms, adds all that is finer.
+    A linear map gives colors at the features' size, which are enlarged smoothly; the encoder's mirror, with
+    reflection padding, nearest-neighbor upsampling and no norms, adds all that is finer.
     """
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
         fine, half, quarter = widths[:3]
-        self.colours = _conv(quarter, 3)
+        self.colors = _conv(quarter, 3)
         self.detail = nn.Sequential(
             *(layer for _ in range(3) for layer in (_conv(quarter, quarter), nn.ReLU())),
             _conv(quarter, half),
@@ -113,8 +113,8 @@ class Decoder(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        colours = F.interpolate(self.colours(features), scale_factor=FOLD, mode="bilinear", align_corners=False)
-        painted: Tensor = colours + self.detail(features)
+        colors = F.interpolate(self.colors(features), scale_factor=FOLD, mode="bilinear", align_corners=False)
+        painted: Tensor = colors + self.detail(features)
         return painted
 
 

@@ -11,40 +11,40 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from style.color_space import luma
-from style.errors import VectorError
 from style.images import Pixels
 from style.mask import Mask
+from style.modes import check_strength
 from style.vector import StyleVector
 
 if TYPE_CHECKING:
-    from style.provenance import StyleCredit
+    from style.credit import StyleCredit
 
 
 @dataclass(frozen=True, slots=True)
 class Painting:
     """What an engine adds to a photo `(H, W, 3)` at full strength, in two parts that add up; either may be zero.
 
-    `colour` is a function of each pixel's colour alone; `texture` is all the rest.
+    `color` is a function of each pixel's color alone; `texture` is all the rest.
     """
 
     texture: Pixels
-    colour: Pixels
+    color: Pixels
 
     def on(
         self,
         image: Pixels,
         *,
         texture: float = 1.0,
-        colour: float = 1.0,
+        color: float = 1.0,
         mask: Mask | None = None,
-        keep_colour: bool = False,
+        keep_color: bool = False,
     ) -> Pixels:
-        """`image + mask * (texture * t + colour * c)`, clipped to [0, 1]; `mask` `(H, W)` in [0, 1], or everywhere.
+        """`image + mask * (texture * t + color * c)`, clipped to [0, 1]; `mask` `(H, W)` in [0, 1], or everywhere.
 
-        `keep_colour` changes lightness alone: what is added is replaced by its luma, so the photo's hues stay.
+        `keep_color` changes lightness alone: what is added is replaced by its luma, so the photo's hues stay.
         """
-        added = np.float32(texture) * self.texture + np.float32(colour) * self.colour
-        if keep_colour:
+        added = np.float32(texture) * self.texture + np.float32(color) * self.color
+        if keep_color:
             added = np.broadcast_to(luma(added)[:, :, None], added.shape)
         if mask is not None:
             added = mask[:, :, None] * added
@@ -76,7 +76,7 @@ class Stylizer(ABC):
     ) -> list[Painting]:
         """What each image `(H, W, 3)` in [0, 1] needs to be in the style, in the same sizes.
 
-        `masks` `(H, W)` say where the product is whose colours count (default: the whole picture).
+        `masks` `(H, W)` say where the product is whose colors count (default: the whole picture).
         """
 
     def restyle(
@@ -86,23 +86,17 @@ class Stylizer(ABC):
         strength: float = 1.0,
         mask: Mask | None = None,
         *,
-        colour: float | None = None,
+        color: float | None = None,
     ) -> Pixels:
         """The image restyled inside `mask`; strength 0 is the input bit for bit, whatever the engine.
 
-        `strength` in [0, 1] is that of texture, and of colour too unless `colour` says otherwise. Raises VectorError
+        `strength` in [0, 1] is that of texture, and of color too unless `color` says otherwise. Raises VectorError
         for a strength outside its range.
         """
-        colour = strength if colour is None else colour
-        for value in (strength, colour):
+        color = strength if color is None else color
+        for value in (strength, color):
             check_strength(value)
-        if strength == 0 and colour == 0:
+        if strength == 0 and color == 0:
             return image.copy()
         painting = self.paint([image], style, None if mask is None else [mask])[0]
-        return painting.on(image, texture=strength, colour=colour, mask=mask)
-
-
-def check_strength(strength: float) -> None:
-    """Raise VectorError unless strength lies in [0, 1]."""
-    if not 0.0 <= strength <= 1.0:
-        raise VectorError(f"strength must lie in [0, 1], got {strength}")
+        return painting.on(image, texture=strength, color=color, mask=mask)

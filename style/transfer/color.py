@@ -1,7 +1,7 @@
 """The engine `color`: Lab statistics (Reinhard et al. 2001), with the target predicted from z.
 
 Departs from the paper in one thing: the target means and deviations come not from a style image but from the style
-vector, through a linear map fitted on many images (`style.training.embedding`), so that this engine, too, is
+vector, through a linear map fitted on many images (`style.training.recipes.embedding`), so that this engine, too, is
 conditioned on nothing but z.
 """
 

@@ -1,8 +1,8 @@
 """The engine `feedforward`: one small network for one style, after Johnson et al. (2016).
 
 The paper's shape at half its width or less: a wide convolution, two halvings, residual blocks, two enlargements, a wide
-convolution; instance normalisation (Ulyanov et al. 2016), and enlarging by copies of pixels before a convolution, which
-leaves no grid (Odena et al. 2016). Two departures. The photo's colours are first moved to the mean and spread of the
+convolution; instance normalization (Ulyanov et al. 2016), and enlarging by copies of pixels before a convolution, which
+leaves no grid (Odena et al. 2016). Two departures. The photo's colors are first moved to the mean and spread of the
 style's, which is exact and needs no learning; and the network paints a difference to that, not the picture, so that a
 net of a few hundred thousand numbers need not learn to copy photos. Both are small where the photo is in the style.
 """
@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from style.credit import StyleCredit
 from style.images import Pixels
 from style.mask import Mask
-from style.provenance import StyleCredit
 from style.runtime import compile_network
 from style.transfer.base import Follows, Painting, Stylizer
-from style.transfer.film import colour_moments, move_colours
-from style.transfer.sides import network_input, network_output
+from style.transfer.film import color_moments, move_colors
+from style.transfer.padding import network_input, network_output
 from style.vector import StyleVector
 
 FOLD = 4
@@ -40,43 +40,43 @@ class FeedforwardShape:
 
 
 class FeedforwardNet(nn.Module):
-    """Photos `(B, 3, H, W)` in [0, 1] and weights `(B, 1, H, W)` to texture and colour, `(B, 3, H, W)` each.
+    """Photos `(B, 3, H, W)` in [0, 1] and weights `(B, 1, H, W)` to texture and color, `(B, 3, H, W)` each.
 
-    Weights say which pixels are the product, whose colours count. H and W are multiples of 4. The painting is the
+    Weights say which pixels are the product, whose colors count. H and W are multiples of 4. The painting is the
     photo plus both. Before training texture is zero: the last layer starts so.
     """
 
     palette: Tensor
-    """Mean and logarithm of the deviation of the style's colours along the opponent axes, `(6,)`."""
+    """Mean and logarithm of the deviation of the style's colors along the opponent axes, `(6,)`."""
 
     def __init__(self, shape: FeedforwardShape | None = None) -> None:
         super().__init__()
         shape = shape or FeedforwardShape()
         widths = [shape.width, 2 * shape.width, 4 * shape.width]
         self.register_buffer("palette", torch.zeros(6))
-        self.enter = Normalised(3, widths[0], shape.reach)
-        self.down = nn.ModuleList(Normalised(widths[i], widths[i + 1], 3, stride=2) for i in (0, 1))
+        self.enter = Normalized(3, widths[0], shape.reach)
+        self.down = nn.ModuleList(Normalized(widths[i], widths[i + 1], 3, stride=2) for i in (0, 1))
         self.blocks = nn.ModuleList(ResidualBlock(widths[2]) for _ in range(shape.blocks))
-        self.up = nn.ModuleList(Normalised(widths[i + 1], widths[i], 3) for i in (1, 0))
+        self.up = nn.ModuleList(Normalized(widths[i + 1], widths[i], 3) for i in (1, 0))
         self.leave = _conv(widths[0], 3, shape.reach)
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        centred = images - 0.5
-        colour = move_colours(centred, colour_moments(images, weights), self.palette[None])
-        x = F.relu(self.enter(centred + colour))
+        centered = images - 0.5
+        color = move_colors(centered, color_moments(images, weights), self.palette[None])
+        x = F.relu(self.enter(centered + color))
         for layer in self.down:
             x = F.relu(layer(x))
         for block in self.blocks:
             x = block(x)
         for layer in self.up:
             x = F.relu(layer(F.interpolate(x, scale_factor=2.0, mode="nearest")))
-        return torch.tanh(self.leave(x)), colour
+        return torch.tanh(self.leave(x)), color
 
 
-class Normalised(nn.Module):
-    """A convolution over reflected borders, then instance normalisation with a learned scale and shift."""
+class Normalized(nn.Module):
+    """A convolution over reflected borders, then instance normalization with a learned scale and shift."""
 
     def __init__(self, entering: int, leaving: int, side: int, stride: int = 1) -> None:
         super().__init__()
@@ -84,17 +84,17 @@ class Normalised(nn.Module):
         self.norm = nn.InstanceNorm2d(leaving, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        normalised: Tensor = self.norm(self.convolution(x))
-        return normalised
+        normalized: Tensor = self.norm(self.convolution(x))
+        return normalized
 
 
 class ResidualBlock(nn.Module):
-    """Two normalised convolutions whose sum with the input goes on, with no ReLU behind it (Gross and Wilber 2016)."""
+    """Two normalized convolutions whose sum with the input goes on, with no ReLU behind it (Gross and Wilber 2016)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = Normalised(width, width, 3)
-        self.second = Normalised(width, width, 3)
+        self.first = Normalized(width, width, 3)
+        self.second = Normalized(width, width, 3)
 
     def forward(self, x: Tensor) -> Tensor:
         changed: Tensor = self.second(F.relu(self.first(x)))
@@ -132,9 +132,9 @@ class FeedforwardStylizer(Stylizer):
         return [self._paint_one(image, None if masks is None else masks[i]) for i, image in enumerate(images)]
 
     def _paint_one(self, image: Pixels, mask: Mask | None) -> Painting:
-        texture, colour = self.network(*network_input(image, mask, FOLD))
+        texture, color = self.network(*network_input(image, mask, FOLD))
         height, width = image.shape[:2]
-        return Painting(network_output(texture, height, width), network_output(colour, height, width))
+        return Painting(network_output(texture, height, width), network_output(color, height, width))
 
 
 def _conv(entering: int, leaving: int, side: int, stride: int = 1) -> nn.Conv2d:

@@ -1,14 +1,14 @@
 """The default engine: a small network whose features are scaled and shifted by numbers computed from z.
 
-The picture is folded to a quarter of its size (pixel-unshuffle), passes residual blocks whose normalised features
+The picture is folded to a quarter of its size (pixel-unshuffle), passes residual blocks whose normalized features
 are modulated by FiLM (Perez et al. 2018), and is enlarged twice: bilinearly, then by a pixel-shuffle whose grid a
-binomial filter takes out. That gives texture. A colour head first moves the photo's colours to the mean and spread
+binomial filter takes out. That gives texture. A color head first moves the photo's colors to the mean and spread
 that a linear map reads from z (Reinhard et al. 2001, whose target is a style image), then corrects them by a mixture
-of learned functions of colour; a 3-D lookup table would be such a function, sampled. Both parts are conditioned on z
-and on the photo's own colour moments, and on no style image: a blend of tastes is a blend of z's.
+of learned functions of color; a 3-D lookup table would be such a function, sampled. Both parts are conditioned on z
+and on the photo's own color moments, and on no style image: a blend of tastes is a blend of z's.
 
 What a full-size map costs is its bytes, not its arithmetic: hence half size for the last convolution, and matrix
-products in the colour head.
+products in the color head.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from style.images import Pixels
 from style.mask import Mask
 from style.runtime import RunnableNetwork, compile_network
 from style.transfer.base import Painting, Stylizer
-from style.transfer.form import NetworkForm, NetworkInput
-from style.transfer.sides import network_input, network_output
+from style.transfer.network_spec import NetworkForm, NetworkInput
+from style.transfer.padding import network_input, network_output
 from style.vector import DIMENSIONS, StyleVector
 
-FILM_SHA256 = "1327d16b709b4112d91837df6a79c21575284fd4e504ebd3f14c59cd22467b9e"
+FILM_SHA256 = "0ee1eee0d9abbe69506da00f9b24d7acb3308e36ca488278e2fe8a38e84ead33"
 FOLD = 4
 """The body works at this fraction of the picture's size; sides are padded to multiples of it."""
 HALF = 2
@@ -40,19 +40,19 @@ HALF = 2
 
 @dataclass(frozen=True, slots=True)
 class FilmShape:
-    """Channels of the body, residual blocks, channels behind the body, functions of colour, width of the MLP."""
+    """Channels of the body, residual blocks, channels behind the body, functions of color, width of the MLP."""
 
     width: int = 48
     blocks: int = 4
     fine: int = 24
-    colours: int = 16
+    colors: int = 16
     hidden: int = 256
 
 
 class FilmNet(nn.Module):
-    """Photos `(B, 3, H, W)` in [0, 1], z `(B, 128)` and weights to texture and colour, `(B, 3, H, W)` each.
+    """Photos `(B, 3, H, W)` in [0, 1], z `(B, 128)` and weights to texture and color, `(B, 3, H, W)` each.
 
-    Weights `(B, 1, H, W)` say which pixels are the product, whose colours count. H and W are multiples of 4. The
+    Weights `(B, 1, H, W)` say which pixels are the product, whose colors count. H and W are multiples of 4. The
     painting is the photo plus both. Before training texture is zero: the output layer starts so.
     """
 
@@ -64,8 +64,8 @@ class FilmNet(nn.Module):
         self.widen = _conv(shape.width, shape.fine)
         self.leave = _conv(shape.fine + 3 * HALF * HALF, 3 * HALF * HALF)
         self.palette = nn.Linear(DIMENSIONS, 6)
-        self.recolour = ColourHead(shape.colours)
-        self.sizes = [*(2 * shape.width,) * (2 * shape.blocks), 2 * shape.fine, self.recolour.coefficients]
+        self.recolor = ColorHead(shape.colors)
+        self.sizes = [*(2 * shape.width,) * (2 * shape.blocks), 2 * shape.fine, self.recolor.coefficients]
         self.condition = nn.Sequential(
             nn.Linear(DIMENSIONS + MOMENTS, shape.hidden),
             nn.SiLU(),
@@ -79,28 +79,28 @@ class FilmNet(nn.Module):
         assert isinstance(last, nn.Linear)  # noqa: S101
         with torch.no_grad():
             last.weight.mul_(0.1)
-            last.weight[-self.recolour.coefficients :] = 0
+            last.weight[-self.recolor.coefficients :] = 0
             last.bias.zero_()
 
     def forward(self, images: Tensor, z: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        moments = colour_moments(images, weights)
+        moments = color_moments(images, weights)
         # z has length one: times the root of its length its numbers are of the size that layers expect.
         z = z * DIMENSIONS**0.5
         conditions = self.condition(torch.cat([z, moments], dim=1))
-        *films, widened, colours = torch.split(conditions, self.sizes, dim=1)
-        centred = images - 0.5
-        x = F.relu(self.enter(F.pixel_unshuffle(centred, FOLD)))
+        *films, widened, colors = torch.split(conditions, self.sizes, dim=1)
+        centered = images - 0.5
+        x = F.relu(self.enter(F.pixel_unshuffle(centered, FOLD)))
         for index, block in enumerate(self.blocks):
             x = block(x, films[2 * index], films[2 * index + 1])
         x = F.relu(film(self.widen(x), widened))
         x = F.interpolate(x, scale_factor=FOLD // HALF, mode="bilinear", align_corners=False)
-        x = self.leave(torch.cat([x, F.pixel_unshuffle(centred, HALF)], dim=1))
-        moved = move_colours(centred, moments, self.palette(z))
-        return smooth(F.pixel_shuffle(x, HALF)), moved + self.recolour(centred, colours)
+        x = self.leave(torch.cat([x, F.pixel_unshuffle(centered, HALF)], dim=1))
+        moved = move_colors(centered, moments, self.palette(z))
+        return smooth(F.pixel_shuffle(x, HALF)), moved + self.recolor(centered, colors)
 
 
 class FilmBlock(nn.Module):
-    """A residual block: two convolutions, each instance-normalised and modulated."""
+    """A residual block: two convolutions, each instance-normalized and modulated."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class FilmBlock(nn.Module):
 
 
 def film(features: Tensor, modulation: Tensor) -> Tensor:
-    """`(1 + gamma) * normalised features + beta`, with gamma and beta the halves of `modulation` `(B, 2C)`."""
+    """`(1 + gamma) * normalized features + beta`, with gamma and beta the halves of `modulation` `(B, 2C)`."""
     gamma, beta = modulation[:, :, None, None].chunk(2, dim=1)
     return (1 + gamma) * F.instance_norm(features) + beta
 
@@ -125,8 +125,8 @@ def smooth(images: Tensor) -> Tensor:
     return F.conv2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), weight, groups=3)
 
 
-class ColourHead(nn.Module):
-    """Changes colour pixel by pixel: a mixture of learned functions of (r, g, b), of r, g, b and of 1.
+class ColorHead(nn.Module):
+    """Changes color pixel by pixel: a mixture of learned functions of (r, g, b), of r, g, b and of 1.
 
     The functions are the same for all styles; `coefficients` numbers from z mix them.
     """
@@ -138,32 +138,32 @@ class ColourHead(nn.Module):
         self.sizes = [3 * functions, 9, 3]
         self.coefficients = sum(self.sizes)
 
-    def forward(self, centred: Tensor, coefficients: Tensor) -> Tensor:
-        # A tenth: colours are the output itself, and steps that suit the layers before would be too rough for them.
+    def forward(self, centered: Tensor, coefficients: Tensor) -> Tensor:
+        # A tenth: colors are the output itself, and steps that suit the layers before would be too rough for them.
         mixture, matrix, constant = torch.split(0.1 * coefficients, self.sizes, dim=1)
-        colours = centred.flatten(2)  # (B, 3, H*W)
-        functions = F.relu(self.weight @ colours + self.bias)  # (B, functions, H*W)
-        changed: Tensor = mixture.view(-1, 3, len(self.weight)) @ functions + matrix.view(-1, 3, 3) @ colours
-        return (changed + constant[:, :, None]).view_as(centred)
+        colors = centered.flatten(2)  # (B, 3, H*W)
+        functions = F.relu(self.weight @ colors + self.bias)  # (B, functions, H*W)
+        changed: Tensor = mixture.view(-1, 3, len(self.weight)) @ functions + matrix.view(-1, 3, 3) @ colors
+        return (changed + constant[:, :, None]).view_as(centered)
 
 
 MOMENTS = 9
 OPPONENT = (
     torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]) / torch.tensor([[3.0], [2.0], [6.0]]).sqrt()
 )
-"""Orthonormal axes of colour along which photos' colours are nearly uncorrelated (Ruderman et al. 1998)."""
+"""Orthonormal axes of color along which photos' colors are nearly uncorrelated (Ruderman et al. 1998)."""
 FROM_OPPONENT = OPPONENT.T.contiguous()
 
 
-def colour_moments(images: Tensor, weights: Tensor | None = None) -> Tensor:
+def color_moments(images: Tensor, weights: Tensor | None = None) -> Tensor:
     """Means, deviations and correlations along the opponent axes over `weights` `(B, 1, H, W)`, `(B, 9)`.
 
-    Means are those of colours minus mid-grey; means and deviations are times four, to be of the size of one.
+    Means are those of colors minus mid-grey; means and deviations are times four, to be of the size of one.
     """
     # With channels last, a matrix product may add all pixels one by one, which rounds a hundred times more.
-    centred = (images - 0.5).contiguous()
-    mean, std = mean_std(centred, weights, eps=0.0)
-    covariance = gram(centred, weights) - mean[:, :, None] * mean[:, None, :]
+    centered = (images - 0.5).contiguous()
+    mean, std = mean_std(centered, weights, eps=0.0)
+    covariance = gram(centered, weights) - mean[:, :, None] * mean[:, None, :]
     axes = OPPONENT.to(images)
     covariance = axes @ covariance @ FROM_OPPONENT.to(images)
     std = (torch.stack([covariance[:, i, i] for i in range(3)], dim=1).clamp_min(0) + 1e-4).sqrt()
@@ -171,16 +171,16 @@ def colour_moments(images: Tensor, weights: Tensor | None = None) -> Tensor:
     return torch.cat([4 * mean @ FROM_OPPONENT.to(images), 4 * std, torch.stack(pairs, dim=1)], dim=1)
 
 
-def move_colours(centred: Tensor, moments: Tensor, palette: Tensor) -> Tensor:
-    """What moves colours from the photo's `moments` to `palette` `(B, 6)`: means and logarithms of deviations."""
+def move_colors(centered: Tensor, moments: Tensor, palette: Tensor) -> Tensor:
+    """What moves colors from the photo's `moments` to `palette` `(B, 6)`: means and logarithms of deviations."""
     mean, std = moments[:, :3] / 4, moments[:, 3:6] / 4
     asked, spread = palette[:, :3], palette[:, 3:]
     # A flat photo has no spread to scale: enlarge it at most fourfold, or noise becomes the picture.
     gain = (spread.exp() / std).clamp(0.1, 4.0)
-    axes, back = OPPONENT.to(centred), FROM_OPPONENT.to(centred)
-    colours = centred.flatten(2)
-    along = gain[:, :, None] * (axes @ colours) + (asked - gain * mean)[:, :, None]  # (B, 3, H*W)
-    return (back @ along - colours).view_as(centred)
+    axes, back = OPPONENT.to(centered), FROM_OPPONENT.to(centered)
+    colors = centered.flatten(2)
+    along = gain[:, :, None] * (axes @ colors) + (asked - gain * mean)[:, :, None]  # (B, 3, H*W)
+    return (back @ along - colors).view_as(centered)
 
 
 class FilmStylizer(Stylizer):
@@ -212,7 +212,7 @@ class FilmStylizer(Stylizer):
             NetworkInput("z", torch.zeros(1, DIMENSIONS), -1, 1, "the style vector, of length one"),
             NetworkInput("weights", torch.rand(1, 1, side, side), 0, 1, "which pixels are the product"),
         )
-        return NetworkForm(self.module, inputs, ("texture", "colour"), FOLD, "MIT")
+        return NetworkForm(self.module, inputs, ("texture", "color"), FOLD, "MIT")
 
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
@@ -222,9 +222,9 @@ class FilmStylizer(Stylizer):
 
     def _paint_one(self, image: Pixels, z: Tensor, mask: Mask | None) -> Painting:
         photo, weights = network_input(image, mask, FOLD)
-        texture, colour = self.network(photo, z, weights)
+        texture, color = self.network(photo, z, weights)
         height, width = image.shape[:2]
-        return Painting(network_output(texture, height, width), network_output(colour, height, width))
+        return Painting(network_output(texture, height, width), network_output(color, height, width))
 
 
 def _conv(entering: int, leaving: int) -> nn.Conv2d:

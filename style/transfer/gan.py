@@ -3,7 +3,7 @@
 The generator is theirs, made small of the parts of `feedforward`, with three departures. It gives what is added to the
 photo, so that an untrained one changes next to nothing. It enlarges by repeated pixels and a convolution where theirs
 has transposed convolutions, which leave a checkerboard (Odena et al. 2016). And it is given photos whose backdrop is
-filled with the product's mean colour: instance normalisation over a white studio would make every product pale.
+filled with the product's mean color: instance normalization over a white studio would make every product pale.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from style.credit import StyleCredit
 from style.images import Pixels
 from style.mask import Mask, product_mask
-from style.provenance import StyleCredit
 from style.runtime import compile_network
 from style.transfer.base import Follows, Painting, Stylizer
-from style.transfer.feedforward import FOLD, Normalised, ResidualBlock
-from style.transfer.parts import painting_of
-from style.transfer.sides import network_input, network_output
+from style.transfer.decompose import painting_of
+from style.transfer.feedforward import FOLD, Normalized, ResidualBlock
+from style.transfer.padding import network_input, network_output
 from style.vector import StyleVector
 
-COLOUR_GAIN = 3.0
-"""How many-fold the colour part may spread a channel; the rest of a spread is texture."""
+COLOR_GAIN = 3.0
+"""How many-fold the color part may spread a channel; the rest of a spread is texture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,10 @@ class Generator(nn.Module):
         super().__init__()
         shape = shape or GeneratorShape()
         width = shape.width
-        self.enter = Normalised(3, width, 7)
-        self.down = nn.ModuleList((Normalised(width, 2 * width, 3, 2), Normalised(2 * width, 4 * width, 3, 2)))
+        self.enter = Normalized(3, width, 7)
+        self.down = nn.ModuleList((Normalized(width, 2 * width, 3, 2), Normalized(2 * width, 4 * width, 3, 2)))
         self.blocks = nn.Sequential(*(ResidualBlock(4 * width) for _ in range(shape.blocks)))
-        self.up = nn.ModuleList((Normalised(4 * width, 2 * width, 3), Normalised(2 * width, width, 3)))
+        self.up = nn.ModuleList((Normalized(4 * width, 2 * width, 3), Normalized(2 * width, width, 3)))
         self.leave = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
         with torch.no_grad():
             self.leave.weight.mul_(0.1)
@@ -100,21 +100,21 @@ class GanStylizer(Stylizer):
         photo, _ = network_input(without_backdrop(image, mask), None, FOLD)
         (found,) = self.network(photo)
         painted = np.clip(network_output(found, height, width), 0.0, 1.0)
-        return split_colour(image, painted, mask)
+        return split_color(image, painted, mask)
 
 
 def without_backdrop(image: Pixels, mask: Mask) -> Pixels:
-    """The photo `(H, W, 3)` whose pixels outside `mask` have the mean colour of those inside."""
+    """The photo `(H, W, 3)` whose pixels outside `mask` have the mean color of those inside."""
     share = mask[:, :, None]
     mean = (image * share).sum(axis=(0, 1)) / max(float(mask.sum()), 1e-6)
     return np.asarray(share * image + (1 - share) * mean, dtype=np.float32)
 
 
-def split_colour(image: Pixels, painted: Pixels, mask: Mask) -> Painting:
+def split_color(image: Pixels, painted: Pixels, mask: Mask) -> Painting:
     """What leads from photo to painting `(H, W, 3)`: the move of Lab statistics over `mask`, and the rest as texture.
 
-    A mask of nothing has no colours to move: then all is texture.
+    A mask of nothing has no colors to move: then all is texture.
     """
     if mask.sum() < 1:
         return Painting(painted - image, np.zeros_like(image))
-    return painting_of(image, painted, mask, COLOUR_GAIN)
+    return painting_of(image, painted, mask, COLOR_GAIN)

@@ -1,13 +1,13 @@
 """The engine `gatys`: the photo's pixels are changed until a network sees the style in them; slow, the reference.
 
-Image style transfer by optimisation (Gatys et al. 2016). The loss is that of eq. 7, content features and Gram
+Image style transfer by optimization (Gatys et al. 2016). The loss is that of eq. 7, content features and Gram
 matrices, with total variation besides; L-BFGS descends it, first on a small copy of the photo, then on larger ones,
 where it goes on from the enlarged change.
 
 Departs from the paper in four things. Each distance is relative to the size of what is asked, so that the same
 weights serve every network. Content is seen at relu3_1 and relu4_1 (paper: conv4_2, which is no tap here), or prints
-and seams of a product are lost; style not at relu5_1, which on small pictures drew neon colours. The start is the
-photo in the style's colours (Reinhard et al. 2001), not noise. Pixels are held in [0, 1] by L-BFGS-B (Byrd et al.
+and seams of a product are lost; style not at relu5_1, which on small pictures drew neon colors. The start is the
+photo in the style's colors (Reinhard et al. 2001), not noise. Pixels are held in [0, 1] by L-BFGS-B (Byrd et al.
 1995), whose line search keeps the strong Wolfe conditions: no iteration raises the loss.
 """
 
@@ -30,8 +30,8 @@ from style.gram import gram
 from style.images import Pixels
 from style.mask import Mask, product_mask
 from style.transfer.base import Painting, Stylizer
-from style.transfer.parts import MOST_GAIN, painting_of
-from style.transfer.pictures import StylePictures
+from style.transfer.decompose import MOST_GAIN, painting_of
+from style.transfer.style_images import StylePictures
 from style.vector import StyleVector
 
 STYLE_TAPS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
@@ -75,7 +75,7 @@ class GatysTarget:
 
 
 class GatysLoss:
-    """The loss of a picture and its gradient, in the form that SciPy's optimisers ask for."""
+    """The loss of a picture and its gradient, in the form that SciPy's optimizers ask for."""
 
     def __init__(self, network: Vgg, target: GatysTarget, settings: GatysSettings) -> None:
         self.network = network
@@ -143,14 +143,14 @@ class GatysStylizer(Stylizer):
     ) -> list[Painting]:
         where = [np.ones(image.shape[:2], dtype=np.float32) for image in images] if masks is None else masks
         return [
-            painting_of(image, self.optimise(image, style, mask), mask)
+            painting_of(image, self.optimize(image, style, mask), mask)
             for image, mask in zip(images, where, strict=True)
         ]
 
-    def optimise(self, image: Pixels, style: StyleVector, mask: Mask) -> Pixels:
+    def optimize(self, image: Pixels, style: StyleVector, mask: Mask) -> Pixels:
         """The photo `(H, W, 3)` with what was found added, in its size; not clipped."""
         photo, weights = _batch(image), torch.from_numpy(mask)[None, None]
-        change = _batch(self._recoloured(image, style, mask) - image)
+        change = _batch(self._recolored(image, style, mask) - image)
         self.history = []
         for side in sides(min(image.shape[:2]), self.settings):
             small = _resized(photo, side)
@@ -160,8 +160,8 @@ class GatysStylizer(Stylizer):
         painted = photo + _fitted(change, photo)
         return np.ascontiguousarray(painted[0].permute(1, 2, 0).numpy())
 
-    def _recoloured(self, image: Pixels, style: StyleVector, mask: Mask) -> Pixels:
-        """The photo with the style's Lab statistics; what starts in wrong colours ends in patches of them."""
+    def _recolored(self, image: Pixels, style: StyleVector, mask: Mask) -> Pixels:
+        """The photo with the style's Lab statistics; what starts in wrong colors ends in patches of them."""
         counts = mask if mask.any() else np.ones_like(mask)
         statistics = sum(
             share * lab_statistics(picture.pixels, product_mask(picture.pixels))
@@ -246,7 +246,7 @@ def _relative(found: dict[str, Tensor], asked: dict[str, Tensor]) -> Tensor:
 
 
 def _variation(picture: Tensor) -> Tensor:
-    """Mean square of differences of neighbours, whose slope is smooth where that of their size is not."""
+    """Mean square of differences of neighbors, whose slope is smooth where that of their size is not."""
     return picture.diff(dim=2).square().mean() + picture.diff(dim=3).square().mean()
 
 

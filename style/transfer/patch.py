@@ -1,14 +1,14 @@
 """The engine `patch`: the photo put together from patches of the style picture, found by features.
 
-Each patch of the photo's features finds the style's most alike one by normalised cross-correlation, as in style swap
+Each patch of the photo's features finds the style's most alike one by normalized cross-correlation, as in style swap
 (Chen and Schmidt 2016, "Fast patch-based style transfer of arbitrary style", eq. 3) and CNN-MRF (Li and Wand 2016).
 Such a picture is made of the style's own strokes, where statistics (Gatys, AdaIN) know only how much there is of each.
 
-Departs from both papers in the way back from features to pixels, for which they optimise or train a network: the
+Departs from both papers in the way back from features to pixels, for which they optimize or train a network: the
 style's *pixels* at the place that was found are laid down, in overlapping windows that fade out, as in image analogies
-(Hertzmann et al. 2001). Optimised pixels of a slim VGG's swapped features were grainy, and took ten times as long.
-Features are normalised channel by channel before they are compared, so that it is shapes that are compared and not
-how the two pictures differ as a whole; colours, moved to the style's first, are compared with them, as features alone
+(Hertzmann et al. 2001). Optimized pixels of a slim VGG's swapped features were grainy, and took ten times as long.
+Features are normalized channel by channel before they are compared, so that it is shapes that are compared and not
+how the two pictures differ as a whole; colors, moved to the style's first, are compared with them, as features alone
 take a plain backdrop for whatever is plain in the style. What several style pictures give is blended by weight. A
 painting is made at `WORKING_SIDE` pixels at most and enlarged, so that the time has a bound; the photo's own fine
 detail stays.
@@ -29,8 +29,8 @@ from style.images import Pixels
 from style.mask import Mask
 from style.runtime import compile_network
 from style.transfer.base import Painting, Stylizer
-from style.transfer.pictures import StylePictures
 from style.transfer.reinhard import ReinhardStylizer
+from style.transfer.style_images import StylePictures
 from style.vector import StyleVector
 
 TAP = "relu3_1"
@@ -38,8 +38,8 @@ CELL = 4
 """Pixels a side of one place of the tap."""
 PATCH = 3
 """Places a side that are compared."""
-COLOUR_WEIGHT = 3.0
-"""What a place's colour weighs beside a channel of features."""
+COLOR_WEIGHT = 3.0
+"""What a place's color weighs beside a channel of features."""
 WINDOW = 16
 """Pixels a side that are laid down for a place."""
 WORKING_SIDE = 256
@@ -57,7 +57,7 @@ class PatchStylizer(Stylizer):
     def __init__(self, pictures: StylePictures, network: Vgg, threads: int | None = None) -> None:
         """`threads`: see `style.runtime.compile_network`."""
         self.pictures = pictures
-        self.colours = ReinhardStylizer(pictures)
+        self.colors = ReinhardStylizer(pictures)
         self.features = compile_network(_Features(network).eval(), (torch.rand(1, 3, 32, 32),), threads=threads)
         self.version = f"{self.name}-{self.model_sha256[:8]}-{pictures.fingerprint}"
 
@@ -69,12 +69,12 @@ class PatchStylizer(Stylizer):
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
     ) -> list[Painting]:
-        coloured = self.colours.paint(images, style, masks)
-        return [self._paint_one(image, style, part.colour) for image, part in zip(images, coloured, strict=True)]
+        colored = self.colors.paint(images, style, masks)
+        return [self._paint_one(image, style, part.color) for image, part in zip(images, colored, strict=True)]
 
     @torch.inference_mode()
-    def _paint_one(self, image: Pixels, style: StyleVector, colour: Pixels) -> Painting:
-        moved = _batch(image + colour)
+    def _paint_one(self, image: Pixels, style: StyleVector, color: Pixels) -> Painting:
+        moved = _batch(image + color)
         photo = _working_size(moved)
         found = self.features(photo)[0]
         texture = torch.zeros_like(photo)
@@ -82,13 +82,13 @@ class PatchStylizer(Stylizer):
             target = _working_size(_batch(picture.pixels))
             texture += weight * (laid(alike(found, self.features(target)[0]), target, found.shape[2:]) - photo)
         full = F.interpolate(texture, size=moved.shape[2:], mode="bicubic", align_corners=False, antialias=True)
-        return Painting(full[0].permute(1, 2, 0).contiguous().numpy(), colour)
+        return Painting(full[0].permute(1, 2, 0).contiguous().numpy(), color)
 
 
 class _Features(nn.Module):
     """Pictures `(B, 3, H, W)` to the tap's features `(B, C + 3, H / 4, W / 4)`: each channel of mean 0 and deviation 1.
 
-    The last three are colours, at `COLOUR_WEIGHT`.
+    The last three are colors, at `COLOR_WEIGHT`.
     """
 
     def __init__(self, network: Vgg) -> None:
@@ -99,8 +99,8 @@ class _Features(nn.Module):
         x = self.network.prepare(images)
         for tap in self.network.taps[: self.network.taps.index(TAP) + 1]:
             x = self.network.block(tap, x)
-        colours = F.instance_norm(F.avg_pool2d(images, CELL))
-        return torch.cat([F.instance_norm(x), COLOUR_WEIGHT * colours], dim=1)
+        colors = F.instance_norm(F.avg_pool2d(images, CELL))
+        return torch.cat([F.instance_norm(x), COLOR_WEIGHT * colors], dim=1)
 
 
 def alike(photo: Tensor, style: Tensor) -> Tensor:

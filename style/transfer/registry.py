@@ -11,15 +11,15 @@ from style.errors import LibraryError, UnknownEngineError
 from style.transfer.adain import AdaInStylizer
 from style.transfer.base import Stylizer
 from style.transfer.color import ColorStylizer
+from style.transfer.engine_names import trained_names
 from style.transfer.feedforward import FeedforwardStylizer
 from style.transfer.film import FilmStylizer
 from style.transfer.gatys import GatysStylizer
 from style.transfer.histogram import HistogramStylizer
-from style.transfer.looks import LooksStylizer
-from style.transfer.names import trained_names
 from style.transfer.patch import PatchStylizer
-from style.transfer.pictures import StylePictures
+from style.transfer.presets import LooksStylizer
 from style.transfer.reinhard import ReinhardStylizer
+from style.transfer.style_images import StylePictures
 from style.transfer.trained import load_shipped, load_trained
 
 PictureSource = Callable[[], StylePictures]

@@ -15,7 +15,7 @@ from style.color_space import lab_statistics, with_lab_statistics
 from style.images import Pixels
 from style.mask import Mask, product_mask
 from style.transfer.base import Painting, Stylizer
-from style.transfer.pictures import StylePictures
+from style.transfer.style_images import StylePictures
 from style.vector import StyleVector
 
 MOST_GAIN = 4.0
@@ -25,7 +25,7 @@ MOST_GAIN = 4.0
 class ReinhardStylizer(Stylizer):
     """Shifts and scales L*, a* and b* to the means and deviations of the style pictures.
 
-    Of several pictures, means and deviations are averaged by weight: the Wasserstein barycentre of Gaussians along
+    Of several pictures, means and deviations are averaged by weight: the Wasserstein barycenter of Gaussians along
     each channel.
     """
 

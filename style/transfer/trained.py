@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from style.backbone import WEIGHTS, read_weights
+from style.credit import StyleCredit
 from style.errors import WeightsError
-from style.provenance import StyleCredit
 from style.transfer.base import Stylizer
+from style.transfer.engine_names import NAME, RECORD_FILE
 from style.transfer.feedforward import FeedforwardNet, FeedforwardShape, FeedforwardStylizer
 from style.transfer.film import FilmNet, FilmShape, FilmStylizer
 from style.transfer.gan import GanStylizer, Generator, GeneratorShape
-from style.transfer.names import NAME, RECORD_FILE
 
 WEIGHTS_FILE = "engine.safetensors"
 FORMAT: Final = 1
@@ -31,7 +31,7 @@ class EngineRecord(BaseModel):
     """What `engine.json` says.
 
     `kind`: a key of `KINDS`. `sha256`, `size`: of the weights' file, `size` in bytes. `shape`: the sizes by which the
-    network is built. `styles`: the reference pictures, by file name, and `licence` theirs. `figures`: on the test
+    network is built. `styles`: the reference pictures, by file name, and `license` theirs. `figures`: on the test
     split, see `style.training.card`.
     """
 
@@ -44,7 +44,7 @@ class EngineRecord(BaseModel):
     size: Annotated[int, Field(gt=0)]
     shape: Mapping[str, Annotated[int, Field(ge=1, le=1024)]]
     styles: tuple[str, ...]
-    licence: Annotated[str, Field(max_length=500)]
+    license: Annotated[str, Field(max_length=500)]
     figures: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]]
 
     @property
@@ -55,7 +55,7 @@ class EngineRecord(BaseModel):
     @property
     def credit(self) -> StyleCredit:
         """What pictures in this engine's own style say of it."""
-        return StyleCredit(self.name, self.licence)
+        return StyleCredit(self.name, self.license)
 
 
 Build = Callable[[EngineRecord, dict[str, Tensor], int | None], Stylizer]

@@ -1,4 +1,4 @@
-"""A small shop served over real HTTP: a bundle fitted on drawn products, and an engine that inverts colours."""
+"""A small shop served over real HTTP: a bundle fitted on drawn products, and an engine that inverts colors."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from fastapi import FastAPI
 from PIL import Image, ImageDraw
 
 from recsys.api.app import create_app
-from recsys.api.protocol import SheddingProtocol
-from recsys.api.security import Security
-from recsys.api.snapshots import Models
-from recsys.bundle import StyleCard, save_bundle
+from recsys.api.auth.security import Security
+from recsys.api.model_source import Models
+from recsys.api.overload.protocol import SheddingProtocol
+from recsys.bundle.store import save_bundle
 from recsys.config import AlsSettings, ProjectSettings, RestyleSettings, ServiceSettings, StorageSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import Project
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.restyle import Restyler
+from recsys.profiles.style_library import StyleCard
 from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.style_vectors import embedder_version
 from recsys.profiles.text_style import TextStyleMap
+from recsys.ranking.recommender import Recommender
+from recsys.restyling.renderer import Renderer
 from recsys.schema import FloatArray
-from recsys.serving.host import ModelHost
-from recsys.serving.live import Live
+from recsys.serving.live_store import LiveStore
+from recsys.serving.model_host import ModelHost
 from recsys.storage.cache import DiskCache
 from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
-from recsys.training.style_vectors import embedder_version
 from style.images import Pixels
 from style.mask import Mask
 from style.transfer.base import Painting, Stylizer
@@ -48,7 +49,7 @@ LINK_KEY = "a link key for tests only"
 
 
 class Negative(Stylizer):
-    """Inverts colours once its gate is open."""
+    """Inverts colors once its gate is open."""
 
     name: ClassVar[str] = "negative"
     version = "negative-1"
@@ -69,7 +70,7 @@ def _looks() -> FloatArray:
     return np.linalg.qr(np.random.default_rng(5).normal(size=(128, 2)))[0].T.astype(np.float32)
 
 
-def _catalogue(folder: Path) -> tuple[pd.DataFrame, FloatArray]:
+def _catalog(folder: Path) -> tuple[pd.DataFrame, FloatArray]:
     """36 products; even ones look plain, odd ones floral. Four have something special."""
     rng = np.random.default_rng(7)
     rows, vectors = [], []
@@ -87,7 +88,7 @@ def _catalogue(folder: Path) -> tuple[pd.DataFrame, FloatArray]:
     vectors[31] = np.zeros(128, dtype=np.float32)
     (folder / "torn.jpg").write_bytes((folder / "0.jpg").read_bytes()[:300])
     columns = ["item_id", "title", "category", "price", "available", "image"]
-    # A catalogue's rows are sorted by id, and style vectors go with rows.
+    # A catalog's rows are sorted by id, and style vectors go with rows.
     order = sorted(range(len(rows)), key=lambda index: str(rows[index][0]))
     return pd.DataFrame([rows[i] for i in order], columns=columns), np.stack([vectors[i] for i in order])
 
@@ -107,7 +108,7 @@ def _interactions() -> pd.DataFrame:
 def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     """Stands before the sample's recommender: here every answer is known by construction, and nothing is embedded."""
     folder = tmp_path_factory.mktemp("shop")
-    items, vectors = _catalogue(folder)
+    items, vectors = _catalog(folder)
     catalog = Catalog.from_frame(items)
     styles = tuple(
         StyleCard(name, name.title(), f"{name}.jpg", ("everyday", f"{name} day"), "Nobody", "CC0-1.0")
@@ -133,10 +134,10 @@ def engine() -> Negative:
 
 
 @pytest.fixture(scope="session")
-def restyler(engine: Negative, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restyler]:
+def restyler(engine: Negative, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Renderer]:
     settings = RestyleSettings(engine=engine.name, size=64, deadline_ms=20_000)
     cache = DiskCache(tmp_path_factory.mktemp("cache"), 10_000_000)
-    with Restyler(settings, cache, load_engine=lambda _: engine) as made:
+    with Renderer(settings, cache, load_engine=lambda _: engine) as made:
         yield made
         engine.gate.set()
 
@@ -176,7 +177,7 @@ def serve_app() -> Callable[..., AbstractContextManager[httpx.Client]]:
 
 
 Serve = Callable[..., httpx.Client]
-OpenLive = Callable[..., Live]
+OpenLive = Callable[..., LiveStore]
 
 
 @pytest.fixture(scope="module")
@@ -184,16 +185,16 @@ def open_live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLive]:
     """Opens the live data of a new project with such settings of the service; they are closed at the end."""
     with ExitStack() as stack:
 
-        def opened(settings: ServiceSettings | None = None) -> Live:
+        def opened(settings: ServiceSettings | None = None) -> LiveStore:
             project = Project.init(tmp_path_factory.mktemp("live") / "shop", "shop")
             changed = project.settings.model_copy(update={"service": settings or ServiceSettings()})
-            return stack.enter_context(Live.open(replace(project, settings=changed)))
+            return stack.enter_context(LiveStore.open(replace(project, settings=changed)))
 
         yield opened
 
 
 @pytest.fixture(scope="module")
-def serve(recommender: Recommender, restyler: Restyler, open_live: OpenLive) -> Iterator[Serve]:
+def serve(recommender: Recommender, restyler: Renderer, open_live: OpenLive) -> Iterator[Serve]:
     """Starts the shop's service, with other security, recommender or options of `create_app`; it runs till the end."""
     with ExitStack() as stack:
 
@@ -202,7 +203,7 @@ def serve(recommender: Recommender, restyler: Restyler, open_live: OpenLive) -> 
             served: Recommender | Models | None = None,
             root_path: str = "",
             settings: ServiceSettings | None = None,
-            live: Live | None = None,
+            live: LiveStore | None = None,
             **options: Any,
         ) -> httpx.Client:
             security = security or Security(link_key=LINK_KEY)
@@ -223,7 +224,7 @@ class Shop:
     """A shop as it is run: a project with a bundle on disk, live data, a host that follows both, and its service."""
 
     project: Project
-    live: Live
+    live: LiveStore
     host: ModelHost
     client: httpx.Client
 
@@ -269,7 +270,7 @@ def open_shop(recommender: Recommender, serve: Serve, tmp_path_factory: pytest.T
                 "storage": StorageSettings(database=database),
             }
             project = replace(project, settings=project.settings.model_copy(update=changed))
-            live = stack.enter_context(Live.open(project))
+            live = stack.enter_context(LiveStore.open(project))
             host = ModelHost(project.bundles, project.root, live.items, project.settings.service.refresh_s)
             return Shop(project, live, host, serve(security, host, live=live))
 
@@ -278,7 +279,7 @@ def open_shop(recommender: Recommender, serve: Serve, tmp_path_factory: pytest.T
 
 @pytest.fixture
 def client(
-    shop: httpx.Client, restyler: Restyler, engine: Negative, recommender: Recommender
+    shop: httpx.Client, restyler: Renderer, engine: Negative, recommender: Recommender
 ) -> Iterator[httpx.Client]:
     """The shop with nothing rendered yet, and an engine at work."""
     for entry in restyler.cache.folder.iterdir():

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from recsys.api.security import Security, kept_link_key
+from recsys.api.auth.security import Security, kept_link_key
 from recsys.errors import ConfigError
 
 Serve = Callable[..., httpx.Client]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from recsys.cli import app
-from recsys.pipeline.recommender import Recommender
-from style.provenance import read_mark
+from recsys.cli.main import app
+from recsys.ranking.recommender import Recommender
+from style.provenance.mark import read_mark
 
 OpenShop = Callable[..., Any]
 JPEG = {"Content-Type": "image/jpeg"}
@@ -37,12 +37,12 @@ def shop(open_shop: OpenShop) -> Any:
     return open_shop()
 
 
-def test_pictures_of_lists_are_there_with_style_and_licence(shop: Any) -> None:
+def test_pictures_of_lists_are_there_with_style_and_license(shop: Any) -> None:
     shop.client.get("/v1/users/u00/recommendations", params={"limit": 3})
     answer = shop.client.get("/v1/users/u01/recommendations", params={"limit": 2, "scene": "everyday"})
     assert [len(entries(shop, "--user", user)) for user in ("u00", "u01", "u02")] == [3, 2, 0]
     (entry, _) = entries(shop, "--style", "floral")
-    assert (entry["kind"], entry["user_id"], entry["licence"]) == ("shown", "u01", "CC0-1.0")
+    assert (entry["kind"], entry["user_id"], entry["license"]) == ("shown", "u01", "CC0-1.0")
     assert entry["request_id"] == answer.headers["X-Request-ID"]
     assert {one["toward"] for one in entries(shop, "--user", "u00")} == {""}
 
@@ -59,7 +59,7 @@ def test_what_was_asked_for_is_logged_as_it_was_done_and_erased(shop: Any, recom
     assert newest["engine"] == mark.version
     assert newest["strength"] == pytest.approx(mark.strength.largest, abs=1e-3)
     assert newest["sha256"] == item.headers["ETag"].strip('"')
-    assert (oldest["item_id"], oldest["toward"], oldest["licence"]) == ("", "floral", "CC0-1.0")
+    assert (oldest["item_id"], oldest["toward"], oldest["license"]) == ("", "floral", "CC0-1.0")
     assert oldest["request_id"] == own.headers["X-Request-ID"]
 
     erased = shop.client.request("DELETE", "/v1/users/u04").json()

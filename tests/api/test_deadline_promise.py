@@ -16,11 +16,11 @@ import httpx
 import pytest
 
 from recsys.api.app import create_app
-from recsys.api.security import Security
+from recsys.api.auth.security import Security
 from recsys.config import RestyleSettings, ServiceSettings
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.restyle import Restyler
-from recsys.serving.live import Live
+from recsys.ranking.recommender import Recommender
+from recsys.restyling.renderer import Renderer
+from recsys.serving.live_store import LiveStore
 from recsys.storage.cache import DiskCache
 from style.images import Pixels
 from style.mask import Mask
@@ -53,12 +53,12 @@ def slow_shop(
     recommender: Recommender,
     tmp_path_factory: pytest.TempPathFactory,
     serve_app: Callable[..., Any],
-    open_live: Callable[..., Live],
+    open_live: Callable[..., LiveStore],
 ) -> Iterator[httpx.Client]:
     sleeper = Sleeper()
     settings = RestyleSettings(engine=sleeper.name, size=256)
     cache = DiskCache(tmp_path_factory.mktemp("slow"), 10_000_000)
-    with Restyler(settings, cache, load_engine=lambda _: sleeper) as restyler:
+    with Renderer(settings, cache, load_engine=lambda _: sleeper) as restyler:
         app = create_app(recommender, restyler, open_live(ServiceSettings(max_waiting=100)), security=Security())
         with serve_app(app) as client:
             client.get("/v1/users/u00/recommendations", params={"restyle": "inline", "deadline_ms": 0})

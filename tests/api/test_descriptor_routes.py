@@ -1,4 +1,4 @@
-"""Similar by colour and a colour filter over HTTP."""
+"""Similar by color and a color filter over HTTP."""
 
 from __future__ import annotations
 
@@ -9,27 +9,29 @@ import httpx
 import numpy as np
 import pytest
 
-from recsys.pipeline.recommender import Recommender
-from recsys.profiles.described import Described
+from recsys.profiles.product_descriptors import ProductDescriptors
+from recsys.ranking.recommender import Recommender
 from recsys.schema import ItemId
 from style.descriptors.words import lab_of_hex
 
-Colours = Callable[[httpx.Response], set[str]]
+Colors = Callable[[httpx.Response], set[str]]
 RED, BLUE = "#c83232", "#2832a0"
 
 
 @pytest.fixture(scope="module")
-def coloured(recommender: Recommender, serve: Callable[..., httpx.Client]) -> httpx.Client:
+def colored(recommender: Recommender, serve: Callable[..., httpx.Client]) -> httpx.Client:
     """The shop with items red and blue in turns."""
     count = len(recommender.bundle.catalog)
     labs = np.array([lab_of_hex((RED, BLUE)[row % 2]) for row in range(count)])
     found = np.column_stack([labs, np.ones(count)]).astype(np.float32)
-    return serve(served=Recommender(replace(recommender.bundle, descriptors=Described({"dominant-colour": found}))))
+    return serve(
+        served=Recommender(replace(recommender.bundle, descriptors=ProductDescriptors({"dominant-color": found})))
+    )
 
 
 @pytest.fixture(scope="module")
-def colours(recommender: Recommender) -> Colours:
-    """The colours of the items in an answer."""
+def colors(recommender: Recommender) -> Colors:
+    """The colors of the items in an answer."""
 
     def of(answer: httpx.Response) -> set[str]:
         assert answer.status_code == 200, answer.text
@@ -39,30 +41,30 @@ def colours(recommender: Recommender) -> Colours:
     return of
 
 
-def test_similar_by_colour(coloured: httpx.Client, colours: Colours, recommender: Recommender) -> None:
-    answer = coloured.get("/v1/items/p00/similar", params={"by": "colour", "limit": 5})
+def test_similar_by_color(colored: httpx.Client, colors: Colors, recommender: Recommender) -> None:
+    answer = colored.get("/v1/items/p00/similar", params={"by": "color", "limit": 5})
     own = (RED, BLUE)[recommender.row(ItemId("p00")) % 2]
-    assert colours(answer) == {own}
-    assert answer.json()["by"] == "colour"
+    assert colors(answer) == {own}
+    assert answer.json()["by"] == "color"
     assert answer.json()["items"][0]["reason"].startswith("Same ")
 
 
-def test_every_list_takes_a_colour(coloured: httpx.Client, colours: Colours) -> None:
-    wish = {"colour": BLUE, "colour_tolerance": 3, "limit": 6, "restyle": "off"}
-    user = coloured.get("/v1/users/u03/recommendations", params=wish)
-    session = coloured.post("/v1/recommendations", json=wish)
-    similar = coloured.get("/v1/items/p00/similar", params={"colour": BLUE, "limit": 6})
+def test_every_list_takes_a_color(colored: httpx.Client, colors: Colors) -> None:
+    wish = {"color": BLUE, "color_tolerance": 3, "limit": 6, "restyle": "off"}
+    user = colored.get("/v1/users/u03/recommendations", params=wish)
+    session = colored.post("/v1/recommendations", json=wish)
+    similar = colored.get("/v1/items/p00/similar", params={"color": BLUE, "limit": 6})
     for answer in (user, session, similar):
-        assert colours(answer) == {BLUE}
+        assert colors(answer) == {BLUE}
 
 
-@pytest.mark.parametrize("wish", [{"colour": "red"}, {"colour": "#12345"}, {"colour": RED, "colour_tolerance": -1}])
-def test_what_is_no_colour_is_422(coloured: httpx.Client, wish: dict[str, str]) -> None:
-    assert coloured.get("/v1/users/u03/recommendations", params=wish).status_code == 422
+@pytest.mark.parametrize("wish", [{"color": "red"}, {"color": "#12345"}, {"color": RED, "color_tolerance": -1}])
+def test_what_is_no_color_is_422(colored: httpx.Client, wish: dict[str, str]) -> None:
+    assert colored.get("/v1/users/u03/recommendations", params=wish).status_code == 422
 
 
 def test_a_shop_without_descriptors_says_so(shop: httpx.Client) -> None:
-    for path, wish in (("items/p00/similar", {"by": "shape"}), ("users/u03/recommendations", {"colour": RED})):
+    for path, wish in (("items/p00/similar", {"by": "shape"}), ("users/u03/recommendations", {"color": RED})):
         answer = shop.get(f"/v1/{path}", params=wish)
         assert answer.status_code == 422
         assert "[descriptors] of recsys.toml" in answer.text

@@ -16,12 +16,12 @@ from typing import Any
 import httpx
 import pytest
 
-from recsys.api.limits import MAX_BODY_BYTES, MAX_PICTURE_BYTES, body_limit
-from recsys.api.security import Security
+from recsys.api.auth.security import Security
+from recsys.api.middleware.body_limit import MAX_BODY_BYTES, MAX_PICTURE_BYTES, body_limit
 from recsys.config import ServiceSettings
 from recsys.errors import StorageFullError
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Answer, Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Answer, Request
 from recsys.schema import Scope
 
 Serve = Callable[..., httpx.Client]

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from recsys.api.drain import Drain, notice_s
+from recsys.api.overload.drain import Drain, notice_s
 from recsys.dataset.project import Project
 
 Serve = Callable[..., httpx.Client]
@@ -37,7 +37,7 @@ def _service(
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """`recsys serve` as a process of its own, ready."""
     port = _free_port()
-    code = "from recsys.cli import main; main()"
+    code = "from recsys.cli.main import main; main()"
     command = [sys.executable, "-c", code, "serve", str(project.root), "--port", str(port)]
     environment = {
         **os.environ,

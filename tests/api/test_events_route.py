@@ -50,7 +50,7 @@ def test_each_event_is_judged_on_its_own(live_shop: Any) -> None:
         event("own 6"),
         {"event_id": "own-7"},
         "nonsense",
-        event("own-8", colour="red"),
+        event("own-8", color="red"),
     )
     statuses = [result["status"] for result in report["results"]]
     assert statuses == ["accepted", "duplicate", "rejected", "rejected", "accepted", *["rejected"] * 5]
@@ -61,7 +61,7 @@ def test_each_event_is_judged_on_its_own(live_shop: Any) -> None:
     for place, part in [(2, "no item 'nowhere'"), (3, "more than a day ahead"), (5, "event:"), (6, "event_id:")]:
         assert part in reasons[place]
     assert "user_id" in reasons[7]
-    assert "colour" in reasons[9]
+    assert "color" in reasons[9]
     assert sent(live_shop.client, event("own-1"))["duplicate"] == 1
 
 

@@ -1,4 +1,4 @@
-"""Experiments over HTTP: drafted, started, asked about, analysed and stopped."""
+"""Experiments over HTTP: drafted, started, asked about, analyzed and stopped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from recsys.api.security import Security
+from recsys.api.auth.security import Security
 
 OpenShop = Callable[..., Any]
 ADMIN, READ = "a key that may do all of it", "a key that may read and send"

@@ -10,15 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from recsys.api.security import Security
-from recsys.bundle_versions import versions
+from recsys.api.auth.security import Security
+from recsys.bundle.versions import versions
 from recsys.clock import now
-from recsys.experiments import lifecycle
-from recsys.experiments.assignment import Plan
-from recsys.experiments.definition import Experiment
-from recsys.experiments.files import create_experiment, stop_experiment
-from recsys.experiments.registry import change_together
-from recsys.pipeline.request import Request
+from recsys.experiments.design import lifecycle
+from recsys.experiments.design.assignment import Plan
+from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.files import create_experiment, stop_experiment
+from recsys.experiments.design.registry import change_together
+from recsys.ranking.request import Request
 from recsys.schema import UserId
 
 OpenShop = Callable[..., Any]
@@ -106,7 +106,7 @@ def links(answer: httpx.Response) -> list[dict[str, str]]:
 
 def test_an_arm_changes_its_own_peoples_lists_alone(shop: Shop) -> None:
     before = {user: ids(shop.ask(user)) for user in USERS}
-    arms = shop.run(declared("ranking", {"blend": {"style": 0.0, "neighbours": 4.0}, "diversity": 0.8}))
+    arms = shop.run(declared("ranking", {"blend": {"style": 0.0, "neighbors": 4.0}, "diversity": 0.8}))
     assert set(arms.values()) == {"now", "then"}
     recommender = shop.host.current.recommender
     for user, arm in arms.items():
@@ -121,7 +121,7 @@ def test_an_arm_changes_its_own_peoples_lists_alone(shop: Shop) -> None:
             if arm == "now":
                 assert ids(answer) == before[user]
             else:
-                changed = Request(UserId(user), diversity=0.8, blend={"style": 0.0, "neighbours": 4.0})
+                changed = Request(UserId(user), diversity=0.8, blend={"style": 0.0, "neighbors": 4.0})
                 assert ids(answer) == [one.item_id for one in recommender.recommend(changed).recommendations]
     assert any(ids(shop.ask(user)) != before[user] for user, arm in arms.items() if arm == "then")
     shop.stop("ranking")

@@ -10,12 +10,12 @@ import httpx
 import numpy as np
 import pytest
 
-from recsys.pipeline.order import encode_style
-from recsys.pipeline.recommender import Recommender
+from recsys.ranking.recommender import Recommender
+from recsys.restyling.render_request import encode_style
 from style.fidelity import Limit
 from style.images import decode_image, read_image, to_pixels
-from style.provenance import read_mark
-from style.transfer.modes import PaintMode, Strength
+from style.modes import PaintMode, Strength
+from style.provenance.mark import read_mark
 
 STYLES = [{"user": "u00"}, {"user": "u00", "taste_mode": 0}, {"style": "floral"}, {"item": "p07"}]
 
@@ -59,7 +59,7 @@ def test_formats_are_marked_and_hold_no_metadata_of_the_photo(client: httpx.Clie
     assert mark is not None
     assert (mark.version, mark.strength) == ("negative-1", Strength(0.25, 0.25))
     assert mark.credit is not None
-    assert (mark.credit.style_id, mark.credit.licence) == ("floral", "CC0-1.0")
+    assert (mark.credit.style_id, mark.credit.license) == ("floral", "CC0-1.0")
     assert b"Jane" not in answer.content
 
 
@@ -72,7 +72,7 @@ def test_the_headers_say_what_fidelity_has_made_of_the_strength(client: httpx.Cl
         assert set(answer.headers["Restyle-Limited-By"].split(", ")) <= set(Limit)
         mark = read_mark(answer.content)
         assert mark is not None
-        assert mark.strength.colour == pytest.approx(used, abs=1e-3)
+        assert mark.strength.color == pytest.approx(used, abs=1e-3)
     kept = client.get("/v1/items/p03/image", params={"style": "floral", "strength": 0.05}).headers
     assert (kept["Restyle-Strength"], kept.get("Restyle-Limited-By")) == ("0.05", None)
     assert client.get("/v1/items/p03/image").headers["Restyle-Strength"] == "0"
@@ -102,8 +102,8 @@ def test_an_unknown_mode_is_answered_with_the_known_ones(client: httpx.Client) -
     assert all(mode in error["detail"] for mode in PaintMode)
 
 
-def test_kept_colour_is_lightness_alone(client: httpx.Client, recommender: Recommender) -> None:
-    query = {"style": "floral", "keep_colour": "true", "format": "png", "width": 90, "strength": 0.2}
+def test_kept_color_is_lightness_alone(client: httpx.Client, recommender: Recommender) -> None:
+    query = {"style": "floral", "keep_color": "true", "format": "png", "width": 90, "strength": 0.2}
     picture = to_pixels(decode_image(client.get("/v1/items/p03/image", params=query).content))
     added = picture - read_image(recommender.bundle.image_root / "3.jpg")
     assert np.abs(added - added.mean(axis=2, keepdims=True)).max() < 3 / 255
@@ -205,7 +205,7 @@ def test_a_user_without_a_taste_gets_the_original(client: httpx.Client) -> None:
         ("/v1/items/p00/image?style=plain&mode=0", 422, "invalid-request"),
         ("/v1/items/p00/image?style=plain&scene=everyday", 422, "invalid-request"),
         ("/v1/items/p00/image?scene=wedding", 422, "invalid-request"),
-        ("/v1/items/p00/image?style=plain&keep_colour=perhaps", 422, "invalid-request"),
+        ("/v1/items/p00/image?style=plain&keep_color=perhaps", 422, "invalid-request"),
         ("/v1/items/p00/image?vector=abc", 422, "invalid-request"),
         ("/v1/items/p00/image?vector=" + "A" * 171, 422, "invalid-request"),
         ("/v1/items/p00/image?format=gif", 422, "invalid-request"),

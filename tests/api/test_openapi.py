@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from recsys.api.schemas import SessionRequest
+from recsys.api.schemas.recommendations import SessionRequest
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from recsys.dataset.importers import import_data
 from recsys.dataset.project import Project
 from recsys.errors import DataError
-from recsys.pipeline.recommender import Recommender
+from recsys.ranking.recommender import Recommender
 from recsys.serving.uploads import Upload, decode_base64, stored_upload
 from style.errors import ImageError
 
@@ -125,7 +125,7 @@ def test_no_spelling_in_a_body_opens_anything(client: httpx.Client, secret: Path
         for body in ({"styles": [spelling]}, {"category": [spelling]}, {"scene": spelling, "items": []}):
             answer = client.post("/v1/recommendations", json=body)
             assert answer.status_code == 422
-        # An item that is not in the catalogue, named in a session.
+        # An item that is not in the catalog, named in a session.
         assert client.post("/v1/recommendations", json={"items": [{"item_id": spelling}]}).status_code in (200, 422)
     assert not opened_outside(heard, secret)
 

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from recsys.api.limits import MAX_BODY_BYTES
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Answer, Request
+from recsys.api.middleware.body_limit import MAX_BODY_BYTES
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Answer, Request
 
 Serve = Callable[..., httpx.Client]
 

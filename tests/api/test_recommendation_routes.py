@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Filters, Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Filters, Request
 from recsys.schema import ItemId, UserId
 from style.images import decode_image
-from style.provenance import Mark, read_mark
-from style.transfer.modes import PaintMode, Strength
+from style.modes import PaintMode, Strength
+from style.provenance.mark import Mark, read_mark
 
 
 def get(client: httpx.Client, path: str, **query: Any) -> Any:
@@ -105,7 +105,7 @@ def test_filters_never_leak(client: httpx.Client, recommender: Recommender) -> N
             assert low is None or item["price"] >= low
             assert high is None or item["price"] <= high
             seen_somewhere.add(item["item_id"])
-        # Nothing that passes is missing: the list is long enough for the whole catalogue.
+        # Nothing that passes is missing: the list is long enough for the whole catalog.
         filters = Filters(frozenset(categories), low, high, frozenset(map(ItemId, exclude)))
         allowed = recommender.allowed(filters, recommender.profile(Request(user_id=UserId(user))))
         assert len(answer["items"]) == allowed.sum()
@@ -210,10 +210,10 @@ def test_a_user_without_a_taste_is_told_how_to_begin(client: httpx.Client) -> No
     assert "a few clicks or a chosen style" in taste["basis_text"]
 
 
-def test_styles_are_listed_with_their_licence(client: httpx.Client) -> None:
+def test_styles_are_listed_with_their_license(client: httpx.Client) -> None:
     styles = get(client, "/v1/styles")["styles"]
     assert [style["style_id"] for style in styles] == ["plain", "floral"]
-    assert styles[0]["licence"] == "CC0-1.0"
+    assert styles[0]["license"] == "CC0-1.0"
 
 
 def test_links_give_restyled_pictures_and_no_user_id(client: httpx.Client) -> None:
@@ -236,11 +236,11 @@ def linked_mark(client: httpx.Client, entry: Any) -> Mark:
 
 def test_links_carry_the_mode_whatever_it_is(client: httpx.Client) -> None:
     (entry,) = get(client, "/v1/users/u00/recommendations", limit=1)["items"]
-    assert "&mode=product&keep_colour=false&" in entry["restyled"]["url"]
+    assert "&mode=product&keep_color=false&" in entry["restyled"]["url"]
     assert linked_mark(client, entry).mode is PaintMode.PRODUCT
-    (entry,) = get(client, "/v1/users/u00/recommendations", limit=1, mode="tone", keep_colour="true")["items"]
+    (entry,) = get(client, "/v1/users/u00/recommendations", limit=1, mode="tone", keep_color="true")["items"]
     mark = linked_mark(client, entry)
-    assert (mark.mode, mark.keep_colour, mark.strength.texture) == (PaintMode.TONE, True, 0.0)
+    assert (mark.mode, mark.keep_color, mark.strength.texture) == (PaintMode.TONE, True, 0.0)
     changed = entry["restyled"]["url"].replace("mode=tone", "mode=full")
     assert client.get(changed).json()["type"] == "/problems/bad-signature"
 
@@ -250,7 +250,7 @@ def test_a_scene_restyles_a_list_for_people_and_strangers(client: httpx.Client) 
         (entry,) = get(client, f"/v1/users/{user}/recommendations", limit=1, scene=scene)["items"]
         credit = linked_mark(client, entry).credit
         assert credit is not None
-        assert (credit.style_id, credit.licence) == (style_id, "CC0-1.0")
+        assert (credit.style_id, credit.license) == (style_id, "CC0-1.0")
     (entry,) = get(client, "/v1/users/nobody/recommendations", limit=1, scene="everyday", restyle="inline")["items"]
     mark = read_mark(base64.b64decode(entry["restyled"]["data"].partition(",")[2]))
     assert mark is not None

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recsys.api.limits import MAX_PICTURE_BYTES
-from recsys.pipeline.order import encode_style
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.restyle import Restyler
+from recsys.api.middleware.body_limit import MAX_PICTURE_BYTES
+from recsys.ranking.recommender import Recommender
+from recsys.restyling.render_request import encode_style
+from recsys.restyling.renderer import Renderer
 from style.images import decode_image, read_image, to_pixels
-from style.provenance import read_mark
+from style.provenance.mark import read_mark
 
 JPEG = {"Content-Type": "image/jpeg"}
 
@@ -49,13 +49,13 @@ def test_it_is_the_picture_that_an_item_with_this_photo_has(
 
 def test_a_style_vector_is_taken_too(client: httpx.Client, photo: bytes, recommender: Recommender) -> None:
     vector = encode_style(recommender.style_of_item("p07"))  # type: ignore[arg-type]
-    query = {"vector": vector, "strength": "0.2", "mode": "full", "keep_colour": "true", "width": "40"}
+    query = {"vector": vector, "strength": "0.2", "mode": "full", "keep_color": "true", "width": "40"}
     answer = client.post("/v1/restyle", params={**query, "format": "png"}, content=photo, headers=JPEG)
     assert decode_image(answer.content).size == (40, 53)
     assert answer.headers["Content-Type"] == "image/png"
 
 
-def test_nothing_of_it_is_kept(client: httpx.Client, restyler: Restyler, photo: bytes) -> None:
+def test_nothing_of_it_is_kept(client: httpx.Client, restyler: Renderer, photo: bytes) -> None:
     folder: Path = restyler.cache.folder  # type: ignore[attr-defined]
     for _ in range(2):
         answer = client.post("/v1/restyle?style=floral", content=photo, headers=JPEG)

@@ -1,4 +1,4 @@
-"""Pictures go toward no style whose licence forbids it, by whatever way they are asked for."""
+"""Pictures go toward no style whose license forbids it, by whatever way they are asked for."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from recsys.config import RightsSettings, UnknownLicence
-from recsys.pipeline.recommender import Recommender
-from style.provenance import read_mark
+from recsys.config import RightsSettings, UnknownLicense
+from recsys.ranking.recommender import Recommender
+from style.provenance.mark import read_mark
 from tests.api.conftest import Serve
 
 JPEG = {"Content-Type": "image/jpeg"}
 
 
-def with_licence(recommender: Recommender, licence: str, uses: str = "", **rights: object) -> Recommender:
-    """The drawn shop, where the style floral has this licence."""
+def with_license(recommender: Recommender, license: str, uses: str = "", **rights: object) -> Recommender:
+    """The drawn shop, where the style floral has this license."""
     bundle = recommender.bundle
     styles = tuple(
-        replace(card, licence=licence, uses=uses) if card.style_id == "floral" else card for card in bundle.styles
+        replace(card, license=license, uses=uses) if card.style_id == "floral" else card for card in bundle.styles
     )
     settings = bundle.settings.model_copy(update={"rights": RightsSettings.model_validate(rights)})
     return Recommender(replace(bundle, styles=styles, settings=settings))
@@ -28,14 +28,14 @@ def with_licence(recommender: Recommender, licence: str, uses: str = "", **right
 
 @pytest.fixture(scope="module")
 def forbidding(serve: Serve, recommender: Recommender) -> httpx.Client:
-    return serve(served=with_licence(recommender, "CC-BY-NC-4.0"))
+    return serve(served=with_license(recommender, "CC-BY-NC-4.0"))
 
 
 def refused(answer: httpx.Response) -> bool:
     if answer.status_code != 403:
         return False
     problem = answer.json()
-    assert problem["type"].endswith("/licence-forbids")
+    assert problem["type"].endswith("/license-forbids")
     assert "'CC-BY-NC-4.0' does not allow use in trade" in problem["detail"]
     return True
 
@@ -66,18 +66,18 @@ def test_the_list_of_styles_says_so(forbidding: httpx.Client) -> None:
 
 
 def test_what_is_allowed_depends_on_trade_uses_and_how_careful_one_is(recommender: Recommender) -> None:
-    assert not with_licence(recommender, "CC-BY-NC-4.0").may_restyle("floral")
-    assert with_licence(recommender, "CC-BY-NC-4.0", trade=False).may_restyle("floral")
-    assert with_licence(recommender, "CC-BY-NC-4.0", "show|adapt|trade").may_restyle("floral")
-    assert not with_licence(recommender, "CC-BY-ND-4.0", trade=False).may_restyle("floral")
-    assert with_licence(recommender, "A contract").may_restyle("floral")
-    assert not with_licence(recommender, "A contract", unknown=UnknownLicence.REFUSE).may_restyle("floral")
+    assert not with_license(recommender, "CC-BY-NC-4.0").may_restyle("floral")
+    assert with_license(recommender, "CC-BY-NC-4.0", trade=False).may_restyle("floral")
+    assert with_license(recommender, "CC-BY-NC-4.0", "show|adapt|trade").may_restyle("floral")
+    assert not with_license(recommender, "CC-BY-ND-4.0", trade=False).may_restyle("floral")
+    assert with_license(recommender, "A contract").may_restyle("floral")
+    assert not with_license(recommender, "A contract", unknown=UnknownLicense.REFUSE).may_restyle("floral")
 
 
 def test_a_taste_chosen_before_is_left_aside(serve: Serve, recommender: Recommender, open_live: object) -> None:
     live = open_live()  # type: ignore[operator]
     chosen = serve(live=live).put("/v1/users/u00/taste", json={"styles": ["floral"]})
     assert chosen.json()["modes"][0]["styles"][0]["style_id"] == "floral"
-    later = serve(served=with_licence(recommender, "CC-BY-ND-4.0"), live=live)
+    later = serve(served=with_license(recommender, "CC-BY-ND-4.0"), live=live)
     assert later.get("/v1/users/u00/recommendations").status_code == 200
     assert later.get("/v1/users/u00/taste").json()["modes"][0]["styles"][0]["style_id"] == "plain"

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from recsys.api.security import Security
+from recsys.api.auth.security import Security
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 KEY = "a key that may do all of it"

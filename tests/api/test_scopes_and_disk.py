@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recsys.api.security import Security
+from recsys.api.auth.security import Security
 from recsys.schema import Scope
 from tests.faults.test_disk_full import SmallDisk, small_disk
 

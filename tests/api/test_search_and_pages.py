@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from recsys.bundle import current_version
-from recsys.bundle_versions import versions
+from recsys.bundle.store import current_version
+from recsys.bundle.versions import versions
 
 OpenShop = Callable[..., Any]
 

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from recsys.bundle_versions import versions
+from recsys.bundle.versions import versions
 
 
 def test_the_model_before_is_freed(open_shop: Callable[..., Any]) -> None:

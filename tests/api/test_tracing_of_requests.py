@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Answer, Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Answer, Request
 
 Serve = Callable[..., httpx.Client]
 TRACE = "0af7651916cd43dd8448eb211c80319c"

@@ -18,7 +18,7 @@ import pytest
 from recsys.clock import now
 from recsys.dataset.project import Project
 from recsys.schema import Scope
-from recsys.serving.live import Live
+from recsys.serving.live_store import LiveStore
 
 ADMIN = "an admin key for tests"
 CONNECTIONS = 24
@@ -38,7 +38,7 @@ def service(shop_on_disk: Project, tmp_path: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url, log = f"http://127.0.0.1:{port}", tmp_path / "log"
-    command = [sys.executable, "-c", "from recsys.cli import main; main()", "serve", str(shop_on_disk.root)]
+    command = [sys.executable, "-c", "from recsys.cli.main import main; main()", "serve", str(shop_on_disk.root)]
     with log.open("wb") as lines:
         process = subprocess.Popen(
             [*command, "--port", str(port), "--workers", "2"],
@@ -106,7 +106,7 @@ def test_workers_see_each_others_changes(service: str, shop_on_disk: Project) ->
     assert {a.status_code for a in on_each_worker(service, "GET", "/v1/items/fresh")} == {404}
 
     # Keys that are made and revoked beside the service hold for all.
-    with Live.open(shop_on_disk) as live:
+    with LiveStore.open(shop_on_disk) as live:
         key = live.keys.create("visitor", [Scope.READ], now())
         time.sleep(SOON_S)
         assert {a.status_code for a in on_each_worker(service, "GET", "/v1/styles", key)} == {200}

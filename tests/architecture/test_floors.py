@@ -1,52 +1,80 @@
-"""The house holds: modules import lower floors or siblings only, and heavy libraries stay behind their doors."""
+"""Architecture: packages import lower packages only, and each heavy library is imported in one place."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-FLOORS = {
-    "errors": 0,
-    "schema": 0,
-    "config": 0,
-    "rng": 0,
-    "clock": 0,
-    "ranked": 0,
-    "dataset": 1,
-    "storage": 1,
-    "models": 2,
-    "index": 2,
-    "profiles": 2,
-    "pipeline": 3,
-    "bundle": 3,
-    "bundle_checks": 3,
-    "bundle_versions": 3,
-    "training": 4,
-    "evaluation": 4,
-    "benchmarks": 4,
-    "experiments": 4,
-    "serving": 4,
-    "distributed": 4,
-    "api": 5,
-    "page": 5,
-    "simulation": 5,
-    "doctor": 5,
-    "demo": 5,
-    "cli": 6,
-    "cli_key": 6,
-    "cli_experiment": 6,
-    "cli_train": 6,
-    "cli_simulate": 6,
-    "cli_export": 6,
-    "cli_preprocess": 6,
+ORDER = {
+    "style": [
+        "errors",
+        "torchvision_ops",
+        "vector",
+        "rights",
+        "images",
+        "color_space",
+        "mask",
+        "modes",
+        "credit",
+        "ciede2000",
+        "vision",
+        "gram",
+        "runtime",
+        "backbone",
+        "library",
+        "metrics",
+        "preprocess",
+        "embedding",
+        "descriptors",
+        "provenance",
+        "transfer",
+        "training",
+        "fidelity",
+        "export",
+        "repaint",
+        "sequences",
+        "benchmarks",
+    ],
+    "recsys": [
+        "errors",
+        "schema",
+        "clock",
+        "rng",
+        "ranked",
+        "config",
+        "storage",
+        "dataset",
+        "models",
+        "index",
+        "profiles",
+        "bundle",
+        "ranking",
+        "restyling",
+        "training",
+        "evaluation",
+        "tuning",
+        "experiments",
+        "serving",
+        "simulation",
+        "reports",
+        "plots",
+        "api",
+        "benchmarks",
+        "demo",
+        "doctor",
+        "cli",
+    ],
+    "recsys.experiments": ["stats", "design", "analysis", "off_policy"],
 }
+"""Packages from low to high: a module imports its own package and lower ones only, so packages cannot form a cycle."""
 
 DOORS = {
     "torch": ("style/",),
@@ -63,9 +91,9 @@ DOORS = {
     "cv2": ("style/vision.py",),
     "skimage": ("style/vision.py",),
     "pywt": ("style/vision.py",),
-    "c2pa": ("style/content_credentials.py",),
-    "optuna": ("recsys/training/tune.py",),
-    "matplotlib": ("recsys/page/figures/",),
+    "c2pa": ("style/provenance/content_credentials.py",),
+    "optuna": ("recsys/tuning/tune.py",),
+    "matplotlib": ("recsys/plots/", "recsys/reports/drawing.py", "recsys/reports/experiment_charts.py"),
     "sqlite3": ("recsys/storage/",),
     "sqlalchemy": ("recsys/storage/",),
     "alembic": ("recsys/storage/",),
@@ -73,7 +101,6 @@ DOORS = {
     "redis": ("recsys/storage/",),
     "prometheus_client": ("recsys/api/",),
     "opentelemetry": ("recsys/api/",),
-    "pyspark": ("recsys/distributed/",),
 }
 
 FORBIDDEN = ("pickle", "joblib", "shelve", "marshal")
@@ -96,11 +123,15 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def floor_of(module: str) -> int | None:
-    parts = module.split(".")
-    if parts[0] != "recsys" or len(parts) == 1 or parts[1] == "__init__":
+def module_of(path: Path) -> str:
+    return name_of(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def floor_of(module: str, top: str) -> int | None:
+    """Position of a module's package among the packages of `top`; None for a module outside of `top`."""
+    if not module.startswith(f"{top}."):
         return None
-    return FLOORS[parts[1]]
+    return ORDER[top].index(module.removeprefix(f"{top}.").split(".")[0])
 
 
 def test_there_is_something_to_check() -> None:
@@ -108,14 +139,32 @@ def test_there_is_something_to_check() -> None:
 
 
 @pytest.mark.parametrize("path", sources(), ids=name_of)
-def test_imports_stay_on_lower_floors(path: Path) -> None:
-    here = floor_of(name_of(path).removesuffix(".py").replace("/", "."))
+def test_imports_stay_in_lower_packages(path: Path) -> None:
+    here = module_of(path)
     for module in imported(path):
-        if name_of(path).startswith("style/"):
+        if here.startswith("style"):
             assert module.split(".")[0] != "recsys", "style/ knows no users"
-        there = floor_of(module)
-        if here is not None and there is not None:
-            assert there <= here, f"{name_of(path)} (floor {here}) imports {module} (floor {there})"
+        for top in ORDER:
+            own, other = floor_of(here, top), floor_of(module, top)
+            if own is not None and other is not None:
+                assert other <= own, f"{here} imports {module}, which is above it in ORDER"
+
+
+def modules_imported(path: Path, modules: Iterable[str]) -> set[str]:
+    """The modules that a file imports, `from package import module` included."""
+    found = {*imported(path)}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names} & set(modules)
+            if len(submodules) == len(node.names):
+                found.discard(str(node.module))
+            found |= submodules
+    return found & set(modules)
+
+
+def test_files_do_not_import_each_other_in_a_circle() -> None:
+    modules = {module_of(path): path for path in sources()}
+    TopologicalSorter({here: modules_imported(path, modules) for here, path in modules.items()}).prepare()
 
 
 @pytest.mark.parametrize("path", sources(), ids=name_of)
@@ -127,14 +176,14 @@ def test_heavy_libraries_stay_behind_their_doors(path: Path) -> None:
         assert library not in FORBIDDEN, "nothing is ever unpickled"
 
 
-def test_experiments_do_not_import_the_pipeline() -> None:
+def test_experiments_do_not_import_ranking() -> None:
     for path in (ROOT / "recsys" / "experiments").rglob("*.py"):
-        assert not any(module.startswith("recsys.pipeline") for module in imported(path))
+        assert not any(module.startswith("recsys.ranking") for module in imported(path))
 
 
 @pytest.mark.parametrize(
     "module",
-    ["recsys.pipeline.recommender", "recsys.pipeline.restyle", "recsys.api.app", "recsys.experiments.registry"],
+    ["recsys.ranking.recommender", "recsys.restyling.renderer", "recsys.api.app", "recsys.experiments.design.registry"],
 )
 def test_ranking_and_serving_load_no_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from recsys.experiments.assignment import Plan
-from recsys.experiments.definition import Experiment
-from recsys.experiments.targeting import Context
+from recsys.experiments.design.assignment import Plan
+from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.targeting import Context
 
 UNITS = [f"user-{n}" for n in range(100_000)]
 CONTEXT = Context(country="DE")

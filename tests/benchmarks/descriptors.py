@@ -1,6 +1,6 @@
-"""How well each descriptor finds products of the same kind or colour, beside the style vector and chance.
+"""How well each descriptor finds products of the same kind or color, beside the style vector and chance.
 
-    python tests/benchmarks/descriptors.py FOLDER [--labels colour article]
+    python tests/benchmarks/descriptors.py FOLDER [--labels color article]
 
 FOLDER has an `items.csv` with a column `image` and the labels. R@1: how often the nearest other photo has the same
 label; chance: that of a photo drawn at random. ms: CPU to describe one photo, mask not included.
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.training.style_vectors import COLOUR_SIDE
+from recsys.profiles.style_vectors import COLOR_SIDE
 from style.descriptors.registry import DESCRIPTORS
 from style.embedding import StyleEmbedder
 from style.images import read_image
@@ -25,11 +25,11 @@ from style.mask import product_mask
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--labels", nargs="+", default=["colour", "article"])
+    parser.add_argument("--labels", nargs="+", default=["color", "article"])
     given = parser.parse_args()
     items = pd.read_csv(given.folder / "items.csv")
     labels = {name: items[name].to_numpy() for name in given.labels}
-    pictures = [read_image(given.folder / image, short_side=COLOUR_SIDE) for image in items["image"]]
+    pictures = [read_image(given.folder / image, short_side=COLOR_SIDE) for image in items["image"]]
     masks = [product_mask(pixels) for pixels in pictures]
     whole = float(np.mean([mask.min() == 1 for mask in masks]))
     print(f"{len(pictures)} photos, {whole:.0%} without a product that stands out")

@@ -1,4 +1,4 @@
-"""What it costs to analyse 10 million exposures from Parquet files, in seconds and GiB.
+"""What it costs to analyze 10 million exposures from Parquet files, in seconds and GiB.
 
     python tests/benchmarks/experiment_analysis.py [--exposures 10000000] [--folder FOLDER]
 
@@ -21,11 +21,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys.experiments.analysis import analyse
-from recsys.experiments.assignment import Plan
-from recsys.experiments.definition import Experiment
-from recsys.experiments.lifecycle import start
-from recsys.experiments.logs import Logs
+from recsys.experiments.analysis.analyze import analyze
+from recsys.experiments.analysis.log_sources import Logs
+from recsys.experiments.design.assignment import Plan
+from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.lifecycle import start
 from recsys.rng import generator
 
 START, DAYS, DAY = 1_790_000_000, 21, 86_400
@@ -116,9 +116,9 @@ def _exposures(
     )
 
 
-def analysed(folder: Path) -> None:
+def analyzed(folder: Path) -> None:
     begun, worked = time.perf_counter(), time.process_time()
-    found = analyse(
+    found = analyze(
         experiment(), Logs.of_files(folder / "exposures.parquet", folder / "events.parquet"), START + (DAYS + 1) * DAY
     )
     seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
@@ -134,16 +134,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--exposures", type=int, default=10_000_000)
     parser.add_argument("--folder", type=Path, help="where logs are kept, and used again; default: a temporary one")
-    parser.add_argument("--analyse", action="store_true", help="only analyse what is in the folder")
+    parser.add_argument("--analyze", action="store_true", help="only analyze what is in the folder")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = asked.folder or Path(name)
-        if asked.analyse:
-            analysed(folder)
+        if asked.analyze:
+            analyzed(folder)
             return
         if not (folder / "events.parquet").exists():
             write_logs(folder, asked.exposures)
-        subprocess.run([sys.executable, __file__, "--folder", folder, "--analyse"], check=True)
+        subprocess.run([sys.executable, __file__, "--folder", folder, "--analyze"], check=True)
 
 
 if __name__ == "__main__":

@@ -14,22 +14,23 @@ from typing import Any
 
 import numpy as np
 
-from recsys.bundle import load_bundle
+from recsys.bundle.store import load_bundle
 from recsys.clock import SECONDS_PER_DAY
 from recsys.dataset.project import Project
-from recsys.experiments.analysis import analyse
-from recsys.experiments.conclusion import LONGEST_DAYS, Advice
-from recsys.experiments.definition import Experiment
-from recsys.experiments.metric_names import MetricName
-from recsys.pipeline.recommender import Recommender
+from recsys.experiments.analysis.analyze import analyze
+from recsys.experiments.analysis.decision import LONGEST_DAYS, Advice
+from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.metric_names import MetricName
+from recsys.ranking.recommender import Recommender
 from recsys.simulation.interleaved import interleaved, needed
 from recsys.simulation.lists import Lists
+from recsys.simulation.logs import analyze_run, logs_of
 from recsys.simulation.run import Plan, Run, run_experiment, truths
 from recsys.simulation.tastes import sample_tastes
 
 START = 1_789_948_800 // SECONDS_PER_DAY * SECONDS_PER_DAY
 USERS, LOOKS = 2_000, (14, 21, 28, 35, 42, 49, 56)
-POPULAR = dict.fromkeys(("factors", "neighbours", "style", "category"), 0.0)
+POPULAR = dict.fromkeys(("factors", "neighbors", "style", "category"), 0.0)
 EFFECTS: dict[str, tuple[dict[str, Any], float]] = {
     "A/A": ({"mode": "full"}, 0.0),
     "clicks +10 % (planted)": ({"mode": "full"}, 0.1),
@@ -58,9 +59,9 @@ def declared(key: str, overrides: dict[str, Any]) -> Experiment:
 
 def decided(run: Run) -> tuple[str, int]:
     """The first decision on one of the days of LOOKS, and that day."""
-    logs = run.logs
+    logs = logs_of(run)
     for day in LOOKS:
-        found = analyse(run.experiment, logs, run.plan.end, until=START + day * SECONDS_PER_DAY)
+        found = analyze(run.experiment, logs, run.plan.end, until=START + day * SECONDS_PER_DAY)
         if found.conclusion.advice is not Advice.KEEP_GOING:
             break
     if found.conclusion.advice is Advice.STOP and found.primary and not found.primary[0].worse:
@@ -85,7 +86,7 @@ def main() -> None:
         for seed in range(runs):
             key = f"{name.split()[0].lower()}-{seed}".replace("/", "")
             run = run_experiment(declared(key, overrides), lists, tastes, replace(plan, seed=seed))
-            found = run.analysis().primary
+            found = analyze_run(run).primary
             if found and found[0].effect.relative is not None:
                 own = found[0].effect.relative
                 covered.append(own.low <= truth <= own.high)

@@ -31,7 +31,7 @@ from scipy.sparse import csr_matrix
 from recsys.dataset.project import Project
 from recsys.evaluation.protocol import ScoreFunction, evaluate
 from recsys.models.base import Model
-from recsys.models.registry import NAMES, PLAIN, Ground, make_model
+from recsys.models.registry import NAMES, PLAIN, ModelInputs, make_model
 from recsys.rng import generator
 from recsys.schema import BoolArray, FloatArray, IntArray
 
@@ -73,7 +73,7 @@ def measure(name: str, read: Callable[[Path, Path], Data], paths: tuple[Path, Pa
     """One row of the table; runs in a process of its own."""
     data = read(*paths)
     start = time.process_time()
-    model = make_model(name, Ground(threads=1)).fit(data.train)
+    model = make_model(name, ModelInputs(threads=1)).fit(data.train)
     fitted = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result = evaluate(model, data.train, data.test, k=K)
@@ -126,7 +126,7 @@ def _round(name: str, matrix: csr_matrix, vectors: FloatArray, seed: int) -> lis
         noise = generator(seed, "chance").random(matrix.shape, dtype=np.float32)
         score = noise.__getitem__
     else:
-        score = make_model(name, Ground(vectors, threads=1)).fit(train)
+        score = make_model(name, ModelInputs(vectors, threads=1)).fit(train)
     asked = ((known, None), (new, is_new), (new, None))
     results = [evaluate(score, train, test, k=K, items=items).summary for test, items in asked]
     return [(result[f"recall@{K}"], result[f"ndcg@{K}"]) for result in results]

@@ -1,9 +1,9 @@
-"""What a recipe does for retrieval by style when photos are worse than the catalogue's.
+"""What a recipe does for retrieval by style when photos are worse than the catalog's.
 
     python tests/benchmarks/preprocess.py FOLDER [--label article] [--photos 400] [--queries 100]
 
 FOLDER has an `items.csv` with a column `image` and one of labels. Every recipe embeds the photos as they are (the
-catalogue) and some of them degraded (the queries), all by the same recipe. For each: the cosine of a degraded photo to
+catalog) and some of them degraded (the queries), all by the same recipe. For each: the cosine of a degraded photo to
 itself as it was; how often it finds itself first; how often the nearest other photo has its label.
 """
 
@@ -81,9 +81,9 @@ def main() -> None:
     print(f"{'recipe':32s} {'photos':12s} {'cosine':>7s} {'itself':>7s} {'label':>7s}")
     for steps in RECIPES:
         embedder = StyleEmbedder.load("vgg-slim", Recipe.of(steps))
-        catalogue = embedded(embedder, photos)
+        catalog = embedded(embedder, photos)
         for name, pictures in (("as they are", photos[: len(queries)]), *worse.items()):
-            likeness = embedded(embedder, pictures) @ catalogue.T
+            likeness = embedded(embedder, pictures) @ catalog.T
             own = likeness[queries, queries].copy()
             itself = (likeness.argmax(axis=1) == np.arange(len(queries))).mean()
             likeness[queries, queries] = -np.inf

@@ -18,16 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.bundle import Bundle
+from recsys.bundle.types import Bundle
 from recsys.dataset.project import Project
 from recsys.dataset.splits import SplitMethod, hold_out
 from recsys.evaluation.comparison import compare_models
 from recsys.evaluation.protocol import ScoreFunction
 from recsys.evaluation.report import described, lens_of
-from recsys.pipeline.calibrate import Mix
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Filters, Request
-from recsys.pipeline.rerank import Reranking, rerank
+from recsys.ranking.calibrate import Mix
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Filters, Request
+from recsys.ranking.rerank import Reranking, rerank
 from recsys.rng import generator
 from recsys.schema import FloatArray, IntArray, Reranker
 from recsys.training.build import prepare, train

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recsys.bundle import load_bundle
+from recsys.bundle.store import load_bundle
 from recsys.config import RestyleSettings
 from recsys.dataset.project import Project
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
-from recsys.pipeline.restyle import Restyler
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
+from recsys.restyling.renderer import Renderer
 from recsys.schema import UserId
 from recsys.storage.cache import DiskCache
 from style.backbone import WEIGHTS, read_weights
@@ -107,7 +107,7 @@ def _painting(engine: Stylizer | None, photos: list[Path]) -> Iterator[Callable[
     over, painted, random = threading.Event(), [0], np.random.default_rng(0)
     with (
         tempfile.TemporaryDirectory() as folder,
-        Restyler(RestyleSettings(), DiskCache(Path(folder), 10**8), load_engine=lambda _: engine) as restyler,
+        Renderer(RestyleSettings(), DiskCache(Path(folder), 10**8), load_engine=lambda _: engine) as restyler,
     ):
 
         def ask() -> None:

@@ -12,12 +12,12 @@ from typing import ClassVar
 from fastapi import FastAPI
 
 from recsys.api.app import create_app
-from recsys.api.process import PROJECT_VARIABLE
-from recsys.bundle import load_bundle
+from recsys.api.worker import PROJECT_VARIABLE
+from recsys.bundle.store import load_bundle
 from recsys.dataset.project import Project
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.restyle import Restyler
-from recsys.serving.live import Live
+from recsys.ranking.recommender import Recommender
+from recsys.restyling.renderer import Renderer
+from recsys.serving.live_store import Live
 from recsys.storage.cache import DiskCache
 from style.images import Pixels
 from style.mask import Mask
@@ -48,5 +48,5 @@ def service() -> FastAPI:
     project = Project.open(Path(os.environ[PROJECT_VARIABLE]))
     # Nothing of an earlier run may be in it.
     cache = DiskCache(Path(tempfile.mkdtemp(prefix="asleep-")), max_bytes=2**20)
-    restyler = Restyler(project.settings.restyle, cache, load_engine=lambda _: Sleeper(), max_waiting=ROOM)
+    restyler = Renderer(project.settings.restyle, cache, load_engine=lambda _: Sleeper(), max_waiting=ROOM)
     return create_app(Recommender(load_bundle(project.bundles, project.root)), restyler, Live.open(project))

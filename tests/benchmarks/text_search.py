@@ -1,10 +1,10 @@
 """What words find: the text of items that were held out, sought by the look that the map gives them.
 
-    python tests/benchmarks/text_search.py PROJECT [--label colour]
+    python tests/benchmarks/text_search.py PROJECT [--label color]
 
 A fifth of the pictured items is held out; the map learns from the others' words and looks. Each held-out item's own
 text is then a query, and all items, held out or not, are ranked by their look alone. Rank of the item itself: median in
-per cent of the catalogue (50 is chance) and MRR. Same label: the share of the ten nearest others with the query's label
+per cent of the catalog (50 is chance) and MRR. Same label: the share of the ten nearest others with the query's label
 (an attribute, by default the category). One word: each word that says something and is on three held-out items or more
 is a query by itself; of the k held-out items nearest to it, the share that have it, k being how many do.
 
@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from recsys.bundle import Bundle, load_bundle
+from recsys.bundle.store import load_bundle
+from recsys.bundle.types import Bundle
 from recsys.dataset.project import Project
 from recsys.errors import RequestError
 from recsys.profiles.style_space import StyleSpace
@@ -37,13 +38,13 @@ FEWEST = 3
 
 
 def looks_of(bundle: Bundle, train: IntArray) -> Iterator[tuple[str, FloatArray]]:
-    """Unit looks (I, 128) by name; centres are of the train items alone."""
+    """Unit looks (I, 128) by name; centers are of the train items alone."""
     codes, vectors = bundle.catalog.category_codes, bundle.space.vectors
     known = np.zeros_like(vectors)
     known[train] = vectors[train]
     space = StyleSpace.of(known, codes)
     test = np.setdiff1d(np.arange(len(vectors)), train)
-    # as a new item gets its direction: the others' centres stay
+    # as a new item gets its direction: the others' centers stay
     grown = space.with_items(vectors[test], np.concatenate([codes, codes[test]]))
     directions = space.directions.copy()
     directions[test] = grown.directions[len(vectors) :]

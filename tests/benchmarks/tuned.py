@@ -2,7 +2,7 @@
 
     python tests/benchmarks/tuned.py PROJECT --models als ease --trials 25 [--most-factors 128]
 
-Tunes each model on the project's validation part (`recsys.training.tune`), going on from trials that are kept, then
+Tunes each model on the project's validation part (`recsys.tuning.tune`), going on from trials that are kept, then
 fits it with its defaults and with what was found on all but the test part, and asks for the test part once: Recall@20
 and NDCG@20 over all items, no sampled negatives. p: paired permutation test of NDCG@20. --also tries further settings
 on the test, e.g. a candidate for new defaults that was chosen elsewhere.
@@ -23,8 +23,8 @@ from recsys.dataset.project import Project
 from recsys.dataset.splits import Holdout, hold_out
 from recsys.evaluation.protocol import Result, evaluate_holdout
 from recsys.evaluation.significance import compare
-from recsys.training.search_spaces import SPACES, Space, Tunable, Value
-from recsys.training.tune import TEST_SHARE, split_of_test, tune
+from recsys.tuning.search_spaces import SPACES, Space, Tunable, Value
+from recsys.tuning.tune import TEST_SHARE, split_of_test, tune
 
 K = 20
 

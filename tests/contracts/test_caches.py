@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from recsys.errors import ConfigError
-from recsys.storage.cache import DiskCache, ImageCache, open_cache
+from recsys.storage.cache import DiskCache, ImageCache
+from recsys.storage.open_cache import open_cache
 
 MAX_BYTES = 100_000
 

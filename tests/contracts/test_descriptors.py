@@ -15,15 +15,15 @@ EACH = pytest.mark.parametrize("descriptor", DESCRIPTORS.values(), ids=lambda ea
 
 
 def product(kind: int = 0) -> tuple[Pixels, Mask]:
-    """One of two products, a striped bar or a checked disc, of other colours, and its mask, 96 pixels a side."""
+    """One of two products, a striped bar or a checked disc, of other colors, and its mask, 96 pixels a side."""
     y, x = np.mgrid[0:96, 0:96]
     if kind == 0:
         mask = (np.abs(y - 48) < 16) & (np.abs(x - 44) < 36)
-        tone, colour = 0.55 + 0.25 * np.sin(x / 2.0), (0.8, 0.3, 0.3)
+        tone, color = 0.55 + 0.25 * np.sin(x / 2.0), (0.8, 0.3, 0.3)
     else:
         mask = (y - 48) ** 2 + (x - 48) ** 2 < 30**2
-        tone, colour = 0.6 + 0.2 * np.sign(np.sin(x / 6.0) * np.sin(y / 6.0)), (0.25, 0.4, 0.8)
-    pixels = np.where(mask[..., None], tone[..., None] * np.array(colour), 0.9)
+        tone, color = 0.6 + 0.2 * np.sign(np.sin(x / 6.0) * np.sin(y / 6.0)), (0.25, 0.4, 0.8)
+    pixels = np.where(mask[..., None], tone[..., None] * np.array(color), 0.9)
     return pixels.astype(np.float32), mask.astype(np.float32)
 
 
@@ -65,7 +65,7 @@ def test_distances_are_0_to_itself_and_larger_to_another(descriptor: Descriptor)
 @EACH
 def test_nothing_outside_the_mask_counts(descriptor: Descriptor) -> None:
     if Invariance.CAST in descriptor.invariant_to and "balanced" in descriptor.name:
-        pytest.skip("the light's colour is estimated from the whole picture")
+        pytest.skip("the light's color is estimated from the whole picture")
     pixels, mask = product()
     outside = pixels.copy()
     # Rings of patterns reach two pixels far, and so far stay inside the outline that they leave out.
@@ -109,7 +109,7 @@ def test_what_it_is_said_to_be_invariant_to_hardly_moves_it(descriptor: Descript
 
 
 def test_robust_variants_gain_over_plain_histograms() -> None:
-    plain, balanced, opponent = (DESCRIPTORS[n] for n in ("colour-histogram", "colour-balanced", "chromaticity"))
+    plain, balanced, opponent = (DESCRIPTORS[n] for n in ("color-histogram", "color-balanced", "chromaticity"))
     cast = warm(*product())
     assert between(balanced, product(), cast) < 0.5 * between(plain, product(), cast)
     dark = dimmed(*product())

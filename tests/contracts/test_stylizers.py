@@ -8,10 +8,10 @@ import pytest
 from style.errors import UnknownEngineError, VectorError
 from style.images import Pixels
 from style.transfer.base import Follows, Stylizer
+from style.transfer.engine_names import ENGINE_NAMES, PICTURE_ENGINE_NAMES
 from style.transfer.gatys import GatysSettings, GatysStylizer
-from style.transfer.names import ENGINE_NAMES, PICTURE_ENGINE_NAMES
-from style.transfer.pictures import StylePicture, StylePictures
 from style.transfer.registry import ENGINES, PICTURE_ENGINES, load_stylizer
+from style.transfer.style_images import StylePicture, StylePictures
 from style.vector import DIMENSIONS, StyleVector
 
 
@@ -29,7 +29,7 @@ def pictures() -> StylePictures:
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> Pixels:
-    """Smooth blobs of colour on a busy ground."""
+    """Smooth blobs of color on a busy ground."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / 16.0
     waves = np.stack([np.sin(x + phase) * np.cos(y * 1.3 - phase) for phase in (0.0, 1.0, 2.0)], axis=2)

@@ -12,7 +12,7 @@ import sys
 from recsys.errors import StorageError
 from recsys.schema import EventKind, ItemId, UserId
 from recsys.storage.database import Database
-from recsys.storage.events import Event, EventStore
+from recsys.storage.live.events import Event, EventStore
 
 
 def batch_of(number: int, size: int) -> list[Event]:

@@ -16,12 +16,12 @@ DECODED = "decoded"
 MEGABYTES = bytes(60_000_000)
 JPG = encoded(corners(), "JPEG", quality=95)
 PNG = encoded(corners())
-GREY_ROWS = bytes(17 * 16)
+GRAY_ROWS = bytes(17 * 16)
 
 
 def grey(*extra: bytes) -> bytes:
     """A sound grey PNG of 16 x 16 with other chunks before its data."""
-    return png(16, 16, 8, 0, GREY_ROWS, *extra)
+    return png(16, 16, 8, 0, GRAY_ROWS, *extra)
 
 
 def segment(marker: int, data: bytes) -> bytes:
@@ -160,8 +160,8 @@ KINDS: dict[str, tuple[bytes, str]] = {
         DECODED,
     ),
     "png with a palette but no need of one": (grey(_huge_palette), DECODED),
-    "png of an unknown kind of colour": (png(16, 16, 8, 5, GREY_ROWS), REFUSED),
-    "png of 3 bits": (png(16, 16, 3, 0, GREY_ROWS), REFUSED),
+    "png of an unknown kind of color": (png(16, 16, 8, 5, GRAY_ROWS), REFUSED),
+    "png of 3 bits": (png(16, 16, 3, 0, GRAY_ROWS), REFUSED),
     "png of an unknown filter": (png(16, 16, 8, 0, bytes([9]) * 17 * 16), REFUSED),
     "png with a chunk of 2^31 bytes": (PNG[:33] + struct.pack(">I", 2**31) + b"teXt" + PNG[33:], REFUSED),
     "jpeg that is said to be of arithmetic coding": (JPG.replace(b"\xff\xc0", b"\xff\xc9", 1), DECODED),

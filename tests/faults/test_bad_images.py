@@ -1,4 +1,4 @@
-"""Pictures that are hostile, damaged or merely odd: each gives its true colours, or an ImageError that names it."""
+"""Pictures that are hostile, damaged or merely odd: each gives its true colors, or an ImageError that names it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def corners(width: int = 48, height: int = 32) -> Image.Image:
 
 
 def found(picture: Image.Image) -> np.ndarray:
-    """The colours in the middles of the four quarters, `(4, 3)`."""
+    """The colors in the middles of the four quarters, `(4, 3)`."""
     assert picture.mode == "RGB"
     assert not picture.info
     assert not picture.getexif()
@@ -54,9 +54,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width: int, height: int, depth: int, colour: int, rows: bytes, *extra: bytes) -> bytes:
+def png(width: int, height: int, depth: int, color: int, rows: bytes, *extra: bytes) -> bytes:
     """A PNG file of raw `rows`, each with its filter byte."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0))
     data = chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + data + chunk(b"IEND", b"")
 
@@ -302,7 +302,7 @@ def ink_profile() -> bytes:
     return header.ljust(128, b"\0") + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
 
 
-def test_inks_become_colours() -> None:
+def test_inks_become_colors() -> None:
     inks = Image.new("CMYK", (2, 2))
     inks.putdata([(255, 0, 0, 0), (0, 255, 0, 0), (0, 0, 255, 0), (0, 0, 0, 255)])
     inks = inks.resize((64, 64), Image.Resampling.NEAREST)
@@ -317,7 +317,7 @@ def test_inks_become_colours() -> None:
     assert_corners(decode_image(encoded(inks, "JPEG", quality=95, icc_profile=ink_profile()[:200])), 8, plain)
 
 
-def test_palettes_become_colours() -> None:
+def test_palettes_become_colors() -> None:
     clear_red = ((255, 255, 255), *CORNERS[1:])
     indexed = corners().quantize(4, method=Image.Quantize.MEDIANCUT)
     index = indexed.getpixel((1, 1))
@@ -360,7 +360,7 @@ def test_sixteen_bits_are_scaled_and_not_cut_off() -> None:
     assert_corners(decode_image(png(16, 16, 16, 0, rows, key)), 1, [[0] * 3, [255] * 3, [128] * 3, [255] * 3])
 
 
-def test_sixteen_bit_colours_are_scaled() -> None:
+def test_sixteen_bit_colors_are_scaled() -> None:
     deep = np.asarray(corners(16, 16)).astype(">u2") * 257
     rows = b"".join(b"\0" + row.tobytes() for row in deep)
     assert_corners(decode_image(png(16, 16, 16, 2, rows)), 1)
@@ -450,7 +450,7 @@ def test_a_profile_that_cannot_be_unpacked_is_passed_over() -> None:
 
 @pytest.mark.parametrize("name", ["GIF", "WEBP", "PNG", "TIFF", "MPO"])
 def test_the_first_frame_of_many_is_read(name: str) -> None:
-    later = [Image.new("RGB", (48, 32), colour) for colour in ("white", "black")]
+    later = [Image.new("RGB", (48, 32), color) for color in ("white", "black")]
     options = {"lossless": True} if name == "WEBP" else {"quality": 95} if name == "MPO" else {}
     data = encoded(corners(), name, save_all=True, append_images=later, **options)
     assert_corners(decode_image(data), tolerance=6)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.bundle import FORMAT, MANIFEST, current_version, load_bundle, save_bundle
+from recsys.bundle.store import FORMAT, MANIFEST, current_version, load_bundle, save_bundle
 from recsys.errors import BundleError
 from recsys.models.base import ARRAYS_FILE
 from recsys.storage.artifacts import read_array, read_arrays, read_frame
@@ -32,7 +32,7 @@ ARRAYS = [
     "seen_indices.npy",
     "seen_indptr.npy",
 ]
-MODELS = ["factors", "neighbours"]
+MODELS = ["factors", "neighbors"]
 FILES = [
     "items.parquet",
     "users.parquet",
@@ -44,7 +44,7 @@ FILES = [
 ]
 MEMBERS = {
     "factors": ["user_factors", "item_factors", "item_bias", "item_damping", "item_vectors", "map", "viewed_data"],
-    "neighbours": ["bias", "largest", "dense", "diagonal", "viewed_data"],
+    "neighbors": ["bias", "largest", "dense", "diagonal", "viewed_data"],
 }
 
 

@@ -18,8 +18,8 @@ from recsys.config import EventSettings
 from recsys.errors import StorageFullError
 from recsys.schema import EventKind, ItemId, UserId
 from recsys.storage.database import Database
-from recsys.storage.events import Event, EventStore
-from recsys.storage.exposures import Exposure, ExposureLog
+from recsys.storage.live.events import Event, EventStore
+from recsys.storage.live.exposures import Exposure, ExposureLog
 from tests.servers import postgres_database, postgres_server
 
 BATCH = 50

@@ -18,7 +18,7 @@ import pytest
 
 from recsys.config import EventSettings
 from recsys.storage.database import Database
-from recsys.storage.events import EventStore
+from recsys.storage.live.events import EventStore
 from tests.faults.event_writer import batch_of
 from tests.servers import postgres_database, postgres_server
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from recsys.bundle import current_version, load_bundle
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Answer, Request
+from recsys.bundle.store import current_version, load_bundle
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Answer, Request
 from recsys.schema import UserId
-from recsys.serving.host import ModelHost
 from recsys.serving.memory import give_back
+from recsys.serving.model_host import ModelHost
 from tests.small_bundles import two_bundles
 
 THREADS, PAUSE_S = 4, 0.08
@@ -27,7 +27,7 @@ ACTIVATOR = """
 import sys
 from itertools import cycle
 from pathlib import Path
-from recsys.serving.host import ModelHost
+from recsys.serving.model_host import ModelHost
 bundles = Path(sys.argv[1])
 host = ModelHost(bundles, bundles)
 for version in cycle(sys.argv[2:]):

@@ -7,10 +7,10 @@ import os
 import subprocess
 import sys
 
-from recsys.bundle import current_version
+from recsys.bundle.store import current_version
 from recsys.dataset.project import Project
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 from recsys.schema import UserId
 
 USERS = ("u001", "u050", "u300", "nobody")
@@ -18,10 +18,10 @@ USERS = ("u001", "u050", "u300", "nobody")
 ANSWERS = """
 import json, sys
 from pathlib import Path
-from recsys.bundle import load_bundle
+from recsys.bundle.store import load_bundle
 from recsys.dataset.project import Project
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 project = Project.open(Path(sys.argv[1]))
 recommender = Recommender(load_bundle(project.bundles, project.root))
 answers = [recommender.recommend(Request(user_id=user)) for user in sys.argv[2:]]

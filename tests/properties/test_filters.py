@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsys.dataset import sample
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Filters, Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Filters, Request
 from recsys.schema import ItemId, UserId
 
 PRICES = st.one_of(st.none(), st.floats(0, 300))

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, chisquare
 
-from recsys.experiments.assignment import OUTSIDE, WHOLE, Hash, Plan, encoded
-from recsys.experiments.definition import SEGMENTS, Experiment
+from recsys.experiments.design.assignment import OUTSIDE, WHOLE, Hash, Plan, encoded
+from recsys.experiments.design.definition import SEGMENTS, Experiment
 
 N = 1_000_000
 UNITS = [f"user-{n}" for n in range(N)]
@@ -89,5 +89,5 @@ def test_what_a_ramp_adds_is_split_like_the_rest(first: NDArray[np.int64]) -> No
         assert chisquare(np.bincount(part, minlength=2)).pvalue > 0.001
 
 
-def test_neighbouring_ids_are_independent(first: NDArray[np.int64]) -> None:
+def test_neighboring_ids_are_independent(first: NDArray[np.int64]) -> None:
     assert abs(np.corrcoef(first[:-1], first[1:])[0, 1]) <= 0.005

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsys.experiments.analysis import analyse
-from recsys.experiments.definition import Experiment
-from recsys.experiments.lifecycle import start
-from recsys.experiments.metric_names import MetricName
-from recsys.experiments.simulated_logs import People, Planted, simulate_logs
+from recsys.experiments.analysis.analyze import analyze
+from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.lifecycle import start
+from recsys.experiments.design.metric_names import MetricName
+from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
 
 START, DAY, RUNS = 1_790_000_000, 86_400, 300
 LIFT = 0.1
@@ -38,7 +38,7 @@ def test_lifts_are_covered() -> None:
     off = {name: np.zeros(RUNS) for name in MetricName}
     for run in range(RUNS):
         logs = simulate_logs(experiment, planted, People(users=2_000), seed=run).logs
-        found = analyse(experiment, logs, START + 15 * DAY)
+        found = analyze(experiment, logs, START + 15 * DAY)
         assert found.healthy, found.health
         for one in found.comparisons:
             lift = one.effect.relative

@@ -2,7 +2,7 @@
 
 Type-I error of A/A experiments is 5 % +- 0.5 points and coverage of 95 % intervals, with a planted effect, 94.5 to
 95.5 %; the standard error of such a figure is 0.15 points. Seeds are fixed. Experiments are drawn in blocks; each is
-analysed by the functions that analyse real ones.
+analyzed by the functions that analyze real ones.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from recsys.experiments.stats.multiplicity import corrected
 from recsys.experiments.stats.power import Baseline, Design, power_of, sample_size
 from recsys.experiments.stats.proportions import Proportion, two_proportions
 from recsys.experiments.stats.sequential import FEWEST, always_valid, boundary
-from recsys.experiments.stats.winsorise import pooled_cap, winsorise
+from recsys.experiments.stats.winsorize import pooled_cap, winsorize
 from recsys.rng import generator
 
 RUNS = 20_000
@@ -76,7 +76,7 @@ def mean(t: Values, c: Values) -> Effect:
 
 def capped(t: Values, c: Values) -> Effect:
     cap = pooled_cap(np.concatenate([t, c]), 0.99)
-    return mean(winsorise(t, cap), winsorise(c, cap))
+    return mean(winsorize(t, cap), winsorize(c, cap))
 
 
 def ratio(t: Values, c: Values) -> Effect:
@@ -116,7 +116,7 @@ CASES = {
     "mean, lognormal": (lognormal, mean, (1000, 1000)),
     "mean, revenue": (revenue, mean, (2000, 2000)),
     "mean, lognormal, split 1 to 2": (lognormal, mean, (1000, 2000)),
-    "winsorised revenue": (revenue, capped, (2000, 2000)),
+    "winsorized revenue": (revenue, capped, (2000, 2000)),
     "ratio": (clicks, ratio, (500, 500)),
     "CUPED with new users": (with_past, cuped, (500, 500)),
     "proportions": (revenue, conversion, (1000, 1000)),
@@ -127,8 +127,8 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_type_1_error_and_coverage(name: str, record: Record) -> None:
     """A/A: p below 0.05 in 5 % of runs, and 0 outside the intervals of difference and lift as often."""
-    draw, analyse, arms = CASES[name]
-    effects = [analyse(t, c) for t, c in experiments(name, draw, arms)]
+    draw, analyze, arms = CASES[name]
+    effects = [analyze(t, c) for t, c in experiments(name, draw, arms)]
     errors = np.mean([effect.p_value < 0.05 for effect in effects])
     absolute = np.mean([outside(effect.absolute, 0.0) for effect in effects])
     relative = np.mean([outside(effect.relative, 0.0) for effect in effects])
@@ -162,13 +162,13 @@ TRUTHS: dict[str, tuple[Draw, Analysis, tuple[int, int], float]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRUTHS)
 def test_intervals_cover_a_planted_lift(name: str, record: Record) -> None:
-    draw, analyse, (treated, kept), control_mean = TRUTHS[name]
+    draw, analyze, (treated, kept), control_mean = TRUTHS[name]
     arms = zip(
         experiments(f"{name}, treated", planted(draw), (treated, 0)),
         experiments(f"{name}, control", draw, (0, kept)),
         strict=True,
     )
-    effects = [analyse(t, c) for (t, _), (_, c) in arms]
+    effects = [analyze(t, c) for (t, _), (_, c) in arms]
     absolute = np.mean([not outside(effect.absolute, LIFT * control_mean) for effect in effects])
     relative = np.mean([not outside(effect.relative, LIFT) for effect in effects])
     record(f"{name}: coverage absolute {absolute:.4f}, relative {relative:.4f}")

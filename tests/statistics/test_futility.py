@@ -9,11 +9,11 @@ from __future__ import annotations
 import pytest
 
 from recsys.clock import SECONDS_PER_DAY
-from recsys.experiments.analysis import analyse
-from recsys.experiments.conclusion import LONGEST_DAYS, Advice
-from recsys.experiments.definition import Experiment
-from recsys.experiments.lifecycle import start
-from recsys.experiments.simulated_logs import People, Planted, simulate_logs
+from recsys.experiments.analysis.analyze import analyze
+from recsys.experiments.analysis.decision import LONGEST_DAYS, Advice
+from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.lifecycle import start
+from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +36,7 @@ def decided(run: int, lift: float) -> tuple[Advice, int, bool]:
     end = START + LONGEST_DAYS * SECONDS_PER_DAY
     first, last = None, False
     for day in LOOKS:
-        found = analyse(experiment, logs, end + SECONDS_PER_DAY, until=START + day * SECONDS_PER_DAY)
+        found = analyze(experiment, logs, end + SECONDS_PER_DAY, until=START + day * SECONDS_PER_DAY)
         if first is None and found.conclusion.advice is not Advice.KEEP_GOING:
             first = found.conclusion.advice, day
         last = bool(found.primary and found.primary[0].better)

@@ -11,8 +11,8 @@ import pytest
 
 from recsys.dataset import sample
 from recsys.dataset.project import Project
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 from recsys.schema import FloatArray, UserId
 from style.metrics import retrieval_score
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from recsys.experiments.interleaving import Interleaved, Outcome, Team, credit, interleave, outcome, outcome_of
+from recsys.experiments.analysis.interleaving import Interleaved, Outcome, Team, credit, interleave, outcome, outcome_of
 from recsys.experiments.stats.fixed import welch
 from recsys.experiments.stats.moments import Moments
 from recsys.rng import generator

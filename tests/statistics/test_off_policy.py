@@ -19,10 +19,10 @@ from recsys.experiments.off_policy.estimators import Estimator
 from recsys.experiments.off_policy.evaluate import Evaluation, evaluate
 from recsys.experiments.off_policy.lists import Lists, Ranking, evaluate_lists
 from recsys.experiments.off_policy.pictures import always, evaluate_pictures, verdicts_of
-from recsys.experiments.off_policy.synthetic import World
-from recsys.profiles.feedback import PictureBandit
-from recsys.profiles.satisfaction import Arm
+from recsys.restyling.feedback_bandit import RestyleBandit
+from recsys.restyling.satisfaction_model import Arm
 from recsys.rng import generator
+from recsys.simulation.synthetic_policies import World
 
 LOGS = 500
 LOGS_OF_A_WORLD = 1_000
@@ -129,7 +129,7 @@ def test_lists(record: Record) -> None:
 @pytest.mark.timeout(900)
 def test_the_picture_bandits_own_log(record: Record) -> None:
     """What satisfies everybody by the same chances is found from logs of the bandit, which learns as it goes."""
-    bandit = PictureBandit(FeedbackSettings(exploration=0.6), 0.6)
+    bandit = RestyleBandit(FeedbackSettings(exploration=0.6), 0.6)
     arms = bandit.arms([])
     rates = {0.0: 0.5, 0.3: 0.8, 0.6: 0.4, 0.9: 0.2}
     truth, covered, values = rates[0.3], 0, []

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from recsys.config import FeedbackSettings
-from recsys.profiles.feedback import NO_VERDICTS, TASTE, PictureBandit
-from recsys.profiles.satisfaction import ORIGINAL, Arm, Verdicts
+from recsys.restyling.feedback_bandit import NO_VERDICTS, TASTE, RestyleBandit
+from recsys.restyling.satisfaction_model import ORIGINAL, Arm, Ratings
 from recsys.rng import generator
 
 PICTURES = 30
-BANDIT = PictureBandit(FeedbackSettings(), 0.6)
+BANDIT = RestyleBandit(FeedbackSettings(), 0.6)
 ARMS = BANDIT.arms(["marble", "ukiyo-e"])
 MILD = Arm(TASTE, 0.3)
 
@@ -63,7 +63,7 @@ class Logged:
 
 
 def simulate(
-    kind: str, seed: int, people: int = 40, everybody: Verdicts = NO_VERDICTS, bandit: PictureBandit = BANDIT
+    kind: str, seed: int, people: int = 40, everybody: Ratings = NO_VERDICTS, bandit: RestyleBandit = BANDIT
 ) -> Iterator[Logged]:
     """People of one kind who give a verdict on each of their PICTURES."""
     for person in (f"{kind}-{n}" for n in range(people)):
@@ -76,9 +76,9 @@ def simulate(
         yield from own
 
 
-def counts(log: list[Logged]) -> Verdicts:
+def counts(log: list[Logged]) -> Ratings:
     total, good = (Counter((one.arm, one.strength) for one in log if one.satisfied or every) for every in (True, False))
-    return Verdicts.of({shown: (good[shown], total[shown]) for shown in total})
+    return Ratings.of({shown: (good[shown], total[shown]) for shown in total})
 
 
 def share(log: list[Logged], turns: range = range(PICTURES)) -> float:
@@ -121,7 +121,7 @@ def test_a_person_without_verdicts_profits_from_everybodys() -> None:
 def test_logged_propensities_tell_without_bias_what_another_policy_would_do() -> None:
     # Always mild restyling, asked of logs of the bandit: from the second picture on each arm is tried sometimes. Half
     # of the pictures are tries, or the estimate would hang on few verdicts of weight 100, too few for a standard error.
-    curious = PictureBandit(FeedbackSettings(exploration=0.5), 0.6)
+    curious = RestyleBandit(FeedbackSettings(exploration=0.5), 0.6)
     scores, naive = [], []
     for seed in range(6):
         kinds = ("mild", "hates", "another")

@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recsys.experiments.analysis import Analysis
-from recsys.experiments.conclusion import Advice
-from recsys.experiments.definition import Experiment
-from recsys.experiments.interleaving import outcome_of
-from recsys.experiments.metric_names import MetricName
-from recsys.pipeline.recommender import Recommender
+from recsys.experiments.analysis.analyze import Analysis
+from recsys.experiments.analysis.decision import Advice
+from recsys.experiments.analysis.interleaving import outcome_of
+from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.metric_names import MetricName
+from recsys.ranking.recommender import Recommender
 from recsys.simulation.clicks import PositionBased, naive_rates, unbiased_rates
 from recsys.simulation.interleaved import interleaved, needed
 from recsys.simulation.lists import Lists
+from recsys.simulation.logs import analyze_run
 from recsys.simulation.run import Plan, Truth, run_experiment, truths
 from recsys.simulation.tastes import Tastes, sample_tastes
 
@@ -33,7 +34,7 @@ METRICS = (MetricName.CTR, MetricName.ADD_TO_CART, MetricName.CONVERSION, Metric
 SAME = {"mode": "full"}
 """Nothing that the simulator shows: an A/A, or a planted lift alone."""
 NO_STYLE = {"blend": {"style": 0.0}}
-POPULAR = {"blend": dict.fromkeys(("factors", "neighbours", "style", "category"), 0.0)}
+POPULAR = {"blend": dict.fromkeys(("factors", "neighbors", "style", "category"), 0.0)}
 PLAN = Plan(START, days=14, before=7, users=1_000, remembers=False)
 
 
@@ -65,7 +66,7 @@ def many(lists: Lists, tastes: Tastes, other: Mapping[str, Any], plan: Plan, loo
     found = []
     for seed in range(RUNS):
         run = run_experiment(declared(f"simulated-{seed}", {}, other, looks), lists, tastes, replace(plan, seed=seed))
-        found.append(run.analysis())
+        found.append(analyze_run(run))
     return found
 
 
@@ -108,8 +109,8 @@ def test_nothing_is_found_where_nothing_is(lists: Lists, tastes: Tastes) -> None
 def test_a_clear_loser_is_stopped_and_a_clear_winner_shipped(lists: Lists, tastes: Tastes) -> None:
     for seed in range(10):
         plan = replace(PLAN, seed=seed, users=2_000)
-        loses = run_experiment(declared(f"l{seed}", {}, POPULAR, "sequential"), lists, tastes, plan).analysis()
-        wins = run_experiment(declared(f"w{seed}", POPULAR, {}, "sequential"), lists, tastes, plan).analysis()
+        loses = analyze_run(run_experiment(declared(f"l{seed}", {}, POPULAR, "sequential"), lists, tastes, plan))
+        wins = analyze_run(run_experiment(declared(f"w{seed}", POPULAR, {}, "sequential"), lists, tastes, plan))
         assert loses.conclusion.advice is Advice.STOP
         assert loses.primary[0].worse
         assert (wins.conclusion.advice, wins.conclusion.treatment) == (Advice.SHIP, "other")

@@ -9,15 +9,15 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
-from recsys.api.admin_schemas import Activated, Model, ModelList, RefusedModel
-from recsys.api.drain import Drain
-from recsys.api.problem_types import MISSING_KEY, MISSING_SCOPE, MODEL_REFUSED
-from recsys.api.problems import ProblemError, problem_responses
+from recsys.api.auth.security import require
+from recsys.api.overload.drain import Drain
+from recsys.api.problems.answers import ProblemError, problem_responses
+from recsys.api.problems.types import MISSING_KEY, MISSING_SCOPE, MODEL_REFUSED
 from recsys.api.routes.common import NoQuery
-from recsys.api.schemas import Draining
-from recsys.api.security import require
+from recsys.api.schemas.admin import Activated, Model, ModelList, RefusedModel
+from recsys.api.schemas.recommendations import Draining
 from recsys.api.services import Served, Services
-from recsys.bundle_versions import versions
+from recsys.bundle.versions import versions
 from recsys.errors import BundleError
 from recsys.schema import Scope
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
-from recsys.api.limits import MAX_ID_LENGTH
-from recsys.api.links import Links
-from recsys.api.schemas import NoParameters
+from recsys.api.lists.links import Links
+from recsys.api.middleware.body_limit import MAX_ID_LENGTH
+from recsys.api.schemas.recommendations import NoParameters
 from recsys.api.services import Served
 
 _ID = r"^[^\x00-\x1f\x7f]+$"

@@ -10,8 +10,9 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from pydantic import TypeAdapter, ValidationError
 
-from recsys.api.event_schemas import MAX_EVENTS, EventIn, EventReport, EventResult, EventStatus
-from recsys.api.problem_types import (
+from recsys.api.auth.security import require
+from recsys.api.problems.answers import ProblemError, problem_responses
+from recsys.api.problems.types import (
     MALFORMED_JSON,
     MISSING_KEY,
     MISSING_SCOPE,
@@ -20,13 +21,12 @@ from recsys.api.problem_types import (
     TOO_LARGE,
     TOO_MANY_REQUESTS,
 )
-from recsys.api.problems import ProblemError, problem_responses
 from recsys.api.routes.common import NoQuery
-from recsys.api.security import require
+from recsys.api.schemas.events import MAX_EVENTS, EventIn, EventReport, EventResult, EventStatus
 from recsys.api.services import Served
 from recsys.clock import SECONDS_PER_DAY, now
 from recsys.schema import ItemId, Scope, UserId
-from recsys.storage.events import Event
+from recsys.storage.live.events import Event
 
 router = APIRouter(prefix="/v1", tags=["events"], dependencies=[Depends(require(Scope.EVENTS))])
 

@@ -8,7 +8,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 
-from recsys.api.experiment_schemas import (
+from recsys.api.auth.security import require
+from recsys.api.problems.answers import ProblemError, problem_responses
+from recsys.api.problems.types import (
+    EXPERIMENT_REFUSED,
+    MALFORMED_JSON,
+    MISSING_KEY,
+    MISSING_SCOPE,
+    NO_RESULTS,
+    UNKNOWN_EXPERIMENT,
+)
+from recsys.api.routes.common import NoQuery
+from recsys.api.schemas.experiments import (
     ArmView,
     AssignmentOptions,
     AssignmentView,
@@ -18,30 +29,19 @@ from recsys.api.experiment_schemas import (
     Ramp,
     Results,
 )
-from recsys.api.problem_types import (
-    EXPERIMENT_REFUSED,
-    MALFORMED_JSON,
-    MISSING_KEY,
-    MISSING_SCOPE,
-    NO_RESULTS,
-    UNKNOWN_EXPERIMENT,
-)
-from recsys.api.problems import ProblemError, problem_responses
-from recsys.api.routes.common import NoQuery
-from recsys.api.security import require
 from recsys.api.services import Served, Services
 from recsys.clock import now
 from recsys.errors import ConfigError, DataError, ExperimentError
-from recsys.experiments import lifecycle
-from recsys.experiments.assignment import Plan
-from recsys.experiments.declared import NAME_PATTERN
-from recsys.experiments.definition import Experiment, Status
-from recsys.experiments.files import create_experiment, experiment_files, stop_experiment
-from recsys.experiments.registry import Subject, change_together, load_all
-from recsys.experiments.together import clash
+from recsys.experiments.design import lifecycle
+from recsys.experiments.design.assignment import Plan
+from recsys.experiments.design.conflicts import find_conflict
+from recsys.experiments.design.definition import Experiment, Status
+from recsys.experiments.design.fields import NAME_PATTERN
+from recsys.experiments.design.files import create_experiment, experiment_files, stop_experiment
+from recsys.experiments.design.registry import Identity, change_together, load_all
 from recsys.schema import Scope, UserId
+from recsys.serving.experiment_arms import context_of
 from recsys.serving.experiments import check_servable
-from recsys.serving.treatments import context_of
 
 Key = Annotated[str, Path(pattern=NAME_PATTERN, description="Key of an experiment.", examples=["milder-pictures"])]
 _BODY = {
@@ -95,7 +95,7 @@ async def assignment(key: Key, options: Annotated[AssignmentOptions, Query()], s
     context = context_of(
         frozenset(options.category), options.platform, options.country, options.language, known_user=known
     )
-    subject = Subject(options.user_id, options.session_id)
+    subject = Identity(options.user_id, options.session_id)
     unit = subject.unit(one.unit) if options.unit is None else options.unit
     place = Plan.of(one).assign(unit, context)
     return AssignmentView(
@@ -140,7 +140,7 @@ async def create(_: NoQuery, services: Served, request: Request) -> ExperimentVi
 
     def created() -> None:
         for other in load_all(folder).experiments.values():
-            if other.status is not Status.STOPPED and (problem := clash(other, draft)) is not None:
+            if other.status is not Status.STOPPED and (problem := find_conflict(other, draft)) is not None:
                 raise ExperimentError(f"{draft.key}: {problem}")
         create_experiment(folder, draft)
 

@@ -7,10 +7,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from recsys.api.metrics import MEDIA_TYPE
-from recsys.api.problem_types import DRAINING, NO_SUCH_PATH, PROBLEM_TYPES, ProblemType
-from recsys.api.problems import ProblemError, problem_responses
+from recsys.api.problems.answers import ProblemError, problem_responses
+from recsys.api.problems.types import DRAINING, NO_SUCH_PATH, PROBLEM_TYPES, ProblemType
 from recsys.api.routes.common import NoQuery
-from recsys.api.schemas import Access, Live, ProblemExplanation, Ready
+from recsys.api.schemas.recommendations import Access, Live, ProblemExplanation, Ready
 from recsys.api.services import Served
 
 router = APIRouter()

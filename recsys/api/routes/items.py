@@ -7,24 +7,24 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from recsys.api.answers import item_view
-from recsys.api.pictures import PICTURE, awaited_target, log_render, picture_response, submitted
-from recsys.api.problem_types import (
+from recsys.api.auth.security import require_key, require_key_or_signature
+from recsys.api.images import PICTURE, awaited_target, log_render, picture_response, submitted
+from recsys.api.lists.presenters import item_view
+from recsys.api.problems.answers import ProblemError, problem_responses
+from recsys.api.problems.types import (
     BAD_SIGNATURE,
-    LICENCE_FORBIDS,
+    LICENSE_FORBIDS,
     MISSING_KEY,
     NO_IMAGE,
     UNKNOWN_ITEM,
     UNKNOWN_REFERENCE,
     UNREADABLE_IMAGE,
 )
-from recsys.api.problems import ProblemError, problem_responses
 from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery
-from recsys.api.schemas import ImageOptions, Item
-from recsys.api.security import require_key, require_key_or_signature
+from recsys.api.schemas.recommendations import ImageOptions, Item
 from recsys.api.services import Served, Services
-from recsys.pipeline.order import encode_style, photo_state, settings_state
-from recsys.pipeline.restyled import Restyled
+from recsys.restyling.render_request import encode_style, photo_state, settings_state
+from recsys.restyling.render_result import RenderResult
 from recsys.schema import ItemId
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -39,7 +39,7 @@ router = APIRouter(prefix="/v1", tags=["items"])
         200: PICTURE,
         304: {"description": "The picture that you have is still the right one."},
         **problem_responses(
-            MISSING_KEY, BAD_SIGNATURE, UNKNOWN_ITEM, NO_IMAGE, UNREADABLE_IMAGE, UNKNOWN_REFERENCE, LICENCE_FORBIDS
+            MISSING_KEY, BAD_SIGNATURE, UNKNOWN_ITEM, NO_IMAGE, UNREADABLE_IMAGE, UNKNOWN_REFERENCE, LICENSE_FORBIDS
         ),
     },
 )
@@ -81,7 +81,7 @@ async def item(item_id: ItemPath, _: NoQuery, services: Served, links: LinkMaker
     return item_view(services.recommender.card(ItemId(item_id)), links)
 
 
-def _cache_control(picture: Restyled, options: ImageOptions, services: Services, *, same: bool) -> str:
+def _cache_control(picture: RenderResult, options: ImageOptions, services: Services, *, same: bool) -> str:
     if not picture.settled:
         return "no-cache"
     if options.user is not None:

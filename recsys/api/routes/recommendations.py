@@ -9,14 +9,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi import Request as HttpRequest
 
-from recsys.api.answers import similar_entries
-from recsys.api.exchange import exchange_of
-from recsys.api.listing import Listing
-from recsys.api.problem_types import (
+from recsys.api.auth.security import authorize, require_key
+from recsys.api.context import request_context_of
+from recsys.api.lists.filters import unseen
+from recsys.api.lists.list_builder import ListBuilder
+from recsys.api.lists.presenters import similar_entries
+from recsys.api.problems.answers import problem_responses
+from recsys.api.problems.types import (
     ADDRESS_TOO_LONG,
     BAD_CURSOR,
     BAD_PICTURE,
-    LICENCE_FORBIDS,
+    LICENSE_FORBIDS,
     MALFORMED_JSON,
     MISSING_KEY,
     MISSING_SCOPE,
@@ -27,9 +30,8 @@ from recsys.api.problem_types import (
     UNKNOWN_ITEM,
     UNKNOWN_REFERENCE,
 )
-from recsys.api.problems import problem_responses
 from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery, UserPath
-from recsys.api.schemas import (
+from recsys.api.schemas.recommendations import (
     RecommendationList,
     RecommendationOptions,
     SessionItem,
@@ -37,12 +39,10 @@ from recsys.api.schemas import (
     SimilarList,
     SimilarOptions,
 )
-from recsys.api.security import authorise, require_key
-from recsys.api.seen import unseen
 from recsys.api.services import Served
 from recsys.api.uploads import decoded, look_of
 from recsys.config import EventSettings
-from recsys.pipeline.request import Request
+from recsys.ranking.request import Request
 from recsys.schema import EventKind, ItemId, Scope, UserId
 
 _PROBLEMS = (
@@ -52,7 +52,7 @@ _PROBLEMS = (
     OVERLOADED,
     TOO_MANY_REQUESTS,
     UNKNOWN_REFERENCE,
-    LICENCE_FORBIDS,
+    LICENSE_FORBIDS,
 )
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends(require_key)])
@@ -76,7 +76,7 @@ async def recommend_for_user(
     popular items, and `basis` says so. `X-Request-ID` of the answer is what events and feedback refer to.
     """
     _check_force(options, request)
-    listing = Listing(services, links, exchange_of(request.scope), options, _wish(options))
+    listing = ListBuilder(services, links, request_context_of(request.scope), options, _wish(options))
     return await listing.of_user(UserId(user_id), request.scope["query_string"])
 
 
@@ -100,7 +100,7 @@ async def recommend_for_session(
         styles=tuple(dict.fromkeys(body.styles)),
         looks=() if body.image_base64 is None else (await look_of(services, decoded(body.image_base64)),),
     )
-    return await Listing(services, links, exchange_of(request.scope), body, wish).of_session()
+    return await ListBuilder(services, links, request_context_of(request.scope), body, wish).of_session()
 
 
 @router.get(
@@ -129,7 +129,7 @@ async def similar_items(
 def _check_force(options: RecommendationOptions, request: HttpRequest) -> None:
     """Raises ProblemError where arms are forced without the right to."""
     if options.force:
-        authorise(request, Scope.ADMIN)
+        authorize(request, Scope.ADMIN)
 
 
 def _wish(options: RecommendationOptions) -> Request:

@@ -7,21 +7,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from recsys.api.pictures import PICTURE, awaited_target, log_render, picture_response, submitted
-from recsys.api.problem_types import (
+from recsys.api.auth.security import require_key
+from recsys.api.images import PICTURE, awaited_target, log_render, picture_response, submitted
+from recsys.api.problems.answers import ProblemError, problem_responses
+from recsys.api.problems.types import (
     BAD_PICTURE,
-    LICENCE_FORBIDS,
+    LICENSE_FORBIDS,
     MISSING_KEY,
     TOO_LARGE,
     UNKNOWN_REFERENCE,
     UNSUPPORTED_MEDIA,
 )
-from recsys.api.problems import ProblemError, problem_responses
-from recsys.api.schemas import PictureOptions
-from recsys.api.security import require_key
+from recsys.api.schemas.recommendations import PictureOptions
 from recsys.api.services import Served
 from style.errors import ImageError
-from style.provenance import ImageFormat
+from style.provenance.mark import ImageFormat
 
 router = APIRouter(prefix="/v1", tags=["pictures"])
 
@@ -39,7 +39,7 @@ PICTURE_BODY = {
     response_class=Response,
     responses={
         200: PICTURE,
-        **problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, LICENCE_FORBIDS, BAD_PICTURE, UNSUPPORTED_MEDIA, TOO_LARGE),
+        **problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, LICENSE_FORBIDS, BAD_PICTURE, UNSUPPORTED_MEDIA, TOO_LARGE),
     },
     openapi_extra={"requestBody": PICTURE_BODY},
 )
@@ -48,7 +48,7 @@ async def restyle(options: Annotated[PictureOptions, Query()], services: Served,
     it is.
 
     Nothing of it is kept, neither the picture nor what was made of it, and its metadata are dropped; the audit log
-    keeps the answer's SHA-256, toward what it went and under which licence.
+    keeps the answer's SHA-256, toward what it went and under which license.
     """
     check_picture_type(request)
     target = await awaited_target(options, services)

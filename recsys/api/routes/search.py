@@ -6,12 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from recsys.api.answers import near_styles, similar_entries
-from recsys.api.problem_types import (
+from recsys.api.auth.security import require_key
+from recsys.api.lists.filters import unseen
+from recsys.api.lists.presenters import near_styles, similar_entries
+from recsys.api.problems.answers import FieldError, ProblemError, problem_responses
+from recsys.api.problems.types import (
     ADDRESS_TOO_LONG,
     BAD_PICTURE,
     INVALID_REQUEST,
-    LICENCE_FORBIDS,
+    LICENSE_FORBIDS,
     MISSING_KEY,
     OVERLOADED,
     TOO_LARGE,
@@ -19,16 +22,13 @@ from recsys.api.problem_types import (
     UNKNOWN_REFERENCE,
     UNSUPPORTED_MEDIA,
 )
-from recsys.api.problems import FieldError, ProblemError, problem_responses
 from recsys.api.routes.common import LinkMaker
 from recsys.api.routes.restyle import PICTURE_BODY, check_picture_type
-from recsys.api.schemas import NearStyle
-from recsys.api.search_schemas import KnownWord, SearchOptions, SearchResult
-from recsys.api.security import require_key
-from recsys.api.seen import unseen
+from recsys.api.schemas.recommendations import NearStyle
+from recsys.api.schemas.search import KnownWord, SearchOptions, SearchResult
 from recsys.api.services import Served
 from recsys.api.uploads import look_of
-from recsys.pipeline.request import TextReport
+from recsys.ranking.request import TextReport
 from recsys.schema import UserId
 from style.vector import StyleVector
 
@@ -44,7 +44,7 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends
         OVERLOADED,
         TOO_MANY_REQUESTS,
         UNKNOWN_REFERENCE,
-        LICENCE_FORBIDS,
+        LICENSE_FORBIDS,
         BAD_PICTURE,
         UNSUPPORTED_MEDIA,
         TOO_LARGE,
@@ -54,7 +54,7 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends
 async def search_style(
     options: Annotated[SearchOptions, Query()], services: Served, links: LinkMaker, request: Request
 ) -> SearchResult:
-    """Send a picture as the body, or `text`. Words are understood as this catalogue uses them; the answer says which
+    """Send a picture as the body, or `text`. Words are understood as this catalog uses them; the answer says which
     ones were. Nothing of a picture is kept."""
     picture = await request.body()
     if (options.text is None) == (not picture):

@@ -50,7 +50,7 @@ class Server:
 @contextmanager
 def served(project: Project, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
     """`recsys serve` with the defaults of everybody, but for what `environment` says."""
-    command = [sys.executable, "-c", "from recsys.cli import main; main()", "serve", str(project.root)]
+    command = [sys.executable, "-c", "from recsys.cli.main import main; main()", "serve", str(project.root)]
     with _running([*command, "--host", HOST], log, "/readyz", environment) as server:
         yield server
 

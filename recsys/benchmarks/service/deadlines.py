@@ -15,7 +15,7 @@ from recsys.benchmarks.service.child import Server, application
 from recsys.benchmarks.service.figures import Bench, Figure
 
 PROJECT_VARIABLE = "RECSYS_PROJECT"
-"""As in `recsys.api.process`, which is a floor above."""
+"""As in `recsys.api.worker`, which is a floor above."""
 DEADLINES_MS = (100, 300)
 GRACE_MS = 50
 CONNECTIONS = (1, 4)

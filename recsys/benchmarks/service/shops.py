@@ -2,7 +2,7 @@
 
 They are made once and kept in a folder. The large one has synthetic people, events and style vectors, one of the
 sample's photos for each item, and the sample's style references, so that its answers have links and reasons. Its
-neighbours are item-kNN's: EASE of 50,000 items takes minutes, and what serves is a matrix of the same kind.
+neighbors are item-kNN's: EASE of 50,000 items takes minutes, and what serves is a matrix of the same kind.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ import numpy as np
 import pandas as pd
 
 from recsys.benchmarks.rank import ingredients
-from recsys.benchmarks.synthetic import Shop, Size, style_vectors, synthetic_shop
-from recsys.bundle import CURRENT, Bundle, load_bundle, save_bundle
+from recsys.bundle.store import CURRENT, load_bundle, save_bundle
+from recsys.bundle.types import Bundle
 from recsys.config import ProjectSettings
 from recsys.dataset import sample
 from recsys.dataset.interactions import KINDS
 from recsys.dataset.project import Project
 from recsys.models.item_knn import ItemKnnModel
+from recsys.profiles.style_vectors import embedder_version, library_vectors
 from recsys.schema import EVENT, IMAGE, INTERACTION_COLUMNS, ITEM_ID, TIMESTAMP, USER_ID, WEIGHT
+from recsys.simulation.large_catalog import Shop, Size, style_vectors, synthetic_shop
 from recsys.storage.artifacts import write_frame, write_json
 from recsys.training.build import DEFAULT_BLEND, fit
-from recsys.training.style_vectors import embedder_version, library_vectors
 
 SAMPLE, LARGE = "sample", "large"
 LARGE_SIZE = Size(users=50_000, items=50_000, events=500_000)
@@ -116,7 +117,7 @@ def _bundle(shop: Shop, project: Project) -> Bundle:
         image_root=project.root,
     )
     likes = shop.interactions.matrix()
-    return fit(given, shop.interactions, DEFAULT_BLEND, {}, neighbours=ItemKnnModel().fit(likes))
+    return fit(given, shop.interactions, DEFAULT_BLEND, {}, neighbors=ItemKnnModel().fit(likes))
 
 
 def _with_photos(shop: Shop, project: Project) -> Shop:

@@ -1,4 +1,4 @@
-"""The file formats that can be imported: their names, how each is recognised, and which reader has which table."""
+"""The file formats that can be imported: their names, how each is recognized, and which reader has which table."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ WITH_PICTURES: Mapping[FileFormat, Callable[[Path, Path | None], RawTable]] = {
 }
 """Formats whose pictures are found by the item's id, in a folder beside the file of items."""
 
-WITHOUT_CATALOGUE = (FileFormat.LIGHTGCN,)
+WITHOUT_CATALOG = (FileFormat.LIGHTGCN,)
 """Formats that know no more of an item than who touched it."""
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -79,14 +79,14 @@ _PIPES_100K = (len(movielens.GENRES) + 5, 5)
 
 
 def read_table(path: Path, table: Table, file_format: FileFormat | None = None, images: Path | None = None) -> RawTable:
-    """Read one file as one kind of table, in `file_format` or in the one it is recognised as.
+    """Read one file as one kind of table, in `file_format` or in the one it is recognized as.
 
     `images`: folder of pictures, for the formats that find them by the item's id. Raises DataError where there is no
-    such file, its format is not recognised or does not have such a table, or it holds no rows.
+    such file, its format is not recognized or does not have such a table, or it holds no rows.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    found = recognise(path) if file_format is None else file_format
+    found = recognize(path) if file_format is None else file_format
     readers = READERS[found]
     if table not in readers:
         raise DataError(f"{path}: the format {found} has no {table}; it has {', '.join(readers)}")
@@ -97,7 +97,7 @@ def read_table(path: Path, table: Table, file_format: FileFormat | None = None, 
     return read
 
 
-def recognise(path: Path) -> FileFormat:
+def recognize(path: Path) -> FileFormat:
     """The format of a file, by its suffix where that says enough, else by its first line. Raises DataError."""
     name = path.name.lower()
     if name.endswith(_PARQUET_SUFFIX):

@@ -20,7 +20,7 @@ SYNONYMS = {
     EventKind.CLICK: ("clicked", "select", "open"),
     EventKind.CART: ("add_to_cart", "addtocart", "add_to_basket", "basket", "add"),
     EventKind.PURCHASE: ("buy", "bought", "order", "ordered", "transaction", "sale", "purchased", "checkout"),
-    EventKind.LIKE: ("liked", "fav", "favorite", "favourite", "wishlist", "upvote", "thumbs_up", "save"),
+    EventKind.LIKE: ("liked", "fav", "favorite", "favorite", "wishlist", "upvote", "thumbs_up", "save"),
     EventKind.DISLIKE: ("disliked", "hide", "downvote", "thumbs_down", "not_interested"),
 }
 _CODES = {word: code for code, kind in enumerate(KINDS) for word in (kind.value, *SYNONYMS[kind])}
@@ -131,10 +131,10 @@ def _numbers(check: RowCheck, name: str) -> NDArray[np.float32] | None:
 
 
 def unknown_item(value: str, left_out: frozenset[str]) -> str:
-    """What is wrong with a row of an item that the catalogue lacks; `left_out` as in `parse_interactions`."""
+    """What is wrong with a row of an item that the catalog lacks; `left_out` as in `parse_interactions`."""
     if value in left_out:
-        return f"item {value!r} was left out of the catalogue because its own row is bad; mend that row"
-    return f"item {value!r} is not in the catalogue; add it to the items or remove this row"
+        return f"item {value!r} was left out of the catalog because its own row is bad; mend that row"
+    return f"item {value!r} is not in the catalog; add it to the items or remove this row"
 
 
 def _unknown_event(value: str) -> str:

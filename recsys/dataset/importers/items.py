@@ -1,4 +1,4 @@
-"""The catalogue's rows: checked, typed, and merged where two sources describe one catalogue."""
+"""The catalog's rows: checked, typed, and merged where two sources describe one catalog."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def upsert(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
 
 
 def finish_items(frame: pd.DataFrame) -> pd.DataFrame:
-    """The catalogue as `recsys.schema.ITEM_COLUMNS` says: defaults filled in, sorted by id."""
+    """The catalog as `recsys.schema.ITEM_COLUMNS` says: defaults filled in, sorted by id."""
     defaults: dict[str, str | float | bool] = {
         TITLE: "",
         CATEGORY: "",

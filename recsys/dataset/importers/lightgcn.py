@@ -2,7 +2,7 @@
 
 Two shapes. `user<tab>item` or `user<tab>item<tab>weight`, one event a line (Last.fm in LightGCN's repository); and
 `user item item item ...`, parted by spaces, all items of a user in one line (Gowalla, Yelp2018, Amazon). Train and
-test are files of their own. There is no catalogue, and there are no times.
+test are files of their own. There is no catalog, and there are no times.
 Source: github.com/gusye1234/LightGCN-PyTorch, folder `data`.
 """
 

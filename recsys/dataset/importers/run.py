@@ -18,7 +18,7 @@ from recsys.dataset.importers.columns import (
     Aliases,
     name_columns,
 )
-from recsys.dataset.importers.formats import WITHOUT_CATALOGUE, FileFormat, Table, read_table, recognise
+from recsys.dataset.importers.formats import WITHOUT_CATALOG, FileFormat, Table, read_table, recognize
 from recsys.dataset.importers.images import check_pictures, locate
 from recsys.dataset.importers.interactions import finish_interactions, parse_interactions
 from recsys.dataset.importers.items import finish_items, finish_rows, merge, parse_items, upsert
@@ -86,17 +86,17 @@ def import_data(
 ) -> ImportReport:
     """Bring tables into a project. Either all of it is there afterwards, or the project is as it was.
 
-    Files are in one of `FileFormat`, each recognised by its suffix and first line, or all in `file_format`. A format
-    without a catalogue makes one of the ids in its events, where neither the project nor the import has any.
+    Files are in one of `FileFormat`, each recognized by its suffix and first line, or all in `file_format`. A format
+    without a catalog makes one of the ids in its events, where neither the project nor the import has any.
     `test_interactions`: the part of a published split that models are asked for; `interactions` is then its train.
-    Several `items` files describe one catalogue: their rows are matched by id, and where two have a value the
+    Several `items` files describe one catalog: their rows are matched by id, and where two have a value the
     earlier file's stands. Tables that are not given stay as they are. `reviews` become an attribute of the items they
     are of; new items without `reviews` have none.
 
     `images`: folder that relative image paths start from; default: the folder of each items file. Formats of data sets
     whose pictures are named by the item's id look there for them.
     `columns`: renames, the file's column to ours. `check_images` decodes every picture that is named.
-    `items_of_events`: make the catalogue of the ids in the events whatever the format.
+    `items_of_events`: make the catalog of the ids in the events whatever the format.
 
     A row with any problem is bad as a whole, an item with a broken picture too (empty its image field to have
     it without one). Raises BadRowsError with every problem found; with `skip_bad` bad rows go to the
@@ -122,15 +122,15 @@ def import_data(
         tables = _existing(project)
         if raw_items:
             parsed = [_items(raw, renames, project, images, check_images, found) for raw in raw_items]
-            tables.items = _catalogue(parsed, tables.items if mode is ImportMode.APPEND else None)
+            tables.items = _catalog(parsed, tables.items if mode is ImportMode.APPEND else None)
         if raw_users is not None:
             new = _users(raw_users, renames, found)
             keep = tables.users if mode is ImportMode.APPEND else None
             tables.users = finish_rows(new if keep is None else upsert(keep, new, USER_ID), USER_ID)
         if interactions is not None:
-            alone = items_of_events or (file_format or recognise(interactions)) in WITHOUT_CATALOGUE
+            alone = items_of_events or (file_format or recognize(interactions)) in WITHOUT_CATALOG
             if tables.items is None and alone:
-                tables.items = _catalogue_of_events(raw_interactions, renames, found)
+                tables.items = _catalog_of_events(raw_interactions, renames, found)
             keep = tables.interactions if mode is ImportMode.APPEND else None
             tables.interactions = _interactions(raw_interactions, renames, project, tables, keep, skip_bad, found)
         if raw_reviews is not None:
@@ -187,11 +187,11 @@ def _items(
     if IMAGE not in good:
         return good
     return good.assign(
-        **{IMAGE: good[IMAGE].map(lambda name: project.store_image(locate(name, root)), na_action="ignore")}
+        **{IMAGE: good[IMAGE].map(lambda name: project.image_reference(locate(name, root)), na_action="ignore")}
     )
 
 
-def _catalogue(parsed: list[pd.DataFrame], old: pd.DataFrame | None) -> pd.DataFrame:
+def _catalog(parsed: list[pd.DataFrame], old: pd.DataFrame | None) -> pd.DataFrame:
     merged = parsed[0]
     for frame in parsed[1:]:
         merged = merge(merged, frame, ITEM_ID)
@@ -219,11 +219,11 @@ def _reviewed(
     return with_reviews(items, good, keep=mode is ImportMode.APPEND)
 
 
-def _catalogue_of_events(parts: Sequence[RawTable], renames: Mapping[str, str], found: _Findings) -> pd.DataFrame:
+def _catalog_of_events(parts: Sequence[RawTable], renames: Mapping[str, str], found: _Findings) -> pd.DataFrame:
     checks = [_start(part, INTERACTION_FIELDS, renames)[0] for part in parts]
     named = pd.concat([as_series(check.required(ITEM_ID)) for check in checks])
     ids = pd.unique(named[named != ""])
-    found.notes.append(f"no catalogue: {len(ids):,} items are known by their ids alone")
+    found.notes.append(f"no catalog: {len(ids):,} items are known by their ids alone")
     return finish_items(pd.DataFrame({ITEM_ID: pd.Series(ids, dtype="str")}))
 
 
@@ -283,10 +283,10 @@ def _drop_orphans(tables: _Tables, skip_bad: bool, found: _Findings) -> None:
     missing = tables.interactions.loc[~known, ITEM_ID]
     if not skip_bad:
         raise DataError(
-            f"{len(missing)} of the project's interactions are with items that the new catalogue lacks "
+            f"{len(missing)} of the project's interactions are with items that the new catalog lacks "
             f"(one is {missing.iloc[0]!r}): import interactions too, append the items, or skip bad rows"
         )
-    found.notes.append(f"{len(missing):,} interactions went with items that the new catalogue does not have")
+    found.notes.append(f"{len(missing):,} interactions went with items that the new catalog does not have")
     tables.interactions = tables.interactions[known].reset_index(drop=True)
 
 

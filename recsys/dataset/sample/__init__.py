@@ -1,4 +1,4 @@
-"""The sample shop that ships with the package: a synthetic catalogue with photos, people and events.
+"""The sample shop that ships with the package: a synthetic catalog with photos, people and events.
 
 `data/README.md` in the source tree is its data card. The hidden truth (which surface style an item has, which
 styles a person likes) is kept in files of its own: it serves to judge results, never to train.
@@ -27,7 +27,7 @@ def sample_folder() -> Path:
 
 
 def items_file() -> Path:
-    """The catalogue, one row per product."""
+    """The catalog, one row per product."""
     return sample_folder() / "items.csv"
 
 

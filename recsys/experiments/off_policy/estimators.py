@@ -36,30 +36,30 @@ class Estimator(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Terms:
-    """V = mean(base) + sum over k of sum(corrections[:, k]) / sum(normalisers[:, k]).
+    """V = mean(base) + sum over k of sum(corrections[:, k]) / sum(normalizers[:, k]).
 
-    `base` (n,), `corrections` (n, K), `normalisers` (n, K), a row a decision (of lists, a row a list, k its places).
+    `base` (n,), `corrections` (n, K), `normalizers` (n, K), a row a decision (of lists, a row a list, k its places).
     """
 
     base: Values
     corrections: Values
-    normalisers: Values
+    normalizers: Values
 
     @property
     def value(self) -> float:
         """V."""
-        return float(self.base.mean() + (self.corrections.sum(axis=0) / self.normalisers.sum(axis=0)).sum())
+        return float(self.base.mean() + (self.corrections.sum(axis=0) / self.normalizers.sum(axis=0)).sum())
 
     @property
     def influence(self) -> Values:
-        """What each decision moves V by, times n: (n,), of mean 0. Ratios are linearised (delta method)."""
-        ratios = self.corrections.sum(axis=0) / self.normalisers.sum(axis=0)
-        linear = (self.corrections - ratios * self.normalisers) / self.normalisers.mean(axis=0)
+        """What each decision moves V by, times n: (n,), of mean 0. Ratios are linearized (delta method)."""
+        ratios = self.corrections.sum(axis=0) / self.normalizers.sum(axis=0)
+        linear = (self.corrections - ratios * self.normalizers) / self.normalizers.mean(axis=0)
         return np.asarray(self.base - self.base.mean() + linear.sum(axis=1))
 
     def less(self, rewards: Values) -> Terms:
         """Of the gain: V less the mean of the `rewards` (n,) that were logged, whose chances are shared."""
-        return Terms(self.base - rewards, self.corrections, self.normalisers)
+        return Terms(self.base - rewards, self.corrections, self.normalizers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +96,7 @@ def clipped_ips(rewards: Values, weights: Values, limit: float) -> Terms:
 
 
 def snips(rewards: Values, weights: Values) -> Terms:
-    """Self-normalised IPS: sum(w r) / sum(w).
+    """Self-normalized IPS: sum(w r) / sum(w).
 
     Consistent, bias of order 1 / n; stays within the range of rewards and does not move with a constant added to them.
     Where overlap is missing it is the value among what was tried, without a word: `Support.mean_weight` says so.
@@ -126,8 +126,8 @@ def doubly_robust(rewards: Values, weights: Values, predicted: Predicted) -> Ter
     return _one_ratio(predicted.policy, weights * (rewards - predicted.taken), np.ones_like(weights))
 
 
-def self_normalised_dr(rewards: Values, weights: Values, predicted: Predicted) -> Terms:
-    """Self-normalised doubly robust: mean(q̂_pi(x)) + sum(w (r - q̂(x, a))) / sum(w).
+def self_normalized_dr(rewards: Values, weights: Values, predicted: Predicted) -> Terms:
+    """Self-normalized doubly robust: mean(q̂_pi(x)) + sum(w (r - q̂(x, a))) / sum(w).
 
     As DR, with the bias of order 1 / n and the smaller variance of SNIPS. Thomas & Brunskill (2016, section 5);
     Kallus & Uehara (2019).
@@ -147,11 +147,11 @@ def switch_dr(rewards: Values, weights: Values, predicted: Predicted, limit: flo
 def dr_os(rewards: Values, weights: Values, predicted: Predicted, limit: float) -> Terms:
     """DR with optimistic shrinkage: mean(q̂_pi(x) + limit w / (w² + limit) (r - q̂(x, a))).
 
-    The weights that minimise a bound of the mean squared error; `limit` (lambda) 0 is DM, infinity DR. Its bias is
+    The weights that minimize a bound of the mean squared error; `limit` (lambda) 0 is DM, infinity DR. Its bias is
     small where the model is good, and fails as Switch-DR does. Su et al. (2020, section 4.1).
     """
     return doubly_robust(rewards, shrunk(weights, limit), predicted)
 
 
-def _one_ratio(base: Values, corrections: Values, normalisers: Values) -> Terms:
-    return Terms(base, corrections[:, None], normalisers[:, None])
+def _one_ratio(base: Values, corrections: Values, normalizers: Values) -> Terms:
+    return Terms(base, corrections[:, None], normalizers[:, None])

@@ -142,7 +142,7 @@ def _with_model(
     if name is Estimator.DR:
         return by.doubly_robust(rewards, weights, predicted), None
     if name is Estimator.SNDR:
-        return by.self_normalised_dr(rewards, weights, predicted), None
+        return by.self_normalized_dr(rewards, weights, predicted), None
     bound, limits = (
         (switched, limits_of(weights)) if name is Estimator.SWITCH_DR else (shrunk, shrinking_limits_of(weights))
     )

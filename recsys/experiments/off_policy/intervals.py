@@ -61,7 +61,7 @@ def by_bootstrap(
     within people would leave out that people differ. It fails where few people carry the weight: what is not in the log
     is in no resample.
     """
-    columns = np.hstack([np.column_stack([one.base, one.corrections, one.normalisers]) for one in terms])
+    columns = np.hstack([np.column_stack([one.base, one.corrections, one.normalizers]) for one in terms])
     sums = np.hstack([per_unit(columns, units), np.bincount(units_from_0(units))[:, None].astype(np.float64)])
     totals = np.vstack([counts @ sums for counts in resamples(len(sums), seed=seed, times=times)])
     rows, found, start = totals[:, -1], [], 0

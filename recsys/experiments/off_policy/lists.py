@@ -177,17 +177,17 @@ def list_ips(lists: Lists, weights: Values) -> Terms:
 
 
 def list_snips(lists: Lists, weights: Values, open_: BoolArray) -> Terms:
-    """Self-normalised place by place, over the places `open_` (m,) to which the new ranker brings anything.
+    """Self-normalized place by place, over the places `open_` (m,) to which the new ranker brings anything.
 
     Bias of order 1 / n of each place. A place in which nothing of the new ranker was ever shown adds nothing, which is
     too little; the support check then names a mean weight below 1.
     """
     count = len(lists.units)
     lists_with = lists.by_place(open_.astype(np.float64)).sum(axis=0)
-    corrections, normalisers = lists.by_place(weights * lists.rewards), lists.by_place(weights)
-    some = normalisers.any(axis=0)
+    corrections, normalizers = lists.by_place(weights * lists.rewards), lists.by_place(weights)
+    some = normalizers.any(axis=0)
     share = lists_with[some] / count
-    return Terms(np.zeros(count), share * corrections[:, some], normalisers[:, some])
+    return Terms(np.zeros(count), share * corrections[:, some], normalizers[:, some])
 
 
 def list_support(lists: Lists, ranking: Ranking, weights: Values) -> Support:

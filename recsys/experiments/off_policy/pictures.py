@@ -13,14 +13,14 @@ from recsys.experiments.off_policy.estimators import Estimator
 from recsys.experiments.off_policy.evaluate import Evaluation, evaluate
 from recsys.experiments.off_policy.log import SUM_SLACK, Log, Values, check_propensities
 from recsys.experiments.off_policy.tables import check_columns
-from recsys.profiles.satisfaction import Arm
+from recsys.restyling.satisfaction_model import Arm
 
 COLUMNS = ("user_id", "arm", "strength", "propensity", "satisfied")
 POLICY_COLUMNS = ("arm", "strength", "probability")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Verdicts:
+class Ratings:
     """A `log` of verdicts on pictures that chance had a part in, and how many others were `certain`.
 
     What was shown for certain says nothing of anything else, so it is left out: the answer is about the pictures of
@@ -33,7 +33,7 @@ class Verdicts:
     people: tuple[str, ...]
 
 
-def verdicts_of(feedback: pd.DataFrame) -> Verdicts:
+def verdicts_of(feedback: pd.DataFrame) -> Ratings:
     """From a table with COLUMNS and, if any, `timestamp`, a row a verdict, in the order given.
 
     Actions are the arms shown, named by `name_of`; a verdict's context is what its person had said before: how often,
@@ -64,7 +64,7 @@ def verdicts_of(feedback: pd.DataFrame) -> Verdicts:
         units=list(users.to_numpy()[random]),
         contexts=_said_before(users, satisfied)[random],
     )
-    return Verdicts(log, len(frame) - len(kept), tuple(sorted(set(users.to_numpy()[random]))))
+    return Ratings(log, len(frame) - len(kept), tuple(sorted(set(users.to_numpy()[random]))))
 
 
 def name_of(look: str, strength: float) -> str:
@@ -76,7 +76,7 @@ def name_of(look: str, strength: float) -> str:
     return arm.look if arm.strength == 0 else f"{arm.look} at {arm.strength:g}"
 
 
-def policy_of(verdicts: Verdicts, table: pd.DataFrame) -> tuple[Log, Values]:
+def policy_of(verdicts: Ratings, table: pd.DataFrame) -> tuple[Log, Values]:
     """The log and a policy (n, A) from a table with POLICY_COLUMNS; with a column `user_id`, by person.
 
     The log's actions are those of both. Raises DataError for people whom the table lacks, an arm that occurs twice, and
@@ -101,7 +101,7 @@ def policy_of(verdicts: Verdicts, table: pd.DataFrame) -> tuple[Log, Values]:
     return log, pivot.loc[list(verdicts.people)].to_numpy(np.float64)[log.units]
 
 
-def always(verdicts: Verdicts, look: str, strength: float) -> tuple[Log, Values]:
+def always(verdicts: Ratings, look: str, strength: float) -> tuple[Log, Values]:
     """The log and the policy (n, A) that shows everybody one look at one strength.
 
     Raises DataError where nobody was ever shown that, with what there is.

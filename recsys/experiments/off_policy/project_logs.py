@@ -12,9 +12,9 @@ from recsys.errors import DataError
 from recsys.experiments.off_policy.lists import EVENT_COLUMNS, EXPOSURE_COLUMNS
 from recsys.experiments.off_policy.pictures import COLUMNS
 from recsys.storage.database import Database
-from recsys.storage.events import EventStore
-from recsys.storage.exposures import exposure_frames
-from recsys.storage.feedback import FeedbackStore
+from recsys.storage.live.events import EventStore
+from recsys.storage.live.exposures import exposure_frames
+from recsys.storage.live.feedback import FeedbackStore
 
 
 def stored_feedback(project: Project) -> pd.DataFrame:

@@ -87,7 +87,7 @@ def beta_posterior(
 
     The chance to win is E[P(control < x)] over x of the treatment, the expected loss of shipping the integral of
     P(treatment <= x) P(control > x) over [0, 1]: every integrand is positive, so small chances and losses keep their
-    digits. Intervals invert such integrals by root finding; the centre of the lift is its median, as its mean need not
+    digits. Intervals invert such integrals by root finding; the center of the lift is its median, as its mean need not
     exist. Errors are below 1e-9 for a, b >= 1/2.
     """
     check_between_0_and_1("level", level)
@@ -148,5 +148,5 @@ def _panels(marks: Values) -> tuple[Values, Values]:
     """Gauss-Legendre nodes and weights (m,) of the angles between `marks`, proportions."""
     ends = np.unique(np.arcsin(np.sqrt(np.clip(marks, 0.0, 1.0))))
     half = np.diff(ends)[:, None] / 2.0
-    centre = (ends[:-1] + ends[1:])[:, None] / 2.0
-    return (centre + half * _NODES).ravel(), (half * _WEIGHTS).ravel()
+    center = (ends[:-1] + ends[1:])[:, None] / 2.0
+    return (center + half * _NODES).ravel(), (half * _WEIGHTS).ravel()

@@ -45,12 +45,12 @@ def adjust(arms: Sequence[JointMoments]) -> Adjusted:
         raise DataError("no arm has two units: CUPED needs more data")
     pooled = sum((max(arm.n - 1, 0) * arm.covariance for arm in arms), np.zeros_like(arms[0].covariance)) / freedom
     units = sum(arm.n for arm in arms)
-    centre = sum((arm.n * arm.means[1:] for arm in arms), np.zeros(len(pooled) - 1)) / units
+    center = sum((arm.n * arm.means[1:] for arm in arms), np.zeros(len(pooled) - 1)) / units
     theta = _regress(pooled[1:, 1:], pooled[0, 1:])
     explained = float(theta @ pooled[1:, 1:] @ theta)
     left = 1.0 - explained / pooled[0, 0] if pooled[0, 0] > 0.0 else 1.0
     return Adjusted(
-        arms=tuple(_adjusted(arm, theta, centre) for arm in arms),
+        arms=tuple(_adjusted(arm, theta, center) for arm in arms),
         coefficients=tuple(map(float, theta)),
         shared=explained / units,
         variance_left=float(np.clip(left, 0.0, 1.0)),
@@ -67,10 +67,10 @@ def fill_missing(covariate: Values) -> Values:
     return np.column_stack([np.where(missing, 0.0, covariate), missing])
 
 
-def _adjusted(arm: JointMoments, theta: Values, centre: Values) -> Moments:
+def _adjusted(arm: JointMoments, theta: Values, center: Values) -> Moments:
     weights = np.array([1.0, *-theta])
     variance = max(float(weights @ arm.covariance @ weights), 0.0)
-    return Moments(arm.n, float(arm.means[0] - theta @ (arm.means[1:] - centre)), variance)
+    return Moments(arm.n, float(arm.means[0] - theta @ (arm.means[1:] - center)), variance)
 
 
 def _regress(covariance: Values, with_metric: Values) -> Values:

@@ -19,7 +19,7 @@ def welch(
 
     t = (t - c) / sqrt(v_t / n_t + v_c / n_c), Satterthwaite's degrees of freedom. Assumes independent units and means
     that are near Normal; a mean of very skewed values needs more of them (about 355 skewness² units an arm, Kohavi et
-    al. 2014, rule 7), or `winsorise`. For ratios and CUPED, with the moments that these give, it is the delta method's
+    al. 2014, rule 7), or `winsorize`. For ratios and CUPED, with the moments that these give, it is the delta method's
     z-test but for t's slightly wider quantiles. Valid for one look: who looks every day takes
     `sequential.always_valid`. Where all values of both arms are constant the spread is not known: the interval is
     infinite and p is 1. Raises DataError for an arm of fewer than 2 units, ConfigError for a level outside (0, 1).

@@ -67,15 +67,15 @@ class JointMoments:
         if n == 0:
             return cls(0, np.zeros(table.shape[1]), np.zeros((table.shape[1],) * 2))
         means = table.mean(axis=0)
-        centred = table - means
-        return cls(n, means, centred.T @ centred / max(n - 1, 1))
+        centered = table - means
+        return cls(n, means, centered.T @ centered / max(n - 1, 1))
 
     def marginal(self, column: int = 0) -> Moments:
         """The moments of one column alone."""
         return Moments(self.n, float(self.means[column]), float(self.covariance[column, column]))
 
     def ratio(self) -> JointMoments:
-        """Of numerator, denominator and covariates: the moments of their ratio, linearised, and of the covariates.
+        """Of numerator, denominator and covariates: the moments of their ratio, linearized, and of the covariates.
 
         Unit i becomes r + (N_i - r D_i) / mean(D) with r = mean(N) / mean(D), whose mean is r and whose variance / n is
         the delta method's variance of r (Deng, Knoblich & Lu 2018, eq. 5). Units are independent; what they are made of

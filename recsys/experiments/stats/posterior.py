@@ -11,7 +11,7 @@ from recsys.experiments.stats.effect import Estimate
 class Posterior:
     """Treatment against control, given data and prior.
 
-    `absolute`, `relative`: centre and equal-tailed credible interval of treatment - control, and of
+    `absolute`, `relative`: center and equal-tailed credible interval of treatment - control, and of
     treatment / control - 1 (None where the control is too near 0). `chance_to_win`, `chance_to_lose`: probabilities
     that the difference is above and below 0; each is computed by itself, so that neither underflows to 1 minus the
     other. `loss_if_shipped`: the expected loss E[max(control - treatment, 0)] of choosing treatment, `loss_if_kept`

@@ -31,7 +31,7 @@ class Baseline:
 
     @classmethod
     def of(cls, moments: Moments) -> Baseline:
-        """Of a mean or a linearised ratio."""
+        """Of a mean or a linearized ratio."""
         return cls(moments.mean, moments.variance)
 
     @classmethod

@@ -79,14 +79,14 @@ def _newcombe(treatment: Proportion, control: Proportion, critical: float) -> Es
 def _wilson(arm: Proportion, critical: float) -> tuple[float, float]:
     """Wilson's score interval of one proportion (1927)."""
     q2 = critical**2
-    centre = (arm.successes + q2 / 2.0) / (arm.n + q2)
+    center = (arm.successes + q2 / 2.0) / (arm.n + q2)
     margin = critical * math.sqrt(arm.n * arm.rate * (1.0 - arm.rate) + q2 / 4.0) / (arm.n + q2)
-    return centre - margin, centre + margin
+    return center - margin, center + margin
 
 
 def _log_ratio(treatment: Proportion, control: Proportion, critical: float) -> Estimate:
     s_t, n_t, s_c, n_c = (count + 0.5 for count in (treatment.successes, treatment.n, control.successes, control.n))
-    centre = math.log(s_t / n_t) - math.log(s_c / n_c)
+    center = math.log(s_t / n_t) - math.log(s_c / n_c)
     margin = critical * math.sqrt(1.0 / s_t - 1.0 / n_t + 1.0 / s_c - 1.0 / n_c)
     lift = treatment.rate / control.rate - 1.0
-    return Estimate(lift, math.expm1(centre - margin), math.expm1(centre + margin))
+    return Estimate(lift, math.expm1(center - margin), math.expm1(center + margin))

@@ -69,5 +69,5 @@ def _fieller(treatment: Moments, control: Moments, critical: float, shared: floa
         return Estimate(lift, -math.inf, math.inf)
     # (t c - q² s)² - (c² - q² v_c)(t² - q² v_t) with t² c² taken out, which would swallow the rest.
     discriminant = q2 * (c * c * v_t + t * t * v_c - 2.0 * t * c * shared + q2 * (shared**2 - v_c * v_t))
-    centre, margin = t * c - q2 * shared, math.sqrt(max(discriminant, 0.0))
-    return Estimate(lift, (centre - margin) / squared - 1.0, (centre + margin) / squared - 1.0)
+    center, margin = t * c - q2 * shared, math.sqrt(max(discriminant, 0.0))
+    return Estimate(lift, (center - margin) / squared - 1.0, (center + margin) / squared - 1.0)

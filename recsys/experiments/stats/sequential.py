@@ -65,7 +65,7 @@ def always_valid(
     Assumes that units come in at random, in shares that stay (a changed split starts a new experiment), and that a
     unit's value does not grow after it came in, or grows alike in all arms: then each look's estimate is of the same
     effect. Below `FEWEST` units in an arm, or without any spread, the intervals are infinite and p is 1. For few large
-    values (revenue) winsorise. Raises DataError for an arm of fewer than 2 units, ConfigError for a level outside
+    values (revenue) winsorize. Raises DataError for an arm of fewer than 2 units, ConfigError for a level outside
     (0, 1) or a `tightest_at` that is not above 0.
     """
     check_arms(treatment=treatment, control=control)
@@ -87,7 +87,7 @@ def always_valid(
 
 
 def _rho_squared(tightest_at: float, level: float) -> float:
-    """rho² that minimises the boundary at `tightest_at` (Waudby-Smith et al. 2024, appendix; Howard et al. 2021).
+    """rho² that minimizes the boundary at `tightest_at` (Waudby-Smith et al. 2024, appendix; Howard et al. 2021).
 
     The minimum over x of (x + 1) / x * ln((x + 1) / alpha²) is where x = ln((x + 1) / alpha²), so
     x = -W(-alpha² / e) - 1 on W's lower branch.

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from recsys.bundle import current_version
+from recsys.bundle.store import current_version
 from recsys.config import ProjectSettings, ServiceSettings, StorageSettings
 from recsys.dataset.project import Project
 from recsys.doctor import Finding, Level, _engine, diagnose, disk, masked, package, service_keys, settings_in_effect
 from recsys.errors import ConfigError
-from style.transfer.names import ENGINE_NAMES
+from style.transfer.engine_names import ENGINE_NAMES
 
 
 @pytest.fixture

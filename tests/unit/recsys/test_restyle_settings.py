@@ -10,7 +10,7 @@ from recsys.config import ProjectSettings, RestyleSettings, load_settings
 from recsys.dataset.project import settings_template
 from recsys.errors import ConfigError
 from style.fidelity import DEFAULT_LIMITS, FidelityLimits
-from style.transfer.modes import PaintMode
+from style.modes import PaintMode
 
 
 def test_the_defaults_are_those_of_fidelity_and_survive_a_file(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_transfer_prints_a_row_per_engine_and_strength(pictures: Path) -> None:
     assert len(lines[1].split()) == 2 + 7
 
 
-def test_the_baseline_moves_a_picture_to_the_colours_of_the_other(pictures: Path) -> None:
+def test_the_baseline_moves_a_picture_to_the_colors_of_the_other(pictures: Path) -> None:
     product, style = pairs(pictures / "noise", pictures / "stripes", 1)[0]
     np.testing.assert_allclose(lab_transfer(product, product), product, atol=1e-4)
     whole = np.ones(style.shape[:2], dtype=np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 
 from style.ciede2000 import ciede2000
 
-# Sharma, Wu and Dalal 2005, table 1: two colours in L*a*b*, and their difference.
+# Sharma, Wu and Dalal 2005, table 1: two colors in L*a*b*, and their difference.
 PAIRS = np.array(
     [
         (50.0000, 2.6772, -79.7751, 50.0000, 0.0000, -82.7485, 2.0425),
@@ -51,13 +51,13 @@ def test_the_published_pairs() -> None:
     np.testing.assert_allclose(ciede2000(PAIRS[:, :3], PAIRS[:, 3:6]), PAIRS[:, 6], atol=5e-5)
 
 
-def test_the_order_of_two_colours_does_not_matter() -> None:
+def test_the_order_of_two_colors_does_not_matter() -> None:
     np.testing.assert_allclose(
         ciede2000(PAIRS[:, 3:6], PAIRS[:, :3]), ciede2000(PAIRS[:, :3], PAIRS[:, 3:6]), atol=1e-12
     )
 
 
-def test_equal_colours_do_not_differ_and_pictures_keep_their_shape() -> None:
+def test_equal_colors_do_not_differ_and_pictures_keep_their_shape() -> None:
     picture = np.random.default_rng(0).uniform((0, -80, -80), (100, 80, 80), (5, 7, 3))
     assert (ciede2000(picture, picture) == 0).all()
     assert ciede2000(picture, picture + 1).shape == (5, 7)

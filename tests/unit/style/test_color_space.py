@@ -1,4 +1,4 @@
-"""Colours as numbers: known colours in Lab, there and back, and statistics over a mask."""
+"""Colors as numbers: known colors in Lab, there and back, and statistics over a mask."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from style.color_space import lab_statistics, lab_to_srgb, srgb_to_lab, with_lab
     ("srgb", "lab"),
     [((1, 1, 1), (100, 0, 0)), ((0, 0, 0), (0, 0, 0)), ((1, 0, 0), (53.24, 80.09, 67.20))],
 )
-def test_known_colours(srgb: tuple[float, ...], lab: tuple[float, ...]) -> None:
+def test_known_colors(srgb: tuple[float, ...], lab: tuple[float, ...]) -> None:
     # White, black and red under D65: brucelindbloom.com, "CIE Color Calculator".
     np.testing.assert_allclose(srgb_to_lab(np.full((1, 1, 3), srgb, dtype=np.float32))[0, 0], lab, atol=0.02)
 
@@ -33,7 +33,7 @@ def test_statistics_are_of_what_the_mask_covers_in_its_shares() -> None:
     np.testing.assert_allclose(found[3:], [np.sqrt(0.75 * 25**2 + 0.25 * 75**2), 0, 0], atol=0.01)
 
 
-def test_wanted_statistics_are_had_where_no_colour_leaves_the_gamut() -> None:
+def test_wanted_statistics_are_had_where_no_color_leaves_the_gamut() -> None:
     pixels = np.random.default_rng(0).uniform(0.4, 0.6, (8, 8, 3)).astype(np.float32)
     whole, mean, deviation = np.ones((8, 8), np.float32), np.array([60.0, 5.0, -8.0]), np.array([4.0, 2.0, 3.0])
     found = lab_statistics(with_lab_statistics(pixels, whole, mean, deviation), whole)
@@ -42,6 +42,6 @@ def test_wanted_statistics_are_had_where_no_colour_leaves_the_gamut() -> None:
     np.testing.assert_allclose(capped[3:], lab_statistics(pixels, whole)[3:], atol=0.01)
 
 
-def test_colours_load_no_torch() -> None:
+def test_colors_load_no_torch() -> None:
     code = "import sys, style.color_space, style.mask; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,7 @@ from PIL import Image
 from style.embedding import StyleEmbedder
 from style.errors import ImageError, WeightsError
 from style.images import Pixels
-from style.training.embedding import fit_color_map, fit_whitening
+from style.training.recipes.embedding import fit_color_map, fit_whitening
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +18,9 @@ def embedder() -> StyleEmbedder:
     return StyleEmbedder.load()
 
 
-def stripes(period: int, colour: tuple[float, float, float], size: int = 96, shift: int = 0) -> Pixels:
+def stripes(period: int, color: tuple[float, float, float], size: int = 96, shift: int = 0) -> Pixels:
     x = (np.arange(size) + shift) // period % 2
-    picture = np.where(x[None, :, None] == 0, np.array(colour), 0.95)
+    picture = np.where(x[None, :, None] == 0, np.array(color), 0.95)
     return np.repeat(picture, size, axis=0).astype(np.float32)
 
 
@@ -83,7 +83,7 @@ def test_whitening_survives_entries_that_never_vary() -> None:
     assert whitening["projection"].half().isfinite().all()
 
 
-def test_the_colour_map_recovers_a_linear_rule() -> None:
+def test_the_color_map_recovers_a_linear_rule() -> None:
     random = torch.Generator().manual_seed(0)
     vectors, rule = torch.randn(500, 128, generator=random), torch.randn(6, 128, generator=random)
     fitted = fit_color_map(vectors, vectors @ rule.T + 3.0, ridge=1e-9)

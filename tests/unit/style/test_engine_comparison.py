@@ -20,7 +20,7 @@ from style.images import Pixels, read_image
 from style.mask import Mask
 from style.metrics import psnr
 from style.transfer.base import Painting, Stylizer
-from style.transfer.pictures import StylePictures
+from style.transfer.style_images import StylePictures
 from style.vector import StyleVector
 
 

@@ -22,8 +22,8 @@ from style.fidelity import (
 from style.images import Pixels
 from style.mask import Mask
 from style.metrics import ssim
+from style.modes import Strength
 from style.transfer.base import Painting
-from style.transfer.modes import Strength
 
 FULL = Strength(1.0, 1.0)
 NO_LIMITS = FidelityLimits(mean_difference=1e9, high_difference=1e9, structure=-2.0, edges=-1.0)
@@ -39,7 +39,7 @@ def product(height: int = 96, width: int = 96) -> tuple[Pixels, Mask]:
 
 
 def toward(target: Pixels, *, mask: Mask | None = None, photo: Pixels | None = None) -> Composite:
-    """A painting that is `target` at full strength; its colour part is none."""
+    """A painting that is `target` at full strength; its color part is none."""
     shot, own = product()
     photo = shot if photo is None else photo
     where = own if mask is None else mask
@@ -166,8 +166,8 @@ class TestFaithful:
         photo, mask = product()
         dark = SILHOUETTE - photo
         report = faithful(Composite(photo, Painting(dark / 2, dark / 2), mask, mask), Strength(0.5, 1.0))
-        assert report.used.texture == pytest.approx(report.used.colour / 2)
-        assert 0 < report.used.colour < 1
+        assert report.used.texture == pytest.approx(report.used.color / 2)
+        assert 0 < report.used.color < 1
 
     def test_no_tolerance_is_no_painting(self) -> None:
         report = faithful(toward(SILHOUETTE), FULL, FidelityLimits(mean_difference=0))

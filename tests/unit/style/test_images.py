@@ -55,7 +55,7 @@ def test_exif_turns_are_applied_and_metadata_is_dropped() -> None:
     assert not decoded.info
 
 
-def test_a_colour_profile_is_converted() -> None:
+def test_a_color_profile_is_converted() -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     decoded = decode_image(encoded(Image.new("RGB", (16, 16), RED), "PNG", icc_profile=srgb))
     assert np.abs(np.array(decoded.getpixel((2, 2))) - RED).max() <= 1

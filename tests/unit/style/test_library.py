@@ -8,7 +8,7 @@ from PIL import Image
 from style.errors import LibraryError
 from style.library import read_library
 
-HEADER = "style_id,title,image,scenes,artist,licence,source\n"
+HEADER = "style_id,title,image,scenes,artist,license,source\n"
 
 
 def library(folder: Path, *rows: str, header: str = HEADER) -> Path:
@@ -32,7 +32,7 @@ def test_no_library_is_an_empty_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["moss,Moss,a.png,,,,own"], "row 2, column 'licence': is empty"),
+        (["moss,Moss,a.png,,,,own"], "row 2, column 'license': is empty"),
         (["moss,Moss,b.png,,,CC0,own"], "row 2, column 'image': .*b.png does not exist"),
         (["moss,Moss,a.png,,,CC0,", "moss,Moss,a.png,,,CC0,"], "style_id 'moss' occurs twice"),
     ],
@@ -43,5 +43,5 @@ def test_wrong_records_are_named(tmp_path: Path, rows: list[str], message: str) 
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    with pytest.raises(LibraryError, match="column 'licence' is missing"):
-        read_library(library(tmp_path, header=HEADER.replace("licence,", "")))
+    with pytest.raises(LibraryError, match="column 'license' is missing"):
+        read_library(library(tmp_path, header=HEADER.replace("license,", "")))

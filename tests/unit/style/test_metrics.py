@@ -45,39 +45,39 @@ def test_transfer_scores_at_both_ends() -> None:
     assert replaced.content < 0.9
 
 
-class Colours(nn.Module):
+class Colors(nn.Module):
     """Taps that can be reckoned by hand: the picture itself, and its red alone."""
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
         return {"red": pictures[:, :1], "all": pictures}
 
 
-def plain(*colour: float) -> np.ndarray:
-    return np.full((16, 16, 3), colour, dtype=np.float32)
+def plain(*color: float) -> np.ndarray:
+    return np.full((16, 16, 3), color, dtype=np.float32)
 
 
 def test_half_the_way_is_a_half_in_lengths_and_three_quarters_in_squares() -> None:
-    score = transfer_score(Colours(), plain(0.2, 0.4, 0.4), plain(0.8, 0.4, 0.4), plain(0.5, 0.4, 0.4))
+    score = transfer_score(Colors(), plain(0.2, 0.4, 0.4), plain(0.8, 0.4, 0.4), plain(0.5, 0.4, 0.4))
     assert score.style_gain == pytest.approx(0.5, abs=1e-4)
     assert score.style_gain_squared == pytest.approx(0.75, abs=1e-4)
 
 
 def test_gains_sum_over_taps_before_they_divide() -> None:
     # Red goes all the way, green not at all; distances over the style's own length, before and after.
-    score = transfer_score(Colours(), plain(0.0, 0.0, 1.0), plain(1.0, 1.0, 1.0), plain(1.0, 0.0, 1.0))
+    score = transfer_score(Colors(), plain(0.0, 0.0, 1.0), plain(1.0, 1.0, 1.0), plain(1.0, 0.0, 1.0))
     red, both, green = 1.0, np.sqrt(2 / 3), np.sqrt(1 / 3)
     assert score.style_gain == pytest.approx(1 - green / (red + both), abs=1e-3)
     assert score.style_gain_squared == pytest.approx(1 - green**2 / (red**2 + both**2), abs=1e-3)
-    # Gram matrices of flat colours are outer products: 3 x 3 with ones, and with the style's ones, |.| = 3.
+    # Gram matrices of flat colors are outer products: 3 x 3 with ones, and with the style's ones, |.| = 3.
     red, both, green = 1.0, np.sqrt(8) / 3, np.sqrt(5) / 3
     assert score.gram_gain == pytest.approx(1 - green / (red + both), abs=1e-3)
     assert score.gram_gain_squared == pytest.approx(1 - green**2 / (red**2 + both**2), abs=1e-3)
 
 
-def test_the_plain_cosine_calls_strangers_alike_and_the_centred_one_does_not() -> None:
+def test_the_plain_cosine_calls_strangers_alike_and_the_centered_one_does_not() -> None:
     random = np.random.default_rng(1)
     one, other = random.random((2, 16, 16, 3)).astype(np.float32)
-    score = transfer_score(Colours(), one, plain(0.5, 0.5, 0.5), other)
+    score = transfer_score(Colors(), one, plain(0.5, 0.5, 0.5), other)
     assert score.content == pytest.approx(0, abs=0.1)
     assert score.content_plain == pytest.approx(0.75, abs=0.03)  # E[x]^2 / E[x^2] of uniform numbers
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from style.errors import BackdropError, VectorError
-from style.transfer.modes import PaintMode, Strength, painted_where
+from style.modes import PaintMode, Strength, painted_where
 
 SOFT = np.array([[0.0, 0.02, 0.4, 0.5, 0.8, 1.0]], dtype=np.float32)
 
@@ -34,7 +34,7 @@ def test_tone_has_no_texture() -> None:
 
 def test_lowering_keeps_the_proportion() -> None:
     lowered = Strength(0.2, 0.8).lowered(0.4)
-    assert (lowered.texture, lowered.colour) == pytest.approx((0.1, 0.4))
+    assert (lowered.texture, lowered.color) == pytest.approx((0.1, 0.4))
     assert Strength(0.0, 0.0).lowered(0.5) == Strength(0.0, 0.0)
 
 

@@ -14,10 +14,10 @@ from style.errors import BackdropError, ImageError
 from style.fidelity import Limit
 from style.images import Pixels
 from style.mask import Mask
-from style.repaint import Repainted, Wish, repaint, repaint_gallery
+from style.modes import PaintMode, Strength
+from style.repaint import Repainted, RestyleOptions, repaint, repaint_gallery
 from style.transfer.base import Painting, Stylizer
 from style.transfer.color import ColorStylizer
-from style.transfer.modes import PaintMode, Strength
 from style.vector import StyleVector
 
 RED = np.array([0.75, 0.2, 0.2], dtype=np.float32)
@@ -27,7 +27,7 @@ HALF = Strength(0.5, 0.5)
 
 
 class Stripes(Stylizer):
-    """Stripes of light and dark, and a shift away from the colour that the masks show."""
+    """Stripes of light and dark, and a shift away from the color that the masks show."""
 
     name: ClassVar[str] = "stripes"
     version = "stripes-1"
@@ -68,8 +68,8 @@ def style(seed: int = 1) -> StyleVector:
     return StyleVector.of(np.random.default_rng(seed).normal(size=128))
 
 
-def unlimited(mode: PaintMode, *, keep_colour: bool = False) -> Wish:
-    return Wish(Strength.of(0.5, mode), mode, keep_colour=keep_colour, limits=None)
+def unlimited(mode: PaintMode, *, keep_color: bool = False) -> RestyleOptions:
+    return RestyleOptions(Strength.of(0.5, mode), mode, keep_color=keep_color, limits=None)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ class TestModes:
     def test_strength_0_is_the_photo_bit_for_bit(self, mode: PaintMode) -> None:
         photo, mask = shot(0.3, 0.4)
         engine = Stripes()
-        answer = repaint(engine, photo, style(), Wish(Strength(0.0, 0.0), mode), mask)
+        answer = repaint(engine, photo, style(), RestyleOptions(Strength(0.0, 0.0), mode), mask)
         assert answer.pixels.tobytes() == photo.tobytes()
         assert engine.painted == 0
 
@@ -105,49 +105,49 @@ class TestModes:
         answer = repaint(Stripes(), photo, style(), unlimited(PaintMode.FULL), mask).pixels
         assert (np.abs(answer - photo).max(axis=2) > 0.01).all()
 
-    def test_tone_is_colour_alone(self) -> None:
+    def test_tone_is_color_alone(self) -> None:
         photo, mask = shot(0.3, 0.0)
         answer = repaint(Stripes(), photo, style(), unlimited(PaintMode.TONE), mask).pixels
         product = answer[mask == 1]
         assert (product == product[0]).all()
         assert not np.array_equal(product[0], RED)
 
-    def test_kept_colour_changes_lightness_alone(self) -> None:
+    def test_kept_color_changes_lightness_alone(self) -> None:
         photo, mask = shot(0.3, 0.0)
-        added = repaint(Stripes(), photo, style(), unlimited(PaintMode.PRODUCT, keep_colour=True), mask).pixels - photo
+        added = repaint(Stripes(), photo, style(), unlimited(PaintMode.PRODUCT, keep_color=True), mask).pixels - photo
         np.testing.assert_allclose(added - added.mean(axis=2, keepdims=True), 0, atol=1e-6)
         assert np.abs(luma(added[mask == 1])).mean() > 0.05
 
     def test_the_background_of_a_photo_without_one_is_refused(self) -> None:
         photo = np.random.default_rng(0).uniform(0, 1, (64, 64, 3)).astype(np.float32)
         with pytest.raises(BackdropError, match="no plain backdrop"):
-            repaint(Stripes(), photo, style(), Wish(HALF, PaintMode.BACKGROUND))
+            repaint(Stripes(), photo, style(), RestyleOptions(HALF, PaintMode.BACKGROUND))
 
     def test_a_product_that_is_nowhere_is_not_painted(self) -> None:
         photo, mask = shot(0.3, 0.4)
-        answer = repaint(Stripes(), photo, style(), Wish(HALF), 0 * mask)
+        answer = repaint(Stripes(), photo, style(), RestyleOptions(HALF), 0 * mask)
         assert answer.pixels.tobytes() == photo.tobytes()
         assert (answer.report.used.largest, answer.report.limited_by) == (0.0, (Limit.NO_PRODUCT,))
 
     def test_a_mask_of_another_size_is_refused(self) -> None:
         photo, mask = shot(0.3, 0.4)
         with pytest.raises(ImageError, match=r"\(96, 96\).*\(96, 95\)"):
-            repaint(Stripes(), photo, style(), Wish(HALF), mask[:, 1:])
+            repaint(Stripes(), photo, style(), RestyleOptions(HALF), mask[:, 1:])
 
     def test_fidelity_lowers_the_strength_and_what_is_painted_is_what_it_says(self) -> None:
         photo, mask = shot(0.4, 0.5)
         engine = Stripes()
-        answer = repaint(engine, photo, style(), Wish(Strength(1.0, 1.0)), mask)
+        answer = repaint(engine, photo, style(), RestyleOptions(Strength(1.0, 1.0)), mask)
         used = answer.report.used
         assert 0 < used.largest < 1
         assert engine.painted == 1
-        exact = repaint(Stripes(), photo, style(), Wish(used, limits=None), mask)
+        exact = repaint(Stripes(), photo, style(), RestyleOptions(used, limits=None), mask)
         np.testing.assert_array_equal(answer.pixels, exact.pixels)
 
 
-def product_colour(answer: Repainted, photo: Pixels, colour: Pixels) -> Pixels:
-    """What has become of the pixels of one colour, on average."""
-    return np.asarray(answer.pixels[(photo == colour).all(axis=2)].mean(axis=0))
+def product_color(answer: Repainted, photo: Pixels, color: Pixels) -> Pixels:
+    """What has become of the pixels of one color, on average."""
+    return np.asarray(answer.pixels[(photo == color).all(axis=2)].mean(axis=0))
 
 
 def difference(a: Pixels, b: Pixels) -> float:
@@ -162,35 +162,35 @@ class TestGallery:
         return [photo for photo, _ in shots], [mask for _, mask in shots]
 
     @pytest.mark.parametrize("mode", [PaintMode.PRODUCT, PaintMode.TONE])
-    def test_the_same_colour_becomes_the_same_colour(
+    def test_the_same_color_becomes_the_same_color(
         self, color: ColorStylizer, gallery: tuple[list[Pixels], list[Mask]], mode: PaintMode
     ) -> None:
         photos, masks = gallery
-        wish = Wish(Strength.of(0.6, mode), mode)
+        wish = RestyleOptions(Strength.of(0.6, mode), mode)
         for seed in range(3):
             together = repaint_gallery(color, photos, style(seed), wish, masks)
             alone = [repaint(color, *pair, wish, mask) for *pair, mask in zip(photos, [style(seed)] * 3, masks)]  # noqa: B905
-            for colour in (RED, CREAM):
+            for color in (RED, CREAM):
                 same, before = (
-                    [product_colour(answer, photo, colour) for answer, photo in zip(answers, photos, strict=True)]
+                    [product_color(answer, photo, color) for answer, photo in zip(answers, photos, strict=True)]
                     for answers in (together, alone)
                 )
                 assert max(difference(same[0], other) for other in same[1:]) < 0.5
                 assert max(difference(before[0], other) for other in before[1:]) > 2
-                assert difference(same[0], colour) > 2
+                assert difference(same[0], color) > 2
 
     def test_masks_are_found_where_none_are_given(
         self, color: ColorStylizer, gallery: tuple[list[Pixels], list[Mask]]
     ) -> None:
         photos, _ = gallery
-        answers = repaint_gallery(color, photos[:2], style(), Wish(HALF))
-        first, second = (product_colour(a, p, RED) for a, p in zip(answers, photos, strict=False))
+        answers = repaint_gallery(color, photos[:2], style(), RestyleOptions(HALF))
+        first, second = (product_color(a, p, RED) for a, p in zip(answers, photos, strict=False))
         assert difference(first, second) < 1.5
         np.testing.assert_array_equal(answers[0].pixels[:5], photos[0][:5])
 
     def test_the_most_limited_photo_decides_for_all(self, gallery: tuple[list[Pixels], list[Mask]]) -> None:
         photos, masks = gallery
-        wish = Wish(Strength(1.0, 1.0))
+        wish = RestyleOptions(Strength(1.0, 1.0))
         answers = repaint_gallery(Stripes(), photos, style(), wish, masks)
         used = {answer.report.used for answer in answers}
         assert len(used) == 1
@@ -200,17 +200,17 @@ class TestGallery:
 
     def test_sizes_stay_and_texture_is_the_photos_own(self, gallery: tuple[list[Pixels], list[Mask]]) -> None:
         photos, masks = gallery
-        wish = Wish(Strength(0.5, 0.0), PaintMode.FULL, limits=None)
+        wish = RestyleOptions(Strength(0.5, 0.0), PaintMode.FULL, limits=None)
         for answer, photo in zip(repaint_gallery(Stripes(), photos, style(), wish, masks), photos, strict=True):
             alone = repaint(Stripes(), photo, style(), wish)
             np.testing.assert_array_equal(answer.pixels, alone.pixels)
 
     def test_one_photo_is_a_gallery_and_none_is_not(self, color: ColorStylizer) -> None:
         photo, mask = shot(0.3, 0.4)
-        (together,) = repaint_gallery(color, [photo], style(), Wish(HALF), [mask])
-        alone = repaint(color, photo, style(), Wish(HALF), mask)
-        for colour in (RED, CREAM):
-            same = (product_colour(answer, photo, colour) for answer in (together, alone))
+        (together,) = repaint_gallery(color, [photo], style(), RestyleOptions(HALF), [mask])
+        alone = repaint(color, photo, style(), RestyleOptions(HALF), mask)
+        for color in (RED, CREAM):
+            same = (product_color(answer, photo, color) for answer in (together, alone))
             assert difference(*same) < 0.5
         with pytest.raises(ImageError, match="at least one photo"):
-            repaint_gallery(color, [], style(), Wish(HALF))
+            repaint_gallery(color, [], style(), RestyleOptions(HALF))

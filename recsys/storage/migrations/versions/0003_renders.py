@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("user_id", sa.String(length=512), nullable=True),
         sa.Column("item_id", sa.String(length=512), nullable=True),
         sa.Column("style_id", sa.String(length=512), nullable=False),
-        sa.Column("licence", sa.Text(), nullable=False),
+        sa.Column("license", sa.Text(), nullable=False),
         sa.Column("engine", sa.String(length=128), nullable=False),
         sa.Column("strength", sa.Float(), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),

@@ -10,7 +10,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from recsys.api.metrics import Metrics
-from recsys.pipeline.restyled import RestyleStatus
+from recsys.restyling.render_result import RestyleStatus
 
 WORKER = """
 import sys

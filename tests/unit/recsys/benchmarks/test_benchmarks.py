@@ -8,8 +8,8 @@ import pytest
 from recsys.benchmarks.rank import EXHAUSTIVE, NEW_ITEM, STEPS, TOTAL, rank_lines
 from recsys.benchmarks.scale import PLAIN_ALS, STAGES, scale_lines
 from recsys.benchmarks.stopwatch import Stopwatch
-from recsys.benchmarks.synthetic import CATEGORIES, Size, synthetic_shop
 from recsys.schema import ITEM_COLUMNS
+from recsys.simulation.large_catalog import CATEGORIES, Size, synthetic_shop
 
 SIZE = Size(users=3_000, items=2_000, events=30_000)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from recsys.benchmarks.live import changes_line, drawn_changes, swap_lines
-from recsys.bundle import current_version
-from recsys.pipeline.recommender import Recommender
+from recsys.bundle.store import current_version
+from recsys.ranking.recommender import Recommender
 from tests.small_bundles import small_bundle, two_bundles
 
 

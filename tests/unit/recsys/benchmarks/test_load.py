@@ -1,4 +1,4 @@
-"""The load generator counts what happened, against a small server whose behaviour is known."""
+"""The load generator counts what happened, against a small server whose behavior is known."""
 
 from __future__ import annotations
 

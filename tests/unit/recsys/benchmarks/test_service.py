@@ -20,10 +20,10 @@ from recsys.benchmarks.service.events import all_accepted
 from recsys.benchmarks.service.figures import Bench, Effort, Figure
 from recsys.benchmarks.service.run import MEASURES, serve_lines
 from recsys.benchmarks.service.shops import Served, Shops
-from recsys.benchmarks.synthetic import Size
-from recsys.bundle import current_version, load_bundle
+from recsys.bundle.store import current_version, load_bundle
 from recsys.dataset.project import Project
 from recsys.errors import ConfigError
+from recsys.simulation.large_catalog import Size
 
 TINY = Effort(
     seconds=0.4, repeats=1, rate=20, connections=2, swaps=1, slow_swaps=1, in_flight=3, late=2, batches=2, mixed=40

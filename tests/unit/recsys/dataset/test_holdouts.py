@@ -17,7 +17,7 @@ from recsys.dataset.splits import (
     cold_items,
     hold_out,
     random_per_user,
-    strong_generalisation,
+    strong_generalization,
     usual_method,
 )
 from recsys.errors import DataError
@@ -164,7 +164,7 @@ def interactions(events: Events) -> Interactions:
 
 def test_shares_of_people_and_items_are_met() -> None:
     whole = interactions(many(40))
-    assert len(strong_generalisation(whole, 0.25, seed=1).users) == 10
+    assert len(strong_generalization(whole, 0.25, seed=1).users) == 10
     assert cold_items(whole, 0.25, seed=1).items.sum() == 2
     assert cold_items(whole, 0.25, seed=1, among_all=True).items.all()
 
@@ -183,7 +183,7 @@ def test_who_else_is_in_the_data_changes_no_one_s_random_split() -> None:
     assert sorted(event for event in whole if event[0] < "u010") == sorted(part)
 
 
-def test_random_draws_favour_no_item_and_no_place_in_time() -> None:
+def test_random_draws_favor_no_item_and_no_place_in_time() -> None:
     # 2,000 users touch all 8 items in one order; a quarter of each one's is held out
     events = [(f"u{user:04}", item, time) for user in range(2_000) for time, item in enumerate("abcdefgh")]
     test = random_per_user(interactions(events), 0.25, seed=0).test

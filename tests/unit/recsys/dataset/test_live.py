@@ -1,4 +1,4 @@
-"""The catalogue with what the shop put, changed and deleted since the import."""
+"""The catalog with what the shop put, changed and deleted since the import."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recsys.dataset.live import with_live_items
 from recsys.dataset.project import Project
 from recsys.schema import ITEM_COLUMNS
 from recsys.storage.database import Database
-from recsys.storage.items import LiveItem, LiveItems
+from recsys.storage.live.items import LiveItem, LiveItems
 from tests.unit.recsys.dataset.conftest import Write
 
 ITEMS = (
@@ -33,7 +33,7 @@ def put(project: Project, *items: LiveItem) -> int:
 
 
 def test_looking_makes_no_database(shop: Project) -> None:
-    assert shop.load_catalogue()[1] == 0
+    assert shop.load_catalog()[1] == 0
     assert not shop.live.exists()
 
 
@@ -57,7 +57,7 @@ def test_a_put_item_replaces_a_row_and_keeps_its_attributes(shop: Project) -> No
 
 def test_a_new_item_is_a_row_without_attributes_and_a_deleted_one_is_gone(shop: Project) -> None:
     last = put(shop, LiveItem("aa", "Vase"), LiveItem("c", deleted=True), LiveItem("none such", deleted=True))
-    items, through = shop.load_catalogue()
+    items, through = shop.load_catalog()
     assert through == last == 3
     assert items["item_id"].tolist() == ["a", "aa", "b"]
     vase = items.loc[1]

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.bundle import load_bundle
+from recsys.bundle.store import load_bundle
 from recsys.dataset.importers import ImportMode, import_data
 from recsys.dataset.project import DATABASE_FILE, Project
 from recsys.errors import ProjectError, StorageError
 from recsys.schema import INTERACTION_COLUMNS, EventKind, ItemId, UserId
 from recsys.storage.database import Database
-from recsys.storage.events import Event, EventStore
+from recsys.storage.live.events import Event, EventStore
 from recsys.training.build import build
 
 IMPORTED = "user_id,item_id,event,timestamp\nanna,a,view,100\nbert,b,purchase,200\ncarl,c,like,300\n"

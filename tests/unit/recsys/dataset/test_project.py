@@ -83,9 +83,9 @@ def test_loading_checks_columns(project: Project) -> None:
 
 def test_images_are_relative_to_the_project_only_inside_it(project: Project, tmp_path: Path) -> None:
     inside, outside = project.root / "images" / "1.png", tmp_path / "2.png"
-    assert project.store_image(inside) == "images/1.png"
-    assert project.store_image(outside) == str(outside)
+    assert project.image_reference(inside) == "images/1.png"
+    assert project.image_reference(outside) == str(outside)
     for path in (inside, outside):
-        assert project.resolve_image(project.store_image(path)) == path
+        assert project.resolve_image(project.image_reference(path)) == path
     with pytest.raises(DataError, match="no image"):
         project.resolve_image("")

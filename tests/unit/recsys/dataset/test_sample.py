@@ -43,7 +43,7 @@ def jpeg(image: Image.Image) -> bytes:
 
 def test_items_have_columns_ids_and_pictures(items: pd.DataFrame) -> None:
     assert tuple(items.columns[: len(ITEM_COLUMNS)]) == ITEM_COLUMNS
-    assert list(items.columns[len(ITEM_COLUMNS) :]) == ["material", "pattern", "colour", "finish"]
+    assert list(items.columns[len(ITEM_COLUMNS) :]) == ["material", "pattern", "color", "finish"]
     assert items["item_id"].is_unique
     assert len(items) == 400
     assert items.notna().all(axis=None)
@@ -84,10 +84,10 @@ def test_taste_shows_but_not_without_noise() -> None:
     assert 0.3 < (truth["second_style"] != "").mean() < 0.5
 
 
-def test_styles_name_their_licence_and_their_scenes() -> None:
+def test_styles_name_their_license_and_their_scenes() -> None:
     styles = pd.read_csv(sample.styles_file(), dtype=str)
-    assert list(styles.columns) == ["style_id", "title", "image", "scenes", "artist", "licence", "source"]
-    assert (styles["licence"] == "CC0-1.0").all()
+    assert list(styles.columns) == ["style_id", "title", "image", "scenes", "artist", "license", "source"]
+    assert (styles["license"] == "CC0-1.0").all()
     scenes = styles["scenes"].str.split("|").explode()
     assert set(scenes) == SCENES
     assert scenes.value_counts()["holiday"] >= 3
@@ -125,6 +125,6 @@ def test_tables_are_what_the_script_writes(script: ModuleType, tmp_path: Path) -
 
 def test_siblings_of_a_style_differ(script: ModuleType) -> None:
     one = next(plan for plan in script.plan_items() if plan.category == "plate")
-    sibling = script.Plan("another", one.category, one.style, one.colour)
+    sibling = script.Plan("another", one.category, one.style, one.color)
     pixels = [np.asarray(script.render(plan), dtype=float) for plan in (one, sibling)]
     assert np.abs(pixels[0] - pixels[1]).mean() > 4

@@ -115,9 +115,9 @@ def test_serendipity_is_what_is_right_and_not_popular() -> None:
 
 def test_style_groups_are_clusters_of_what_has_a_picture() -> None:
     random = np.random.default_rng(0)
-    centres = np.array([[0] * 3, [9, 0, 0], [0, 9, 0], [0, 0, 9]])
+    centers = np.array([[0] * 3, [9, 0, 0], [0, 9, 0], [0, 0, 9]])
     kinds = random.integers(4, size=60)
-    vectors = (centres[kinds] + 0.1 * random.normal(size=(60, 3))).astype(np.float32)
+    vectors = (centers[kinds] + 0.1 * random.normal(size=(60, 3))).astype(np.float32)
     vectors[kinds == 0] = 0
     shares = style_groups(vectors, 3, seed=1)
     assert (shares.sum(axis=1) == (kinds > 0)).all()

@@ -97,7 +97,7 @@ def test_lists_of_one_crowd_are_alike_and_fit_their_people(report: ComparisonRep
     assert truth["serendipity"].interval.mean > 0
 
 
-def test_catalogue_figures_lie_in_their_intervals(report: ComparisonReport) -> None:
+def test_catalog_figures_lie_in_their_intervals(report: ComparisonReport) -> None:
     for figures in report.whole.figures.values():
         for name in ("coverage", "gini"):
             interval = figures[name].interval

@@ -98,7 +98,7 @@ def test_items_that_may_not_be_recommended_are_neither_shown_nor_missed() -> Non
     assert result.per_user["recall"].tolist() == [1, 1, 0]
 
 
-def test_scores_held_at_once_are_bounded_by_the_catalogue_s_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_held_at_once_are_bounded_by_the_catalog_s_size(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
     def spied(users: IntArray) -> FloatArray:

@@ -56,7 +56,7 @@ def report(shop: Project) -> ComparisonReport:
     return compare_project(shop, SplitMethod.TIME, models=[ALL])
 
 
-def test_the_last_fifth_is_predicted_by_whole_catalogue_rankings(report: ComparisonReport) -> None:
+def test_the_last_fifth_is_predicted_by_whole_catalog_rankings(report: ComparisonReport) -> None:
     assert (report.train_events, report.test_events) == (960, 240)
     moment = datetime.fromtimestamp(int(np.sort(_two_crowds()["timestamp"])[960]), UTC)
     assert f"from {moment:%Y-%m-%d %H:%M} UTC" in report.split
@@ -162,7 +162,7 @@ def test_every_split_is_put_in_words(method: SplitMethod) -> None:
 
 def test_controls_are_compared_beside_the_models(tmp_path: Path) -> None:
     # Each crowd has a style of its own, and of items that nobody has touched there is nothing else to go by.
-    # The colours say nothing.
+    # The colors say nothing.
     project = _project(tmp_path, _two_crowds())
     plain = prepare(project)
     crowds = np.arange(2 * ITEMS_EACH) % 2
@@ -183,11 +183,11 @@ def test_controls_are_compared_beside_the_models(tmp_path: Path) -> None:
             "nearest, shuffled": nearest(controlled_style(found.space.vectors, Control.SHUFFLED, seed=1)),
         }
 
-    colours = np.random.default_rng(1).normal(size=(2 * ITEMS_EACH, 6)).astype(np.float32)
-    options = {"controls": True, "colours": colours, "models": [ALL]}
+    colors = np.random.default_rng(1).normal(size=(2 * ITEMS_EACH, 6)).astype(np.float32)
+    options = {"controls": True, "colors": colors, "models": [ALL]}
     compared = compare_holdout(ingredients, holdout, split="cold", k=5, extra=extra, **options)
     assert set(compared.whole.figures) == {
-        *EVERY, "blend, shuffled style", "blend, random style", "blend, colours alone", "nearest", "nearest, shuffled",
+        *EVERY, "blend, shuffled style", "blend, random style", "blend, colors alone", "nearest", "nearest, shuffled",
     }  # fmt: skip
     assert compared.items == round(0.2 * 2 * ITEMS_EACH)
     figures = compared.whole.figures

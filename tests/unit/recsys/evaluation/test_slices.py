@@ -1,4 +1,4 @@
-"""Slices count whom and what they say, on rankings of the whole catalogue."""
+"""Slices count whom and what they say, on rankings of the whole catalog."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from recsys.experiments.definition import Experiment
-from recsys.experiments.lifecycle import start
-from recsys.experiments.metric_names import MetricName
+from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.lifecycle import start
+from recsys.experiments.design.metric_names import MetricName
 
 Maker = Callable[..., Experiment]
 

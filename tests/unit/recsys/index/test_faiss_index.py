@@ -13,8 +13,8 @@ from recsys.schema import FloatArray
 
 def clustered(count: int, dimensions: int, clusters: int, seed: int = 0) -> FloatArray:
     random = np.random.default_rng(seed)
-    centres = random.standard_normal((clusters, dimensions))
-    vectors = centres[random.integers(clusters, size=count)]
+    centers = random.standard_normal((clusters, dimensions))
+    vectors = centers[random.integers(clusters, size=count)]
     vectors = vectors + 0.5 * random.standard_normal((count, dimensions))
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 

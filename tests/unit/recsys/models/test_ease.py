@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from recsys.errors import RequestError
-from recsys.models.ease import EaseModel, dense_bytes, inverse_gram, mean_square, neighbour_regressions
+from recsys.models.ease import EaseModel, dense_bytes, inverse_gram, mean_square, neighbor_regressions
 from recsys.models.item_item import likes
 from recsys.models.settings import EaseSettings
 
@@ -35,11 +35,11 @@ def test_each_column_is_a_ridge_regression_without_the_item_itself(events: csr_m
     np.testing.assert_allclose(np.delete(model._dense[:, item], item), expected, atol=2e-5)
 
 
-def test_the_sparse_form_with_all_neighbours_is_the_dense_form(events: csr_matrix) -> None:
+def test_the_sparse_form_with_all_neighbors_is_the_dense_form(events: csr_matrix) -> None:
     """Also where items were never liked together: in ease they count through third items."""
     assert (likes(events).T @ likes(events)).nnz < events.shape[1] ** 2
     dense = EaseModel(EaseSettings(regularization=10.0)).fit(events)
-    settings = EaseSettings(regularization=10.0, memory_limit=0, neighbours=events.shape[1] - 1)
+    settings = EaseSettings(regularization=10.0, memory_limit=0, neighbors=events.shape[1] - 1)
     sparse = EaseModel(settings).fit(events)
     assert sparse._sparse is not None
     np.testing.assert_allclose(sparse._sparse.toarray(), dense._dense, atol=2e-5)
@@ -49,7 +49,7 @@ def test_the_sparse_form_with_all_neighbours_is_the_dense_form(events: csr_matri
 
 def test_the_sparse_form_solves_for_the_most_co_liked(events: csr_matrix) -> None:
     positive, item, k = likes(events), 5, 8
-    weights = neighbour_regressions(positive, k, 20.0).toarray()
+    weights = neighbor_regressions(positive, k, 20.0).toarray()
     chosen = np.flatnonzero(weights[:, item])
     together = ((positive > 0).astype(np.float32).T @ (positive > 0).astype(np.float32)).toarray()[item]
     together[item] = -1
@@ -60,10 +60,10 @@ def test_the_sparse_form_solves_for_the_most_co_liked(events: csr_matrix) -> Non
     np.testing.assert_allclose(weights[chosen, item], expected, atol=1e-5)
 
 
-def test_more_neighbours_come_nearer_to_the_dense_form(events: csr_matrix) -> None:
+def test_more_neighbors_come_nearer_to_the_dense_form(events: csr_matrix) -> None:
     positive = likes(events)
     exact = steck(events, 50.0)
-    errors = [np.abs(neighbour_regressions(positive, k, 50.0).toarray() - exact).sum() for k in (3, 15, 40, 59)]
+    errors = [np.abs(neighbor_regressions(positive, k, 50.0).toarray() - exact).sum() for k in (3, 15, 40, 59)]
     assert errors == sorted(errors, reverse=True)
 
 
@@ -72,8 +72,8 @@ def test_the_guard_says_how_many_bytes(events: csr_matrix, caplog: pytest.LogCap
     assert needed == 60 * 60 * 4
     assert EaseModel(EaseSettings(memory_limit=needed)).fit(events)._sparse is None
     assert not caplog.messages
-    assert EaseModel(EaseSettings(memory_limit=needed - 1, neighbours=7)).fit(events)._sparse is not None
-    assert "60 items need 14400 bytes, the limit is 14399: using 7 neighbours each" in caplog.text
+    assert EaseModel(EaseSettings(memory_limit=needed - 1, neighbors=7)).fit(events)._sparse is not None
+    assert "60 items need 14400 bytes, the limit is 14399: using 7 neighbors each" in caplog.text
 
 
 def test_the_sparse_form_cannot_take_news(events: csr_matrix) -> None:

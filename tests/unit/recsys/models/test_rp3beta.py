@@ -17,7 +17,7 @@ def test_similarities_are_the_papers_formula(alpha: float, beta: float, events: 
         to_users = np.nan_to_num(graph / graph.sum(axis=0)).T ** alpha
     expected = to_users @ to_items / np.maximum(graph.sum(axis=0), 1e-9) ** beta
     np.fill_diagonal(expected, 0.0)
-    model = Rp3BetaModel(Rp3BetaSettings(alpha=alpha, beta=beta, neighbours=events.shape[1])).fit(events)
+    model = Rp3BetaModel(Rp3BetaSettings(alpha=alpha, beta=beta, neighbors=events.shape[1])).fit(events)
     np.testing.assert_allclose(model._similarity.toarray(), expected, rtol=1e-4, atol=1e-7)
 
 

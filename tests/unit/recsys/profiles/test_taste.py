@@ -150,7 +150,7 @@ def test_nobody_likes_anything(space: StyleSpace) -> None:
 
 
 @pytest.mark.parametrize("block", [9, 100_000])
-def test_category_centres_are_means_drawn_to_the_catalogues(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_category_centers_are_means_drawn_to_the_catalogs(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recsys.profiles.style_space.BLOCK", block)
     random = np.random.default_rng(2)
     vectors = random.normal(size=(50, 128)).astype(np.float32)
@@ -159,10 +159,10 @@ def test_category_centres_are_means_drawn_to_the_catalogues(block: int, monkeypa
     kinds = random.integers(4, size=50)
     shown = vectors.any(axis=1)
     made = StyleSpace.of(vectors, kinds)
-    centre = vectors[shown].mean(axis=0)
+    center = vectors[shown].mean(axis=0)
     for kind in range(4):
         own = shown & (kinds == kind)
-        offsets = vectors[own] - (vectors[own].sum(axis=0) + 5 * centre) / (own.sum() + 5)
+        offsets = vectors[own] - (vectors[own].sum(axis=0) + 5 * center) / (own.sum() + 5)
         expected = offsets / np.linalg.norm(offsets, axis=1, keepdims=True)
         np.testing.assert_allclose(made.directions[own], expected, atol=1e-5)
 

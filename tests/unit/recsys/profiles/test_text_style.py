@@ -1,4 +1,4 @@
-"""Words and looks of catalogues in which it is known what each word means."""
+"""Words and looks of catalogs in which it is known what each word means."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class TestKnownAnswers:
         assert again.terms == learned().terms
         assert again.weights.tobytes() == learned().weights.tobytes()
 
-    def test_a_large_catalogue_is_thinned_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_large_catalog_is_thinned_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("recsys.profiles.text_style.MOST_ITEMS", 150)
         texts, looks = shop(400)  # every third is learned from
         assert TextStyleMap.fit(texts, looks).style_of("tartan").direction @ TARTAN > 0.7
@@ -171,7 +171,7 @@ class TestWrongInput:
             learned().style_of("lamp rug lamp")
 
     @pytest.mark.parametrize("texts", [[], [""] * 90, ["a b", "c d"]])
-    def test_a_catalogue_without_words_says_so(self, texts: list[str]) -> None:
+    def test_a_catalog_without_words_says_so(self, texts: list[str]) -> None:
         found = TextStyleMap.fit(texts, shop()[1][: len(texts)])
         assert not found
         with pytest.raises(RequestError, match=r"text: no words are known here.*recsys build"):
@@ -196,7 +196,7 @@ def test_texts_of_items_are_titles_categories_and_attributes_that_are_words() ->
             "price": [1.0, 2.0],
             "available": True,
             "image": "",
-            "colour": ["blue", None],
+            "color": ["blue", None],
             "year": [1999, 2001],
         }
     )

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from recsys.errors import RequestError
-from recsys.experiments.overrides import NOTHING, Overrides
-from recsys.pipeline.curves import Curves
-from recsys.pipeline.rank import Blend
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.experiments.design.overrides import NOTHING, Overrides
+from recsys.models.blend import Blend
+from recsys.models.curves import Curves
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 from recsys.schema import FEATURES, ItemId, Reranker, UserId
 from recsys.serving.arms import applied
 from tests.small_bundles import small_bundle
 
 USERS = tuple(UserId(f"u{number:02d}") for number in range(8))
-WEIGHTS = {"style": 3.0, "neighbours": 0.0, "popularity": 0.7}
+WEIGHTS = {"style": 3.0, "neighbors": 0.0, "popularity": 0.7}
 ARMS = {
     "blend": Overrides(blend=WEIGHTS),
     "diversity": Overrides(diversity=0.9),

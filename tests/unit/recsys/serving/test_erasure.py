@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 from sqlalchemy import Table, insert, select
 
-from recsys.bundle import CURRENT, current_version, load_bundle, save_bundle
+from recsys.bundle.store import CURRENT, current_version, load_bundle, save_bundle
 from recsys.dataset.importers import import_data
 from recsys.dataset.project import Project
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 from recsys.schema import Basis, UserId
 from recsys.serving.erasure import erase_user, purge
 from recsys.storage.artifacts import exclusive_lock
 from recsys.storage.database import Database
-from recsys.storage.erasures import OF_PEOPLE, Erasures, user_hash
+from recsys.storage.live.erasures import OF_PEOPLE, Erasures, user_hash
 from recsys.storage.tables import ERASURES, EVENTS, EXPOSURES, FEEDBACK, IDEMPOTENCY, RENDERS, TASTES
 from recsys.training.build import build
 
@@ -86,7 +86,7 @@ def fill(database: Database) -> None:
                 EVENTS: {"item_id": "i01", "event": "like", "timestamp": n, "received_at": n},
                 FEEDBACK: {**verdict, "model_version": "v", "timestamp": n},
                 EXPOSURES: {**shown, "model_version": "v", "timestamp": n},
-                RENDERS: {"style_id": "", "licence": "", "engine": "e", "strength": 1.0, "sha256": "0", "timestamp": n},
+                RENDERS: {"style_id": "", "license": "", "engine": "e", "strength": 1.0, "sha256": "0", "timestamp": n},
                 IDEMPOTENCY: {**answer, "key": n.to_bytes(32), "fingerprint": bytes(32), "created_at": n},
             }
             for table, row in rows.items():
@@ -167,7 +167,7 @@ def test_no_row_of_the_bundle_is_theirs(shop: Project, live: Database) -> None:
     row = before.user_ids.row(PERSON)
     erase_user(shop, live, PERSON)
     after = load_bundle(shop.bundles, shop.root)
-    matrices = [(each.recent, each.seen, each.factors.viewed, each.neighbours.viewed) for each in (before, after)]
+    matrices = [(each.recent, each.seen, each.factors.viewed, each.neighbors.viewed) for each in (before, after)]
     for old, new in zip(*matrices, strict=True):
         expected = np.delete(old.toarray(), row, axis=0)
         np.testing.assert_array_equal(new.toarray(), expected)

@@ -34,7 +34,7 @@ def project(tmp_path: Path) -> Project:
     return Project.init(tmp_path / "shop", "shop")
 
 
-def test_it_is_stored_once_under_its_hash_as_the_catalogue_names_it(project: Project) -> None:
+def test_it_is_stored_once_under_its_hash_as_the_catalog_names_it(project: Project) -> None:
     upload = Upload.of(photo())
     image = upload.store(project)
     assert image == f"live/uploads/{hashlib.sha256(upload.jpeg).hexdigest()}.jpg"

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from recsys.experiments.definition import Experiment
-from recsys.pipeline.recommender import Recommender
+from recsys.experiments.design.definition import Experiment
+from recsys.ranking.recommender import Recommender
 from recsys.simulation.lists import Lists
 from recsys.simulation.tastes import Tastes, sample_tastes
 
 START = 1_789_948_800 // 86_400 * 86_400
 PEOPLE = 300
-POPULAR = {"blend": dict.fromkeys(("factors", "neighbours", "style", "category"), 0.0)}
+POPULAR = {"blend": dict.fromkeys(("factors", "neighbors", "style", "category"), 0.0)}
 """An arm that is worse: the same for everybody."""
 
 Declare = Callable[..., Experiment]

@@ -8,7 +8,7 @@ import pytest
 from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import ConfigError, DataError
 from recsys.schema import UserId
-from recsys.simulation.behaviour import Draws, Habits, Scene, respond
+from recsys.simulation.behavior import BehaviorParams, Draws, Scene, respond
 from recsys.simulation.clicks import PositionBased
 from recsys.simulation.people import VISITS_PER_DAY, WEEK, closeness, draw_people, draw_visits
 from recsys.simulation.tastes import Tastes
@@ -71,7 +71,7 @@ def test_restyled_pictures_attract_most_at_the_strength_that_is_liked() -> None:
             planted=np.full(visits, planted),
             close=np.full(visits, np.nan),
         )
-        acts = respond(scene, Draws.of(visits, places, 0), PositionBased(), Habits())
+        acts = respond(scene, Draws.of(visits, places, 0), PositionBased(), BehaviorParams())
         assert not acts.asked.any()
         assert not (acts.bought & ~acts.carted).any()
         assert not (acts.carted & ~acts.clicked).any()

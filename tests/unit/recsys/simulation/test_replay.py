@@ -8,22 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.bundle import Bundle
+from recsys.bundle.types import Bundle
 from recsys.dataset.importers import import_data
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import Project
 from recsys.errors import ConfigError, DataError
-from recsys.experiments.metric_names import MetricName
-from recsys.pipeline.recommender import Recommender
+from recsys.experiments.design.metric_names import MetricName
+from recsys.ranking.recommender import Recommender
 from recsys.schema import UserId
 from recsys.simulation.lists import Lists
+from recsys.simulation.logs import analyze_run
 from recsys.simulation.replay import IRRELEVANT, later_tastes, replay_ground
 from recsys.simulation.run import Plan, run_experiment, truths
 from recsys.simulation.tastes import Tastes
 from recsys.training.build import load_interactions
 from tests.unit.recsys.simulation.conftest import START, Declare
 
-PLAIN = {"blend": dict.fromkeys(("factors", "neighbours", "style", "category", "trend", "fresh"), 0.0)}
+PLAIN = {"blend": dict.fromkeys(("factors", "neighbors", "style", "category", "trend", "fresh"), 0.0)}
 """An arm that ranks by popularity over all times alone."""
 
 
@@ -72,7 +73,7 @@ def test_film_posters_replayed_find_what_offline_evaluation_finds(
     plan = Plan(START, days=28, before=14, users=1_500, remembers=False)
     run = run_experiment(declare(PLAIN), Lists(recommender), tastes, plan)
     (truth,) = truths(run, (MetricName.CTR,), replicates=3)
-    found = run.analysis()
+    found = analyze_run(run)
     assert truth.lift < -0.2
     assert found.primary[0].worse
     lift = found.primary[0].effect.relative

@@ -11,17 +11,17 @@ import pytest
 
 from recsys.dataset.project import Project
 from recsys.errors import ConfigError, ProjectError
-from recsys.experiments.analysis import analyse
-from recsys.experiments.assignment import Plan as Assigning
-from recsys.experiments.conclusion import Advice
-from recsys.experiments.definition import UnitKind
-from recsys.experiments.files import existing_file, load_experiment
-from recsys.experiments.logs import Logs
-from recsys.experiments.metric_names import MetricName
-from recsys.pipeline.request import Request
+from recsys.experiments.analysis.analyze import analyze
+from recsys.experiments.analysis.decision import Advice
+from recsys.experiments.analysis.log_sources import Logs
+from recsys.experiments.design.assignment import Plan as Assigning
+from recsys.experiments.design.definition import UnitKind
+from recsys.experiments.design.files import existing_file, load_experiment
+from recsys.experiments.design.metric_names import MetricName
+from recsys.ranking.request import Request
 from recsys.simulation.interleaved import interleaved, needed
 from recsys.simulation.lists import Lists
-from recsys.simulation.logs import write_run
+from recsys.simulation.logs import analyze_run, write_run
 from recsys.simulation.run import Plan, Run, run_experiment, truths
 from recsys.simulation.tastes import Tastes, drawn_tastes
 from recsys.storage.database import Database
@@ -48,7 +48,7 @@ def test_units_are_assigned_and_served_by_the_real_parts(run: Run, lists: Lists)
 
 def test_the_worse_pipeline_is_found_to_be_as_bad_as_it_is(run: Run) -> None:
     (truth,) = truths(run, (MetricName.CTR,), replicates=3)
-    found = run.analysis()
+    found = analyze_run(run)
     assert found.healthy, found.health
     assert -0.85 < truth.lift < -0.5
     assert truth.error < 0.02
@@ -70,11 +70,11 @@ def test_a_written_run_is_a_project_that_the_analysis_reads(run: Run, sample_pro
     written = Project.open(folder)
     experiment = load_experiment(existing_file(written.experiments, "tried"))
     with closing(Database.open(written.database_url)) as database:
-        stored = analyse(experiment, Logs.of_database(database), STILL.end)
+        stored = analyze(experiment, Logs.of_database(database), STILL.end)
     logs = folder / "logs"
     files = Logs.of_files(logs / "exposures.parquet", logs / "events.parquet", logs / "feedback.parquet")
     assert stored.healthy
-    assert stored.comparisons == analyse(experiment, files, STILL.end).comparisons == run.analysis().comparisons
+    assert stored.comparisons == analyze(experiment, files, STILL.end).comparisons == analyze_run(run).comparisons
     with pytest.raises(ProjectError, match="not empty"):
         write_run(run, sample_project, folder)
     assert live_files(sample_project) == before
@@ -110,7 +110,7 @@ def test_interleaving_finds_the_better_ranker_with_fewer_lists(lists: Lists, tas
     assert needed(run, "other", found).ratio > 2
 
 
-def test_people_are_drawn_for_any_catalogue(lists: Lists) -> None:
+def test_people_are_drawn_for_any_catalog(lists: Lists) -> None:
     drawn = drawn_tastes(lists.bundle, 40, 0)
     assert drawn.accounts == (None,) * 40
     assert 0 < sum(drawn.known(taste) for taste in range(40)) < 40

@@ -14,12 +14,12 @@ from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.project import Project
 from recsys.errors import RequestError, UnknownIdError
-from recsys.pipeline.recommender import Recommender, SimilarBy
-from recsys.pipeline.request import Filters, Request
 from recsys.profiles.style_space import StyleSpace
+from recsys.profiles.style_vectors import CHUNK, catalog_vectors
+from recsys.ranking.recommender import Recommender, SimilarBy
+from recsys.ranking.request import Filters, Request
 from recsys.schema import Basis, ItemId, UserId
 from recsys.training.build import Ingredients, strongest, train
-from recsys.training.style_vectors import CHUNK, catalogue_vectors
 
 BLOCKS, SIZE, DAY = 4, 10, 86_400
 
@@ -150,17 +150,17 @@ def test_style_vectors_are_kept_and_resumed(sample_project: Project) -> None:
     catalog = Catalog.from_frame(sample_project.load_items())
     folder = next((sample_project.cache / "style_vectors").iterdir())
     before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
-    # The folder holds the vectors of the style references, too: a whole chunk is the catalogue's.
+    # The folder holds the vectors of the style references, too: a whole chunk is the catalog's.
     lost = next(file.name for file in sorted(folder.iterdir()) if len(np.load(file)) == CHUNK)
-    vectors = catalogue_vectors(sample_project, catalog)
+    vectors = catalog_vectors(sample_project, catalog)
     (folder / lost).unlink()
-    again = catalogue_vectors(sample_project, catalog)
+    again = catalog_vectors(sample_project, catalog)
     after = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
     assert np.array_equal(vectors, again)
     assert {name for name in before if after[name] != before[name]} == {lost}
 
 
-def test_a_catalogue_without_events_works_on_style_alone() -> None:
+def test_a_catalog_without_events_works_on_style_alone() -> None:
     ingredients = block_ingredients()
     nobody = block_events(ingredients, users=1).select(np.zeros(6, dtype=bool))
     empty = Interactions.from_frame(
@@ -174,7 +174,7 @@ def test_a_catalogue_without_events_works_on_style_alone() -> None:
         assert [block_of(r.item_id) for r in answer.recommendations] == [item // SIZE] * 5
     unknown = recommender.recommend(Request())
     assert len(unknown.recommendations) == 10
-    assert {r.reason for r in unknown.recommendations} == {"From the catalogue"}
+    assert {r.reason for r in unknown.recommendations} == {"From the catalog"}
 
 
 def test_of_somebody_who_likes_everything_the_strongest_likes_are_kept() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsys.pipeline.curves import Curves, relative
-from recsys.pipeline.rank import FEATURES, Blend
+from recsys.models.blend import Blend
+from recsys.models.curves import Curves, relative
+from recsys.schema import FEATURES
 from recsys.training.blend import BlendCases, curve_scores, curves_of, curves_pay, fit_blend, fit_weights, quality
 from recsys.training.curves import KNOTS, fit_curves
 
@@ -49,7 +50,7 @@ def test_contributions_are_read_off_the_curves() -> None:
     np.testing.assert_allclose(Curves(knots, values).contributions(table), [[0.5, 5], [0.5, 5], [0, 5]], atol=1e-6)
 
 
-def test_relative_features_are_standardised_over_the_candidates() -> None:
+def test_relative_features_are_standardized_over_the_candidates() -> None:
     table = np.array([[1.0, 7.0], [3.0, 7.0]], dtype=np.float32)
     np.testing.assert_allclose(relative(table), [[-1, 0], [1, 0]])
 

@@ -9,28 +9,28 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recsys.bundle import load_bundle
+from recsys.bundle.store import load_bundle
 from recsys.config import DescriptorSettings, PreprocessSettings, ProjectSettings, load_settings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.importers import ImportMode, import_data
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, ConfigError
-from recsys.pipeline.recommender import Recommender, SimilarBy
+from recsys.profiles.style_vectors import catalog_vectors, embedder_version, shared_embedder
+from recsys.ranking.recommender import Recommender, SimilarBy
 from recsys.schema import ItemId
 from recsys.training.build import build, prepare
-from recsys.training.descriptors import catalogue_descriptors
+from recsys.training.descriptors import catalog_descriptors
 from recsys.training.refresh import refresh
-from recsys.training.style_vectors import catalogue_vectors, embedder_version, shared_embedder
 from style.images import read_image
 from style.preprocess.recipe import Recipe
 
 STEPS = ("gamma:0.7", "crop")
 
 
-def photo(path: Path, colour: tuple[int, int, int], width: int) -> None:
-    """A box of a colour on white."""
+def photo(path: Path, color: tuple[int, int, int], width: int) -> None:
+    """A box of a color on white."""
     pixels = np.full((72, 72, 3), 245, dtype=np.uint8)
-    pixels[20:52, 36 - width : 36 + width] = colour
+    pixels[20:52, 36 - width : 36 + width] = color
     Image.fromarray(pixels).save(path)
 
 
@@ -40,7 +40,7 @@ def with_settings(project: Project, **changed: object) -> Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    """Three red boxes, three blue ones, and an item without a photo; colours and shapes are asked for."""
+    """Three red boxes, three blue ones, and an item without a photo; colors and shapes are asked for."""
     names = []
     for index in range(6):
         photo(tmp_path / f"{index}.png", (190, 30, 30) if index < 3 else (30, 40, 150), 8 + 6 * (index % 3))
@@ -48,7 +48,7 @@ def project(tmp_path: Path) -> Project:
     (tmp_path / "items.csv").write_text("item_id,image\n" + "\n".join([*names, "q,"]) + "\n")
     made = Project.init(tmp_path / "shop", "boxes")
     import_data(made, items=tmp_path / "items.csv")
-    return with_settings(made, descriptors=DescriptorSettings(names=("colour-histogram", "contour")))
+    return with_settings(made, descriptors=DescriptorSettings(names=("color-histogram", "contour")))
 
 
 def catalog_of(project: Project) -> Catalog:
@@ -56,11 +56,11 @@ def catalog_of(project: Project) -> Catalog:
 
 
 def test_they_are_computed_once_and_kept(project: Project, tmp_path: Path) -> None:
-    found = catalogue_descriptors(project, catalog_of(project)).arrays
+    found = catalog_descriptors(project, catalog_of(project)).arrays
     assert {name: array.shape for name, array in found.items()} == {
-        "colour-histogram": (7, 405),
+        "color-histogram": (7, 405),
         "contour": (7, 12),
-        "dominant-colour": (7, 4),
+        "dominant-color": (7, 4),
     }
     for array in found.values():
         assert array[:6].any(axis=1).all()
@@ -68,24 +68,24 @@ def test_they_are_computed_once_and_kept(project: Project, tmp_path: Path) -> No
     kept = sorted((project.cache / "descriptors").rglob("*.npy"))
     assert len(kept) == 3
     before = [path.stat().st_mtime_ns for path in kept]
-    again = catalogue_descriptors(project, catalog_of(project)).arrays
+    again = catalog_descriptors(project, catalog_of(project)).arrays
     np.testing.assert_array_equal(again["contour"], found["contour"])
     assert [path.stat().st_mtime_ns for path in kept] == before
     photo(tmp_path / "0.png", (20, 150, 40), 8)
-    now = catalogue_descriptors(project, catalog_of(project)).arrays["dominant-colour"]
-    assert (now[0] != found["dominant-colour"][0]).any()
+    now = catalog_descriptors(project, catalog_of(project)).arrays["dominant-color"]
+    assert (now[0] != found["dominant-color"][0]).any()
 
 
 def test_a_photo_without_a_product_that_stands_out_has_no_shape(project: Project, tmp_path: Path) -> None:
     noise = np.random.default_rng((0, 1)).integers(0, 255, (64, 64, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "0.png")
-    found = catalogue_descriptors(project, catalog_of(project)).arrays
+    found = catalog_descriptors(project, catalog_of(project)).arrays
     assert not found["contour"][0].any()
-    assert found["colour-histogram"][0].any()
+    assert found["color-histogram"][0].any()
 
 
 def test_training_starts_with_what_the_settings_ask_for(project: Project) -> None:
-    assert set(prepare(project).descriptors.arrays) == {"colour-histogram", "contour", "dominant-colour"}
+    assert set(prepare(project).descriptors.arrays) == {"color-histogram", "contour", "dominant-color"}
 
 
 @pytest.mark.slow
@@ -94,14 +94,14 @@ def test_a_build_has_them_and_a_refresh_by_the_same_recipe_adds_those_of_new_ite
 ) -> None:
     build(project, clock=lambda: 1)
     shop = Recommender(load_bundle(project.bundles, project.root))
-    assert [r.item_id for r in shop.similar(ItemId("p0"), by=SimilarBy.COLOUR, limit=2).recommendations] == ["p1", "p2"]
+    assert [r.item_id for r in shop.similar(ItemId("p0"), by=SimilarBy.COLOR, limit=2).recommendations] == ["p1", "p2"]
     assert shop.similar(ItemId("p0"), by=SimilarBy.SHAPE).recommendations[0].item_id == "p3"
     photo(tmp_path / "new.png", (190, 30, 30), 8)
     (tmp_path / "more.csv").write_text("item_id,image\nnew,new.png\n")
     import_data(project, items=tmp_path / "more.csv", mode=ImportMode.APPEND)
     refresh(project, clock=lambda: 2)
     shop = Recommender(load_bundle(project.bundles, project.root))
-    red = {found.item_id for found in shop.similar(ItemId("p0"), by=SimilarBy.COLOUR, limit=3).recommendations}
+    red = {found.item_id for found in shop.similar(ItemId("p0"), by=SimilarBy.COLOR, limit=3).recommendations}
     assert red == {"p1", "p2", "new"}
     prepared = with_settings(project, preprocess=PreprocessSettings(steps=STEPS))
     with pytest.raises(BundleError, match="run `recsys build`"):
@@ -110,7 +110,7 @@ def test_a_build_has_them_and_a_refresh_by_the_same_recipe_adds_those_of_new_ite
 
 def test_vectors_of_a_recipe_are_those_of_prepared_photos_and_lie_apart(project: Project) -> None:
     prepared = with_settings(project, preprocess=PreprocessSettings(steps=STEPS))
-    plain, other = (catalogue_vectors(each, catalog_of(project)) for each in (project, prepared))
+    plain, other = (catalog_vectors(each, catalog_of(project)) for each in (project, prepared))
     assert np.abs(plain - other)[:6].max() > 0.01
     image = project.resolve_image(str(catalog_of(project).images[0]))
     expected = shared_embedder("vgg-slim").embed(Recipe.of(STEPS)(read_image(image, short_side=224)))
@@ -119,8 +119,8 @@ def test_vectors_of_a_recipe_are_those_of_prepared_photos_and_lie_apart(project:
     np.testing.assert_allclose(of_bytes.values, other[0], atol=1e-6)
     folders = {path.name for path in (project.cache / "style_vectors").iterdir()}
     assert folders == {embedder_version("vgg-slim"), embedder_version("vgg-slim", STEPS)}
-    found = [catalogue_descriptors(each, catalog_of(project)).arrays for each in (project, prepared)]
-    assert (found[0]["dominant-colour"] != found[1]["dominant-colour"])[:6].any()
+    found = [catalog_descriptors(each, catalog_of(project)).arrays for each in (project, prepared)]
+    assert (found[0]["dominant-color"] != found[1]["dominant-color"])[:6].any()
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_vectors_of_a_recipe_are_those_of_prepared_photos_and_lie_apart(project:
     [
         ('[preprocess]\nsteps = ["clahe", "sharpen"]', "preprocess.steps: .*'sharpen' is unknown; known ones: denoise"),
         ('[preprocess]\nsteps = ["clahe:clip=0"]', "preprocess.steps: .*clip must lie in 1 .. 40"),
-        ('[descriptors]\nnames = ["sift"]', "descriptors.names: .*'sift' is unknown; known ones: colour-histogram"),
+        ('[descriptors]\nnames = ["sift"]', "descriptors.names: .*'sift' is unknown; known ones: color-histogram"),
         ('[descriptors]\nnames = ["hu", "hu"]', "descriptors.names: .*named twice"),
     ],
 )

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recsys.bundle import Bundle, current_version, load_bundle, save_bundle
+from recsys.bundle.store import current_version, load_bundle, save_bundle
+from recsys.bundle.types import Bundle
 from recsys.errors import DataError
-from recsys.pipeline.recommender import Recommender
-from recsys.pipeline.request import Filters, Request
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Filters, Request
 from recsys.schema import FloatArray, ItemId, UserId
 from recsys.training.build import train
 from recsys.training.refresh import add_items, with_facts
@@ -72,7 +73,7 @@ def test_it_can_be_saved_and_read_back(bundle: Bundle, tmp_path: Path) -> None:
     save_bundle(grown, tmp_path, 0)
     loaded = Recommender(load_bundle(tmp_path, Path(), current_version(tmp_path)))
     asked = Request(user_id=UserId("u02"), limit=5)
-    # Centres move a little when everything is read again, new items included.
+    # Centers move a little when everything is read again, new items included.
     lists = [{r.item_id for r in each.recommend(asked).recommendations} for each in (loaded, Recommender(grown))]
     assert lists[0] == lists[1]
 

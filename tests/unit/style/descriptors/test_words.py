@@ -1,4 +1,4 @@
-"""Names of colours, shapes and surfaces."""
+"""Names of colors, shapes and surfaces."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from style.descriptors.registry import DESCRIPTORS, descriptors
-from style.descriptors.words import colour_name, lab_of_hex, shape_name, texture_name
+from style.descriptors.words import color_name, lab_of_hex, shape_name, texture_name
 from style.errors import DescriptorError
 
 
 @pytest.mark.parametrize(
-    ("colour", "name"),
+    ("color", "name"),
     [
         ("#ff0000", "red"),
         ("#0000a0", "deep blue"),
@@ -24,12 +24,12 @@ from style.errors import DescriptorError
         ("#f7f0d8", "cream"),
     ],
 )
-def test_colours_have_the_names_that_people_give_them(colour: str, name: str) -> None:
-    assert colour_name(lab_of_hex(colour).astype(np.float32)) == name
+def test_colors_have_the_names_that_people_give_them(color: str, name: str) -> None:
+    assert color_name(lab_of_hex(color).astype(np.float32)) == name
 
 
 @pytest.mark.parametrize("text", ["c83232", "#c8323", "#c8323g", "red", "#c83232 ", "#+1 2 3"])
-def test_what_is_no_colour_is_said(text: str) -> None:
+def test_what_is_no_color_is_said(text: str) -> None:
     with pytest.raises(ValueError, match="written like #c83232"):
         lab_of_hex(text)
 
@@ -68,18 +68,18 @@ def test_surfaces_have_names() -> None:
         assert texture_name(DESCRIPTORS["glcm"].describe(pixels, np.ones((120, 120), np.float32))) == name
 
 
-def test_the_dominant_colour_is_that_of_most_of_the_product() -> None:
+def test_the_dominant_color_is_that_of_most_of_the_product() -> None:
     pixels = np.full((60, 60, 3), 0.9, dtype=np.float32)
     pixels[10:50, 10:50], pixels[10:20, 10:50] = (0.75, 0.15, 0.15), (0.1, 0.2, 0.6)
     mask = np.zeros((60, 60), dtype=np.float32)
     mask[10:50, 10:50] = 1
-    *lab, share = DESCRIPTORS["dominant-colour"].describe(pixels, mask)
+    *lab, share = DESCRIPTORS["dominant-color"].describe(pixels, mask)
     np.testing.assert_allclose(lab, lab_of_hex("#bf2626"), atol=1)
     assert share == pytest.approx(0.75)
 
 
 def test_unknown_and_repeated_names_are_said() -> None:
-    with pytest.raises(DescriptorError, match="'sift' is unknown; known ones: colour-histogram"):
+    with pytest.raises(DescriptorError, match="'sift' is unknown; known ones: color-histogram"):
         descriptors(["lbp", "sift"])
     with pytest.raises(DescriptorError, match="named twice"):
         descriptors(["lbp", "lbp"])

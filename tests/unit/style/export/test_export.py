@@ -16,7 +16,7 @@ from style.export.export import ExportWish, batches_of, compared, export_network
 from style.export.formats import ExportFormat, Precision
 from style.images import Pixels
 from style.transfer.film import FilmNet, FilmShape, FilmStylizer
-from style.transfer.form import NetworkForm, NetworkInput
+from style.transfer.network_spec import NetworkForm, NetworkInput
 from tests.processor import needs_openvino_with_avx
 
 SLOW = pytest.mark.slow
@@ -39,7 +39,7 @@ WAYS = [
 @pytest.fixture(scope="module")
 def form() -> NetworkForm:
     torch.manual_seed(0)
-    network = FilmNet(FilmShape(width=8, blocks=1, fine=4, colours=4, hidden=16))
+    network = FilmNet(FilmShape(width=8, blocks=1, fine=4, colors=4, hidden=16))
     nn.init.normal_(network.leave.weight, std=0.05)  # zero before training
     return FilmStylizer(network, "tiny").form()
 
@@ -92,7 +92,7 @@ def test_the_card_says_what_the_file_is(form: NetworkForm, tmp_path: Path) -> No
         "range": [-1, 1],
         "meaning": "",
     }
-    assert card["licence"] == "MIT"
+    assert card["license"] == "MIT"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.pt", "tiny.pt.json"]
 
 

@@ -83,12 +83,12 @@ def test_masks_of_the_sample_are_those_that_it_was_drawn_with(monkeypatch: pytes
     found: dict[str, list[float]] = {method: [] for method in ("border", "edges", "grabcut")}
     for plan in make_sample.plan_items()[:200:25]:
         rng = generator(make_sample.SEED, "photo", plan.item_id)
-        surface = draw(rng, plan.style, plan.colour, make_sample.TEXTURE_PIXELS, make_sample.TEXTURE_EXTENT)
+        surface = draw(rng, plan.style, plan.color, make_sample.TEXTURE_PIXELS, make_sample.TEXTURE_EXTENT)
         if plan.category in make_sample.CLOTH:
             surface = make_sample.as_cloth(rng, surface, make_sample.CLOTH[plan.category])
         dark = bool(surface.albedo.mean() < make_sample.DARK)
         finish = make_sample.ROUGHNESS[plan.style.finish]
-        materials = plains(plan.style.lining[plan.colour], plan.style.trim, finish, dark)
+        materials = plains(plan.style.lining[plan.color], plan.style.trim, finish, dark)
         placed = Placed(MAKERS[plan.category](rng, materials))
         camera = aim(placed)
         photo = read_image(sample.sample_folder() / "images" / f"{plan.item_id}.jpg")

@@ -67,7 +67,7 @@ def test_the_noise_is_estimated() -> None:
     assert noise_level(noisy(flat, 0.05)) == pytest.approx(0.05, rel=0.1)
 
 
-@pytest.mark.parametrize(("step", "bits"), [("clahe", 0.8), ("stretch", 0.8), ("equalise", 0.8)])
+@pytest.mark.parametrize(("step", "bits"), [("clahe", 0.8), ("stretch", 0.8), ("equalize", 0.8)])
 def test_a_flat_picture_gets_contrast_and_keeps_its_hues(step: str, bits: float) -> None:
     true = photo("p0001")
     flat = (0.4 + 0.25 * true).astype(np.float32)
@@ -86,7 +86,7 @@ def test_gamma_brightens_what_is_dark() -> None:
 
 
 @pytest.mark.parametrize("step", ["balance:shades", "balance:grey-world"])
-def test_the_lights_colour_is_taken_out(step: str) -> None:
+def test_the_lights_color_is_taken_out(step: str) -> None:
     true = photo("p0002")
     cast = np.clip(true * np.array([1.0, 0.85, 0.6], dtype=np.float32), 0, 1)
     before, after = (ciede2000(srgb_to_lab(p), srgb_to_lab(true)).mean() for p in (cast, step_of(step)(cast)))

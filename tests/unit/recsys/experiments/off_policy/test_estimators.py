@@ -63,7 +63,7 @@ RESIDUALS = REWARDS - PREDICTED.taken
         (by.snips(REWARDS, WEIGHTS), 0.7908414604773172),
         (by.direct_method(PREDICTED), 0.5049750000000001),
         (by.doubly_robust(REWARDS, WEIGHTS, PREDICTED), 0.7432600248820972),
-        (by.self_normalised_dr(REWARDS, WEIGHTS, PREDICTED), 0.7653132420837246),
+        (by.self_normalized_dr(REWARDS, WEIGHTS, PREDICTED), 0.7653132420837246),
         (by.switch_dr(REWARDS, WEIGHTS, PREDICTED, 1.0), 0.5800139750161843),
         (by.dr_os(REWARDS, WEIGHTS, PREDICTED, 1.0), 0.5983888883709202),
     ],
@@ -105,7 +105,7 @@ def test_by_hand() -> None:
     assert by.snips(rewards, weights).value == (2 + 2) / 2.5
     assert by.direct_method(predicted).value == 1.5
     assert by.doubly_robust(rewards, weights, predicted).value == 1.5 + (2 * 1 + 0.5 * 2) / 2
-    assert by.self_normalised_dr(rewards, weights, predicted).value == 1.5 + 3 / 2.5
+    assert by.self_normalized_dr(rewards, weights, predicted).value == 1.5 + 3 / 2.5
     assert by.switch_dr(rewards, weights, predicted, 1.0).value == 1.5 + (0.5 * 2) / 2
     assert by.dr_os(rewards, weights, predicted, 4.0).value == pytest.approx(1.5 + (1 + 2 / 4.25 * 2) / 2)
 
@@ -138,7 +138,7 @@ def test_influence_is_what_leaving_a_decision_out_does(name: str) -> None:
         return {
             "ips": lambda: by.ips(rewards[kept], weights[kept]),
             "snips": lambda: by.snips(rewards[kept], weights[kept]),
-            "sndr": lambda: by.self_normalised_dr(rewards[kept], weights[kept], part),
+            "sndr": lambda: by.self_normalized_dr(rewards[kept], weights[kept], part),
         }[name]()
 
     everything = np.ones(4_000, dtype=bool)

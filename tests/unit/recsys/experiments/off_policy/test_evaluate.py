@@ -10,8 +10,8 @@ import pytest
 from recsys.errors import ConfigError, DataError
 from recsys.experiments.off_policy.estimators import Estimator
 from recsys.experiments.off_policy.evaluate import WITHOUT_MODEL, evaluate, terms_of
-from recsys.experiments.off_policy.synthetic import World
 from recsys.experiments.off_policy.words import conclusion, lines
+from recsys.simulation.synthetic_policies import World
 
 WORLD = World()
 LOG = WORLD.log(2_000, seed=1)

@@ -10,7 +10,7 @@ import pytest
 from recsys.errors import ConfigError
 from recsys.experiments.off_policy.log import Log
 from recsys.experiments.off_policy.reward_model import RewardModel, cross_fitted
-from recsys.experiments.off_policy.synthetic import World
+from recsys.simulation.synthetic_policies import World
 
 WORLD = World(bend=0.0)
 

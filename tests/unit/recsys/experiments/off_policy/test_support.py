@@ -9,8 +9,8 @@ import pytest
 
 from recsys.experiments.off_policy.log import Log
 from recsys.experiments.off_policy.support import Support, measured, support_of
-from recsys.experiments.off_policy.synthetic import World
 from recsys.experiments.off_policy.weights import importance_weights
+from recsys.simulation.synthetic_policies import World
 
 
 def support(log: Log, policy: dict[str, float]) -> Support:

@@ -70,7 +70,7 @@ def test_useless_covariates_change_nothing() -> None:
     assert adjust([JointMoments.of(np.ones(9), np.arange(9.0))]).variance_left == 1.0
 
 
-def test_ratios_are_adjusted_by_their_linearised_values() -> None:
+def test_ratios_are_adjusted_by_their_linearized_values() -> None:
     random = np.random.default_rng(7)
     taste, size = random.beta(2, 6, size=2000), 2000
     before, during = random.poisson(20, size) + 1, random.poisson(20, size) + 1

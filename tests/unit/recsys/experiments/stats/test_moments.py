@@ -71,7 +71,7 @@ def test_the_ratio_is_that_of_sums_with_the_variance_of_cluster_robust_regressio
     assert welch(treatment, control).p_value == pytest.approx(fit.pvalues[1], rel=0.02)
 
 
-def test_covariates_of_a_ratio_are_those_of_its_linearised_values() -> None:
+def test_covariates_of_a_ratio_are_those_of_its_linearized_values() -> None:
     random = np.random.default_rng(3)
     n, d, x = random.poisson(3, 400), random.poisson(9, 400) + 1, random.normal(size=400)
     joint = JointMoments.of(n, d, x).ratio()

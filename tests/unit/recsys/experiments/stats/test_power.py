@@ -76,7 +76,7 @@ def test_one_side_needs_fewer_units() -> None:
     assert ratio == pytest.approx(((1.64485 + 0.84162) / (1.95996 + 0.84162)) ** 2, rel=1e-3)
 
 
-def test_ratios_are_planned_by_their_linearised_variance() -> None:
+def test_ratios_are_planned_by_their_linearized_variance() -> None:
     random = np.random.default_rng(0)
     requests = random.poisson(5, 5000) + 1
     clicks = random.binomial(requests, 0.2)

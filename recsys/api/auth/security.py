@@ -1,0 +1,193 @@
+"""Who may ask: API keys, and signed links for pictures, which a browser fetches without a key."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import json
+import os
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from fastapi.security import APIKeyHeader
+from starlette.requests import HTTPConnection
+
+from recsys.api.auth.keys import Keyring, StoredKeys
+from recsys.api.context import request_context_of
+from recsys.api.problems.answers import ProblemError
+from recsys.api.problems.types import BAD_SIGNATURE, MISSING_KEY, MISSING_SCOPE
+from recsys.errors import ConfigError
+from recsys.schema import Scope
+
+API_KEYS_VARIABLE = "RECSYS_API_KEYS"
+ADMIN_KEYS_VARIABLE = "RECSYS_ADMIN_KEYS"
+LINK_KEY_VARIABLE = "RECSYS_LINK_KEY"
+SIGNATURE = "signature"
+_MIN_KEY_LENGTH = 16
+LINK_KEY_FILE = "link.key"
+
+
+def kept_link_key(folder: Path) -> str:
+    """The key that signs a project's links, made at the first call and kept in its folder for its owner alone."""
+    file = folder / LINK_KEY_FILE
+    with suppress(FileExistsError):
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as written:
+            written.write(secrets.token_urlsafe(32))
+    return file.read_text(encoding="ascii")
+
+
+class Security:
+    """The keys that callers have, and the key that signs links and cursors.
+
+    `api_keys` may read and send events, `admin_keys` may do all; `stored` gives the keys of the database. Without any
+    key the service is open to all but for its admin routes. Without `link_key` a random one is made: links then hold as
+    long as this process, and no other worker accepts them. Raises ConfigError for keys under 16 characters.
+    """
+
+    def __init__(
+        self,
+        api_keys: Collection[str] = (),
+        link_key: str | None = None,
+        *,
+        admin_keys: Collection[str] = (),
+        stored: StoredKeys | None = None,
+    ) -> None:
+        named = [
+            *((API_KEYS_VARIABLE, key) for key in api_keys),
+            *((ADMIN_KEYS_VARIABLE, key) for key in admin_keys),
+            (LINK_KEY_VARIABLE, link_key),
+        ]
+        for variable, key in named:
+            if key is not None and len(key) < _MIN_KEY_LENGTH:
+                raise ConfigError(f"{variable}: a key needs at least {_MIN_KEY_LENGTH} characters, one has {len(key)}")
+        self.keys = Keyring(api_keys, admin_keys, stored)
+        self._link_key = secrets.token_bytes(32) if link_key is None else link_key.encode()
+        self.links_survive_restart = link_key is not None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], stored: StoredKeys | None = None) -> Security:
+        """From RECSYS_API_KEYS, RECSYS_ADMIN_KEYS (separated by commas) and RECSYS_LINK_KEY.
+
+        All may be absent, none blank.
+        """
+        return cls(
+            _listed(environment, API_KEYS_VARIABLE, "leave the service open"),
+            environment.get(LINK_KEY_VARIABLE),
+            admin_keys=_listed(environment, ADMIN_KEYS_VARIABLE, "have no key for admin routes"),
+            stored=stored,
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may ask."""
+        return self.keys.is_open
+
+    def derived_key(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another purpose than links, from the key that signs these."""
+        return hmac.digest(self._link_key, purpose.encode(), "sha256")
+
+    def sign(self, path: str, query: Iterable[tuple[str, str]]) -> str:
+        """The signature of a link: HMAC-SHA256 over its decoded path and query.
+
+        Decoded and sorted, so that a proxy which writes the same address in another way does not break the link.
+        """
+        message = json.dumps([path, sorted(query)]).encode()
+        return hmac.digest(self._link_key, message, "sha256").hex()
+
+    def signed(self, path: str, query: Iterable[tuple[str, str]], signature: str) -> bool:
+        """Whether `signature` is the one of this link."""
+        return hmac.compare_digest(self.sign(path, query).encode(), signature.encode(errors="replace"))
+
+
+class _Require(APIKeyHeader):
+    """Dependency: ends the request with a problem unless the caller's key has a scope.
+
+    A security scheme of FastAPI itself, so that OpenAPI tells of it without a second dependency for each request.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(
+            name="X-API-Key",
+            scheme_name="APIKeyHeader",
+            auto_error=False,
+            description="Needed where the service has API keys.",
+        )
+        self.scope = scope
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        authorize(request, self.scope)
+
+
+def authorize(request: HTTPConnection, scope: Scope) -> None:
+    """What `require(scope)` does, for routes where a dependency's microseconds count. Raises ProblemError."""
+    caller = request_context_of(request.scope).caller
+    if caller is None:
+        raise ProblemError(MISSING_KEY, "The header X-API-Key is absent or wrong.")
+    if scope in caller.scopes:
+        return
+    if not _security(request).is_open:
+        raise ProblemError(MISSING_SCOPE, f"The key needs the scope {scope}.")
+    if not _own_machine(request):
+        raise ProblemError(
+            MISSING_SCOPE,
+            f"This service has no keys, so scope {scope} is left to its own machine; {ADMIN_KEYS_VARIABLE} or "
+            "`recsys key` make keys.",
+        )
+
+
+def _own_machine(request: HTTPConnection) -> bool:
+    """Whether the service's own machine asks: no proxy between, and no browser.
+
+    A page that somebody opens on that machine could send requests, too; browsers say so by `Origin`.
+    """
+    if request.client is None or not _FOREIGN.isdisjoint(request_context_of(request.scope).headers):
+        return False
+    try:
+        return ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+_FOREIGN = {b"x-forwarded-for", b"x-forwarded-host", b"forwarded", b"via", b"x-real-ip", b"origin"}
+
+
+class _RequireOrSignature(_Require):
+    """Dependency: as `_Require`, but a signed link needs no key; a wrong signature is always refused."""
+
+    async def __call__(self, request: HTTPConnection) -> None:
+        signature = request.query_params.get(SIGNATURE)
+        if signature is None:
+            await super().__call__(request)
+            return
+        query = [(name, value) for name, value in request.query_params.multi_items() if name != SIGNATURE]
+        if not _security(request).signed(request_context_of(request.scope).path, query, signature):
+            raise ProblemError(BAD_SIGNATURE, "The link was changed or is not from this service.")
+
+
+@cache
+def require(scope: Scope) -> _Require:
+    """The dependency that asks for a key with this scope: 401 without a key, 403 for one without the scope."""
+    return _Require(scope)
+
+
+require_key = require(Scope.READ)
+"""Dependency: a key that may read."""
+require_key_or_signature = _RequireOrSignature(Scope.READ)
+"""Dependency: a key that may read, or a signed link."""
+
+
+def _security(request: HTTPConnection) -> Security:
+    security: Security = request.app.state.services.security
+    return security
+
+
+def _listed(environment: Mapping[str, str], variable: str, without: str) -> list[str]:
+    listed = environment.get(variable)
+    keys = [] if listed is None else [key.strip() for key in listed.split(",") if key.strip()]
+    if listed is not None and not keys:
+        raise ConfigError(f"{variable} is set but holds no key: unset it to {without}")
+    return keys

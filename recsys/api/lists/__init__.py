@@ -1,0 +1,1 @@
+"""Recommendation lists: building, presenting, caching and paging."""

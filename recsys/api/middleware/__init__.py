@@ -1,0 +1,4 @@
+"""ASGI middleware around the routes.
+
+Outermost first: request context, tracing, gatekeeper, response cache, body limit, idempotency.
+"""

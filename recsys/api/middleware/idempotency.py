@@ -1,0 +1,198 @@
+"""Idempotency-Key: a request that is sent again gets the answer of the first one, and is not done again."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import assert_never
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recsys.api.context import RequestContext, request_context_of
+from recsys.api.problems.answers import ProblemResponse, storage_problem
+from recsys.api.problems.types import (
+    IDEMPOTENCY_IN_PROGRESS,
+    IDEMPOTENCY_MISMATCH,
+    INVALID_REQUEST,
+    TOO_LARGE,
+)
+from recsys.errors import StorageError
+from recsys.storage.live.idempotency import Fresh, IdempotencyStore, InProgress, Mismatch, Stored
+
+logger = logging.getLogger(__name__)
+
+IDEMPOTENCY_KEY = b"idempotency-key"
+REPLAYED = (b"idempotency-replayed", b"true")
+_METHODS = frozenset({"POST", "PUT", "DELETE"})
+_VALID_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
+_USER = "/v1/users/"
+_OF_USERS = ("/taste", "/feedback")
+
+
+class Idempotency:
+    """ASGI middleware for POST, PUT and DELETE with an Idempotency-Key, by callers who may ask at all.
+
+    What succeeded (2xx) with JSON or no body is kept before it is sent. What was refused or failed changed nothing, so
+    the same key may be used again. Keys belong to the caller's API key: nobody sees another's answers.
+    `clock` in seconds since 1970.
+    """
+
+    def __init__(self, app: ASGIApp, answers: IdempotencyStore, clock: Callable[[], float] = time.time) -> None:
+        self.app = app
+        self.answers = answers
+        self.clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] not in _METHODS:
+            await self.app(scope, receive, send)
+            return
+        exchange = request_context_of(scope)
+        given = exchange.headers.get(IDEMPOTENCY_KEY)
+        if given is None or exchange.caller is None:
+            await self.app(scope, receive, send)
+        elif not _VALID_KEY.fullmatch(given):
+            what = "Idempotency-Key: 1 to 255 visible ASCII characters."
+            await ProblemResponse(INVALID_REQUEST, what)(scope, receive, send)
+        else:
+            await self._once(scope, receive, send, _digest(exchange.caller.name.encode(), given), exchange)
+
+    async def _once(self, scope: Scope, receive: Receive, send: Send, key: bytes, exchange: RequestContext) -> None:
+        try:
+            body = await _body(receive)
+        except HTTPException as error:
+            # The routes are not reached, which turn this into a problem otherwise.
+            await ProblemResponse(TOO_LARGE, error.detail)(scope, receive, send)
+            return
+        if body is None:
+            return
+        fingerprint = _digest(scope["method"].encode(), exchange.path.encode(), scope["query_string"], body)
+        try:
+            begun = await run_in_threadpool(
+                self.answers.begin, key, fingerprint, user_of(exchange.path), int(self.clock())
+            )
+        except StorageError as error:
+            # The routes are not reached here either.
+            await storage_problem(error)(scope, receive, send)
+            return
+        match begun:
+            case Mismatch():
+                await ProblemResponse(IDEMPOTENCY_MISMATCH, "")(scope, receive, send)
+            case InProgress():
+                await ProblemResponse(IDEMPOTENCY_IN_PROGRESS, "", headers={"Retry-After": "1"})(scope, receive, send)
+            case Stored():
+                await _replay(begun, send)
+            case Fresh():
+                await self._first(scope, _again(body, receive), send, key)
+            case _:
+                assert_never(begun)
+
+    async def _first(self, scope: Scope, receive: Receive, send: Send, key: bytes) -> None:
+        kept = _Kept()
+
+        async def keeping(message: Message) -> None:
+            if not kept.takes(message):
+                await send(message)
+
+        try:
+            await self.app(scope, receive, keeping)
+        except Exception:
+            await self._forget(key)
+            raise
+        if kept.start is None:
+            await self._forget(key)
+            return
+        try:
+            await run_in_threadpool(self.answers.finish, key, kept.answer())
+        except StorageError as error:
+            # What was asked is done, and has to be said.
+            logger.error("an answer cannot be kept for its Idempotency-Key: %s", error)
+            await self._forget(key)
+        await send(kept.start)
+        await send({"type": "http.response.body", "body": kept.body})
+
+    async def _forget(self, key: bytes) -> None:
+        try:
+            await run_in_threadpool(self.answers.forget, key)
+        except StorageError as error:
+            logger.error("an Idempotency-Key stays taken: %s", error)
+
+
+class _Kept:
+    """An answer that is kept back until it is stored, if it is one that is stored at all."""
+
+    def __init__(self) -> None:
+        self.start: Message | None = None
+        self.body = b""
+
+    def takes(self, message: Message) -> bool:
+        if message["type"] == "http.response.start":
+            media_type = _media_type(message)
+            if 200 <= message["status"] < 300 and (not media_type or media_type.startswith("application/json")):
+                self.start = message
+        elif message["type"] == "http.response.body" and self.start is not None:
+            self.body += message.get("body", b"")
+        return self.start is not None
+
+    def answer(self) -> Stored:
+        assert self.start is not None  # noqa: S101
+        return Stored(self.start["status"], _media_type(self.start), self.body)
+
+
+def user_of(path: str) -> str | None:
+    """The user whose data the answer to a request for `path` may hold; None if it is nobody's in particular."""
+    if not path.startswith(_USER):
+        return None
+    user_id = path.removeprefix(_USER)
+    for ending in _OF_USERS:
+        user_id = user_id.removesuffix(ending)
+    return user_id or None
+
+
+async def _replay(stored: Stored, send: Send) -> None:
+    headers = [REPLAYED]
+    if stored.media_type:
+        headers.append((b"content-type", stored.media_type.encode()))
+    if stored.status != 204:
+        headers.append((b"content-length", str(len(stored.body)).encode()))
+    await send({"type": "http.response.start", "status": stored.status, "headers": headers})
+    await send({"type": "http.response.body", "body": stored.body})
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body, which `BodyLimit` bounds; None if the caller went away."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read once more, and then what comes after it."""
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _media_type(start: Message) -> str:
+    return next((value.decode("latin-1") for name, value in start["headers"] if name.lower() == b"content-type"), "")
+
+
+def _digest(*parts: bytes) -> bytes:
+    """SHA-256 over parts that cannot run into each other."""
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()

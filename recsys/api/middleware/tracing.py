@@ -1,0 +1,114 @@
+"""Traces by OpenTelemetry (extra `otel`), where the environment asks for them: one span for each request.
+
+The instrumentation of ASGI that OpenTelemetry brings writes whole addresses into spans, which hold people's ids; this
+one writes the route's pattern.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from recsys.api.context import request_context_of
+from recsys.errors import ConfigError, MissingExtraError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+ENDPOINT_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
+EXPORTER_VARIABLE = "OTEL_TRACES_EXPORTER"
+SERVICE_NAME = "style-recsys"
+EXTRA = "otel"
+
+
+def tracer_provider(environment: Mapping[str, str]) -> TracerProvider | None:
+    """What makes spans and sends them; None where the environment does not ask for traces.
+
+    `OTEL_TRACES_EXPORTER` is otlp (the default with `OTEL_EXPORTER_OTLP_ENDPOINT`), console or none; all other
+    variables of OpenTelemetry work as its SDK says. Raises MissingExtraError without the SDK or the exporter,
+    ConfigError for another exporter.
+    """
+    name = environment.get(EXPORTER_VARIABLE, "otlp" if environment.get(ENDPOINT_VARIABLE) else "none")
+    if name == "none":
+        return None
+    try:
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ModuleNotFoundError:
+        raise MissingExtraError("opentelemetry-sdk", EXTRA) from None
+    resource = Resource({"service.name": SERVICE_NAME}).merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=resource)
+    provider.add_span_processor(BatchSpanProcessor(_exporter(name)))
+    return provider
+
+
+def _exporter(name: str) -> SpanExporter:
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+
+    if name == "console":
+        return ConsoleSpanExporter()
+    if name != "otlp":
+        raise ConfigError(f"{EXPORTER_VARIABLE}={name}: set it to otlp, console or none")
+    try:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    except ModuleNotFoundError:
+        raise MissingExtraError("opentelemetry-exporter-otlp-proto-http", EXTRA) from None
+    exporter: SpanExporter = OTLPSpanExporter()
+    return exporter
+
+
+class Tracing:
+    """ASGI middleware inside `RequestContextMiddleware`: a span of kind server.
+
+    It is a child of the caller's span (`traceparent`) if there is one.
+
+    Attributes follow the semantic conventions for HTTP; no path, query or address.
+    """
+
+    def __init__(self, app: ASGIApp, provider: TracerProvider) -> None:
+        self.app = app
+        self.tracer = provider.get_tracer("recsys.api")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        from opentelemetry.propagate import extract
+        from opentelemetry.trace import SpanKind, Status, StatusCode
+
+        exchange = request_context_of(scope)
+        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in exchange.headers.items()}
+        with self.tracer.start_as_current_span(
+            scope["method"],
+            context=extract(carrier),
+            kind=SpanKind.SERVER,
+            # Messages of errors may quote a person's id.
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+
+            async def noting(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    span.set_attribute("http.response.status_code", message["status"])
+                    if message["status"] >= 500:
+                        span.set_status(Status(StatusCode.ERROR))
+                await send(message)
+
+            try:
+                await self.app(scope, receive, noting)
+            except Exception as error:
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(Status(StatusCode.ERROR))
+                raise
+            finally:
+                route = getattr(scope.get("route"), "path", None)
+                if route is not None:
+                    span.update_name(f"{scope['method']} {route}")
+                    span.set_attribute("http.route", route)
+                span.set_attribute("http.request.method", scope["method"])
+                span.set_attribute("recsys.request_id", exchange.request_id)
+                span.set_attribute("recsys.model_version", exchange.snapshot.recommender.version)

@@ -1,0 +1,1 @@
+"""Overload protection: admission, rate limits, load shedding, draining."""

@@ -1,0 +1,108 @@
+"""HTTP as uvicorn speaks it, but under overload lists are refused as soon as their head is parsed.
+
+Through ASGI a refusal costs a task, a scope and three layers; at several times of what the service can do, that would
+leave little for those who are served.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from recsys.api.middleware.request_context import MODEL_VERSION, REQUEST_ID, UNKNOWN_ROUTE, request_id_of
+from recsys.api.model_source import Models
+from recsys.api.overload.admission import is_ranking
+from recsys.api.overload.shedding import Shedder
+from recsys.api.problems.answers import ProblemResponse
+from recsys.api.problems.types import ADDRESS_TOO_LONG, REFUSED
+
+# With a body or a change of protocol there is more to read, which ASGI does, and refuses as well.
+_MORE_TO_READ = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
+
+
+MAX_ADDRESS = 65_535
+"""Characters of path and query that can be parsed."""
+
+
+class SheddingProtocol(HttpToolsProtocol):
+    """Refuses GETs of lists by itself while too many wait; all else goes the usual way."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._shedder, self._models = _found(self.config.loaded_app)
+        self._refused = False
+
+    def on_headers_complete(self) -> None:
+        if self._shedder.full and self._refusable():
+            self._refuse()
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._refused:
+            self._refused = False
+        else:
+            super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """A request that cannot be parsed is answered with a problem, too, and the connection ends."""
+        too_long = len(getattr(self, "url", b"")) > MAX_ADDRESS
+        response = ProblemResponse(ADDRESS_TOO_LONG, "") if too_long else ProblemResponse(REFUSED, msg)
+        status = HTTPStatus(response.status_code)
+        version = self._models.current.recommender.version
+        headers = [
+            *self.server_state.default_headers,
+            *response.raw_headers,
+            (REQUEST_ID.encode(), request_id_of({}).encode()),
+            (MODEL_VERSION.encode(), version.encode()),
+            (b"connection", b"close"),
+        ]
+        head = b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode())
+        head += b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(head + b"\r\n" + bytes(response.body))
+        self.transport.close()
+
+    def _refusable(self) -> bool:
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        prefix = self.root_path
+        return (
+            is_ranking(path.removeprefix(prefix))
+            and self.parser.get_method() == b"GET"
+            and self.parser.get_http_version() == "1.1"
+            and (self.cycle is None or self.cycle.response_complete)
+            and _MORE_TO_READ.isdisjoint(name for name, _ in self.headers)
+        )
+
+    def _refuse(self) -> None:
+        self._refused = True
+        request_id = request_id_of(dict(self.headers))
+        version = self._models.current.recommender.version
+        own = [*self.server_state.default_headers, (REQUEST_ID.encode(), request_id.encode())]
+        own.append((MODEL_VERSION.encode(), version.encode()))
+        lasting = self.parser.should_keep_alive()
+        if not lasting:
+            own.append((b"connection", b"close"))
+        self.transport.write(self._shedder.raw(b"\r\n".join(name + b": " + value for name, value in own)))
+        self._shedder.count()
+        self._shedder.metrics.answered("GET", UNKNOWN_ROUTE, 503, 0.0)
+        self.server_state.total_requests += 1
+        if lasting:
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            self.transport.close()
+
+
+def _found(app: Any) -> tuple[Shedder, Models]:
+    """What `create_app` left in the application, which the server may have put into layers of its own."""
+    while not hasattr(app, "state"):
+        app = app.app
+    return app.state.shedder, app.state.models

@@ -1,0 +1,263 @@
+"""Errors as RFC 9457 problem details: what was wrong, where, and what to do about it.
+
+Each type of problem has an address of its own, `/problems/<slug>`, where the service explains it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Query
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from recsys.api.context import request_context_of
+from recsys.api.problems.allowed_methods import allowed_methods
+from recsys.api.problems.types import (
+    INTERNAL,
+    INVALID_REQUEST,
+    LICENSE_FORBIDS,
+    MALFORMED_JSON,
+    METHOD_NOT_ALLOWED,
+    MISSING_KEY,
+    NO_SUCH_PATH,
+    REFUSED,
+    STORAGE_FULL,
+    STORAGE_UNAVAILABLE,
+    TOO_LARGE,
+    UNKNOWN_ITEM,
+    UNKNOWN_REFERENCE,
+    UNREADABLE_IMAGE,
+    ProblemType,
+)
+from recsys.errors import RequestError, StorageError, StorageFullError, UnknownIdError
+from style.errors import ImageError, RightsError, UnknownEngineError, VectorError
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_NO_JSON = "The body cannot be read as JSON."
+_BODY_FIELDS = {"item": "#/items", "style": "#/styles", "category": "#/category"}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of a request."""
+
+    detail: str = Field(description="What is wrong.", examples=["Input should be less than or equal to 200"])
+    parameter: str | None = Field(
+        default=None, description="The parameter of the path or query, if that is where it is.", examples=["limit"]
+    )
+    pointer: str | None = Field(
+        default=None, description="JSON pointer into the body, if that is where it is.", examples=["#/items/0/weight"]
+    )
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="Address of the explanation.", examples=[INVALID_REQUEST.uri])
+    title: str = Field(description="The type of problem in a few words.", examples=[INVALID_REQUEST.title])
+    status: int = Field(description="HTTP status.", examples=[INVALID_REQUEST.status])
+    detail: str = Field(description="What went wrong this time, and the cure.", examples=[INVALID_REQUEST.cure])
+    errors: list[FieldError] | None = Field(default=None, description="The bad fields, if fields are at fault.")
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem. `what` is said before the type's cure; `headers` go with the answer."""
+
+    def __init__(
+        self,
+        kind: ProblemType,
+        what: str,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(what)
+        self.kind = kind
+        self.what = what
+        self.errors = errors
+        self.headers = headers or {}
+
+
+class ProblemResponse(Response):
+    """A problem as a response."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self,
+        kind: ProblemType,
+        what: str,
+        errors: Iterable[FieldError] = (),
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        code = status or kind.status
+        problem = Problem(
+            type=kind.uri,
+            title=kind.title,
+            status=code,
+            detail=f"{what} {kind.cure}".strip(),
+            errors=list(errors) or None,
+        )
+        # Escaped to ASCII: what a caller sent may hold code points that UTF-8 has no bytes for.
+        body = json.dumps(problem.model_dump(exclude_none=True))
+        super().__init__(body, code, headers=dict(headers or {}))
+
+
+def problem_responses(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: the problems that a route may answer with; an invalid request is always among them."""
+    by_status: dict[int | str, list[ProblemType]] = {}
+    for kind in (INVALID_REQUEST, *kinds):
+        by_status.setdefault(kind.status, []).append(kind)
+    return {
+        status: {
+            "model": Problem,
+            "description": "; ".join(kind.title for kind in same),
+            "content": {MEDIA_TYPE: {"examples": {kind.slug: {"value": _example(kind)} for kind in same}}},
+        }
+        for status, same in by_status.items()
+    }
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Turn every error that a route raises on purpose, and every refusal of the framework, into a problem."""
+    app.exception_handler(ProblemError)(_on_problem)
+    app.exception_handler(RequestValidationError)(_on_invalid)
+    app.exception_handler(HTTPException)(_on_http)
+    app.exception_handler(UnknownIdError)(_on_unknown_id)
+    app.exception_handler(RequestError)(_on_request_error)
+    app.exception_handler(RightsError)(_on_rights_error)
+    for kind in (VectorError, UnknownEngineError):
+        app.exception_handler(kind)(_on_style_error)
+    app.exception_handler(ImageError)(_on_image_error)
+    app.exception_handler(StorageError)(_on_storage_error)
+
+
+def internal_problem() -> ProblemResponse:
+    """The answer to an error nobody expected; it says nothing of the inside."""
+    return ProblemResponse(INTERNAL, "")
+
+
+def storage_problem(error: StorageError) -> ProblemResponse:
+    """The answer where live data cannot be read or written, also for the layers around the routes."""
+    if isinstance(error, StorageFullError):
+        return ProblemResponse(STORAGE_FULL, "")
+    # The message names a server, which is for the log alone.
+    logger.error("live data cannot be reached: %s", error)
+    return ProblemResponse(STORAGE_UNAVAILABLE, "", headers={"Retry-After": "1"})
+
+
+async def _on_problem(_: Request, error: ProblemError) -> Response:
+    headers = {"WWW-Authenticate": "ApiKey"} if error.kind is MISSING_KEY else {}
+    return ProblemResponse(error.kind, error.what, error.errors, headers={**headers, **error.headers})
+
+
+async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
+    found = error.errors()
+    if any(one["type"] == "json_invalid" for one in found):
+        return ProblemResponse(MALFORMED_JSON, _NO_JSON)
+    errors = [_field_error(one, request) for one in found]
+    first = errors[0]
+    where = first.parameter or first.pointer or "body"
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return ProblemResponse(INVALID_REQUEST, f"{where}: {first.detail}{more}.", errors)
+
+
+async def _on_http(request: Request, error: HTTPException) -> Response:
+    kinds = {400: MALFORMED_JSON, 404: NO_SUCH_PATH, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
+    kind = kinds.get(error.status_code, REFUSED)
+    what = {
+        NO_SUCH_PATH: f"There is nothing at {request.url.path}.",
+        MALFORMED_JSON: _NO_JSON,
+        METHOD_NOT_ALLOWED: f"{request.method} does not work on {request.url.path}.",
+    }.get(kind, error.detail)
+    headers = dict(error.headers or {})
+    if kind is METHOD_NOT_ALLOWED and (allowed := allowed_methods(request.app, request_context_of(request.scope).path)):
+        # The framework names those of one route alone, and a path may have several.
+        headers["Allow"] = allowed
+    return ProblemResponse(kind, what, status=error.status_code, headers=headers)
+
+
+async def _on_unknown_id(request: Request, error: UnknownIdError) -> Response:
+    if error.kind == "item" and request.path_params.get("item_id") == error.value:
+        return ProblemResponse(UNKNOWN_ITEM, f"There is no item {error.value!r}.")
+    what = f"There is no {error.kind} {error.value!r}."
+    place = {"pointer": _BODY_FIELDS.get(error.kind)} if request.method == "POST" else {"parameter": error.kind}
+    return ProblemResponse(UNKNOWN_REFERENCE, what, [FieldError(detail=what, **place)])
+
+
+async def _on_request_error(_: Request, error: RequestError) -> Response:
+    detail = str(error).removeprefix(f"{error.field}: ")
+    return ProblemResponse(INVALID_REQUEST, f"{error}.", [FieldError(detail=detail, parameter=error.field)])
+
+
+async def _on_style_error(_: Request, error: VectorError | UnknownEngineError) -> Response:
+    return ProblemResponse(INVALID_REQUEST, f"{error}.")
+
+
+async def _on_rights_error(_: Request, error: RightsError) -> Response:
+    return ProblemResponse(LICENSE_FORBIDS, f"{error}.")
+
+
+async def _on_image_error(request: Request, _: ImageError) -> Response:
+    # The error names a file of the server, which is nobody's business outside.
+    return ProblemResponse(
+        UNREADABLE_IMAGE, f"Item {request.path_params.get('item_id')!r} has a picture that cannot be read."
+    )
+
+
+async def _on_storage_error(_: Request, error: StorageError) -> Response:
+    return storage_problem(error)
+
+
+def _field_error(error: Mapping[str, Any], request: Request) -> FieldError:
+    where, *path = error["loc"]
+    detail = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        detail = _unknown_field(where, path, request)
+    if where == "body":
+        return FieldError(detail=detail, pointer="#" + "".join(f"/{_escaped(part)}" for part in path))
+    return FieldError(detail=detail, parameter=".".join(map(str, path)) or None)
+
+
+def _unknown_field(where: str, path: Sequence[str | int], request: Request) -> str:
+    noun = "field" if where == "body" else "parameter"
+    known = _known_fields(request, where) if len(path) == 1 else []
+    choice = f"; known here: {', '.join(known)}" if known else ""
+    return f"unknown {noun} {str(path[-1])[:100]!r}{choice}"
+
+
+def _known_fields(request: Request, where: str) -> list[str]:
+    """The fields of the route's own model for the query or the body."""
+    hints = get_type_hints(request.scope["route"].endpoint, include_extras=True)
+    for hint in hints.values():
+        model, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        in_query = any(isinstance(mark, Query) for mark in marks)
+        if isinstance(model, type) and issubclass(model, BaseModel) and in_query == (where == "query"):
+            return list(model.model_fields)
+    return []
+
+
+def _escaped(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
+def _example(kind: ProblemType) -> dict[str, object]:
+    example: dict[str, object] = {
+        "type": kind.uri,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": f"{kind.meaning} {kind.cure}",
+    }
+    if kind is INVALID_REQUEST:
+        detail = "Input should be less than or equal to 200"
+        example["detail"] = f"limit: {detail}. {kind.cure}"
+        example["errors"] = [{"detail": detail, "parameter": "limit"}]
+    return example

@@ -1,0 +1,1 @@
+"""Pydantic schemas of requests and responses, one file per group of routes."""

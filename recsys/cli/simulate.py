@@ -1,0 +1,136 @@
+"""The command `recsys experiment simulate`: an experiment before people with hidden tastes, and the truth beside it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from recsys.dataset.project import Project
+    from recsys.ranking.recommender import Recommender
+    from recsys.simulation.logs import analyze_run
+    from recsys.simulation.run import Run, Truth
+    from recsys.simulation.tastes import Tastes
+
+DRAWN_PEOPLE = 600
+
+
+class Clicks(StrEnum):
+    """How people look through a list: names of `recsys.simulation.clicks.MODELS`."""
+
+    POSITION = "position"
+    CASCADE = "cascade"
+
+
+def simulate(
+    path: Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder, built.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The experiment, whatever its status.")],
+    days: Annotated[int, typer.Option(min=1, max=365, help="How long it runs.")] = 28,
+    users: Annotated[
+        int | None, typer.Option(min=2, help="People, their tastes drawn from those there are. Default: each once.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other people and another course.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a project with its logs: `analyze` takes it.")
+    ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Relevant is what people really touched later; trains on what was before.")
+    ] = False,
+    clicks: Annotated[Clicks, typer.Option(help="The click model.")] = Clicks.POSITION,
+    plant: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ARM=LIFT", help="Make what an arm shows so much more attractive, as 0.1; repeatable."),
+    ] = None,
+    still: Annotated[
+        bool, typer.Option("--still", help="Lists do not change with what people do meanwhile: much quicker.")
+    ] = False,
+    replicates: Annotated[int, typer.Option(min=1, help="Courses of events that the truth is averaged over.")] = 1,
+) -> None:
+    """Run an experiment before simulated people: what is true, what the analysis finds, and what it decides.
+
+    People with hidden tastes get lists of the real pipeline and click with position bias. The project's own live data
+    are neither read nor written.
+    """
+    from recsys.clock import SECONDS_PER_DAY, now
+    from recsys.dataset.project import Project
+    from recsys.experiments.analysis.log_health import declared_metrics
+    from recsys.experiments.design.files import existing_file, load_experiment
+    from recsys.simulation.clicks import MODELS
+    from recsys.simulation.lists import Lists
+    from recsys.simulation.logs import write_run
+    from recsys.simulation.run import Plan, run_experiment, truths
+
+    project = Project.open(path)
+    one = load_experiment(existing_file(project.experiments, key))
+    recommender, tastes = _ground(project, seed, users, replay=replay)
+    plan = Plan(
+        start=now() // SECONDS_PER_DAY * SECONDS_PER_DAY - days * SECONDS_PER_DAY,
+        days=days,
+        users=users,
+        seed=seed,
+        remembers=not still,
+        planted=_planted(plant or []),
+        model=MODELS[clicks.value],
+    )
+    run = run_experiment(one, Lists(recommender), tastes, plan)
+    true = truths(run, tuple(declared_metrics(one)), replicates)
+    for line in _lines(run, true):
+        typer.echo(line)
+    if output is not None:
+        write_run(run, project, output)
+        typer.echo(f"wrote {output}; recsys experiment analyze {output} {key} --out page.html")
+
+
+def _ground(project: Project, seed: int, users: int | None, *, replay: bool) -> tuple[Recommender, Tastes]:
+    from recsys.bundle.store import load_bundle
+    from recsys.ranking.recommender import Recommender
+    from recsys.simulation.replay import replay_ground
+    from recsys.simulation.tastes import drawn_tastes, is_sample, sample_tastes
+
+    if replay:
+        recommender, tastes = replay_ground(project)
+        typer.echo(f"people: {len(tastes)} who came back; relevant is what they touched later")
+        return recommender, tastes
+    bundle = load_bundle(project.bundles, project.root)
+    if is_sample(bundle):
+        typer.echo("people: the sample's, with the tastes that its truth says")
+        return Recommender(bundle), sample_tastes(bundle, seed)
+    typer.echo("people: drawn; each likes the look of an item or two of the catalog")
+    return Recommender(bundle), drawn_tastes(bundle, users or DRAWN_PEOPLE, seed)
+
+
+def _planted(texts: list[str]) -> dict[str, float]:
+    planted = {}
+    for text in texts:
+        arm, _, lift = text.partition("=")
+        try:
+            planted[arm] = float(lift)
+        except ValueError:
+            raise typer.BadParameter(f"--plant {text!r}: expected ARM=LIFT, as on=0.1") from None
+    return planted
+
+
+def _lines(run: Run, true: list[Truth]) -> list[str]:
+    from recsys.experiments.analysis.decision import METRIC_WORDS, percent
+
+    found = analyze_run(run)
+    counts = ", ".join(f"{name} {count:,}" for name, count in found.units.items())
+    lines = [f"{len(run.story.visits):,} visits, of which {int(run.exposed.sum()):,} count; people: {counts}", ""]
+    effects = {(one.metric, one.treatment): one.effect for one in found.comparisons}
+    lines.append(f"{'metric':<36} {'arm':<14} {'true lift':>12} {'found':>10}   95 % interval")
+    for one in true:
+        effect = effects.get((one.metric, one.treatment))
+        lift = effect.relative if effect is not None else None
+        seen = (
+            "not measured"
+            if lift is None
+            else f"{percent(lift.value):>10}   {percent(lift.low)} to {percent(lift.high)}"
+            + ("" if lift.low <= one.lift <= lift.high else "   (the truth is outside)")
+        )
+        lines.append(f"{METRIC_WORDS[one.metric]:<36} {one.treatment:<14} {percent(one.lift):>12} {seen}")
+    why = " ".join(found.conclusion.why)
+    shipped = f" {found.conclusion.treatment}" if found.conclusion.treatment else ""
+    return [*lines, "", f"decision: {found.conclusion.advice}{shipped}. {why}"]

@@ -1,0 +1,1 @@
+"""Experiment analysis: from logs to effects and a decision."""

@@ -1,0 +1,1 @@
+"""Experiment design: definitions, assignment, targeting, lifecycle."""

@@ -1,0 +1,116 @@
+"""The catalog as a map: products that look alike lie beside each other, each drawn as its own thumbnail.
+
+t-SNE (van der Maaten and Hinton 2008) lays the style directions out on a plane; then each thumbnail takes a free place
+of a grid near its point, so that none hides another. Nearness means likeness; axes and far distances mean nothing.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from recsys.errors import DataError
+from recsys.plots.strips import thumbnail
+from recsys.ranking.recommender import Recommender
+from recsys.reports.drawing import ACCENT, INK, PHOTO_DPI, SMALL_SIZE, TITLE_SIZE, Drawing, new_figure
+from recsys.rng import derive_seed, generator
+from recsys.schema import FloatArray, IntArray
+
+LIMIT = 450
+"""Thumbnails that a screen has room for; of larger catalogs so many are drawn at random."""
+FREE = 1.3
+"""Places of the grid for each thumbnail: what is left free shows the shape."""
+WIDTH, TOP = 11.0, 0.45
+_LEGEND = 150
+"""Characters of a line below the map."""
+_JOIN = "\u00a0"
+"""No line ends within a name."""
+_PERPLEXITY = 20.0
+_FEWEST = 10
+"""For fewer, t-SNE has no neighborhoods to keep; principal components have."""
+
+
+def style_map(recommender: Recommender, *, limit: int = LIMIT, references: bool = True) -> Drawing:
+    """The map of a bundle's catalog, the kind of thing taken out; with its style `references`, framed and named.
+
+    The same bundle gives the same map. Raises DataError where no item has a picture.
+    """
+    bundle = recommender.bundle
+    rows = np.flatnonzero(bundle.space.directions.any(axis=1))
+    if not len(rows):
+        raise DataError(f"{bundle.image_root}: no item has a picture, hence there is no map; import pictures first")
+    if len(rows) > limit:
+        rows = np.sort(generator(bundle.settings.seed, "style map").choice(rows, limit, replace=False))
+    cards = bundle.styles if references else ()
+    styles = [bundle.space.to_direction(vector) for vector in bundle.style_vectors[: len(cards)]]
+    points = flat(np.vstack([bundle.space.directions[rows], *styles]), seed=bundle.settings.seed)
+    places, grid = on_grid(points)
+    images = [str(bundle.catalog.images[row]) for row in rows] + [card.image for card in cards]
+    title = f"The catalog by style: {len(rows):,} products" + (", style references framed" if cards else "")
+    return _drawn([bundle.image_root / image for image in images], [card.title for card in cards], places, grid, title)
+
+
+def flat(vectors: FloatArray, *, seed: int) -> NDArray[np.float64]:
+    """Unit vectors (N, D) on a plane, (N, 2), by t-SNE; by principal components where N is below ten."""
+    if len(vectors) < _FEWEST:
+        padded = np.vstack([vectors, np.zeros((2, vectors.shape[1]))]).astype(np.float64)
+        return np.asarray(PCA(2, svd_solver="full").fit_transform(padded)[: len(vectors)])
+    state = derive_seed(seed, "t-SNE") % 2**32
+    perplexity = min(_PERPLEXITY, (len(vectors) - 1) / 3)
+    # Sums of several threads differ in the last bit, which t-SNE makes visible.
+    with threadpool_limits(1):
+        layout = TSNE(2, perplexity=perplexity, init="pca", random_state=state, n_jobs=1)
+        return np.asarray(layout.fit_transform(vectors.astype(np.float64)), dtype=np.float64)
+
+
+def on_grid(points: NDArray[np.float64], shape: float = 1.5) -> tuple[IntArray, tuple[int, int]]:
+    """A place (N, 2) of column and row for each point (N, 2), no two alike, and the grid's (columns, rows).
+
+    The sum of squared distances to the points is the least possible. `shape` is the grid's width over its height.
+    """
+    height = max(1, int(np.ceil(np.sqrt(FREE * len(points) / shape))))
+    width = int(np.ceil(FREE * len(points) / height))
+    low, span = points.min(axis=0), np.ptp(points, axis=0)
+    wanted = (points - low) / np.where(span > 0, span, 1.0) * (width - 1, height - 1)
+    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    cells = np.column_stack([columns.ravel(), rows.ravel()])
+    cost = np.square(wanted[:, None] - cells[None]).sum(axis=2)
+    _, chosen = linear_sum_assignment(cost)
+    return cells[chosen].astype(np.int64), (width, height)
+
+
+def _drawn(images: list[Path], names: list[str], places: IntArray, grid: tuple[int, int], title: str) -> Drawing:
+    columns, rows = grid
+    step = WIDTH / columns
+    legend = textwrap.wrap(
+        "   ".join(f"{number} {name}".replace(" ", _JOIN) for number, name in _numbered(names)), _LEGEND
+    )
+    foot = 0.1 + 0.19 * len(legend)
+    height = TOP + step * rows + foot
+    figure = new_figure(WIDTH, height, constrained=False)
+    figure.text(0.01, 1 - TOP / height / 2, title, fontsize=TITLE_SIZE, fontweight="bold", color=INK, va="center")
+    figure.text(0.01, 0.05 / height, "\n".join(legend), fontsize=SMALL_SIZE, color=INK, va="bottom")
+    axes = figure.add_axes((0, foot / height, 1, step * rows / height))
+    axes.set_axis_off()
+    side = round(step * PHOTO_DPI)
+    for image, (column, row) in zip(images, places.tolist(), strict=True):
+        axes.imshow(thumbnail(image, side), extent=(column, column + 1, row, row + 1), aspect="auto")
+    first = len(images) - len(names)
+    for (number, _), (column, row) in zip(_numbered(names), places[first:].tolist(), strict=True):
+        box = ((column, column + 1, column + 1, column, column), (row, row, row + 1, row + 1, row))
+        axes.plot(*box, color=ACCENT, linewidth=2.5, zorder=3, solid_joinstyle="miter")
+        badge = {"facecolor": ACCENT, "edgecolor": "none", "pad": 1.5}
+        axes.text(column + 0.5, row + 0.1, str(number), fontsize=SMALL_SIZE, color="white", ha="center", bbox=badge)
+    axes.set(xlim=(0, columns), ylim=(0, rows))
+    return Drawing(figure, photographic=True)
+
+
+def _numbered(names: list[str]) -> list[tuple[int, str]]:
+    return list(enumerate(names, start=1))

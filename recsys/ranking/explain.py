@@ -1,0 +1,103 @@
+"""Explain: why this item, in a sentence, from what its score is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.dataset.catalog import Catalog
+from recsys.models.als import AlsModel
+from recsys.models.base import Model
+from recsys.models.item_item import ItemItemModel
+from recsys.profiles.cold_start import Profile
+from recsys.profiles.style_space import StyleSpace
+from recsys.ranked import NO_ROW
+from recsys.schema import FEATURES, BoolArray, FloatArray, ItemRow
+
+NOTHING = 1e-6
+"""A lift this small is rounding."""
+FROM_THE_CATALOG = "From the catalog"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explainer:
+    """Finds the feature that lifts an item most above the other candidates, and says it.
+
+    `styles` (S, 128) are style references as directions, with their `titles`.
+    """
+
+    catalog: Catalog
+    factors: AlsModel
+    neighbors: ItemItemModel
+    space: StyleSpace
+    styles: FloatArray
+    titles: Sequence[str]
+
+    def reason(self, profile: Profile, row: ItemRow, lift: FloatArray) -> tuple[str, ItemRow | None]:
+        """The sentence for item `row`, and the touched item behind it.
+
+        `lift` (len(FEATURES),) is what each feature adds to this item's score less what it adds on average, of those
+        that speak of this person (`speaking`), and -inf of the others.
+        """
+        if lift.max() <= NOTHING:
+            return FROM_THE_CATALOG, None
+        strongest = FEATURES[int(np.argmax(lift))]
+        if strongest == "factors":
+            return self._because(self.factors, profile, row)
+        if strongest == "neighbors":
+            return self._because(self.neighbors, profile, row)
+        if strongest == "style":
+            return self._matches_taste(profile, row)
+        if strongest == "category":
+            return f"You often look at {self.catalog.category_names[self.catalog.category_codes[row]]}", None
+        if strongest == "price":
+            return "In the price range you usually choose", None
+        if strongest == "fresh":
+            return "New here", None
+        return ("Popular right now" if strongest == "trend" else "Popular with everyone"), None
+
+    def _because(self, model: Model, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
+        behind = model.explain(profile.events, row).rows[0]
+        # What was deleted still says something of the person, but nobody is told of it.
+        behind = behind[(behind != NO_ROW) & self.catalog.present[behind]]
+        if not len(behind):
+            return "People like you liked it", None
+        return f"People who liked {self._name(behind[0])} liked this too", ItemRow(int(behind[0]))
+
+    def _matches_taste(self, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
+        direction = self.space.directions[row]
+        mode = profile.taste.best_modes(direction[None])[0]
+        nearest = self._nearest_style(profile.taste.directions[mode])
+        behind = self._nearest_liked(profile, direction)
+        if nearest is not None:
+            return f"Matches your taste for {nearest}", behind
+        return (f"In the style of {self._name(behind)}" if behind is not None else "Matches your taste"), behind
+
+    def _nearest_style(self, direction: FloatArray) -> str | None:
+        if not len(self.styles):
+            return None
+        return self.titles[int(np.argmax(self.styles @ direction))]
+
+    def _nearest_liked(self, profile: Profile, direction: FloatArray) -> ItemRow | None:
+        told = profile.told[self.catalog.present[profile.told]]
+        if not told.size:
+            return None
+        return ItemRow(int(told[int(np.argmax(self.space.directions[told] @ direction))]))
+
+    def _name(self, row: int) -> str:
+        return str(self.catalog.titles[row]) or self.catalog.ids.id(ItemRow(int(row)))
+
+
+def speaking(profile: Profile) -> BoolArray:
+    """Which features say something of this person, or of everybody, (len(FEATURES),)."""
+    likes = bool(profile.liked.size)
+    personal = {
+        "factors": profile.factors is not None,
+        "neighbors": profile.neighbors is not None,
+        "style": bool(profile.taste),
+        "category": likes,
+        "price": likes,
+    }
+    return np.array([personal.get(name, True) for name in FEATURES])

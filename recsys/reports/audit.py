@@ -1,0 +1,111 @@
+"""Which restyled pictures were made for whom: those of lists, from the exposures, and those that were asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from heapq import nlargest
+
+from rich.console import Console
+
+from recsys.dataset.project import Project
+from recsys.reports.terminal import add_row, plain_table
+from recsys.restyling.satisfaction_model import ORIGINAL
+from recsys.storage.database import Database
+from recsys.storage.live.exposures import exposure_frames
+from recsys.storage.live.renders import RenderLog
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One picture: `shown` in a list, as a link or within it, or `asked` for by name.
+
+    `user_id` and `item_id` are "" for nobody's taste and for a caller's own photo; `toward`: a style reference, or ""
+    for a taste, an item's look or words; `strength` in [0, 1]: the most a list allowed, or what was used where it was
+    asked for; `sha256`: of the file, "" for lists, whose pictures are painted when their links are followed.
+    """
+
+    timestamp: int
+    kind: str
+    user_id: str
+    item_id: str
+    toward: str
+    license: str
+    engine: str
+    strength: float
+    request_id: str
+    sha256: str
+
+
+def audited(project: Project, user_id: str | None, style_id: str | None, limit: int) -> list[AuditEntry]:
+    """The last `limit` pictures, newest first, of a person or toward a style reference. Raises StorageError."""
+    database = Database.open(project.database_url)
+    try:
+        found = (
+            entry
+            for entries in (_of_lists(database), _asked(database))
+            for entry in entries
+            if user_id in (None, entry.user_id) and style_id in (None, entry.toward)
+        )
+        return nlargest(limit, found, key=lambda entry: (entry.timestamp, entry.request_id, entry.item_id))
+    finally:
+        database.close()
+
+
+def entry_json(entry: AuditEntry) -> str:
+    """An entry as one line of JSON."""
+    return json.dumps(asdict(entry), ensure_ascii=False)
+
+
+def print_audit(entries: Sequence[AuditEntry]) -> None:
+    """Print entries as a table."""
+    table = plain_table()
+    for name in ("when (UTC)", "how", "for", "item", "toward", "license", "engine", "strength"):
+        table.add_column(name, overflow="fold", justify="right" if name == "strength" else "left")
+    for entry in entries:
+        when = datetime.fromtimestamp(entry.timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        toward = entry.toward or ("their taste" if entry.user_id else "")
+        cells = (entry.kind, entry.user_id, entry.item_id, toward, entry.license, entry.engine)
+        add_row(table, when, *cells, f"{entry.strength:.2f}")
+    console = Console()
+    console.print(table)
+    if not entries:
+        console.print("No restyled picture was given out, or none of these.")
+
+
+def _of_lists(database: Database) -> Iterator[AuditEntry]:
+    for frame in exposure_frames(database):
+        for row in frame.to_dict("records"):
+            for item_id, picture in zip(row["items"], row["pictures"], strict=True):
+                if picture is None or picture["arm"] == ORIGINAL:
+                    continue
+                yield AuditEntry(
+                    timestamp=int(row["timestamp"]),
+                    kind="shown",
+                    user_id=row["user_id"] or "",
+                    item_id=item_id,
+                    toward=picture.get("style", ""),
+                    license=picture.get("license", ""),
+                    engine=picture.get("engine", ""),
+                    strength=picture["strength"],
+                    request_id=row["request_id"],
+                    sha256="",
+                )
+
+
+def _asked(database: Database) -> Iterator[AuditEntry]:
+    for render in RenderLog(database).all():
+        yield AuditEntry(
+            timestamp=render.timestamp,
+            kind="asked",
+            user_id=render.user_id or "",
+            item_id=render.item_id or "",
+            toward=render.style_id,
+            license=render.license,
+            engine=render.engine,
+            strength=render.strength,
+            request_id=render.request_id,
+            sha256=render.sha256,
+        )

@@ -1,0 +1,86 @@
+"""The paper under every figure: one look, no display, and bytes that a notebook shows by itself."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recsys.errors import MissingExtraError
+from recsys.reports.inline_images import format_of, write_file
+from style.provenance.mark import ImageFormat
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 96
+PHOTO_DPI, QUALITY = 80, 60
+"""Of pictures of products: rows of thumbnails stay readable, and a notebook of several figures small."""
+
+INK = "#222222"
+FAINT = "#8a8a8a"
+MUTED = "#5a5a5a"
+RULE = "#d9d9d9"
+ACCENT = "#c2410c"
+PLAIN = "#31688e"
+TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 12, 9.5, 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A finished figure. Notebooks show it as JPEG where it is `photographic`, else as PNG."""
+
+    figure: Figure
+    photographic: bool = False
+
+    def encoded(self, image_format: ImageFormat) -> bytes:
+        """The figure as a file of one format."""
+        stream = io.BytesIO()
+        small = {} if image_format is ImageFormat.PNG else {"quality": QUALITY, "optimize": True, "progressive": True}
+        dpi = PHOTO_DPI if self.photographic else DPI
+        self.figure.savefig(stream, format=image_format.value, dpi=dpi, facecolor="white", pil_kwargs=small)
+        return stream.getvalue()
+
+    def save(self, path: Path) -> None:
+        """Write the figure atomically in the format that the suffix names.
+
+        Raises ConfigError for another suffix, ProjectError where the file cannot be written.
+        """
+        write_file(path, self.encoded(format_of(path)))
+
+    def _repr_jpeg_(self) -> bytes | None:
+        return self.encoded(ImageFormat.JPEG) if self.photographic else None
+
+    def _repr_png_(self) -> bytes | None:
+        return None if self.photographic else self.encoded(ImageFormat.PNG)
+
+
+def new_figure(width: float, height: float, title: str = "", *, constrained: bool = True) -> Figure:
+    """An empty figure of `width` by `height` inches, titled at the left if it has a title. It needs no display.
+
+    `constrained`: axes make room for what they are labeled with; otherwise they stay where they are put.
+
+    Raises MissingExtraError where matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("matplotlib", "notebooks") from None
+    figure = Figure(figsize=(width, height), layout="constrained" if constrained else None)
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=TITLE_SIZE, fontweight="bold", color=INK)
+    return figure
+
+
+def tidy(axes: Axes, label: str = "", title: str = "") -> None:
+    """The look of a chart: light rules along x alone, no box; `label` is what x measures."""
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(RULE)
+    axes.tick_params(length=0, labelsize=TEXT_SIZE, labelcolor=INK)
+    axes.grid(axis="x", color=RULE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.set_xlabel(label, fontsize=TEXT_SIZE, color=INK)
+    if title:
+        axes.set_title(title, fontsize=TEXT_SIZE, color=INK, loc="left")

@@ -1,0 +1,74 @@
+"""What people did with the pictures of each engine, where an experiment compared engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recsys.errors import ExperimentError
+from recsys.experiments.analysis.analyze import Analysis
+from recsys.experiments.design.definition import Experiment
+from recsys.reports.experiment_view import EffectRow, view_of
+
+UNTOUCHED = "photo as it is"
+"""What an arm shows that restyles nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A metric of one arm: its value, and against the control the change, verdict and tone; empty for the control."""
+
+    value: str
+    change: str = ""
+    verdict: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Behavior:
+    """Deeds by engine and metric (in words); `words` says of what experiment. No deeds where logs are not sound."""
+
+    words: str
+    metrics: tuple[str, ...]
+    deeds: Mapping[str, Mapping[str, Deed]]
+
+
+def behavior_of(analysis: Analysis, usual: str) -> Behavior:
+    """The columns of an experiment whose arms differ in their engine; arms that set none paint with `usual`.
+
+    Raises ExperimentError where it compares no engines, or two of its arms paint with the same.
+    """
+    one, engines = analysis.experiment, _engines(analysis.experiment, usual)
+    begin = f"Experiment “{one.title}” ({one.key}), {analysis.days:.0f} days, {analysis.exposures:,} exposures"
+    if not analysis.healthy:
+        return Behavior(f"{begin}: its logs are not sound, so that no figures are shown.", (), {})
+    rows = view_of(analysis).effects
+    metrics = tuple(dict.fromkeys(row.metric for row in rows))
+    deeds = {engine: {row.metric: _deed(row, arm) for row in rows if arm in (one.control, row.treatment)}
+             for arm, engine in engines.items()}  # fmt: skip
+    words = (
+        f"{begin}. Changes are against {engines[one.control]}; “not shown” does not mean equal, and what else is not "
+        "known of these people is on the experiment's own page."
+    )
+    return Behavior(words, metrics, {engine: own for engine, own in deeds.items() if own})
+
+
+def _engines(one: Experiment, usual: str) -> dict[str, str]:
+    """The engine of each arm."""
+    engines = {
+        name: UNTOUCHED if arm.overrides.restyle is False else arm.overrides.engine or usual
+        for name, arm in one.arms.items()
+    }
+    if len(set(engines.values())) < 2:
+        raise ExperimentError(f"{one.key}: all its arms show {usual}: give one that sets another `engine` or `restyle`")
+    for name, engine in engines.items():
+        same = [other for other, found in engines.items() if found == engine and other != name]
+        if same:
+            raise ExperimentError(f"{one.key}: its arms {name} and {same[0]} both show {engine}, so it compares more")
+    return engines
+
+
+def _deed(row: EffectRow, arm: str) -> Deed:
+    if row.treatment != arm:
+        return Deed(row.control)
+    return Deed(row.value, row.change, row.verdict, row.tone)

@@ -1,0 +1,153 @@
+"""The page that compares engines: a table, and rows of pictures; one self-contained HTML file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from recsys.errors import ConfigError
+from recsys.reports.engine_behavior import Behavior, Deed
+from recsys.reports.inline_images import write_file
+from style.benchmarks.engines import Comparison, EngineFigures
+from style.images import Pixels, from_pixels
+from style.transfer.engine_names import PICTURE_ENGINE_NAMES
+
+ROWS = 6
+"""Pairs that are shown in pictures."""
+QUALITY = 85
+MISSING = "–"
+COLUMNS = (
+    ("PSNR", "dB"), ("SSIM", ""), ("edges kept", ""), ("content kept", ""), ("style gain", ""), ("Gram gain", ""),
+    ("time", "ms"), ("memory", "MB"), ("weights", "MB"), ("pairs", ""),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table. `best` marks cells that no other engine betters."""
+
+    name: str
+    kind: str
+    cells: tuple[str, ...]
+    best: tuple[bool, ...]
+    deeds: tuple[Deed | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A product, a style, and by engine the picture; "" where an engine did not come to it."""
+
+    product: str
+    style: str
+    painted: tuple[tuple[str, str], ...]
+
+
+def check_page(out: Path) -> None:
+    """Raise ConfigError unless the page can be written in the format that `out` names, before hours are spent."""
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ConfigError(f"{out}: the comparison is written as HTML; give a name that ends in .html")
+
+
+def write_engine_page(comparison: Comparison, out: Path, *, judge: str, behavior: Behavior | None = None) -> None:
+    """Write the page to `out`; `judge` names the network that gains are judged by.
+
+    Raises ConfigError for another format, ProjectError where `out` cannot be written.
+    """
+    check_page(out)
+    write_file(out, render_engines(comparison, judge=judge, behavior=behavior).encode())
+
+
+def render_engines(comparison: Comparison, *, judge: str, behavior: Behavior | None = None) -> str:
+    """The page as HTML; every text of the data is escaped."""
+    environment = Environment(loader=PackageLoader("recsys.reports"), autoescape=True, undefined=StrictUndefined)
+    wanted = len(comparison.examples)
+    return environment.get_template("engines.html.j2").render(
+        columns=COLUMNS,
+        behavior=behavior,
+        rows=table_rows(comparison.figures, behavior),
+        shown=_shown(comparison),
+        engines=[one.name for one in comparison.figures],
+        slow=[(one.name, one.pairs) for one in comparison.figures if one.pairs < wanted],
+        wanted=wanted,
+        side=max(comparison.examples[0][0].shape),
+        judge=judge,
+    )
+
+
+def table_rows(figures: Sequence[EngineFigures], behavior: Behavior | None = None) -> list[Row]:
+    """The lines of the table; what people alone saw, such as photos as they are, comes last."""
+    numbers = [_numbers(one) for one in figures]
+    best = [_best(column, high) for column, high in zip(zip(*numbers, strict=True), _HIGH, strict=True)]
+    rows = [
+        Row(one.name, _kind(one.name), _cells(one), tuple(marks), _deeds(one.name, behavior))
+        for one, *marks in zip(figures, *best, strict=True)
+    ]
+    known = {one.name for one in figures}
+    empty = (MISSING,) * len(COLUMNS)
+    others = () if behavior is None else [name for name in behavior.deeds if name not in known]
+    return rows + [
+        Row(name, "shown to people", empty, (False,) * len(COLUMNS), _deeds(name, behavior)) for name in others
+    ]
+
+
+_HIGH = (True, True, True, True, True, True, False, False, False, None)
+"""Whether more is better, column by column; None: neither."""
+
+
+def _numbers(one: EngineFigures) -> tuple[float | None, ...]:
+    return (
+        one.psnr, one.ssim, one.edges, one.content, one.style_gain, one.gram_gain,
+        one.seconds, one.memory_mb, one.weights_mb, one.pairs,
+    )  # fmt: skip
+
+
+def _cells(one: EngineFigures) -> tuple[str, ...]:
+    shares = (one.ssim, one.edges, one.content, one.style_gain, one.gram_gain)
+    sizes = (one.memory_mb, one.weights_mb)
+    return (
+        f"{one.psnr:.1f}",
+        *(f"{share:.2f}".replace("-", "−") for share in shares),
+        f"{1000 * one.seconds:,.0f}",
+        *(MISSING if size is None else f"{size:,.1f}" for size in sizes),
+        f"{one.pairs}",
+    )
+
+
+def _best(column: Sequence[float | None], high: bool | None) -> list[bool]:
+    known = [value for value in column if value is not None]
+    if high is None or len(set(known)) < 2:
+        return [False] * len(column)
+    top = max(known) if high else min(known)
+    return [value == top for value in column]
+
+
+def _kind(name: str) -> str:
+    return "paints from pictures" if name in PICTURE_ENGINE_NAMES else "paints from z alone"
+
+
+def _deeds(name: str, behavior: Behavior | None) -> tuple[Deed | None, ...]:
+    if behavior is None:
+        return ()
+    return tuple(behavior.deeds.get(name, {}).get(metric) for metric in behavior.metrics)
+
+
+def _shown(comparison: Comparison) -> list[Shown]:
+    rows = []
+    for index, (product, style) in enumerate(comparison.examples[:ROWS]):
+        painted = tuple(
+            (name, _data_uri(pictures[index]) if index < len(pictures) else "")
+            for name, pictures in comparison.painted.items()
+        )
+        rows.append(Shown(_data_uri(product), _data_uri(style), painted))
+    return rows
+
+
+def _data_uri(pixels: Pixels) -> str:
+    written = io.BytesIO()
+    from_pixels(pixels).save(written, "JPEG", quality=QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"

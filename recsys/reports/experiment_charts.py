@@ -1,0 +1,186 @@
+"""An experiment as charts: effects with their intervals, the effect over time, segments, units against the split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recsys.clock import SECONDS_PER_DAY
+from recsys.errors import DataError
+from recsys.experiments.analysis.analyze import Analysis
+from recsys.experiments.analysis.comparisons import Comparison
+from recsys.experiments.analysis.decision import METRIC_WORDS
+from recsys.experiments.design.definition import MarginScale
+from recsys.experiments.design.metric_names import Direction
+from recsys.experiments.stats.effect import Effect, Estimate
+from recsys.reports.drawing import ACCENT, FAINT, INK, PLAIN, RULE, TEXT_SIZE, Drawing, new_figure, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GOOD, BAD = "#2f7d4f", ACCENT
+WIDTH = 9.5
+_ROW = 0.42
+_FAR = 1e3
+"""A lift out of every picture, where a bound is infinite."""
+_COLORS = (PLAIN, "#8a6fae", "#2f7d4f", "#b59b4c", "#3f9aa3")
+NOT_SHOWN = "no effect is shown: the data are not sound, or the deciding metric is not in the logs"
+
+
+def effect_chart(analysis: Analysis) -> Drawing:
+    """The lift of each metric and treatment with its interval; green where better, orange where worse.
+
+    Raises DataError where no effect is shown.
+    """
+    shown = [one for one in analysis.comparisons if one.effect.relative is not None]
+    if not shown:
+        raise DataError(NOT_SHOWN)
+    guards = analysis.experiment.guardrails
+    margins = {guard.metric: guard.margin for guard in guards if guard.scale is MarginScale.RELATIVE}
+    figure = new_figure(WIDTH, 1.3 + _ROW * len(shown), "Effect on each metric")
+    axes = figure.subplots()
+    for row, one in enumerate(shown):
+        _span(axes, row, one.effect.relative, _color(one))
+        share = margins.get(one.metric)
+        if share is not None:
+            edge = -share if one.direction is Direction.INCREASE else share
+            axes.plot([100 * edge] * 2, [row - 0.3, row + 0.3], color=BAD, linewidth=1.6, linestyle=(0, (2, 1)))
+    _names(axes, [_label(one, analysis) for one in shown])
+    axes.axvline(0, color=INK, linewidth=1)
+    levels = {f"{one.effect.level * 100:g} %" for one in shown}
+    tidy(axes, f"change against the control, % ({', '.join(sorted(levels))} interval; dashed: a guardrail's margin)")
+    _limit(axes, [one.effect.relative for one in shown if one.effect.relative is not None])
+    return Drawing(figure)
+
+
+def time_chart(analysis: Analysis) -> Drawing:
+    """The deciding metric's lift by day, with intervals that hold on all days together.
+
+    Raises DataError where no effect is shown.
+    """
+    looks = [look for look in analysis.over_time if any(_finite(effect) for effect in look.effects.values())]
+    if not looks:
+        raise DataError(NOT_SHOWN)
+    metric = METRIC_WORDS[analysis.experiment.primary.name]
+    figure = new_figure(WIDTH, 4.0, f"Effect on {metric} over time")
+    axes = figure.subplots()
+    names = list(looks[-1].effects)
+    for name, color in zip(names, _COLORS * len(names), strict=False):
+        found = [(look.at, look.effects[name].relative) for look in looks if _finite(look.effects[name])]
+        when = np.array([at for at, _ in found], dtype="datetime64[s]")
+        bands = [estimate for _, estimate in found if estimate is not None]
+        low, high = [100 * one.low for one in bands], [100 * one.high for one in bands]
+        axes.fill_between(when, low, high, color=color, alpha=0.16, linewidth=0)
+        axes.plot(when, [100 * one.value for one in bands], "o-", color=color, markersize=3.5, label=name)
+    axes.axhline(0, color=INK, linewidth=1)
+    tidy(axes)
+    axes.grid(axis="y", color=RULE, linewidth=0.7)
+    axes.set_ylabel("change against the control, %", fontsize=TEXT_SIZE, color=INK)
+    axes.xaxis.set_major_formatter(
+        lambda days, _: datetime.fromtimestamp(days * SECONDS_PER_DAY, UTC).strftime("%d %b")
+    )
+    _limit_height(axes, [look.effects[name].relative for look in looks[len(looks) // 4 :] for name in look.effects])
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(names), frameon=False, fontsize=TEXT_SIZE)
+    return Drawing(figure)
+
+
+def segment_chart(analysis: Analysis) -> Drawing:
+    """The deciding metric's lift in each segment, filled where Benjamini-Hochberg finds one.
+
+    Raises DataError where there is no segment of enough units.
+    """
+    shown = [one for one in analysis.segments if one.effect.relative is not None]
+    if not shown:
+        raise DataError("no segment has enough units in every arm")
+    figure = new_figure(WIDTH, 1.3 + _ROW * len(shown), "Effect in segments")
+    axes = figure.subplots()
+    for row, one in enumerate(shown):
+        found = one.p_corrected <= analysis.experiment.decision.alpha
+        rises = one.effect.absolute.value > 0
+        good = rises == (analysis.experiment.primary.direction is Direction.INCREASE)
+        _span(axes, row, one.effect.relative, (GOOD if good else BAD) if found else FAINT)
+    several = len({one.treatment for one in shown}) > 1
+    _names(
+        axes,
+        [f"{one.column}: {one.value}{f', {one.treatment}' if several else ''}  ({one.units:,} units)" for one in shown],
+    )
+    axes.axvline(0, color=INK, linewidth=1)
+    metric = METRIC_WORDS[analysis.experiment.primary.name]
+    tidy(axes, f"change of {metric} against the control, % (grey: not shown to differ from 0)")
+    _limit(axes, [one.effect.relative for one in shown if one.effect.relative is not None])
+    return Drawing(figure)
+
+
+def health_chart(analysis: Analysis) -> Drawing:
+    """Units of each arm, and how many the declared split gives."""
+    shares, units = analysis.experiment.shares, analysis.units
+    total = sum(units.values())
+    figure = new_figure(WIDTH, 1.2 + 0.45 * len(units), "Units of each arm")
+    axes = figure.subplots()
+    for row, (name, count) in enumerate(units.items()):
+        axes.barh(row, count, height=0.55, color=PLAIN if name != analysis.experiment.control else FAINT)
+        due = shares[name] * total
+        axes.plot([due] * 2, [row - 0.38, row + 0.38], color=ACCENT, linewidth=2)
+    _names(axes, [f"{name} (control)" if name == analysis.experiment.control else name for name in units])
+    axes.set_xlim(0, 1.06 * max(max(units.values()), max(shares.values()) * total))
+    tidy(axes, "units (orange: what the declared split gives)")
+    return Drawing(figure)
+
+
+def _label(one: Comparison, analysis: Analysis) -> str:
+    several = len({other.treatment for other in analysis.comparisons}) > 1
+    return f"{METRIC_WORDS[one.metric]}{f', {one.treatment}' if several else ''}  ({one.role.value})"
+
+
+def _day(days: float, _: int) -> str:
+    """A date's tick; matplotlib counts days since 1970."""
+    return datetime.fromtimestamp(days * SECONDS_PER_DAY, UTC).strftime("%d %b")
+
+
+def _names(axes: Axes, names: Sequence[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+
+
+def _span(axes: Axes, row: int, estimate: Estimate | None, color: str) -> None:
+    if estimate is None:
+        return
+    low, high = max(estimate.low, -_FAR), min(estimate.high, _FAR)
+    axes.plot([100 * low, 100 * high], [row, row], color=color, linewidth=2.4, solid_capstyle="round")
+    axes.plot(100 * estimate.value, row, "o", markersize=6.5, color=color)
+
+
+def _color(one: Comparison) -> str:
+    if one.guardrail is not None:
+        return {"safe": GOOD, "harmed": BAD, "unclear": FAINT}[one.guardrail.verdict]
+    return GOOD if one.better else BAD if one.worse else FAINT
+
+
+def _finite(effect: Effect) -> bool:
+    return effect.relative is not None and math.isfinite(effect.relative.low) and math.isfinite(effect.relative.high)
+
+
+def _ends(estimates: Sequence[Estimate | None]) -> tuple[float, float]:
+    """Bounds of what is to be seen, in %, 0 among it; infinite intervals run out of the picture."""
+    bounds = [
+        100 * bound
+        for one in estimates
+        if one is not None
+        for bound in (one.low, one.value, one.high)
+        if math.isfinite(bound)
+    ]
+    low, high = min([0.0, *bounds]), max([0.0, *bounds])
+    pad = 0.06 * (high - low or 1.0)
+    return low - pad, high + pad
+
+
+def _limit(axes: Axes, estimates: Sequence[Estimate | None]) -> None:
+    axes.set_xlim(*_ends(estimates))
+
+
+def _limit_height(axes: Axes, estimates: Sequence[Estimate | None]) -> None:
+    axes.set_ylim(*_ends(estimates))

@@ -1,0 +1,101 @@
+"""The page of an experiment: one self-contained HTML or Markdown file, with its plots inside."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from recsys.errors import ConfigError, DataError
+from recsys.experiments.analysis.analyze import Analysis
+from recsys.experiments.design.definition import Experiment
+from recsys.reports.drawing import Drawing
+from recsys.reports.experiment_charts import effect_chart, health_chart, segment_chart, time_chart
+from recsys.reports.experiment_view import view_of
+from recsys.reports.inline_images import write_file
+from style.provenance.mark import ImageFormat
+
+_PLOTS: dict[str, Callable[[Analysis], Drawing]] = {
+    "health": health_chart,
+    "effects": effect_chart,
+    "time": time_chart,
+    "segments": segment_chart,
+}
+_TEMPLATES = {".html": "experiment.html.j2", ".md": "experiment.md.j2"}
+
+
+def write_experiment_page(analysis: Analysis, out: Path) -> None:
+    """Write the page to `out`: HTML, Markdown or JSON, as its suffix says.
+
+    Raises ConfigError for another suffix, ProjectError where `out` cannot be written, MissingExtraError for plots
+    without matplotlib.
+    """
+    suffix = out.suffix.lower()
+    if suffix == ".json":
+        write_file(out, analysis_json(analysis).encode())
+    elif suffix in _TEMPLATES:
+        write_file(out, render_experiment(analysis, suffix).encode())
+    else:
+        raise ConfigError(f"{out}: unknown suffix {suffix!r}; give .html, .md or .json")
+
+
+def render_experiment(analysis: Analysis, suffix: str = ".html", *, plots: bool = True) -> str:
+    """The page as text; every text of the data is escaped in HTML. `plots`: with pictures, which take matplotlib."""
+    environment = Environment(
+        loader=PackageLoader("recsys.reports"),
+        autoescape=select_autoescape(("html.j2",)),
+        undefined=StrictUndefined,
+        trim_blocks=suffix == ".md",
+        lstrip_blocks=suffix == ".md",
+    )
+    drawn = {name: _source(analysis, draw) if plots else "" for name, draw in _PLOTS.items()}
+    text = environment.get_template(_TEMPLATES[suffix]).render(view=view_of(analysis), plots=drawn)
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
+
+
+def conclusion_text(analysis: Analysis) -> str:
+    """The decision and why, as Markdown."""
+    view = view_of(analysis)
+    return "\n".join([f"**{view.decision}**", "", *(f"- {line}" for line in view.why)])
+
+
+def health_text(analysis: Analysis) -> str:
+    """What was checked and found, as Markdown."""
+    view = view_of(analysis)
+    rows = (f"- {row.name}: {'sound' if row.sound else '**not sound**'}. {row.words}" for row in view.health)
+    return "\n".join([view.health_words, "", *rows])
+
+
+def analysis_json(analysis: Analysis) -> str:
+    """All of an analysis as JSON; what is infinite or not a number is null, and the experiment is its key."""
+    return json.dumps(_plain(analysis), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _source(analysis: Analysis, draw: Callable[[Analysis], Drawing]) -> str:
+    try:
+        drawing = draw(analysis)
+    except DataError:
+        # There is nothing of the kind to draw, which the words say.
+        return ""
+    return "data:image/png;base64," + base64.b64encode(drawing.encoded(ImageFormat.PNG)).decode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Experiment):
+        return value.key
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value

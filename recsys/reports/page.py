@@ -1,0 +1,95 @@
+"""From a built project to one self-contained HTML file: no scripts, no requests, pictures inside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from tqdm import tqdm
+
+from recsys.bundle.store import load_bundle
+from recsys.dataset.project import Project
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
+from recsys.reports.example_users import clear_tastes
+from recsys.reports.inline_images import Pictures, ready_restyler, usual_ratio, write_file
+from recsys.reports.labels import FEATURE_WORDS
+from recsys.reports.shop_view import LogReader, Shopper, Strip
+from recsys.restyling.renderer import Renderer
+from recsys.schema import ItemId, ItemRow, UserId
+
+SHOPPERS = 5
+RATIO_SAMPLE = 50
+
+
+def write_page(
+    project: Project,
+    out: Path,
+    *,
+    users: Sequence[UserId] = (),
+    restyler: Renderer | None = None,
+    note: str = "",
+) -> None:
+    """Write the page of a project's current bundle to `out`.
+
+    `users`: who is shown (default: five with clearly different tastes); of whom nothing is known is shown what is
+    popular. `restyler` (default: one as the settings say) stays open if given. `note` goes below the introduction.
+    Raises BundleError without a bundle, WeightsError where the engine's weights are missing, ProjectError where
+    `out` cannot be written.
+    """
+    recommender = Recommender(load_bundle(project.bundles, project.root))
+    if restyler is None:
+        with ready_restyler(project) as own:
+            html = _page(project, recommender, own, users, note)
+    else:
+        html = _page(project, recommender, restyler, users, note)
+    write_file(out, html.encode())
+
+
+def _page(project: Project, recommender: Recommender, restyler: Renderer, users: Sequence[UserId], note: str) -> str:
+    gatherer = LogReader(recommender, Pictures(restyler), project.load_interactions())
+    shown = list(users) or clear_tastes(recommender, SHOPPERS)
+    shoppers = [gatherer.shopper(user) for user in tqdm(shown, desc="page", unit="person", disable=None)]
+    return render(recommender, restyler, shoppers, _strips(gatherer, recommender, shown), note)
+
+
+def _strips(gatherer: LogReader, recommender: Recommender, users: Sequence[UserId]) -> list[Strip]:
+    """One product of the first person's in the taste of the last, and the plainest product in style references."""
+    first, last = users[0], users[-1]
+    items, style = gatherer.pictured(first), recommender.style_for(Request(user_id=last))
+    strips = []
+    if items and style is not None:
+        strips.append(gatherer.strength_strip(items[0], style, f"the taste of {last}"))
+    plainest = plainest_item(recommender)
+    if plainest is not None and recommender.styles():
+        strips.append(gatherer.style_strip(plainest))
+    return strips
+
+
+def plainest_item(recommender: Recommender) -> ItemId | None:
+    """The product nearest to the catalog's center in style, if any has a picture: others' styles show best on it."""
+    space, ids = recommender.bundle.space, recommender.bundle.catalog.ids
+    row = int(np.argmax(space.vectors @ space.center))
+    return ids.id(ItemRow(row)) if space.vectors[row].any() else None
+
+
+def render(
+    recommender: Recommender, restyler: Renderer, shoppers: Sequence[Shopper], strips: Sequence[Strip], note: str
+) -> str:
+    """The page as HTML; every text of the data is escaped."""
+    bundle = recommender.bundle
+    environment = Environment(loader=PackageLoader("recsys.reports"), autoescape=True, undefined=StrictUndefined)
+    images = (bundle.image_root / image for image in bundle.catalog.images if image)
+    return environment.get_template("page.html.j2").render(
+        name=bundle.settings.name,
+        note=note,
+        shoppers=shoppers,
+        strips=strips,
+        features=FEATURE_WORDS,
+        ratio=usual_ratio(image for image, _ in zip(images, range(RATIO_SAMPLE), strict=False)),
+        engine=restyler.settings.engine,
+        strength=restyler.settings.strength,
+        bundle=bundle,
+    )

@@ -1,0 +1,72 @@
+"""The ledger of a style library: whose each style is, what its license allows, and what this shop may do with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+
+from recsys.dataset.project import Project
+from recsys.reports.terminal import add_row, plain_table
+from style.library import read_library
+from style.rights import Use, rights_of
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One style. `uses`: what is allowed, None where the license is not known; `refusal`: why pictures must not go
+    toward it, "" where they may; `credit`: the line that names its maker, "" where none is due."""
+
+    style_id: str
+    title: str
+    artist: str
+    license: str
+    source: str
+    uses: tuple[Use, ...] | None
+    share_alike: bool
+    refusal: str
+    credit: str
+
+
+def ledger(project: Project) -> list[LedgerRow]:
+    """The styles of a project in the library's order. Raises LibraryError."""
+    rows = []
+    for one in read_library(project.styles):
+        rights = rights_of(one.license, one.uses)
+        parts = (one.title, one.artist, one.license, one.source)
+        rows.append(
+            LedgerRow(
+                style_id=one.style_id,
+                title=one.title,
+                artist=one.artist,
+                license=one.license,
+                source=one.source,
+                uses=None if rights.uses is None else tuple(use for use in Use if use in rights.uses),
+                share_alike=rights.share_alike,
+                refusal=project.settings.rights.refusal(one.style_id, one.license, one.uses) or "",
+                credit=", ".join(part for part in parts if part) if rights.attribution else "",
+            )
+        )
+    return rows
+
+
+def ledger_json(rows: Sequence[LedgerRow]) -> str:
+    """The ledger as JSON."""
+    return json.dumps({"styles": [asdict(row) for row in rows]}, indent=2, ensure_ascii=False)
+
+
+def print_ledger(rows: Sequence[LedgerRow]) -> None:
+    """Print the ledger, then why styles are refused."""
+    console = Console()
+    table = plain_table()
+    for name in ("style", "license", "allowed", "artist", "source", "restyle"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        allowed = "not known" if row.uses is None else ", ".join(row.uses) or "nothing"
+        add_row(table, row.style_id, row.license, allowed, row.artist, row.source, "no" if row.refusal else "yes")
+    console.print(table)
+    for row in rows:
+        if row.refusal:
+            console.print(row.refusal, markup=False, highlight=False)

@@ -1,0 +1,185 @@
+"""What the page shows, as plain data for its template, gathered from recommender and restyler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from recsys.profiles.style_library import StyleCard
+from recsys.ranking.recommender import ItemCard, Recommender
+from recsys.ranking.request import Recommendation, Request, TasteMode
+from recsys.reports.example_users import liked_items
+from recsys.reports.inline_images import THUMBNAIL_WIDTH, Pictures
+from recsys.reports.labels import BASIS_WORDS, EVENT_WORDS, FEATURE_WORDS, named_styles
+from recsys.schema import ItemId, UserId
+from style.vector import StyleVector
+
+HISTORY_ITEMS = 8
+MODE_ITEMS = 5
+RECOMMENDATIONS = 6
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+STRIP_STYLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture with its caption; `source` is a data URI, "" where there is no picture; so is `inset`, a small
+    picture within it."""
+
+    source: str
+    title: str
+    note: str = ""
+    inset: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One feature's part of a score, `share` in (0, 1]."""
+
+    feature: str
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """One recommendation: the photo, and beside it the restyled one ("" without a taste or a photo)."""
+
+    product: Shown
+    restyled: str
+    reason: str
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One mode of a taste, `share` in (0, 1]."""
+
+    share: float
+    styles: Sequence[Shown]
+    items: Sequence[Shown]
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """One person."""
+
+    user_id: str
+    basis: str
+    events: int
+    history: Sequence[Shown]
+    modes: Sequence[Mode]
+    recommendations: Sequence[Recommended]
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """One product, several pictures; `graded` ones go from little to much."""
+
+    title: str
+    text: str
+    pictures: Sequence[Shown]
+    graded: bool = False
+
+
+class LogReader:
+    """Asks recommender and restyler for all that the page shows.
+
+    `interactions` has `recsys.schema.INTERACTION_COLUMNS`, sorted by time.
+    """
+
+    def __init__(self, recommender: Recommender, pictures: Pictures, interactions: pd.DataFrame) -> None:
+        self._recommender = recommender
+        self._pictures = pictures
+        self._interactions = interactions
+        self._styles = {card.style_id: card for card in recommender.styles()}
+
+    def shopper(self, user_id: UserId) -> Shopper:
+        """All about one person; of whom nothing is known, what is popular."""
+        request = Request(user_id=user_id, limit=RECOMMENDATIONS)
+        answer, report = self._recommender.recommend(request), self._recommender.taste(request)
+        styles = [StyleVector.of(mode.vector) for mode in report.modes]
+        return Shopper(
+            user_id=user_id,
+            basis=BASIS_WORDS[answer.basis],
+            events=report.events,
+            history=[
+                self._thumbnail(item, EVENT_WORDS[kind])
+                for item, kind in liked_items(self._interactions, user_id, HISTORY_ITEMS)
+            ],
+            modes=[self._mode(mode) for mode in report.modes],
+            recommendations=[self._recommended(found, styles) for found in answer.recommendations],
+        )
+
+    def strength_strip(self, item_id: ItemId, style: StyleVector, toward: str) -> Strip:
+        """A product from its photo to a style at full strength."""
+        card = self._recommender.card(item_id)
+        pictures = [self._graded(card, style, strength) for strength in STRENGTHS]
+        text = f"{card.title or item_id}, restyled toward {toward}, by strength"
+        return Strip("From the photo to a taste", text, pictures, graded=True)
+
+    def _graded(self, card: ItemCard, style: StyleVector, strength: float) -> Shown:
+        source, used = self._pictures.at_strength(card.image, style, strength)
+        note = f"limited to {used:.0%}" if source and used < strength else ""
+        return Shown(source, f"{strength:.0%}", note)
+
+    def style_strip(self, item_id: ItemId) -> Strip:
+        """A product's photo, and the product in style references spread over the library."""
+        card = self._recommender.card(item_id)
+        styles = self._recommender.styles()
+        spread = np.linspace(0, len(styles) - 1, min(STRIP_STYLES, len(styles))).astype(int)
+        pictures = [self._in_style(card, styles[index]) for index in spread]
+        original = Shown(self._pictures.original(card.image), "original")
+        text = f"{card.title or item_id}, restyled toward style references"
+        return Strip("One product, many styles", text, [original, *pictures])
+
+    def _in_style(self, card: ItemCard, style: StyleCard) -> Shown:
+        return Shown(
+            self._pictures.restyled(card.image, *self._recommender.credited_reference(style.style_id)),
+            style.title,
+            ", ".join(style.scenes),
+            self._style_picture(style.style_id),
+        )
+
+    def pictured(self, user_id: UserId) -> list[ItemId]:
+        """The recommendations that have a picture, best first."""
+        answer = self._recommender.recommend(Request(user_id=user_id))
+        return [
+            found.item_id for found in answer.recommendations if self._recommender.card(found.item_id).image is not None
+        ]
+
+    def _recommended(self, found: Recommendation, styles: Sequence[StyleVector]) -> Recommended:
+        card = self._recommender.card(found.item_id)
+        restyled = "" if found.mode is None else self._pictures.restyled(card.image, styles[found.mode])
+        price = "" if card.price is None else f"{card.price:,.2f}"
+        return Recommended(
+            product=Shown(self._pictures.original(card.image), card.title or card.item_id, price),
+            restyled=restyled,
+            reason=found.reason,
+            parts=score_parts(found.contributions),
+        )
+
+    def _mode(self, mode: TasteMode) -> Mode:
+        styles = [
+            Shown(self._style_picture(near.style_id), near.title, f"{near.similarity:.2f}")
+            for near in named_styles(mode)
+        ]
+        return Mode(mode.share, styles, [self._thumbnail(item) for item in mode.items[:MODE_ITEMS]])
+
+    def _style_picture(self, style_id: str) -> str:
+        image = self._recommender.bundle.image_root / self._styles[style_id].image
+        return self._pictures.original(image, THUMBNAIL_WIDTH)
+
+    def _thumbnail(self, item_id: ItemId, note: str = "") -> Shown:
+        card = self._recommender.card(item_id)
+        return Shown(self._pictures.original(card.image, THUMBNAIL_WIDTH), card.title or item_id, note)
+
+
+def score_parts(contributions: Mapping[str, float]) -> list[Part]:
+    """What lifts a score, largest first: positive contributions as shares of their sum. Below 1 % is left out."""
+    total = sum(max(part, 0.0) for part in contributions.values())
+    shares = {name: part / total for name, part in contributions.items() if part > 0.01 * total}
+    return [Part(name, FEATURE_WORDS[name], share) for name, share in sorted(shares.items(), key=lambda pair: -pair[1])]

@@ -1,0 +1,1 @@
+"""Restyling: from a request for one image to a rendered file."""

@@ -1,0 +1,73 @@
+"""All that is live in one place: the stores of a project's database, opened and closed together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+
+from recsys.dataset.project import Project
+from recsys.serving.user_requests import Persons
+from recsys.storage.database import Database
+from recsys.storage.live.events import EventStore
+from recsys.storage.live.exposures import ExposureLog
+from recsys.storage.live.feedback import FeedbackStore
+from recsys.storage.live.idempotency import IdempotencyStore
+from recsys.storage.live.items import LiveItems
+from recsys.storage.live.keys import KeyStore
+from recsys.storage.live.renders import RenderLog
+from recsys.storage.live.tastes import TasteStore
+from recsys.storage.live.user_state import PersonStates
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStore:
+    """A project's live data. Safe to share between threads; each process opens its own."""
+
+    project: Project
+    database: Database
+    events: EventStore
+    exposures: ExposureLog
+    items: LiveItems
+    tastes: TasteStore
+    verdicts: FeedbackStore
+    renders: RenderLog
+    keys: KeyStore
+    answers: IdempotencyStore
+    states: PersonStates
+    persons: Persons
+
+    @classmethod
+    def open(cls, project: Project) -> LiveStore:
+        """Open the project's database, which is made where there is none.
+
+        Raises ConfigError for a wrong URL, MissingExtraError without its driver, StorageError where that fails.
+        """
+        database = Database.open(project.database_url)
+        events = EventStore(database)
+        return cls(
+            project=project,
+            database=database,
+            events=events,
+            exposures=ExposureLog(database),
+            items=LiveItems(database),
+            tastes=TasteStore(database),
+            verdicts=FeedbackStore(database),
+            renders=RenderLog(database),
+            keys=KeyStore(database),
+            answers=IdempotencyStore(database),
+            states=PersonStates(database),
+            persons=Persons(events, project.settings.events, project.settings.taste),
+        )
+
+    def __enter__(self) -> LiveStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write what waits, then give the connections back."""
+        self.exposures.close()
+        self.database.close()

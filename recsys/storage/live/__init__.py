@@ -1,0 +1,1 @@
+"""Live data: one store per table."""

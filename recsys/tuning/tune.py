@@ -1,0 +1,395 @@
+"""Tuning: the settings of a model that rank best on held-out events, none of which are the test's.
+
+The test part of a project (the file that came as its test, else the last fifth of events, else a fifth of each
+person's items) is cut off first, and no more is looked at than that. What is left is cut again by the same kind of
+split, in several rounds where that is cheap, and every trial fits on the one part and ranks the whole catalog for the
+other. Trials are proposed by the tree-structured Parzen estimator (Bergstra et al., "Algorithms for hyper-parameter
+optimization", NeurIPS 2011) through Optuna: this module is its only door, and needs the extra `tune`.
+
+Trials are kept in `<project>/tuning/<model>.log` as they end, so that a killed search goes on where it was. A study's
+name has a hash of the events that are used and of what is searched: trials on other data are never mixed in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix
+from tqdm import tqdm
+
+from recsys.config import AlsSettings
+from recsys.dataset.catalog import Catalog
+from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
+from recsys.dataset.interactions import Interactions, with_known_items
+from recsys.dataset.project import SETTINGS_FILE, Project
+from recsys.dataset.splits import (
+    Holdout,
+    SplitMethod,
+    hold_out,
+    random_per_user,
+    rolling_splits,
+    usual_method,
+    weak_generalization,
+)
+from recsys.errors import DataError, MissingExtraError, RequestError
+from recsys.evaluation.metrics import ACCURACY
+from recsys.evaluation.protocol import evaluate_holdout
+from recsys.evaluation.significance import Comparison, Interval, Values, bootstrap_mean, compare
+from recsys.models.base import Model
+from recsys.profiles.style_vectors import catalog_vectors
+from recsys.ranked import check_k
+from recsys.rng import derive_seed, generator
+from recsys.schema import TIMESTAMP, FloatArray
+from recsys.storage.artifacts import exclusive_lock, write_bytes, write_text
+from recsys.storage.toml_edit import toml_lines, with_values
+from recsys.tuning.search_spaces import SPACES, OneOf, Parameter, Space, Tunable, Whole
+from recsys.tuning.search_spaces import Values as SettingValues
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.study import Study
+
+TEST_SHARE = 0.2
+ROUND_SHARE = {SplitMethod.TIME: 0.1, SplitMethod.RANDOM: 0.2}
+"""What one round of validation holds out: of all events, or of each person's items."""
+ROUNDS = 3
+FEW_EVENTS = 100_000
+"""Up to so many events three rounds are cheap; above, one is, and tells enough."""
+MOST_USERS = 10_000
+"""People asked in one round."""
+RANDOM_TRIALS = 5
+"""Trials that are drawn blindly, before the estimator has something to go by."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuningReport:
+    """What a search found.
+
+    `best` and `defaults`: settings by name. `best_quality`, `default_quality`: means of `metric` at `k` over `users`
+    of the validation, with 95 % intervals. `difference`: best less default, paired; as the best was chosen on the
+    same people, it flatters. `trials`: how many are known, those of earlier calls included. `stopped`: by Ctrl-C.
+    """
+
+    model: Tunable
+    metric: str
+    k: int
+    split: SplitMethod
+    rounds: int
+    users: int
+    trials: int
+    stopped: bool
+    best: SettingValues
+    defaults: SettingValues
+    best_quality: Interval
+    default_quality: Interval
+    difference: Comparison
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Validation:
+    """What trials are measured on: rounds over the same users and items, none of which has a test event."""
+
+    split: SplitMethod
+    rounds: tuple[Holdout, ...]
+
+    def quality(self, make: Callable[[], Model], metric: str, k: int) -> Values:
+        """(Q,) values of those with anything relevant in any round, each the mean over their rounds, by user row."""
+        people = self.rounds[0].train.shape[0]
+        sums, counts = np.zeros(people), np.zeros(people)
+        for holdout in self.rounds:
+            result = evaluate_holdout(make().fit(holdout.train.matrix()), holdout, k=k)
+            sums[result.users] += result.per_user[metric]
+            counts[result.users] += 1
+        return np.asarray(sums[counts > 0] / counts[counts > 0])
+
+
+def tune(
+    project: Project,
+    model: Tunable = Tunable.ALS,
+    *,
+    trials: int = 30,
+    minutes: float | None = None,
+    metric: str = "ndcg",
+    k: int = 20,
+    split: SplitMethod | None = None,
+    space: Space | None = None,
+) -> TuningReport:
+    """Search the settings of `model` on a project's validation part until `trials` are known or `minutes` have passed.
+
+    The defaults are the first trial, and the project's own settings of ALS the second where they are others within the
+    ranges, so that the best is never worse than these on the validation. A second call counts the trials of earlier
+    ones, and a search that was interrupted takes the steps it would have taken. Ctrl-C ends the search, not the call.
+    `split`: of the validation, TIME or RANDOM; by default TIME where there are times. `space`: other ranges.
+
+    Raises RequestError for a metric, split or number that cannot be, MissingExtraError without Optuna, DataError where
+    nothing can be held out or kept trials cannot be read, ProjectError before the first import or while another
+    process tunes the same project.
+    """
+    _check(trials, minutes, metric, k, split)
+    _library()
+    space = space or SPACES[model]
+    catalog = Catalog.from_frame(project.load_items())
+    seed = project.settings.seed
+    events = with_known_items(project.load_interactions(), catalog.ids)
+    validation = validation_of(events, catalog.ids, split, seed=seed)
+    vectors = _style_vectors(project, catalog, model) if space.needs_style else np.empty((0, 0), dtype=np.float32)
+    bench = _Bench(validation, space, vectors, metric, k, seed)
+    own = {**space.defaults, **project.settings.als.model_dump()} if "factors" in space.parameters else {}
+    starts = [dict(space.defaults), *([space.rounded(own)] if space.holds(own) else [])]
+    folder = project.root / "tuning"
+    folder.mkdir(exist_ok=True)
+    with exclusive_lock(folder):
+        study = _open_study(folder / f"{model}.log", f"{model}-{metric}@{k}-{bench.fingerprint()}")
+        deadline = None if minutes is None else time.monotonic() + 60.0 * minutes
+        stopped = _search(study, bench, starts, trials, deadline)
+        return _report(study, bench, model, stopped)
+
+
+def validation_of(
+    frame: pd.DataFrame, item_ids: ItemIdentifiers, split: SplitMethod | None = None, *, seed: int = 0
+) -> Validation:
+    """The validation rounds of interactions as `Project.load_interactions` gives them; their test part is cut off.
+
+    Nothing that is returned depends on a test event: users without any other are none of its users. Raises DataError
+    where nothing can be held out.
+    """
+    known = hold_out(frame, item_ids, split_of_test(frame), share=TEST_SHARE, seed=seed).train
+    events = _among_own_users(known)
+    method = split or (SplitMethod.TIME if _has_times(events.timestamps) else SplitMethod.RANDOM)
+    rounds = ROUNDS if len(events) <= FEW_EVENTS else 1
+    drawn = _time_rounds(events, rounds) if method is SplitMethod.TIME else _random_rounds(events, rounds, seed)
+    holdouts = [each for each in drawn if _asks_for_something(each)]
+    if not holdouts:
+        raise DataError(f"nothing can be held out by {method} of the events that are not the test's: import more")
+    return Validation(method, tuple(_fewer_users(each, seed, number) for number, each in enumerate(holdouts)))
+
+
+def split_of_test(frame: pd.DataFrame) -> SplitMethod:
+    """What the test part of imported interactions is: PREDEFINED, TIME or, without times, RANDOM."""
+    method = usual_method(frame)
+    return SplitMethod.RANDOM if method is SplitMethod.TIME and not _has_times(frame[TIMESTAMP]) else method
+
+
+def write_als(project: Project, values: SettingValues) -> None:
+    """Put settings of ALS into `recsys.toml`, at once and whole; the rest of the file stays as it is.
+
+    Raises ConfigError where the file spells its table `[als]` in a way that cannot be edited; it names the lines.
+    """
+    file = project.root / SETTINGS_FILE
+    checked = AlsSettings.model_validate(values).model_dump(include=set(values))
+    with exclusive_lock(project.root):
+        write_text(file, with_values(file.read_bytes().decode("utf-8"), "als", checked))
+
+
+def als_lines(values: SettingValues) -> list[str]:
+    """The lines of `recsys.toml` that say the same as `write_als`."""
+    return toml_lines("als", values)
+
+
+class _Bench:
+    """Measures settings, and remembers what each came to."""
+
+    def __init__(
+        self, validation: Validation, space: Space, vectors: FloatArray, metric: str, k: int, seed: int
+    ) -> None:
+        self.validation, self.space, self.vectors = validation, space, vectors
+        self.metric, self.k, self.seed = metric, k, seed
+        self._known: dict[str, Values] = {}
+
+    def measure(self, settings: SettingValues) -> Values:
+        """(Q,) by person."""
+        key = json.dumps(settings, sort_keys=True)
+        if key not in self._known:
+            self._known[key] = self.validation.quality(
+                lambda: self.space.make(settings, self.vectors, self.seed), self.metric, self.k
+            )
+        return self._known[key]
+
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits that change with anything a trial's value or meaning depends on."""
+        space = {name: {type(each).__name__: asdict(each)} for name, each in self.space.parameters.items()}
+        about = [self.metric, self.k, self.seed, self.validation.split, space, self.vectors.shape]
+        digest = hashlib.sha256(json.dumps(about).encode())
+        for holdout in self.validation.rounds:
+            for events in (holdout.train, holdout.test):
+                _add_events(digest.update, events)
+            digest.update(holdout.users.tobytes())
+        digest.update(self.vectors.tobytes())
+        return digest.hexdigest()[:32]
+
+
+def _add_events(update: Callable[[bytes], None], events: Interactions) -> None:
+    for ids in (events.user_ids, events.item_ids):
+        update(json.dumps(ids.values.tolist()).encode())
+    for array in (events.users, events.items, events.kinds, events.weights, events.timestamps):
+        update(array.tobytes())
+
+
+def _search(study: Study, bench: _Bench, starts: Sequence[SettingValues], trials: int, deadline: float | None) -> bool:
+    """Run trials until `trials` are complete or the time is up; True where Ctrl-C ended it."""
+    optuna = _library()
+    distributions = _distributions(bench.space)
+    done = len(_complete(study))
+    with tqdm(total=trials, initial=min(done, trials), desc="tune", unit="trial", disable=None) as bar:
+        try:
+            for start in starts[:trials]:
+                if all(bench.space.rounded(trial.params) != start for trial in _complete(study)):
+                    value = float(bench.measure(start).mean())
+                    study.add_trial(
+                        optuna.trial.create_trial(params=dict(start), distributions=distributions, value=value)
+                    )
+                    _show(bar, study)
+            while len(complete := _complete(study)) < trials and (deadline is None or time.monotonic() < deadline):
+                # Seeded by its number, a trial is the same whether or not the search was interrupted before it.
+                study.sampler = optuna.samplers.TPESampler(
+                    multivariate=True,
+                    n_startup_trials=RANDOM_TRIALS,
+                    seed=derive_seed(bench.seed, "tune", study.study_name, len(complete)) & 0xFFFFFFFF,
+                )
+                trial = study.ask(distributions)
+                study.tell(trial, float(bench.measure(bench.space.rounded(trial.params)).mean()))
+                _show(bar, study)
+        except KeyboardInterrupt:
+            if not _complete(study):
+                raise
+            return True
+    return False
+
+
+def _show(bar: tqdm[Any], study: Study) -> None:
+    bar.set_postfix(best=f"{study.best_value:.4f}", refresh=False)
+    bar.update()
+
+
+def _complete(study: Study) -> list[Any]:
+    """Finished trials, oldest first. What a kill left unfinished stays in the file and counts for nothing."""
+    return list(study.get_trials(deepcopy=False, states=(_library().trial.TrialState.COMPLETE,)))
+
+
+def _report(study: Study, bench: _Bench, model: Tunable, stopped: bool) -> TuningReport:
+    best = bench.space.rounded(study.best_params)
+    default_values = bench.measure(bench.space.defaults)
+    best_values = bench.measure(best)
+    return TuningReport(
+        model=model,
+        metric=bench.metric,
+        k=bench.k,
+        split=bench.validation.split,
+        rounds=len(bench.validation.rounds),
+        users=len(best_values),
+        trials=len(_complete(study)),
+        stopped=stopped,
+        best=best,
+        defaults=bench.space.defaults,
+        best_quality=bootstrap_mean(best_values, seed=bench.seed),
+        default_quality=bootstrap_mean(default_values, seed=bench.seed),
+        difference=compare(best_values, default_values, seed=bench.seed),
+    )
+
+
+def _open_study(path: Path, name: str) -> Study:
+    """The study of this name in the file, made where it is absent; the caller has the folder to itself."""
+    optuna = _library()
+    # A process killed while it wrote leaves its lock, and half a line that the next would be glued to.
+    path.with_name(path.name + ".lock").unlink(missing_ok=True)
+    _drop_half_line(path)
+    try:
+        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
+        study: Study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: not a readable record of trials ({error!r}); delete it to begin anew") from None
+    return study
+
+
+def _drop_half_line(path: Path) -> None:
+    data = path.read_bytes() if path.exists() else b""
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole != data:
+        write_bytes(path, whole)
+
+
+def _distributions(space: Space) -> dict[str, BaseDistribution]:
+    return {name: _distribution(parameter) for name, parameter in space.parameters.items()}
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    kinds = _library().distributions
+    distribution: BaseDistribution
+    if isinstance(parameter, OneOf):
+        distribution = kinds.CategoricalDistribution(parameter.names)
+    elif isinstance(parameter, Whole):
+        distribution = kinds.IntDistribution(parameter.low, parameter.high, log=parameter.log)
+    else:
+        distribution = kinds.FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+    return distribution
+
+
+def _library() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise MissingExtraError("optuna", "tune") from None
+    # Its own handler would write to standard error whatever the application has set up.
+    optuna.logging.disable_default_handler()
+    optuna.logging.enable_propagation()
+    return optuna
+
+
+def _check(trials: int, minutes: float | None, metric: str, k: int, split: SplitMethod | None) -> None:
+    check_k(k)
+    if trials < 1:
+        raise RequestError("trials", f"must be at least 1, not {trials}")
+    if minutes is not None and not minutes > 0:
+        raise RequestError("timeout", f"must be above 0 minutes, not {minutes}")
+    if metric not in ACCURACY:
+        raise RequestError("metric", f"{metric!r} is not known; use one of {', '.join(ACCURACY)}")
+    if split not in (None, *ROUND_SHARE):
+        raise RequestError("split", f"{split} is no split for validation; use one of {', '.join(ROUND_SHARE)}")
+
+
+def _style_vectors(project: Project, catalog: Catalog, model: Tunable) -> FloatArray:
+    vectors = catalog_vectors(project, catalog)
+    if not vectors.any():
+        raise DataError(f"{model} learns from pictures and no item has one; tune {Tunable.ALS} instead")
+    return vectors
+
+
+def _has_times(timestamps: Any) -> bool:
+    return len(np.unique(timestamps)) > 1
+
+
+def _among_own_users(events: Interactions) -> Interactions:
+    """The same events among those users alone who have one."""
+    rows, users = np.unique(events.users, return_inverse=True)
+    ids: UserIdentifiers = UserIdentifiers(events.user_ids.kind, events.user_ids.ids(rows))
+    return replace(events, user_ids=ids, users=users.astype(np.int64))
+
+
+def _time_rounds(events: Interactions, rounds: int) -> list[Holdout]:
+    return [weak_generalization(split) for split in rolling_splits(events, ROUND_SHARE[SplitMethod.TIME], rounds)]
+
+
+def _random_rounds(events: Interactions, rounds: int, seed: int) -> list[Holdout]:
+    share = ROUND_SHARE[SplitMethod.RANDOM]
+    return [random_per_user(events, share, seed=derive_seed(seed, "tune", "round", number)) for number in range(rounds)]
+
+
+def _asks_for_something(holdout: Holdout) -> bool:
+    """Whether anybody later liked what they had not touched."""
+    later: csr_matrix = holdout.test.matrix()
+    return bool(((later > 0) > holdout.history.seen()).nnz)
+
+
+def _fewer_users(holdout: Holdout, seed: int, number: int) -> Holdout:
+    if len(holdout.users) <= MOST_USERS:
+        return holdout
+    random = generator(seed, "tune", "users", number)
+    return replace(holdout, users=np.sort(random.choice(holdout.users, MOST_USERS, replace=False)))

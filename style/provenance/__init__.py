@@ -1,0 +1,1 @@
+"""Provenance of restyled images: embedded mark, sidecar file, signed credentials."""

@@ -1,0 +1,1 @@
+"""Restyled frame sequences without flicker."""

@@ -1,0 +1,158 @@
+"""The command `recsys experiment`: from a draft to the end, and how it says no."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from recsys.cli.main import app
+from recsys.dataset.project import Project
+from recsys.experiments.design.definition import Direction, Status
+from recsys.experiments.design.files import load_experiment
+from recsys.experiments.design.metric_names import MetricName
+from recsys.experiments.design.overrides import Overrides
+from recsys.schema import ItemId, UserId
+from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
+from recsys.storage.database import Database
+from recsys.storage.live.exposures import Exposure, ExposureLog
+
+BASICS = ("--title", "Milder", "--hypothesis", "More clicks")
+ARMS = ("--arm", "now", "--arm", "mild=2", "--set", "mild.strength=0.3")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Project:
+    return Project.init(tmp_path / "shop", "shop")
+
+
+def _run(shop: Project, command: str, *arguments: object) -> Result:
+    return CliRunner().invoke(app, ["experiment", command, str(shop.root), *map(str, arguments)])
+
+
+def _done(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def _said_no(result: Result, *words: str, code: int = 1) -> None:
+    assert result.exit_code == code, result.output
+    told = " ".join(result.output.replace("│", " ").split())
+    assert all(word in told for word in words), told
+
+
+def test_a_life(shop: Project) -> None:
+    assert "no experiments yet" in _done(_run(shop, "list"))
+    options = ("--metric", "ctr", "--metric", "dwell:decrease", "--guardrail", "conversion=0.02", "--holdout", 0.05)
+    place = ("--namespace", "lists", "--segments", "0-499", "--coverage", 0.2, "--minimum-days", 7)
+    weights = ("--set", "mild.blend.style=2", "--set", "mild.scene=")
+    _said_no(_run(shop, "create", "mild", *BASICS, *ARMS, *weights), "ARM.OPTION=VALUE", code=2)
+    _done(_run(shop, "create", "mild", *BASICS, *ARMS, *weights[:2], *options, *place))
+    one = load_experiment(shop.experiments / "mild.toml")
+    assert one.arms["mild"].overrides == Overrides(strength=0.3, blend={"style": 2.0})
+    assert [(metric.name, metric.direction) for metric in one.metrics] == [
+        (MetricName.CTR, Direction.INCREASE),
+        (MetricName.DWELL, Direction.DECREASE),
+    ]
+    assert one.guardrails[0].margin == 0.02
+    assert (one.control, one.coverage, one.decision.minimum_days) == ("now", 0.2, 7)
+    assert "not running" in _done(_run(shop, "assign", "--unit", "u1"))
+    assert "running, coverage 20.0%, mild 67% / now 33%" in _done(_run(shop, "start", "mild"))
+    assert "coverage 100.0%" in _done(_run(shop, "ramp", "mild", "--coverage", 1, "--segments", "0-999"))
+    told = [_done(_run(shop, "assign", "--unit", f"u{n}")) for n in range(8)]
+    assert any("mild (split, propensity 0.667)" in line for line in told)
+    assert any("now (split, propensity 0.333)" in line for line in told)
+    assert "no unit" in _done(_run(shop, "assign", "--session", "s1"))
+    shown = _done(_run(shop, "show", "mild"))
+    for words in (
+        "arm now (33.3%, control): as served without it",
+        "strength=0.3",
+        "guardrail conversion: margin 0.02",
+    ):
+        assert words in shown
+    assert "mild" in _done(_run(shop, "list"))
+    assert "stopped" in _done(_run(shop, "stop", "mild"))
+    assert load_experiment(shop.experiments / "mild.toml").status is Status.STOPPED
+    assert "not stopped" in _done(_run(shop, "assign", "--unit", "u1"))
+
+
+def test_wrong_input(shop: Project) -> None:
+    two = (*BASICS, "--arm", "now", "--arm", "b")
+    _said_no(_run(shop, "create", "e", *two, "--metric", "clicks"), "metrics.0.name", "'ctr'")
+    _said_no(_run(shop, "create", "e", *BASICS, "--arm", "now=-1", "--arm", "b"), "arms.now.weight")
+    _said_no(_run(shop, "create", "e", *BASICS, "--arm", "now=0", "--arm", "b=0"), "all weights are 0")
+    _said_no(_run(shop, "create", "e", *BASICS, "--arm", "now"), "at least 2")
+    _said_no(_run(shop, "create", "e", *two, "--set", "b.strenght=1"), "did you mean 'strength'")
+    _said_no(_run(shop, "create", "A b", *two), "key")
+    _said_no(_run(shop, "create", "e", *two, "--set", "c.strength=1"), "no arm 'c'", code=2)
+    _said_no(_run(shop, "create", "e", *two, "--set", "strength"), "ARM.OPTION=VALUE", code=2)
+    _said_no(_run(shop, "create", "e", *two, "--segments", "0-9"), "--namespace", code=2)
+    _said_no(_run(shop, "create", "e", *two, "--namespace", "n", "--segments", "a-b"), "FIRST-LAST", code=2)
+    _said_no(_run(shop, "create", "e", *BASICS, "--arm", "now=much", "--arm", "b"), "'much'", code=2)
+    assert not shop.experiments.exists()
+    _done(_run(shop, "create", "e", *two))
+    _said_no(_run(shop, "create", "e", *two), "already")
+    _said_no(_run(shop, "ramp", "e"), "--coverage", code=2)
+    _said_no(_run(shop, "assign"), "--unit", code=2)
+    _said_no(_run(shop, "start", "f"), "unknown experiment 'f'", "known ones: e")
+    _said_no(_run(shop, "stop", "e"), "start it first")
+
+
+def test_an_arm_that_cannot_be_served_does_not_start(shop: Project) -> None:
+    two = (*BASICS, "--arm", "now", "--arm", "b")
+    _done(_run(shop, "create", "version", *two, "--set", "b.model=1234567890123456"))
+    _said_no(_run(shop, "start", "version"), "arms.b.overrides.model", "no bundle 1234567890123456")
+    _done(_run(shop, "create", "scene", *two, "--set", "b.scene=holiday"))
+    _said_no(_run(shop, "start", "scene"), "arms.b.overrides.scene", "'holiday'", "known: none")
+
+
+def test_a_changed_split_is_refused_and_can_be_stopped(shop: Project) -> None:
+    _done(_run(shop, "create", "e", *BASICS, *ARMS))
+    _done(_run(shop, "start", "e"))
+    path = shop.experiments / "e.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("weight = 2.0", "weight = 3.0", 1), encoding="utf-8")
+    _said_no(_run(shop, "ramp", "e", "--coverage", 1), "e.toml", "mild (weight 2)", "under a new key")
+    _said_no(_run(shop, "assign", "--unit", "u1"), "under a new key")
+    _said_no(_run(shop, "list"), "under a new key")
+    assert "stopped" in _done(_run(shop, "stop", "e"))
+
+
+def test_analyze(shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _said_no(_run(shop, "analyze", "mild"), "no experiment 'mild'")
+    _done(_run(shop, "create", "mild", *BASICS, *ARMS, "--metric", "ctr", "--metric", "style_diversity"))
+    _said_no(_run(shop, "analyze", "mild"), "no live data to analyze")
+    began = 1_790_000_000
+    monkeypatch.setattr("recsys.clock.now", lambda: began)
+    _done(_run(shop, "start", "mild"))
+    one = load_experiment(shop.experiments / "mild.toml")
+    simulate_logs(one, {"mild": Planted(ctr=0.5)}, People(users=2_000)).write(tmp_path)
+    monkeypatch.setattr("recsys.clock.now", lambda: began + 15 * 86_400)
+    _said_no(_run(shop, "analyze", "mild", "--exposures", tmp_path / "exposures.parquet"), "go together", code=2)
+    logs = [
+        part for name in ("exposures", "events", "feedback") for part in (f"--{name}", tmp_path / f"{name}.parquet")
+    ]
+    told = _done(_run(shop, "analyze", "mild", *logs))
+    assert "## Decision: Ship mild" in told
+    assert json.loads(_done(_run(shop, "analyze", "mild", *logs, "--json")))["conclusion"]["advice"] == "ship"
+    assert "mild: ship; wrote" in _done(_run(shop, "analyze", "mild", *logs, "--out", tmp_path / "page.html"))
+    assert "Ship mild" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_analyze_live_data_that_are_not_sound(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    _done(_run(shop, "create", "mild", *BASICS, "--arm", "now", "--arm", "mild", "--set", "mild.strength=0.3"))
+    began = 1_790_000_000
+    monkeypatch.setattr("recsys.clock.now", lambda: began)
+    _done(_run(shop, "start", "mild"))
+    shop.live.mkdir(exist_ok=True)
+    with closing(Database.open(shop.database_url)) as database:
+        log = ExposureLog(database)
+        for number in range(40):
+            shown = (f"r{number}", UserId(f"u{number}"), began + number, "v", (ItemId("a"),), (1.0,), (None,))
+            log.append(Exposure(*shown, {"mild": "now"}))
+        log.close()
+    monkeypatch.setattr("recsys.clock.now", lambda: began + 86_400)
+    _said_no(_run(shop, "analyze", "mild"), "Put right first", "No unit in arm 'mild'")

@@ -1,0 +1,71 @@
+"""Stores are reached, or it is said why not; no password is repeated."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from recsys.errors import ConfigError, DataError
+from recsys.storage.health import reach_database, reach_redis
+
+
+@pytest.mark.parametrize(
+    ("reach", "url", "kind", "says"),
+    [
+        (reach_database, "no url secret", ConfigError, "not a URL of SQLite or PostgreSQL"),
+        (reach_database, "oracle://a:secret@h/x", ConfigError, "not a URL of SQLite or PostgreSQL"),
+        (reach_database, "sqlite://", ConfigError, "name a file"),
+        (reach_database, "postgresql+psycopg://a:secret@127.0.0.1:1/x", DataError, "at 127.0.0.1:1, database x"),
+        (reach_redis, "http://secret", ConfigError, "not a URL like redis://"),
+        (reach_redis, "redis://:secret@127.0.0.1:1/0", DataError, "at 127.0.0.1:1"),
+    ],
+)
+def test_what_cannot_be_reached_is_named(
+    reach: Callable[[str], str], url: str, kind: type[Exception], says: str
+) -> None:
+    with pytest.raises(kind, match=says) as error:
+        reach(url)
+    assert "secret" not in str(error.value)
+
+
+def test_a_file_is_only_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "live" / "live.db"
+    assert reach_database(f"sqlite:///{file}") == f"SQLite, {file}, which the service makes"
+    assert not file.parent.exists()
+    file.parent.mkdir()
+    file.touch()
+    assert reach_database(f"sqlite:///{file}") == f"SQLite, {file}"
+
+
+@pytest.fixture
+def redis_port() -> Iterator[int]:
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("redis-server is not installed")
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+    command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--requirepass", "secret"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            with socket.socket() as trying:
+                if trying.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.02)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_redis_server_answers_to_the_right_password(redis_port: int) -> None:
+    assert reach_redis(f"redis://:secret@127.0.0.1:{redis_port}/0").endswith(f"at 127.0.0.1:{redis_port}")
+    with pytest.raises(DataError, match="check host and password"):
+        reach_redis(f"redis://:wrong@127.0.0.1:{redis_port}/0")
