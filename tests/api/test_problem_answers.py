@@ -44,7 +44,7 @@ def problem(answer: httpx.Response, status: int, slug: str) -> Any:
         ("deadline_ms=-1", "deadline_ms", "greater than or equal to 0"),
         ("explain=perhaps", "explain", "valid boolean"),
         ("category=", "category.0", "at least 1 character"),
-        ("color=red", "color", "unknown parameter 'color'; known here: limit, category, price_min"),
+        ("shade=red", "shade", "unknown parameter 'shade'; known here: limit, category, price_min"),
         ("Limit=3", "Limit", "unknown parameter 'Limit'"),
     ],
 )

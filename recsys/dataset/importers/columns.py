@@ -48,7 +48,7 @@ ITEM_FIELDS: Aliases = {
 INTERACTION_FIELDS: Aliases = {
     USER_ID: _USER_ALIASES,
     ITEM_ID: _ITEM_ALIASES,
-    EVENT: ("event_type", "event_name", "action", "behavior", "behavior"),
+    EVENT: ("event_type", "event_name", "action", "behavior", "behaviour"),
     WEIGHT: (),
     TIMESTAMP: ("ts", "time", "datetime", "date", "event_time", "created_at", "unix_timestamp", "t_dat"),
     RATING: ("score", "stars", "overall"),

@@ -170,14 +170,14 @@ class TestGallery:
         for seed in range(3):
             together = repaint_gallery(color, photos, style(seed), wish, masks)
             alone = [repaint(color, *pair, wish, mask) for *pair, mask in zip(photos, [style(seed)] * 3, masks)]  # noqa: B905
-            for color in (RED, CREAM):
+            for tone in (RED, CREAM):
                 same, before = (
-                    [product_color(answer, photo, color) for answer, photo in zip(answers, photos, strict=True)]
+                    [product_color(answer, photo, tone) for answer, photo in zip(answers, photos, strict=True)]
                     for answers in (together, alone)
                 )
                 assert max(difference(same[0], other) for other in same[1:]) < 0.5
                 assert max(difference(before[0], other) for other in before[1:]) > 2
-                assert difference(same[0], color) > 2
+                assert difference(same[0], tone) > 2
 
     def test_masks_are_found_where_none_are_given(
         self, color: ColorStylizer, gallery: tuple[list[Pixels], list[Mask]]
@@ -209,8 +209,8 @@ class TestGallery:
         photo, mask = shot(0.3, 0.4)
         (together,) = repaint_gallery(color, [photo], style(), RestyleOptions(HALF), [mask])
         alone = repaint(color, photo, style(), RestyleOptions(HALF), mask)
-        for color in (RED, CREAM):
-            same = (product_color(answer, photo, color) for answer in (together, alone))
+        for tone in (RED, CREAM):
+            same = (product_color(answer, photo, tone) for answer in (together, alone))
             assert difference(*same) < 0.5
         with pytest.raises(ImageError, match="at least one photo"):
             repaint_gallery(color, [], style(), RestyleOptions(HALF))

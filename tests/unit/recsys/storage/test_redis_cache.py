@@ -170,7 +170,7 @@ def test_without_the_package_the_extra_is_named() -> None:
         "import sys; sys.modules['redis'] = None\n"
         "from pathlib import Path\n"
         "from recsys.errors import MissingExtraError\n"
-        "from recsys.storage.cache import open_cache\n"
+        "from recsys.storage.open_cache import open_cache\n"
         "try: open_cache(Path('x'), 10, 'redis://localhost')\n"
         "except MissingExtraError as error: print(error)\n"
     )
