@@ -71,6 +71,7 @@ ORDER = {
         "demo",
         "doctor",
         "cli",
+        "__main__",
     ],
     "recsys.experiments": ["stats", "design", "analysis", "off_policy"],
 }

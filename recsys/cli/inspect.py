@@ -1,0 +1,58 @@
+"""Commands that check and list: rights, audit, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.cli.shared import ProjectPath, open_project
+
+
+def rights(
+    path: ProjectPath,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the lines that credit artists.")] = False,
+) -> None:
+    """Show whose each style is, what its license allows, and whether pictures may go toward it here."""
+    from recsys.reports.rights import ledger, ledger_json, print_ledger
+
+    rows = ledger(open_project(path))
+    if as_json:
+        typer.echo(ledger_json(rows))
+    else:
+        print_ledger(rows)
+
+
+def audit(
+    path: ProjectPath,
+    user: Annotated[str | None, typer.Option(help="Pictures for this person alone.")] = None,
+    style: Annotated[str | None, typer.Option(help="Pictures toward this style reference alone.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
+) -> None:
+    """Show which restyled pictures were made for whom, toward what, and under which license."""
+    from recsys.reports.audit import audited, entry_json, print_audit
+
+    entries = audited(open_project(path), user, style, limit)
+    if as_json:
+        for entry in entries:
+            typer.echo(entry_json(entry))
+    else:
+        print_audit(entries)
+
+
+def doctor(
+    path: Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="A project to check, too.")] = None,
+) -> None:
+    """Check the installation and a project; exit code 1 if something will not work."""
+    from recsys.doctor import Level, diagnose
+
+    colors = {Level.OK: typer.colors.GREEN, Level.WARN: typer.colors.YELLOW, Level.FAIL: typer.colors.RED}
+    failed = False
+    for finding in diagnose(path):
+        failed |= finding.level is Level.FAIL
+        cure = f"  -> {finding.cure}" if finding.cure else ""
+        mark = typer.style(f"{finding.level.value:<5}", fg=colors[finding.level])
+        typer.echo(f"{mark}{finding.subject:<22} {finding.text}{cure}")
+    raise typer.Exit(1 if failed else 0)

@@ -1,0 +1,109 @@
+"""Commands that print lists and tastes: recommend, similar, taste."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recsys.cli.shared import ProjectPath, choose, load_recommender, open_project
+
+if TYPE_CHECKING:
+    from recsys.schema import ItemId
+
+
+def recommend(
+    path: ProjectPath,
+    user: Annotated[str | None, typer.Option(help="Who the recommendations are for.")] = None,
+    item: Annotated[
+        list[str] | None, typer.Option(metavar="ITEM[=WEIGHT]", help="An item touched now; negative: disliked.")
+    ] = None,
+    style: Annotated[list[str] | None, typer.Option(help="A chosen style reference.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    category: Annotated[list[str] | None, typer.Option(help="Only this category; repeatable.")] = None,
+    price_min: Annotated[float | None, typer.Option(help="Lowest price.")] = None,
+    price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Never this item; repeatable.")] = None,
+    color: Annotated[str | None, typer.Option(metavar="#RRGGBB", help="Only products of about this color.")] = None,
+    diversity: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: fit alone, 1: variety alone.")] = None,
+    calibration: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="How much to keep to the mix of what was liked.")
+    ] = None,
+    exploration: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="The share of places for little-known items.")
+    ] = None,
+    refresh: Annotated[str, typer.Option(help="Any text; another one explores other items.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Recommend items to a user, to somebody who touched some items, or to somebody who chose a style."""
+    from recsys.ranking.request import Filters, Request
+    from recsys.reports.terminal import answer_json, print_answer, print_basis
+    from recsys.schema import ItemId, UserId
+
+    project = open_project(path)
+    filters = Filters(
+        categories=frozenset(category or ()),
+        price_min=price_min,
+        price_max=price_max,
+        exclude=frozenset(map(ItemId, exclude or ())),
+        color=color,
+    )
+    request = Request(
+        user_id=None if user is None else UserId(user),
+        items=dict(parse_weighted_item(text, project.settings.events.like) for text in item or []),
+        styles=tuple(style or ()),
+        limit=limit,
+        filters=filters,
+        diversity=diversity,
+        calibration=calibration,
+        exploration=exploration,
+        refresh=refresh,
+    )
+    recommender = load_recommender(project)
+    answer = recommender.recommend(request)
+    if as_json:
+        typer.echo(answer_json(recommender, answer))
+        return
+    print_answer(recommender, answer)
+    print_basis(answer)
+
+
+def similar(
+    path: ProjectPath,
+    item: Annotated[str, typer.Argument(help="The item to compare with.")],
+    by: Annotated[
+        str, typer.Option(help="What they share: style (looks), taste (people), both; color, texture, shape.")
+    ] = "style",
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+) -> None:
+    """List items like one item."""
+    from recsys.ranking.recommender import SimilarBy
+    from recsys.reports.terminal import print_answer
+    from recsys.schema import ItemId
+
+    kind = choose(SimilarBy, by, "--by")
+    recommender = load_recommender(open_project(path))
+    print_answer(recommender, recommender.similar(ItemId(item), by=kind, limit=limit))
+
+
+def taste(path: ProjectPath, user: Annotated[str, typer.Option(help="Whose taste.")]) -> None:
+    """Explain a user's taste: its modes, the styles nearest to them, and items that show them."""
+    from recsys.ranking.request import Request
+    from recsys.reports.terminal import print_taste
+    from recsys.schema import UserId
+
+    recommender = load_recommender(open_project(path))
+    print_taste(recommender, recommender.taste(Request(user_id=UserId(user))))
+
+
+def parse_weighted_item(text: str, default: float) -> tuple[ItemId, float]:
+    """An item and its weight; ids may hold an equals sign, so the last one parts them."""
+    from recsys.schema import ItemId
+
+    item, equals, weight = text.rpartition("=")
+    if not equals:
+        return ItemId(text), default
+    try:
+        return ItemId(item), float(weight)
+    except ValueError:
+        raise typer.BadParameter(f"--item {text!r}: {weight!r} is not a number; expected ITEM=WEIGHT") from None

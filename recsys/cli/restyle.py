@@ -1,0 +1,120 @@
+"""Command restyle: one product photo toward a style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recsys.cli.shared import ProjectPath, choose, load_recommender, open_project
+
+if TYPE_CHECKING:
+    from recsys.ranking.recommender import Recommender
+    from style.credit import StyleCredit
+    from style.vector import StyleVector
+
+
+def restyle(
+    path: ProjectPath,
+    item: Annotated[str, typer.Option(help="The item whose photo is repainted.")],
+    user: Annotated[str | None, typer.Option(help="Toward this user's taste.")] = None,
+    taste_mode: Annotated[int | None, typer.Option(min=0, help="Which mode of the taste; default: the first.")] = None,
+    style: Annotated[str | None, typer.Option(help="Toward this style reference.")] = None,
+    scene: Annotated[str | None, typer.Option(help="Toward a scene's style reference, the nearest to --user.")] = None,
+    like: Annotated[str | None, typer.Option(help="Toward the look of this item.")] = None,
+    text: Annotated[
+        str | None,
+        typer.Option(help='Toward words, such as "dark marble"; with --user: from that taste halfway there.'),
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="Default: the setting.")] = None,
+    strength: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: the photo as it is.")] = None,
+    mode: Annotated[
+        str | None, typer.Option(help="What is painted: product, full, background or tone. Default: the setting.")
+    ] = None,
+    keep_color: Annotated[
+        bool | None, typer.Option("--keep-color/--change-color", help="Change lightness alone, or hues, too.")
+    ] = None,
+    no_fidelity: Annotated[bool, typer.Option("--no-fidelity", help="Do not limit what the strength may do.")] = False,
+    size: Annotated[int | None, typer.Option(min=32, max=2048, help="Largest width in pixels.")] = None,
+    out: Annotated[Path, typer.Option(help="Where it goes: .jpg, .png or .webp.")] = Path("restyled.jpg"),
+    sidecar: Annotated[
+        bool, typer.Option("--sidecar", help="Also write the picture's mark beside it, as JSON.")
+    ] = False,
+    sign_cert: Annotated[Path | None, typer.Option(help="Sign with this certificate chain (PEM; extra c2pa).")] = None,
+    sign_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
+) -> None:
+    """Repaint one product photo toward a taste, a style reference, a scene, another item, or words."""
+    from recsys.errors import RequestError
+    from recsys.reports.inline_images import format_of, ready_restyler, refuse_overwriting, render_patiently
+    from recsys.reports.output_files import Delivery
+    from recsys.reports.terminal import print_fidelity
+    from recsys.schema import ItemId
+    from style.modes import PaintMode
+
+    named = sum(one is not None for one in (style, like, scene, text))
+    with_user = scene is not None or text is not None
+    if named > 1 or (named == 0 and user is None) or (named == 1 and user is not None and not with_user):
+        raise typer.BadParameter(
+            "give one of --user, --style, --like, --scene and --text; --user goes with the last two, too"
+        )
+    if (sign_cert is None) != (sign_key is None):
+        raise typer.BadParameter("--sign-cert and --sign-key go together")
+    paint_mode = None if mode is None else choose(PaintMode, mode, "--mode")
+    delivery = Delivery(out, format_of(out), sidecar=sidecar, certificate=sign_cert, key=sign_key)
+    project = open_project(path)
+    recommender = load_recommender(project)
+    image = recommender.card(ItemId(item)).image
+    if image is None:
+        raise RequestError("item", f"{item!r} has no picture to restyle")
+    refuse_overwriting(out, recommender.photos())
+    vector, credit = resolve_target(recommender, user, taste_mode, style, scene, like, text)
+    with ready_restyler(project, engine, fidelity=not no_fidelity) as restyler:
+        picture = render_patiently(
+            restyler,
+            image,
+            vector,
+            strength=strength,
+            mode=paint_mode,
+            keep_color=keep_color,
+            width=size,
+            image_format=delivery.image_format,
+            credit=credit,
+        )
+    for written in delivery.deliver(picture):
+        typer.echo(f"wrote {written}")
+    typer.echo(f"{picture.media_type}, engine {picture.engine}, strength {picture.strength:.3g}")
+    if picture.report is not None:
+        print_fidelity(picture.report)
+
+
+def resolve_target(
+    recommender: Recommender,
+    user: str | None,
+    taste_mode: int | None,
+    style: str | None,
+    scene: str | None,
+    like: str | None,
+    text: str | None,
+) -> tuple[StyleVector, StyleCredit | None]:
+    """The style that one of the options names, and whose work it is; says what words were understood."""
+    from recsys.errors import RequestError
+    from recsys.ranking.request import Request
+    from recsys.reports.terminal import print_words
+    from recsys.schema import ItemId, UserId
+
+    person = None if user is None else Request(user_id=UserId(user))
+    if scene is not None:
+        return recommender.credited_reference(recommender.reference_for_scene(scene, person, taste_mode).style_id)
+    if style is not None:
+        return recommender.credited_reference(style)
+    if like is not None:
+        return recommender.style_of_item(ItemId(like)), None
+    vector = None if person is None else recommender.style_for(person, taste_mode)
+    if text is not None:
+        report = recommender.style_of_text(text, vector)
+        print_words(report)
+        return report.style, None
+    if vector is None:
+        raise RequestError("user", f"nothing is known about the taste of {user!r}; choose a style instead")
+    return vector, None

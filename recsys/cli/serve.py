@@ -1,0 +1,73 @@
+"""Commands that show and serve: page, serve, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.cli.shared import ProjectPath, choose, open_project
+
+
+def page(
+    path: ProjectPath,
+    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
+    users: Annotated[list[str] | None, typer.Option(help="Who is shown; repeatable. Default: five tastes.")] = None,
+) -> None:
+    """Write one HTML page: people, their taste, and their recommendations before and after restyling."""
+    from recsys.demo import SIMULATED_NOTE, is_simulated
+    from recsys.reports.page import write_page
+    from recsys.schema import UserId
+
+    project = open_project(path)
+    note = SIMULATED_NOTE if is_simulated(project) else ""
+    write_page(project, out, users=[UserId(user) for user in users or []], note=note)
+    typer.echo(f"wrote {out}")
+
+
+def serve(
+    path: ProjectPath,
+    host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen at.")] = 8000,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes. Default: the setting.")] = None,
+    log_format: Annotated[str, typer.Option(help="Lines of the log: text or json.")] = "text",
+    forwarded_allow_ips: Annotated[
+        str, typer.Option(help="Proxies whose X-Forwarded-For is believed, separated by commas; * for all.")
+    ] = "127.0.0.1,::1",
+    root_path: Annotated[str, typer.Option(help="The prefix under which a proxy has mounted the service.")] = "",
+) -> None:
+    """Serve recommendations and restyled pictures over HTTP; SIGTERM lets what is in flight end."""
+    from recsys.api.logs import LogFormat
+    from recsys.api.server import serve as serve_project
+    from recsys.bundle.store import current_version
+
+    project = open_project(path)
+    version = current_version(project.bundles)
+    typer.echo(f"serving {project.settings.name} ({version}); try http://{host}:{port}{root_path}/docs")
+    serve_project(
+        project,
+        host=host,
+        port=port,
+        workers=workers or project.settings.service.workers,
+        log_format=choose(LogFormat, log_format, "--log-format"),
+        forwarded_allow_ips=forwarded_allow_ips,
+        root_path=root_path,
+    )
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("demo"),
+    port_hint: Annotated[int, typer.Option(help="The port that the closing hint names.")] = 8000,
+) -> None:
+    """Build the sample shop, recommend to a few people, and write a page to look at."""
+    from recsys.demo import run_demo
+    from recsys.ranking.request import Request
+    from recsys.reports.terminal import print_answer
+
+    shown = run_demo(out, typer.echo)
+    for user in shown.people:
+        typer.secho(f"\n{user}", bold=True)
+        print_answer(shown.recommender, shown.recommender.recommend(Request(user_id=user, limit=5)))
+    typer.echo(f"\nlook at   {shown.page}")
+    typer.echo(f"serve it  recsys serve {out / 'shop'} --port {port_hint}")
