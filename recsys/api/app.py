@@ -1,4 +1,4 @@
-"""The service: `create_app` joins recommender, restyler, routes and limits."""
+"""Application: `create_app` joins recommender, renderer, live data, routes and middleware."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from starlette.concurrency import run_in_threadpool
 
 from recsys import __version__
 from recsys.api.analysis_cache import AnalysisCache
+from recsys.api.answer_cache import AnswerCache
 from recsys.api.auth.security import Security
-from recsys.api.lists.answer_cache import AnswerCache
-from recsys.api.lists.cursors import Cursors
-from recsys.api.maintenance import upkeep
+from recsys.api.cursors import Cursors
+from recsys.api.maintenance import start_maintenance
 from recsys.api.metrics import Metrics, metrics_directory
 from recsys.api.middleware.body_limit import BodyLimit
 from recsys.api.middleware.gatekeeper import Gatekeeper
@@ -32,9 +32,18 @@ from recsys.api.overload.drain import Drain, drain_on_signals
 from recsys.api.overload.rates import RateLimits
 from recsys.api.overload.shedding import Shedder
 from recsys.api.problems.answers import install_problem_handlers
-from recsys.api.routes import admin, events, experiments, health, items, recommendations, restyle, search
-from recsys.api.routes import catalog as catalog
-from recsys.api.routes import users as people
+from recsys.api.routes import (
+    admin,
+    catalog,
+    events,
+    experiments,
+    health,
+    items,
+    recommendations,
+    restyle,
+    search,
+    users,
+)
 from recsys.api.services import Services
 from recsys.ranking.recommender import Recommender
 from recsys.restyling.policy import RestylePolicy
@@ -47,10 +56,10 @@ from recsys.serving.model_host import ModelHost
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
-KEYS_EVERY_S = 0.5
-"""A key that is made or revoked counts within this time, however rarely bundles are looked for."""
+KEYS_INTERVAL_S = 0.5
+"""Longest interval between two reads of the API keys, even if bundles are polled less often."""
 
-DESCRIPTION = """Recommendations with style-aware ranking, restyled toward each person's own taste.
+DESCRIPTION = """Recommendations with style-aware ranking, with images restyled toward the taste of each user.
 
 Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem details; `/problems` explains every type.
 Every answer has the headers `X-Request-ID` (yours, if you send one) and `Model-Version`.
@@ -66,12 +75,20 @@ def create_app(
     drain: Drain | None = None,
     provider: TracerProvider | None = None,
 ) -> FastAPI:
-    """The service as an ASGI application; whoever made `restyler` and `live` closes them.
+    """Build the service as an ASGI application. The caller closes `restyler` and `live`.
 
-    `models`: one recommender for good, or what holds the present one; a `ModelHost` follows bundles and live items as
-    long as the application runs. Settings are those of `live.project`. `security` comes from the environment and the
-    database by default (see `Security.from_environment`); `drain` says how to stop; `provider` makes traces. Raises
-    ConfigError where the environment is wrong.
+    Args:
+        models: One recommender, served permanently, or a source of the current model. A `ModelHost` follows bundles
+            and live items while the application runs.
+        restyler: Renderer of restyled images.
+        live: Live data of a project, whose settings apply.
+        security: API keys and link key; by default from the environment and the database, see
+            `Security.from_environment`.
+        drain: How to stop the service.
+        provider: Tracer provider, None for no traces.
+
+    Raises:
+        ConfigError: An environment variable is invalid.
     """
     if isinstance(models, Recommender):
         models = FixedModel(models)
@@ -82,23 +99,23 @@ def create_app(
     security = security or Security.from_environment(os.environ, live.keys.active)
     metrics = Metrics(lambda: models.current.recommender.version, metrics_directory())
     services = Services(
-        snapshot,
-        restyler,
-        project.settings.events,
-        security,
-        RankingPool(settings.ranking_threads, settings.max_waiting),
-        metrics,
-        drain or Drain(),
-        live,
-        CatalogEditor(project, live.items),
-        RestylePolicy(project.settings, live.verdicts),
-        Cursors(security.derived_key("cursors")),
-        AnswerCache(settings.answers_mb * 2**20),
-        ThreadPoolExecutor(1, thread_name_prefix="write"),
-        ThreadPoolExecutor(1, thread_name_prefix="describe"),
-        host,
-        LiveExperiments(project.experiments, snapshot.recommender, host, settings.refresh_s),
-        AnalysisCache(live),
+        snapshot=snapshot,
+        host=host,
+        restyler=restyler,
+        choices=RestylePolicy(project.settings, live.verdicts),
+        experiments=LiveExperiments(project.experiments, snapshot.recommender, host, settings.refresh_s),
+        live=live,
+        events=project.settings.events,
+        editor=CatalogEditor(project, live.items),
+        answers=AnswerCache(settings.answers_mb * 2**20),
+        analyses=AnalysisCache(live),
+        cursors=Cursors(security.derived_key("cursors")),
+        security=security,
+        metrics=metrics,
+        ranking=RankingPool(settings.ranking_threads, settings.max_waiting),
+        writer=ThreadPoolExecutor(1, thread_name_prefix="write"),
+        describer=ThreadPoolExecutor(1, thread_name_prefix="describe"),
+        drain=drain or Drain(),
     )
     _watch(services)
     app = FastAPI(
@@ -112,13 +129,13 @@ def create_app(
     app.state.services = services
     metrics.watch_counter("recsys_lists_again", "Lists answered as before.", lambda: app.state.services.answers.hits)
     metrics.watch_counter("recsys_lists_made", "Lists that were made.", lambda: app.state.services.answers.misses)
-    # For `SheddingProtocol`, which refuses before there is a request for the layers below.
+    # `SheddingProtocol` reads both, because it rejects requests before the middleware runs.
     app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models
     install_problem_handlers(app)
-    # The last path of `items` takes any id, slashes included, so all longer paths have to come first.
-    for routes in (recommendations, search, events, people, restyle, items, catalog, experiments, admin, health):
+    # The last path of `items` matches any id, with slashes, so longer paths come first.
+    for routes in (recommendations, search, events, users, restyle, items, catalog, experiments, admin, health):
         app.include_router(routes.router)
-    # Each is put around those before it.
+    # Each one wraps those before it.
     app.add_middleware(Idempotency, answers=live.answers)
     app.add_middleware(BodyLimit)
     app.add_middleware(ResponseCache)
@@ -132,23 +149,22 @@ def create_app(
 
 
 def _watch(services: Services) -> None:
-    ranking = services.ranking
-    services.metrics.watch_gauge("recsys_ranking_running", "Lists being ranked.", lambda: ranking.running)
-    services.metrics.watch_gauge("recsys_ranking_waiting", "Lists waiting to be ranked.", lambda: ranking.waiting)
-    exposures = services.live.exposures
-    services.metrics.watch_gauge("recsys_exposures_waiting", "Exposures to be written.", lambda: exposures.waiting)
-    services.metrics.watch_counter("recsys_exposures_dropped", "Exposures that were lost.", lambda: exposures.dropped)
-    host = services.host
+    """Add gauges and counters that other parts keep to the metrics."""
+    metrics, ranking, exposures, host = services.metrics, services.ranking, services.live.exposures, services.host
+    metrics.watch_gauge("recsys_ranking_running", "Lists being ranked.", lambda: ranking.running)
+    metrics.watch_gauge("recsys_ranking_waiting", "Lists waiting to be ranked.", lambda: ranking.waiting)
+    metrics.watch_gauge("recsys_exposures_waiting", "Exposures waiting to be written.", lambda: exposures.waiting)
+    metrics.watch_counter("recsys_exposures_dropped", "Exposures that were lost.", lambda: exposures.dropped)
     if host is not None:
-        services.metrics.watch_counter("recsys_model_swaps", "Models and catalogs taken over.", lambda: host.swaps)
-        services.metrics.watch_gauge(
-            "recsys_model_refused", "1 while a bundle that was to serve is refused.", lambda: host.refused is not None
+        metrics.watch_counter("recsys_model_swaps", "Swaps of the model or the catalog.", lambda: host.swaps)
+        metrics.watch_gauge(
+            "recsys_model_refused", "1 while a bundle that should serve is rejected.", lambda: host.refused is not None
         )
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    tasks = await _started(app.state.services)
+    tasks = await _start(app.state.services)
     yield
     for task in tasks:
         task.cancel()
@@ -156,21 +172,23 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     _stop(app.state.services)
 
 
-async def _started(services: Services) -> list[asyncio.Task[None]]:
-    """What runs beside requests. None of it may keep these services: with them the first model would never be freed."""
+async def _start(services: Services) -> list[asyncio.Task[None]]:
+    """Start threads and tasks beside the requests.
+
+    No task may hold these services: they would keep the first model in memory.
+    """
     settings = services.live.project.settings.service
     drain_on_signals(services.drain, settings.drain_s)
-    # Loading a network takes the interpreter for seconds, which the first callers should not have to wait for.
+    # Loading a network holds the interpreter for seconds, so it happens before the first request.
     await run_in_threadpool(services.restyler.warm_up)
     await run_in_threadpool(services.choices.refresh)
     if services.host is not None:
         services.host.start()
     services.experiments.start()
-    keys_every_s = min(settings.refresh_s, KEYS_EVERY_S)
     return [
-        asyncio.create_task(services.security.keys.watch(keys_every_s)),
+        asyncio.create_task(services.security.keys.watch(min(settings.refresh_s, KEYS_INTERVAL_S))),
         asyncio.create_task(services.metrics.keep_sampling()),
-        *upkeep(services.live, services.choices),
+        *start_maintenance(services.live, services.choices),
     ]
 
 

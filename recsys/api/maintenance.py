@@ -22,7 +22,7 @@ KEPT_ANSWERS_S = 86_400
 """How long an answer is given again under its Idempotency-Key."""
 
 
-def upkeep(live: LiveStore, choices: RestylePolicy) -> list[asyncio.Task[None]]:
+def start_maintenance(live: LiveStore, choices: RestylePolicy) -> list[asyncio.Task[None]]:
     """Tasks that run until they are cancelled."""
     return [
         _every(VERDICTS_EVERY_S, "verdicts", choices.refresh),

@@ -67,7 +67,7 @@ class Metrics:
         self._registry.register(self._version)
         self.watch_gauge("recsys_requests_in_flight", "Requests being answered.", lambda: self.in_flight)
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+    def count_answer(self, method: str, route: str, status: int, seconds: float) -> None:
         """One answer, by the pattern of its route."""
         place = (method, route, status)
         children = self._children.get(place)
@@ -80,7 +80,7 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def refused(self, reason: str) -> None:
+    def count_rejection(self, reason: str) -> None:
         """A request refused before its route; `reason` is the slug of a problem."""
         self._refusals.labels(reason).inc()
 

@@ -19,12 +19,10 @@ from recsys.api.problems.types import (
     TOO_MANY_REQUESTS,
     ProblemType,
 )
+from recsys.api.route_table import ITEM_IMAGE, ROUTES, Guard, Route
 from recsys.api.schemas.events import EventIn
 from recsys.api.schemas.experiments import NewExperiment
 
-VERSIONED = "/v1/"
-_WRITES = frozenset({"post", "put", "delete"})
-_LINKED = "/v1/items/{item_id}/image"
 _LINK_SCHEME = "LinkSignature"
 
 
@@ -44,10 +42,10 @@ def describe(app: FastAPI, is_open: Callable[[], bool]) -> None:
 
 
 def _complete(description: dict[str, Any]) -> None:
-    for path, operations in description["paths"].items():
-        for method, operation in operations.items():
-            _add_problems(operation["responses"], _of_the_layers(path, method))
-            _move_problems(operation["responses"])
+    for route in ROUTES:
+        responses = description["paths"][route.described_path][route.method.lower()]["responses"]
+        _add_problems(responses, _middleware_problems(route))
+        _move_problems(responses)
     components = description["components"]
     # Routes read these bodies themselves, hence FastAPI does not know them.
     own: dict[str, Any] = {}
@@ -61,7 +59,7 @@ def _complete(description: dict[str, Any]) -> None:
         "name": SIGNATURE,
         "description": "What a link to a picture has; it stands for an API key.",
     }
-    image = description["paths"][_LINKED]["get"]
+    image = description["paths"][ITEM_IMAGE.described_path]["get"]
     image["security"] = [*image["security"], {_LINK_SCHEME: []}]
     image["parameters"] = [one for one in image["parameters"] if one["name"] != SIGNATURE]
 
@@ -76,14 +74,16 @@ def _opened(closed: dict[str, Any]) -> dict[str, Any]:
     return description
 
 
-def _of_the_layers(path: str, method: str) -> list[ProblemType]:
-    """What the layers around the routes may answer."""
-    if path.startswith("/problems"):
-        return [TOO_MANY_REQUESTS]
-    if not path.startswith(VERSIONED):
+def _middleware_problems(route: Route) -> list[ProblemType]:
+    """Return the problems with which the layers around a route may answer."""
+    if route.guard is Guard.NONE:
         return []
-    both = [TOO_MANY_REQUESTS, TOO_LARGE, STORAGE_UNAVAILABLE]
-    return [*both, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_MISMATCH, STORAGE_FULL] if method in _WRITES else both
+    if route.guard is Guard.RATE:
+        return [TOO_MANY_REQUESTS]
+    kinds = [TOO_MANY_REQUESTS, TOO_LARGE, STORAGE_UNAVAILABLE]
+    if route.idempotent:
+        kinds += [IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_MISMATCH, STORAGE_FULL]
+    return kinds
 
 
 def _add_problems(responses: dict[str, Any], kinds: list[ProblemType]) -> None:

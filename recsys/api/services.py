@@ -1,4 +1,4 @@
-"""What the routes work with, made once by `create_app`."""
+"""Services that the routes use, created once by `create_app`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from recsys.api.analysis_cache import AnalysisCache
+from recsys.api.answer_cache import AnswerCache
 from recsys.api.auth.security import Security
 from recsys.api.context import request_context_of
-from recsys.api.lists.answer_cache import AnswerCache
-from recsys.api.lists.cursors import Cursors
+from recsys.api.cursors import Cursors
 from recsys.api.metrics import Metrics
 from recsys.api.model_source import Snapshot
 from recsys.api.overload.admission import RankingPool
@@ -36,82 +36,106 @@ from recsys.storage.live.user_state import PersonState
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """One model's snapshot, the restyler, what events weigh, who may ask, live data, the threads that rank, the one
-    that writes and the one that describes pictures, the numbers kept, and the experiments.
+    """Services of the routes. A request uses them with the snapshot that it took at its start.
 
-    A request gets the services with the snapshot that it took at its start. `host` is None where one model serves for
-    good.
+    Model:
+        snapshot: The model of this request.
+        host: Owner of the served model, None if one model is served permanently.
+        restyler: Renderer of restyled images.
+        choices: Policy that chooses how images are restyled.
+        experiments: Experiments with the models of their arms.
+
+    Data:
+        live: Live data of the project.
+        events: Weights of events.
+        editor: Writer of live changes to the catalog.
+        answers: Cache of lists, of this snapshot only.
+        analyses: Cache of experiment results.
+        cursors: Encoder of cursors.
+        security: API keys and signatures of links.
+        metrics: Metrics of this process.
+
+    Threads:
+        ranking: Threads that rank.
+        writer: Thread that writes live data.
+        describer: Thread that decodes and embeds images.
+        drain: State of stopping.
     """
 
     snapshot: Snapshot
+    host: ModelHost | None
     restyler: Renderer
-    events: EventSettings
-    security: Security
-    ranking: RankingPool
-    metrics: Metrics
-    drain: Drain
-    live: LiveStore
-    editor: CatalogEditor
     choices: RestylePolicy
-    cursors: Cursors
+    experiments: LiveExperiments
+
+    live: LiveStore
+    events: EventSettings
+    editor: CatalogEditor
     answers: AnswerCache
+    analyses: AnalysisCache
+    cursors: Cursors
+    security: Security
+    metrics: Metrics
+
+    ranking: RankingPool
     writer: Executor
     describer: Executor
-    host: ModelHost | None
-    experiments: LiveExperiments
-    analyses: AnalysisCache
+    drain: Drain
 
     @property
     def recommender(self) -> Recommender:
-        """What ranks for this request."""
+        """The recommender of this request."""
         return self.snapshot.recommender
 
     async def state(self, user_id: str) -> PersonState:
-        """What live data say of a person. SQLite answers in microseconds; a server is waited for elsewhere."""
+        """Return the state of a user in the live data.
+
+        SQLite answers in microseconds, so it is read here; a database server is read on another thread.
+        """
         if self.live.database.is_sqlite:
             return self.live.states.read(user_id)
         return await run_in_threadpool(self.live.states.read, user_id)
 
     async def write(self, work: Callable[[], T]) -> T:
-        """Run `work` on the thread that writes, one after the other: writers of one process need not contend."""
+        """Run `work` on the thread that writes, so that writers of one process do not contend."""
         return await asyncio.wrap_future(self.writer.submit(work))
 
     async def describe(self, work: Callable[[], T]) -> T:
-        """Run `work` on the thread that decodes and embeds pictures, where it keeps nobody else from writing."""
+        """Run `work` on the thread that decodes and embeds images, so that it does not delay writers."""
         return await asyncio.wrap_future(self.describer.submit(work))
 
     def request_of(
-        self, user_id: UserId, state: PersonState, wish: RecommendationRequest | None = None
+        self, user_id: UserId, state: PersonState, options: RecommendationRequest | None = None
     ) -> RecommendationRequest:
-        """A person's request as of now: with what they did since the model was built, and what they chose."""
-        return self.live.persons.request(user_id, state, self.recommender, wish or RecommendationRequest())
+        """Return the request of a user, with events since the model was built and with the user's choices."""
+        return self.live.persons.request(user_id, state, self.recommender, options or RecommendationRequest())
 
     def knows_user(self, user_id: UserId, state: PersonState) -> bool:
-        """Whether a person has a history, in the model or since it was built."""
+        """Return whether a user has a history, in the model or in the live data."""
         return not state.erased and (bool(state.last_event) or self.recommender.has_user(user_id))
 
     def knows_item(self, item_id: ItemId) -> bool:
-        """Whether the catalog has an item, one that was put a moment ago included."""
+        """Return whether the catalog has an item, including one that was just put."""
         if self.recommender.has_item(item_id):
             return True
-        put = self.live.items.get(item_id)
-        return put is not None and not put.deleted
+        live_item = self.live.items.get(item_id)
+        return live_item is not None and not live_item.deleted
 
-    def of(self, snapshot: Snapshot) -> Services:
-        """The same with another model, to which no answers belong yet."""
+    def with_snapshot(self, snapshot: Snapshot) -> Services:
+        """Return the services with another model and an empty answer cache."""
         return replace(self, snapshot=snapshot, answers=self.answers.emptied())
 
 
 def services_of(scope: Scope) -> Services:
-    """The services with this request's snapshot."""
+    """Return the services with the snapshot of this request."""
     state = scope["app"].state
     services: Services = state.services
     snapshot = request_context_of(scope).snapshot
     if snapshot is not services.snapshot:
-        # After a swap, one request makes the services of all that follow.
-        services = state.services = services.of(snapshot)
+        # After a swap, the first request creates the services of all later ones.
+        services = state.services = services.with_snapshot(snapshot)
     return services
 
 

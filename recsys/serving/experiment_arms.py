@@ -1,58 +1,73 @@
-"""What experiments do to one request: the arms it gets, what these set together, and what is logged of it."""
+"""Experiments in one request: its arms, the overrides that they set together, and the assignments to log."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from recsys.config import RestyleSettings
 from recsys.errors import RequestError
 from recsys.experiments.design.assignment import Assignment, Reason
 from recsys.experiments.design.definition import Experiment, Status, UnitKind
 from recsys.experiments.design.exposure import TriggerContext, triggers
 from recsys.experiments.design.fields import unknown_name
-from recsys.experiments.design.overrides import NOTHING, Overrides
+from recsys.experiments.design.overrides import NOTHING, Overrides, defaults
 from recsys.experiments.design.registry import ExperimentSet, Identity
 from recsys.experiments.design.targeting import ANY_CONTEXT, Context
 from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Request
 from recsys.serving.model_loader import Served
 
-_REMEMBERED = 10_000
-"""Combinations of arms: of more, all are forgotten."""
+RANKING_OPTIONS = ("reranker", "diversity", "calibration", "exploration")
+"""Overrides that are also fields of a request. `blend` is a mapping and is merged feature by feature."""
+_MAX_COMBINATIONS = 10_000
+"""Combinations of arms in memory; at this number all are dropped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Treatment:
-    """The arms of a request by experiment, what they set together, and the `model` that they ask for beside the active
-    one. The same arms, of the same state of the experiments, are the same object: a key for caches."""
+class RequestArms:
+    """Arms of one request.
 
-    placed: Mapping[str, Assignment]
+    The same arms of the same state of the experiments are the same object, so that it can be part of a cache key.
+
+    Attributes:
+        assignments: Assignment by experiment.
+        experiments: Those experiments by key.
+        overrides: Overrides that the arms set together.
+        model: Model that an arm asks for beside the active one.
+    """
+
+    assignments: Mapping[str, Assignment]
     experiments: Mapping[str, Experiment]
     overrides: Overrides
     model: Served | None
 
     @property
-    def arms(self) -> dict[str, str]:
-        """Arm by experiment, forced ones included."""
-        return {key: place.arm for key, place in self.placed.items() if place.arm is not None}
+    def names(self) -> dict[str, str]:
+        """Name of the arm by experiment, forced ones included."""
+        return {key: one.arm for key, one in self.assignments.items() if one.arm is not None}
 
-    def exposed(self, occasion: TriggerContext) -> dict[str, Assignment]:
-        """Where the treatment matters on this occasion, and chance has assigned the arm: what is logged."""
+    def exposures(self, trigger: TriggerContext) -> dict[str, Assignment]:
+        """Return the assignments to log: not forced, of experiments whose arms can differ in this request."""
         return {
-            key: place
-            for key, place in self.placed.items()
-            if place.counts and triggers(self.experiments[key], occasion).matters
+            key: one
+            for key, one in self.assignments.items()
+            if one.counts and triggers(self.experiments[key], trigger).matters
         }
 
 
-UNTREATED = Treatment({}, {}, NOTHING, None)
-"""Of a request that is in no experiment."""
+NO_ARMS = RequestArms({}, {}, NOTHING, None)
+"""Arms of a request that is in no experiment."""
 
 
-class Treatments:
-    """One state of the experiments, and the `models` that are served beside the active one, by version.
+class ActiveExperiments:
+    """One state of the experiments and the models that are served beside the active one. Safe to share between threads.
 
-    Safe to share between threads. `any`: whether a request can get an arm at all; `by_query`: whether that depends on
-    more than who asks.
+    Attributes:
+        loaded: The experiments.
+        models: Models by version.
+        any: Whether a request can get an arm.
+        by_query: Whether arms depend on more than the user id.
     """
 
     def __init__(self, loaded: ExperimentSet, models: Mapping[str, Served] | None = None) -> None:
@@ -61,65 +76,107 @@ class Treatments:
         self._live = [(kind, plan) for kind, plan in loaded.live if plan.status is Status.RUNNING or plan.forced]
         self.any = bool(self._live)
         self.by_query = any(kind is UnitKind.SESSION or plan.targeting is not None for kind, plan in self._live)
-        # By the places' own identity, since plans hand out the same ones: hashing what is in them takes longer than to
-        # assign.
-        self._remembered: dict[tuple[int, ...], Treatment] = {}
+        # Keyed by the identity of the assignments, because plans return the same objects: hashing their content takes
+        # longer than assigning.
+        self._combinations: dict[tuple[int, ...], RequestArms] = {}
 
-    def of(self, subject: Identity, context: Context, active: Recommender) -> Treatment:
-        """What a request of this subject is treated with. Microseconds for each experiment.
+    def assign(self, identity: Identity, context: Context, active: Recommender) -> RequestArms:
+        """Return the arms of a request, in microseconds per experiment.
 
-        Where its arms ask for a model that neither is `active` nor stands beside it, or for a scene that the active one
-        does not have, as for a moment after a swap, the request is in no experiment.
+        The request is in no experiment if its arms ask for a model that is neither active nor loaded, or for a scene
+        that the model does not have. Both can happen for a moment after a swap.
         """
         if not self.any:
-            return UNTREATED
-        places = [plan.assign(subject.unit(kind), context) for kind, plan in self._live]
-        placed = tuple([place for place in places if place.arm is not None])
-        if not placed:
-            return UNTREATED
-        return self._servable(self._remember(placed), active)
+            return NO_ARMS
+        assignments = [plan.assign(identity.unit(kind), context) for kind, plan in self._live]
+        in_arms = tuple([one for one in assignments if one.arm is not None])
+        if not in_arms:
+            return NO_ARMS
+        key = tuple(map(id, in_arms))
+        arms = self._combinations.get(key)
+        if arms is None:
+            if len(self._combinations) >= _MAX_COMBINATIONS:
+                self._combinations.clear()
+            # If two threads come here at once, one object is dropped, and with it one answer in the cache.
+            arms = self._combinations[key] = self._combine(in_arms)
+        return _servable(arms, active)
 
-    def forced(self, treatment: Treatment, arms: Mapping[str, str], active: Recommender) -> Treatment:
-        """The same with certain `arms` by experiment, also of drafts. Raises RequestError for what there is not."""
-        placed = dict(treatment.placed)
-        for key, arm in arms.items():
-            found = self.loaded.experiments.get(key)
+    def force(self, arms: RequestArms, forced: Mapping[str, str], active: Recommender) -> RequestArms:
+        """Return `arms` with some of them replaced, also by arms of drafts.
+
+        Args:
+            arms: Arms that were assigned.
+            forced: Name of the arm by experiment.
+            active: The active recommender.
+
+        Raises:
+            RequestError: There is no such experiment or arm.
+        """
+        assignments = dict(arms.assignments)
+        for key, arm in forced.items():
+            experiment = self.loaded.experiments.get(key)
             known = [key for key, one in self.loaded.experiments.items() if one.status is not Status.STOPPED]
-            if found is None or key not in known:
+            if experiment is None or key not in known:
                 raise RequestError("force", unknown_name("experiment", key, known))
-            if arm not in found.arms:
-                raise RequestError("force", unknown_name("arm", arm, list(found.arms)))
-            placed[key] = Assignment(key, arm, 1.0, True, Reason.FORCED)
-        return self._servable(self._made(tuple(placed[key] for key in sorted(placed))), active)
+            if arm not in experiment.arms:
+                raise RequestError("force", unknown_name("arm", arm, list(experiment.arms)))
+            assignments[key] = Assignment(key, arm, 1.0, True, Reason.FORCED)
+        return _servable(self._combine(tuple(assignments[key] for key in sorted(assignments))), active)
 
-    def _remember(self, placed: tuple[Assignment, ...]) -> Treatment:
-        key = tuple(map(id, placed))
-        treatment = self._remembered.get(key)
-        if treatment is None:
-            if len(self._remembered) >= _REMEMBERED:
-                self._remembered.clear()
-            # Of two threads that come here at once, one's object is forgotten, and with it an answer in the cache.
-            treatment = self._remembered[key] = self._made(placed)
-        return treatment
-
-    def _made(self, placed: tuple[Assignment, ...]) -> Treatment:
-        by_key = {place.experiment: place for place in placed}
+    def _combine(self, assignments: tuple[Assignment, ...]) -> RequestArms:
+        by_key = {one.experiment: one for one in assignments}
         overrides = self.loaded.overrides(by_key)
         model = None if overrides.model is None else self.models.get(overrides.model)
-        return Treatment(by_key, {key: self.loaded.experiments[key] for key in by_key}, overrides, model)
-
-    def _servable(self, treatment: Treatment, active: Recommender) -> Treatment:
-        wanted, scene = treatment.overrides.model, treatment.overrides.scene
-        if wanted is not None and treatment.model is None and wanted != active.version:
-            return UNTREATED
-        ranks = active if treatment.model is None else treatment.model.recommender
-        return treatment if scene is None or scene in ranks.scenes() else UNTREATED
+        return RequestArms(by_key, {key: self.loaded.experiments[key] for key in by_key}, overrides, model)
 
 
-def context_of(
+def _servable(arms: RequestArms, active: Recommender) -> RequestArms:
+    """Return `arms`, or no arms if the model or the scene that they ask for is not there."""
+    version, scene = arms.overrides.model, arms.overrides.scene
+    if version is not None and arms.model is None and version != active.version:
+        return NO_ARMS
+    recommender = active if arms.model is None else arms.model.recommender
+    return arms if scene is None or scene in recommender.scenes() else NO_ARMS
+
+
+def targeting_context(
     categories: frozenset[str], platform: str | None, country: str | None, language: str | None, *, known_user: bool
 ) -> Context:
-    """What is known of a request, as targeting takes it."""
+    """Return the properties of a request that targeting uses."""
     if not (categories or platform or country or language or known_user):
         return ANY_CONTEXT
     return Context(categories, platform or "", country or "", language or "", known_user)
+
+
+def apply_overrides(request: Request, overrides: Overrides) -> Request:
+    """Return a request with the ranking overrides of an arm; options that the caller set stay.
+
+    Only `blend` and `RANKING_OPTIONS` are applied. Another `model` is another recommender, and restyling is not part of
+    a request.
+    """
+    blend = {**(overrides.blend or {}), **(request.blend or {})}
+    given = {name: getattr(overrides, name) for name in RANKING_OPTIONS if getattr(request, name) is None}
+    return replace(request, blend=blend or None, **given)
+
+
+def fixed_overrides(given: Mapping[str, object], chose_strength: bool) -> frozenset[str]:
+    """Return names of overrides that no arm can change in this request.
+
+    Args:
+        given: Options by name, None if the caller did not set them.
+        chose_strength: Whether the user chose a strength.
+    """
+    named = {name for name in Overrides.model_fields if given.get(name) is not None}
+    return frozenset(named | ({"strength"} if chose_strength else set()))
+
+
+def default_overrides(recommender: Recommender, restyle: RestyleSettings, *, learned: bool) -> Overrides:
+    """Return the values that a request is served with if no arm sets them.
+
+    Args:
+        recommender: The active recommender.
+        restyle: Settings of restyling.
+        learned: Whether the strength follows ratings. Then no strength of an arm equals the default.
+    """
+    base = defaults(recommender.bundle.settings.rank, restyle).without(("strength",) if learned else ())
+    return Overrides(model=recommender.version).over(base)

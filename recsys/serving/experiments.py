@@ -15,7 +15,7 @@ from recsys.experiments.design.fields import unknown_name
 from recsys.experiments.design.registry import ExperimentSet, Registry
 from recsys.ranking.recommender import Recommender
 from recsys.serving.background import Background
-from recsys.serving.experiment_arms import Treatments
+from recsys.serving.experiment_arms import ActiveExperiments
 from recsys.serving.memory import give_back
 from recsys.serving.model_host import ModelHost
 from recsys.serving.model_loader import Served
@@ -47,7 +47,7 @@ class LiveExperiments:
         self._background = Background("experiments", self._run)
         self._told = ""
         self._state: object = None
-        self.current = Treatments(ExperimentSet())
+        self.current = ActiveExperiments(ExperimentSet())
         self.refresh()
 
     @property
@@ -110,7 +110,7 @@ class LiveExperiments:
         found = {key: self._fault(one, recommender) for key, one in loaded.experiments.items()}
         self._unservable = {key: fault for key, fault in found.items() if fault is not None}
         servable = [one for key, one in loaded.experiments.items() if key not in self._unservable]
-        self.current = Treatments(ExperimentSet.of(servable), self._models)
+        self.current = ActiveExperiments(ExperimentSet.of(servable), self._models)
 
     def _fault(self, one: Experiment, recommender: Recommender) -> str | None:
         if not _is_served(one):

@@ -15,7 +15,7 @@ from recsys.ranked import NO_ROW
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
 from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId
-from recsys.serving.arms import applied
+from recsys.serving.experiment_arms import apply_overrides
 
 PLACES = 10
 UNSAVED = "unsaved"
@@ -76,7 +76,7 @@ class Lists:
                 f"an arm is served by bundle {overrides.model}; the simulator serves {self.recommender.version} alone"
             )
         request = Request(user_id=account, items=items, limit=self.places, refresh=drawn)
-        answer = self.recommender.recommend(applied(request, overrides))
+        answer = self.recommender.recommend(apply_overrides(request, overrides))
         catalog, found = self.bundle.catalog, answer.recommendations
         rows = np.full(self.places, NO_ROW, dtype=np.int64)
         rows[: len(found)] = [int(catalog.ids.row(one.item_id)) for one in found]

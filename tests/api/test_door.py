@@ -17,7 +17,8 @@ import httpx
 import pytest
 
 from recsys.api.auth.security import Security
-from recsys.api.middleware.body_limit import MAX_BODY_BYTES, MAX_PICTURE_BYTES, body_limit
+from recsys.api.limits import MAX_BODY_BYTES, MAX_IMAGE_BYTES
+from recsys.api.route_table import match_route
 from recsys.config import ServiceSettings
 from recsys.errors import StorageFullError
 from recsys.ranking.recommender import Recommender
@@ -228,11 +229,15 @@ def test_a_full_disk_has_its_own_answer(serve: Serve, recommender: Recommender) 
 def test_each_route_has_its_own_limit_of_bytes() -> None:
     json, png = b"application/json", b"image/png"
     megabyte = 1024 * 1024
+
+    def body_limit(path: str, content_type: bytes, method: str = "POST") -> int:
+        return match_route(method, path)[0].body_limit(content_type)
+
     assert body_limit("/v1/users/u/feedback", json) == MAX_BODY_BYTES == 256 * 1024
-    assert body_limit("/v1/restyle", png) == body_limit("/v1/search/style", png) == MAX_PICTURE_BYTES == 12 * megabyte
+    assert body_limit("/v1/restyle", png) == body_limit("/v1/search/style", png) == MAX_IMAGE_BYTES == 12 * megabyte
     assert body_limit("/v1/restyle", json) == MAX_BODY_BYTES
-    for path in ("/v1/items/a/b", "/v1/recommendations"):
-        assert 16 * megabyte < body_limit(path, json) < 17 * megabyte, "a picture in base64"
+    for method, path in (("PUT", "/v1/items/a/b"), ("POST", "/v1/recommendations")):
+        assert 16 * megabyte < body_limit(path, json, method) < 17 * megabyte, "a picture in base64"
     assert body_limit("/v1/events", json) == 2 * megabyte
     assert body_limit("/v1/items:batch", json) == 32 * megabyte
     assert body_limit("/v1/users/u/v1/events", json) == MAX_BODY_BYTES

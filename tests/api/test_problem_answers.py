@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from recsys.api.middleware.body_limit import MAX_BODY_BYTES
+from recsys.api.limits import MAX_BODY_BYTES
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Answer, Request
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recsys.api.middleware.body_limit import MAX_PICTURE_BYTES
+from recsys.api.limits import MAX_IMAGE_BYTES
 from recsys.ranking.recommender import Recommender
 from recsys.restyling.render_request import encode_style
 from recsys.restyling.renderer import Renderer
@@ -118,7 +118,7 @@ def test_what_is_wrong_is_a_problem(
 
 
 def test_the_body_is_bounded_also_without_a_length(client: httpx.Client) -> None:
-    large = encoded("png") + bytes(MAX_PICTURE_BYTES)
+    large = encoded("png") + bytes(MAX_IMAGE_BYTES)
     for content in (large, iter([large[:1000], large[1000:]])):
         answer = client.post("/v1/restyle?style=plain", content=content, headers=JPEG)
         assert answer.status_code == 413

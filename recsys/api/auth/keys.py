@@ -8,11 +8,11 @@ import hmac
 import logging
 import secrets
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 
+from recsys.api.context import Caller
 from recsys.schema import Scope
 
 logger = logging.getLogger(__name__)
@@ -36,14 +36,6 @@ class StoredKey(Protocol):
 
 StoredKeys = Callable[[], Iterable[StoredKey]]
 """Gives the keys that hold now, such as `KeyStore.active`; called off the event loop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: the name of a key (never the key), and what it may do."""
-
-    name: str
-    scopes: frozenset[Scope]
 
 
 ANYBODY = Caller("anybody", frozenset({Scope.READ, Scope.EVENTS}))

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from recsys.api.auth.security import SIGNATURE, Security
+from recsys.api.route_table import image_path
 from recsys.config import RestyleSettings
 from recsys.restyling.render_request import encode_style, photo_state, settings_state
 from style.modes import PaintMode
@@ -75,7 +76,7 @@ class Links:
         return [("photo", state)] if state else []
 
     def _image(self, item_id: str, query: list[tuple[str, str]]) -> str:
-        signature = self.security.sign(f"/v1/items/{item_id}/image", query)
+        signature = self.security.sign(image_path(item_id), query)
         # Of all values only the id of a style may hold what has to be escaped; a list has twenty links.
         asked = "&".join(f"{name}={quote_plus(value) if name == 'style' else value}" for name, value in query)
-        return f"{self.prefix}/v1/items/{quote(item_id, safe='')}/image?{asked}&{SIGNATURE}={signature}"
+        return f"{self.prefix}{image_path(quote(item_id, safe=''))}?{asked}&{SIGNATURE}={signature}"

@@ -1,4 +1,4 @@
-"""A list of recommendations from question to answer: page, person, experiments, ranking, pictures, exposure."""
+"""List builder: from a request for a list to its answer (page, user, experiments, ranking, images, exposure)."""
 
 from __future__ import annotations
 
@@ -8,118 +8,153 @@ from dataclasses import dataclass, field, replace
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
+from recsys.api.answer_cache import CachedList, Key
 from recsys.api.context import RequestContext
-from recsys.api.lists.answer_cache import CachedList, Key
-from recsys.api.lists.cursors import MAX_ROWS, Cursor
+from recsys.api.cursors import MAX_ROWS, Cursor
+from recsys.api.lists.assignment import assign_session, resolve_user
 from recsys.api.lists.links import Links
 from recsys.api.lists.presenters import PendingList
 from recsys.api.schemas.recommendations import RecommendationOptions, RestyleMode
 from recsys.api.services import Services
 from recsys.experiments.design.exposure import TriggerContext
-from recsys.experiments.design.registry import Identity
-from recsys.ranking.request import Answer, Request
+from recsys.ranking.request import Answer, Filters, Request
 from recsys.restyling.policy import Viewer
 from recsys.schema import Basis, ItemId, UserId
-from recsys.serving.arms import applied, as_served, asked_overrides
-from recsys.serving.experiment_arms import UNTREATED, Treatment, context_of
+from recsys.serving.experiment_arms import NO_ARMS, RequestArms, apply_overrides, default_overrides, fixed_overrides
 from recsys.storage.live.exposures import Encoded
 from recsys.storage.live.user_state import NOBODY
 
-_PAGES_APART = {"cursor", "limit", "restyle", "deadline_ms", "items", "styles", "image_base64"}
+_PAGE_OPTIONS = {"cursor", "limit", "restyle", "deadline_ms", "items", "styles", "image_base64"}
 """Options that may differ from page to page."""
 _OVERRIDES = ("diversity", "calibration", "exploration", "strength", "mode", "scene")
-"""Options that arms of experiments set, too: a caller's goes first."""
+"""Options that arms of experiments also set; the caller's value is used first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListBuilder:
-    """One question for a list. `wish` is what is asked apart from who asks; `treatment`: what experiments do to it."""
+    """Builder of one list.
+
+    Attributes:
+        services: Services with the model that ranks.
+        links: Maker of links to images.
+        context: Context of the HTTP request.
+        options: Options of the caller.
+        request: Ranking request without the user.
+        started_at: Start of the deadline, by `time.monotonic`; ranking is part of it.
+        arms: Arms of experiments.
+    """
 
     services: Services
     links: Links
-    exchange: RequestContext
+    context: RequestContext
     options: RecommendationOptions
-    wish: Request
-    # Before anything is done, so that ranking is part of what a deadline allows.
-    asked_at: float = field(default_factory=time.monotonic)
-    treatment: Treatment = UNTREATED
+    request: Request
+    started_at: float = field(default_factory=time.monotonic)
+    arms: RequestArms = NO_ARMS
 
-    async def of_user(self, user_id: UserId, query: bytes) -> Response:
-        """The list of somebody with an account, known or not; `query` as it was sent: under it the answer is kept for
-        the next time (`again`)."""
-        who = Viewer(user_id, await self.services.state(user_id))
-        treated = self._treated(who)
-        made = await treated._made(who)
-        # Whether pictures came in time is another thing each time; and what is forced is asked for to be looked at.
+    async def answer_user(self, user_id: UserId, query: bytes) -> Response:
+        """Return the list of a user, known or not, and store it in the answer cache.
+
+        Args:
+            user_id: Id of the user.
+            query: Query as it was sent, part of the key in the answer cache.
+        """
+        state, arms = await resolve_user(self.services, self.context, user_id, query)
+        viewer = Viewer(user_id, state)
+        builder = self._with_arms(arms)
+        cached = await builder._build(viewer)
+        # Inline images depend on the time that rendering took, and forced arms are for inspection.
         if self.options.restyle is not RestyleMode.INLINE and not self.options.force:
-            self.services.answers.put(Key(user_id, who.state, query, self.links.prefix, treated.treatment), made)
-        return self._sent(made, user_id)
+            self.services.answers.put(Key(user_id, state, query, self.links.prefix, builder.arms), cached)
+        return self._respond(cached, user_id)
 
-    async def of_session(self) -> Response:
-        """The list of somebody without an account."""
-        who = Viewer(None, NOBODY)
-        return self._sent(await self._treated(who)._made(who), None)
+    async def answer_session(self) -> Response:
+        """Return the list of a visitor without a user id."""
+        builder = self._with_arms(assign_session(self.services, self.options))
+        return self._respond(await builder._build(Viewer(None, NOBODY)), None)
 
-    def _treated(self, who: Viewer) -> ListBuilder:
-        """This question as experiments have it answered, perhaps by another model."""
-        services, options = self.services, self.options
-        treatments = services.experiments.current
-        if not (treatments.any or options.force):
+    def _with_arms(self, arms: RequestArms) -> ListBuilder:
+        """Return the builder with the arms of the request, and with the model that they ask for."""
+        services, force = self.services, self.options.force
+        if force:
+            named = dict(one.split(":") for one in force)
+            arms = services.experiments.current.force(arms, named, services.recommender)
+        if arms is NO_ARMS:
             return self
-        active = services.recommender
-        known = who.user_id is not None and services.knows_user(who.user_id, who.state)
-        categories = frozenset(options.category)
-        context = context_of(categories, options.platform, options.country, options.language, known_user=known)
-        treatment = treatments.of(Identity(who.user_id, options.session_id), context, active)
-        if options.force:
-            treatment = treatments.forced(treatment, dict(one.split(":") for one in options.force), active)
-        if treatment.model is not None:
-            self.exchange.served = treatment.model
-            services = replace(services, snapshot=treatment.model)
-        return replace(self, services=services, treatment=treatment)
+        if arms.model is not None:
+            self.context.served = arms.model
+            services = replace(services, snapshot=arms.model)
+        return replace(self, services=services, arms=arms)
 
-    async def _made(self, who: Viewer) -> CachedList:
-        """Ranked on a ranking thread; pictures within the answer are waited for elsewhere, so that they hold no place
-        among the requests that rank."""
+    async def _build(self, viewer: Viewer) -> CachedList:
+        """Rank on a ranking thread. Wait for inline images on another thread, so that they do not block ranking."""
         if self.options.restyle is RestyleMode.INLINE:
-            draft, cursor = await self.services.ranking.run(self._drafted, who)
-            return await run_in_threadpool(self._written, who, draft, cursor)
-        return await self.services.ranking.run(lambda: self._written(who, *self._drafted(who)))
+            pending, cursor = await self.services.ranking.run(self._rank, viewer)
+            return await run_in_threadpool(self._write, viewer, pending, cursor)
+        return await self.services.ranking.run(lambda: self._write(viewer, *self._rank(viewer)))
 
-    def _drafted(self, who: Viewer) -> tuple[PendingList, str | None]:
+    def _rank(self, viewer: Viewer) -> tuple[PendingList, str | None]:
+        """Return the ranked list and the cursor of the next page."""
         services, options = self.services, self.options
-        shown = self._rows_before(who)
-        request = self.wish
+        shown = self._decode_cursor(viewer)
+        request = self.request
         if shown:
             exclude = request.filters.exclude | set(services.recommender.ids_of(shown))
             request = replace(request, filters=replace(request.filters, exclude=exclude))
-        if who.user_id is not None:
-            request = services.request_of(who.user_id, who.state, request)
+        if viewer.user_id is not None:
+            request = services.request_of(viewer.user_id, viewer.state, request)
         if services.host is not None:
             services.host.remember(request)
-        arm = self.treatment.overrides
-        if self.treatment is not UNTREATED:
-            request = applied(request, arm)
-            # How pictures come is the caller's to say, whether they are restyled an arm's, too.
-            restyle = RestyleMode.OFF if arm.restyle is False else options.restyle
+        overrides = self.arms.overrides
+        if self.arms is not NO_ARMS:
+            request = apply_overrides(request, overrides)
+            # The caller decides how images are delivered, an arm can only turn restyling off.
+            restyle = RestyleMode.OFF if overrides.restyle is False else options.restyle
             options = options.model_copy(
-                update={"restyle": restyle, "scene": options.scene or arm.scene, "mode": options.mode or arm.mode}
+                update={
+                    "restyle": restyle,
+                    "scene": options.scene or overrides.scene,
+                    "mode": options.mode or overrides.mode,
+                }
             )
         answer = services.recommender.recommend(request)
         choose = services.choices.chooser(
-            who,
+            viewer,
             services.recommender,
             answer.taste,
             options.strength,
             options.scene,
             options.refresh or "",
-            arm.strength,
+            overrides.strength,
         )
-        draft = PendingList.of(services, self.links, answer, options, choose, self._until(), arm.engine)
-        return draft, self._next(who, shown, [found.item_id for found in answer.recommendations])
+        deadline_ms = services.restyler.settings.deadline_ms if options.deadline_ms is None else options.deadline_ms
+        until = self.started_at + deadline_ms / 1000
+        pending = PendingList.of(services, self.links, answer, options, choose, until, overrides.engine)
+        return pending, self._encode_cursor(viewer, shown, [one.item_id for one in answer.recommendations])
 
-    def _occasion(self, who: Viewer, answer: Answer) -> TriggerContext:
-        """What this request can show, whatever its arms."""
+    def _write(self, viewer: Viewer, pending: PendingList, cursor: str | None) -> CachedList:
+        """Return the list as JSON, with the data for its exposure."""
+        answer, options, arms = pending.answer, self.options, self.arms
+        listed = pending.written(
+            self.services, self.links, explain=options.explain, next_cursor=cursor, experiments=arms.names
+        )
+        items = tuple(one.item_id for one in answer.recommendations)
+        propensities = tuple(one.propensity for one in answer.recommendations)
+        return CachedList(
+            body=listed.model_dump_json().encode(),
+            items=items,
+            propensities=propensities,
+            pictures=pending.pictures,
+            encoded=Encoded.of(items, propensities, pending.pictures),
+            model_version=answer.model_version,
+            exposed=arms.exposures(self._trigger(viewer, answer)) if arms.assignments else {},
+            session_id=options.session_id,
+            platform=options.platform,
+            category=options.category[0] if len(options.category) == 1 else None,
+        )
+
+    def _trigger(self, viewer: Viewer, answer: Answer) -> TriggerContext:
+        """Return the properties of this request that decide whether arms can differ in it."""
         services, options = self.services, self.options
         given = {name: getattr(options, name) for name in _OVERRIDES}
         return TriggerContext(
@@ -127,63 +162,50 @@ class ListBuilder:
             photos=options.restyle is not RestyleMode.OFF and services.recommender.has_photos,
             taste=bool(answer.taste),
             personal=bool(answer.taste) or answer.basis is not Basis.POPULAR,
-            asked=asked_overrides(given, who.state.strength is not None),
-            base=as_served(
-                self.exchange.snapshot.recommender,
+            asked=fixed_overrides(given, viewer.state.strength is not None),
+            base=default_overrides(
+                self.context.snapshot.recommender,
                 services.restyler.settings,
-                learned=services.choices.learned_for(who),
+                learned=services.choices.learned_for(viewer),
             ),
         )
 
-    def _until(self) -> float:
-        asked = self.options.deadline_ms
-        wait_ms = self.services.restyler.settings.deadline_ms if asked is None else asked
-        return self.asked_at + wait_ms / 1000
-
-    def _written(self, who: Viewer, draft: PendingList, cursor: str | None) -> CachedList:
-        answer, options, treatment = draft.answer, self.options, self.treatment
-        listed = draft.written(
-            self.services, self.links, explain=options.explain, next_cursor=cursor, experiments=treatment.arms
-        )
-        items = tuple(found.item_id for found in answer.recommendations)
-        propensities = tuple(found.propensity for found in answer.recommendations)
-        encoded = Encoded.of(items, propensities, draft.pictures)
-        return CachedList(
-            listed.model_dump_json().encode(),
-            items,
-            propensities,
-            draft.pictures,
-            encoded,
-            model_version=answer.model_version,
-            exposed=treatment.exposed(self._occasion(who, answer)) if treatment.placed else {},
-            session_id=options.session_id,
-            platform=options.platform,
-            category=options.category[0] if len(options.category) == 1 else None,
-        )
-
-    def _rows_before(self, who: Viewer) -> tuple[int, ...]:
+    def _decode_cursor(self, viewer: Viewer) -> tuple[int, ...]:
+        """Return the item rows of earlier pages."""
         if self.options.cursor is None:
             return ()
         cursor = self.services.cursors.decode(
             self.options.cursor,
-            asker=who.user_id or "",
-            query=self._query(),
+            asker=viewer.user_id or "",
+            query=self._cursor_query(),
             model_version=self.services.recommender.version,
         )
         return cursor.rows
 
-    def _next(self, who: Viewer, before: tuple[int, ...], items: list[ItemId]) -> str | None:
-        """The cursor behind this page; None where it was not full, or a cursor would have to hold too much."""
+    def _encode_cursor(self, viewer: Viewer, shown: tuple[int, ...], items: list[ItemId]) -> str | None:
+        """Return the cursor of the next page, None if this page is not full or the cursor would hold too many rows."""
         recommender = self.services.recommender
-        rows = (*before, *(int(recommender.row(item)) for item in items))
+        rows = (*shown, *(int(recommender.row(item)) for item in items))
         if len(items) < self.options.limit or len(rows) > MAX_ROWS:
             return None
-        cursor = Cursor.of(recommender.version, rows)
-        return self.services.cursors.encode(cursor, asker=who.user_id or "", query=self._query())
+        cursor = Cursor.from_rows(recommender.version, rows)
+        return self.services.cursors.encode(cursor, asker=viewer.user_id or "", query=self._cursor_query())
 
-    def _query(self) -> str:
-        return self.options.model_dump_json(exclude=_PAGES_APART, exclude_defaults=True)
+    def _cursor_query(self) -> str:
+        return self.options.model_dump_json(exclude=_PAGE_OPTIONS, exclude_defaults=True)
 
-    def _sent(self, made: CachedList, user_id: UserId | None) -> Response:
-        self.services.live.exposures.append(made.exposure(self.exchange.request_id, user_id))
-        return Response(made.body, media_type="application/json")
+    def _respond(self, cached: CachedList, user_id: UserId | None) -> Response:
+        self.services.live.exposures.append(cached.exposure(self.context.request_id, user_id))
+        return Response(cached.body, media_type="application/json")
+
+
+async def exclude_interacted(services: Services, filters: Filters, user_id: str | None) -> Filters:
+    """Return filters that exclude items with which a user interacted since the model was built.
+
+    The model itself excludes older ones.
+    """
+    if user_id is None or filters.seen:
+        return filters
+    state = await services.state(user_id)
+    request = services.request_of(UserId(user_id), state)
+    return replace(filters, exclude=filters.exclude | request.items.keys() | request.filters.exclude)

@@ -9,8 +9,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from recsys.api.limits import INLINE_WIDTH, MAX_INLINE_IMAGES
 from recsys.api.lists.links import Links, Toward
-from recsys.api.middleware.body_limit import INLINE_WIDTH, MAX_INLINE_IMAGES
 from recsys.api.schemas.recommendations import (
     Item,
     NearStyle,

@@ -1,4 +1,4 @@
-"""The door: who asks, whether too often, and whether there is room. It reads the head of a request alone."""
+"""Gatekeeper: API keys, rate limits and load shedding. It reads only the head of a request."""
 
 from __future__ import annotations
 
@@ -9,23 +9,20 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from recsys.api.auth.keys import ANYBODY, Keyring
 from recsys.api.auth.security import SIGNATURE
 from recsys.api.context import RequestContext, request_context_of
-from recsys.api.overload.admission import is_ranking
 from recsys.api.overload.rates import RateLimits, address_of
 from recsys.api.overload.shedding import Shedder
 from recsys.api.problems.answers import ProblemResponse
 from recsys.api.problems.types import TOO_MANY_REQUESTS
-
-ALWAYS_OPEN = frozenset({"/livez", "/readyz", "/metrics"})
-"""Answered whatever else happens: without a key, without a limit, under any load."""
+from recsys.api.route_table import Guard
 
 API_KEY_HEADER = b"x-api-key"
 SIGNATURE_PARAMETER = SIGNATURE.encode() + b"="
 
 
 class Gatekeeper:
-    """ASGI middleware: refuses early, and cheaply, what would be refused anyway.
+    """ASGI middleware that rejects requests early and at low cost.
 
-    Under overload a list is refused before anything else is looked at, whoever asks.
+    Under overload it rejects lists before it checks keys and limits.
     """
 
     def __init__(self, app: ASGIApp, keys: Keyring, shedder: Shedder, rates: RateLimits | None = None) -> None:
@@ -38,35 +35,35 @@ class Gatekeeper:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        exchange = request_context_of(scope)
-        if exchange.path in ALWAYS_OPEN:
+        context = request_context_of(scope)
+        route = context.route
+        if route.guard is Guard.NONE:
             await self.app(scope, receive, send)
-        elif self.shedder.full and is_ranking(exchange.path):
-            exchange.shed = True
+        elif route.ranks and self.shedder.full:
+            context.shed = True
             self.shedder.count()
             for message in self.shedder.messages():
                 await send(message)
         else:
-            exchange.caller = self.keys.caller(exchange.headers.get(API_KEY_HEADER))
-            if self.rates is None or _is_link(scope, exchange) or self._within_rate(self.rates, scope, exchange):
+            context.caller = self.keys.caller(context.headers.get(API_KEY_HEADER))
+            # A signed link was counted with the list that contains it, and a page opens many of them at once.
+            is_link = route.guard is Guard.KEY_OR_LINK and SIGNATURE_PARAMETER in scope["query_string"]
+            if self.rates is None or is_link or self._within_rate(self.rates, scope, context):
                 await self.app(scope, receive, send)
             else:
-                self.shedder.metrics.refused(TOO_MANY_REQUESTS.slug)
+                self.shedder.metrics.count_rejection(TOO_MANY_REQUESTS.slug)
                 await ProblemResponse(TOO_MANY_REQUESTS, "")(scope, receive, send)
 
-    def _within_rate(self, rates: RateLimits, scope: Scope, exchange: RequestContext) -> bool:
-        caller = exchange.caller
-        known = caller is not None and caller is not ANYBODY
-        # The kinds have different beginnings, so that no key can be named like an address.
-        owner = f"key {caller.name}" if caller and known else f"from {address_of(scope.get('client'))}"
+    def _within_rate(self, rates: RateLimits, scope: Scope, context: RequestContext) -> bool:
+        caller = context.caller
+        # Different prefixes, so that no key can have the name of an address.
+        if caller is not None and caller is not ANYBODY:
+            owner = f"key {caller.name}"
+        else:
+            owner = f"from {address_of(scope.get('client'))}"
         allowance = rates.take(owner)
         left = f'"requests";r={allowance.remaining};t={math.ceil(allowance.reset_s)}'
-        exchange.answer_headers += [(b"ratelimit-policy", rates.policy), (b"ratelimit", left.encode())]
+        context.answer_headers += [(b"ratelimit-policy", rates.policy), (b"ratelimit", left.encode())]
         if not allowance.granted:
-            exchange.answer_headers.append((b"retry-after", str(max(1, math.ceil(allowance.retry_s))).encode()))
+            context.answer_headers.append((b"retry-after", str(max(1, math.ceil(allowance.retry_s))).encode()))
         return allowance.granted
-
-
-def _is_link(scope: Scope, exchange: RequestContext) -> bool:
-    """Whether this is a signed link: it was counted when it was given, and a page opens many of them at once."""
-    return exchange.path.endswith("/image") and SIGNATURE_PARAMETER in scope["query_string"]

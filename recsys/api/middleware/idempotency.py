@@ -21,6 +21,7 @@ from recsys.api.problems.types import (
     INVALID_REQUEST,
     TOO_LARGE,
 )
+from recsys.api.route_table import IDEMPOTENT_METHODS
 from recsys.errors import StorageError
 from recsys.storage.live.idempotency import Fresh, IdempotencyStore, InProgress, Mismatch, Stored
 
@@ -28,10 +29,7 @@ logger = logging.getLogger(__name__)
 
 IDEMPOTENCY_KEY = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
-_METHODS = frozenset({"POST", "PUT", "DELETE"})
 _VALID_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
-_USER = "/v1/users/"
-_OF_USERS = ("/taste", "/feedback")
 
 
 class Idempotency:
@@ -48,20 +46,20 @@ class Idempotency:
         self.clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in _METHODS:
+        if scope["type"] != "http" or scope["method"] not in IDEMPOTENT_METHODS:
             await self.app(scope, receive, send)
             return
-        exchange = request_context_of(scope)
-        given = exchange.headers.get(IDEMPOTENCY_KEY)
-        if given is None or exchange.caller is None:
+        context = request_context_of(scope)
+        given = context.headers.get(IDEMPOTENCY_KEY)
+        if given is None or context.caller is None:
             await self.app(scope, receive, send)
         elif not _VALID_KEY.fullmatch(given):
             what = "Idempotency-Key: 1 to 255 visible ASCII characters."
             await ProblemResponse(INVALID_REQUEST, what)(scope, receive, send)
         else:
-            await self._once(scope, receive, send, _digest(exchange.caller.name.encode(), given), exchange)
+            await self._once(scope, receive, send, _digest(context.caller.name.encode(), given), context)
 
-    async def _once(self, scope: Scope, receive: Receive, send: Send, key: bytes, exchange: RequestContext) -> None:
+    async def _once(self, scope: Scope, receive: Receive, send: Send, key: bytes, context: RequestContext) -> None:
         try:
             body = await _body(receive)
         except HTTPException as error:
@@ -70,11 +68,9 @@ class Idempotency:
             return
         if body is None:
             return
-        fingerprint = _digest(scope["method"].encode(), exchange.path.encode(), scope["query_string"], body)
+        fingerprint = _digest(scope["method"].encode(), context.path.encode(), scope["query_string"], body)
         try:
-            begun = await run_in_threadpool(
-                self.answers.begin, key, fingerprint, user_of(exchange.path), int(self.clock())
-            )
+            begun = await run_in_threadpool(self.answers.begin, key, fingerprint, context.user_id, int(self.clock()))
         except StorageError as error:
             # The routes are not reached here either.
             await storage_problem(error)(scope, receive, send)
@@ -141,16 +137,6 @@ class _Kept:
     def answer(self) -> Stored:
         assert self.start is not None  # noqa: S101
         return Stored(self.start["status"], _media_type(self.start), self.body)
-
-
-def user_of(path: str) -> str | None:
-    """The user whose data the answer to a request for `path` may hold; None if it is nobody's in particular."""
-    if not path.startswith(_USER):
-        return None
-    user_id = path.removeprefix(_USER)
-    for ending in _OF_USERS:
-        user_id = user_id.removesuffix(ending)
-    return user_id or None
 
 
 async def _replay(stored: Stored, send: Send) -> None:

@@ -1,37 +1,37 @@
-"""What is around every answer: its request id, the model's version, a line in the log, and a last resort."""
+"""Outermost layer: request context, headers of every answer, log, metrics and unexpected errors."""
 
 from __future__ import annotations
 
 import logging
-import os
-import re
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from recsys.api.context import RequestContext, set_request_context
+from recsys.api.context import (
+    MODEL_VERSION_HEADER,
+    REQUEST_ID_HEADER,
+    UNKNOWN_ROUTE,
+    RequestContext,
+    request_id_of,
+    set_request_context,
+)
 from recsys.api.logs import RequestLine, log_request
 from recsys.api.metrics import Metrics
 from recsys.api.model_source import Models
 from recsys.api.problems.answers import internal_problem
+from recsys.api.route_table import match_route
 
 logger = logging.getLogger(__name__)
-
-REQUEST_ID = "X-Request-ID"
-MODEL_VERSION = "Model-Version"
-_ID_HEADER, _VERSION_HEADER = REQUEST_ID.lower().encode(), MODEL_VERSION.lower().encode()
-_VALID_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-UNKNOWN_ROUTE = "-"
 
 
 class RequestContextMiddleware:
     """ASGI middleware around all others.
 
-    It takes the snapshot of the model that the whole answer comes from. A request id that the caller gives is kept if
-    it has 1 to 64 characters of A-Z a-z 0-9 . _ - and is replaced otherwise. Log and metrics name the route's pattern,
-    never the path or query: these hold people's ids.
+    It matches the route and takes the model's snapshot for the whole answer. A request id of the caller is used if it
+    has 1 to 64 characters of A-Z a-z 0-9 . _ - and is replaced otherwise. Log and metrics contain the route's pattern,
+    never path or query, because these contain user ids.
     """
 
     def __init__(
@@ -47,19 +47,19 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send)
             return
         started = self.clock()
-        exchange = self._exchange(scope)
-        set_request_context(scope, exchange)
+        context = self._create_context(scope)
+        set_request_context(scope, context)
         status = size = 0
 
-        async def sealed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status, size
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [
                     *message["headers"],
-                    (_ID_HEADER, exchange.request_id.encode()),
-                    (_VERSION_HEADER, exchange.model_version.encode()),
-                    *exchange.answer_headers,
+                    (REQUEST_ID_HEADER, context.request_id.encode()),
+                    (MODEL_VERSION_HEADER, context.model_version.encode()),
+                    *context.answer_headers,
                 ]
             else:
                 size += len(message.get("body", b""))
@@ -67,50 +67,38 @@ class RequestContextMiddleware:
 
         self.metrics.in_flight += 1
         try:
-            await self.app(scope, receive, sealed)
+            await self.app(scope, receive, send_with_headers)
         except Exception as error:
-            logger.error("%s failed: %s", exchange.request_id, _trace(error))
+            # The stack without the message, which may contain a user id.
+            frames = traceback.extract_tb(error.__traceback__)
+            places = " > ".join(f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in frames)
+            logger.error("%s failed: %s in %s", context.request_id, type(error).__name__, places)
             if status:
                 raise
-            await internal_problem()(scope, receive, sealed)
+            await internal_problem()(scope, receive, send_with_headers)
         finally:
             self.metrics.in_flight -= 1
             seconds = self.clock() - started
-            route = _pattern(scope)
-            self.metrics.answered(scope["method"], route, status, seconds)
-            if not exchange.shed:
-                caller = exchange.caller
+            # Only a request that reached its route is counted under it.
+            route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
+            self.metrics.count_answer(scope["method"], route, status, seconds)
+            if not context.shed:
                 log_request(
                     RequestLine(
-                        request_id=exchange.request_id,
+                        request_id=context.request_id,
                         method=scope["method"],
                         route=route,
                         status=status,
                         ms=1000 * seconds,
-                        key=None if caller is None else caller.name,
-                        model_version=exchange.model_version,
+                        key=None if context.caller is None else context.caller.name,
+                        model_version=context.model_version,
                         bytes=size,
                     )
                 )
 
-    def _exchange(self, scope: Scope) -> RequestContext:
+    def _create_context(self, scope: Scope) -> RequestContext:
         headers = dict(scope["headers"])
         # Behind a proxy that strips a prefix, the path may or may not still have it.
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        return RequestContext(request_id_of(headers), path, headers, self.models.current)
-
-
-def request_id_of(headers: Mapping[bytes, bytes]) -> str:
-    """The caller's id of the request if it is harmless, else one of its own."""
-    given = headers.get(_ID_HEADER, b"")
-    return given.decode() if _VALID_ID.fullmatch(given) else os.urandom(16).hex()
-
-
-def _pattern(scope: Scope) -> str:
-    return getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
-
-
-def _trace(error: Exception) -> str:
-    # The places without the message, which may quote a person's id.
-    places = (f"{frame.name} ({frame.filename}:{frame.lineno})" for frame in traceback.extract_tb(error.__traceback__))
-    return f"{type(error).__name__} in " + " > ".join(places)
+        route, user_id = match_route(scope["method"], path)
+        return RequestContext(request_id_of(headers), path, headers, self.models.current, route=route, user_id=user_id)

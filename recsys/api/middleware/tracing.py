@@ -80,8 +80,8 @@ class Tracing:
         from opentelemetry.propagate import extract
         from opentelemetry.trace import SpanKind, Status, StatusCode
 
-        exchange = request_context_of(scope)
-        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in exchange.headers.items()}
+        context = request_context_of(scope)
+        carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in context.headers.items()}
         with self.tracer.start_as_current_span(
             scope["method"],
             context=extract(carrier),
@@ -110,5 +110,5 @@ class Tracing:
                     span.update_name(f"{scope['method']} {route}")
                     span.set_attribute("http.route", route)
                 span.set_attribute("http.request.method", scope["method"])
-                span.set_attribute("recsys.request_id", exchange.request_id)
-                span.set_attribute("recsys.model_version", exchange.snapshot.recommender.version)
+                span.set_attribute("recsys.request_id", context.request_id)
+                span.set_attribute("recsys.model_version", context.snapshot.recommender.version)

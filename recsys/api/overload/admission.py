@@ -21,13 +21,6 @@ T = TypeVar("T")
 RETRY_AFTER_S = 1
 """Said with a refusal: the queue of lists is empty long before."""
 
-_RANKING_ENDINGS = ("/recommendations", "/similar", "/search/style")
-
-
-def is_ranking(path: str) -> bool:
-    """Whether a request for this path is answered with a ranked list."""
-    return path.startswith("/v1/") and path.endswith(_RANKING_ENDINGS)
-
 
 class RankingPool:
     """Threads that rank, apart from those that paint, with a bounded queue before them.

@@ -11,12 +11,12 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from recsys.api.middleware.request_context import MODEL_VERSION, REQUEST_ID, UNKNOWN_ROUTE, request_id_of
+from recsys.api.context import MODEL_VERSION, REQUEST_ID, UNKNOWN_ROUTE, request_id_of
 from recsys.api.model_source import Models
-from recsys.api.overload.admission import is_ranking
 from recsys.api.overload.shedding import Shedder
 from recsys.api.problems.answers import ProblemResponse
 from recsys.api.problems.types import ADDRESS_TOO_LONG, REFUSED
+from recsys.api.route_table import match_route
 
 # With a body or a change of protocol there is more to read, which ASGI does, and refuses as well.
 _MORE_TO_READ = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
@@ -72,8 +72,8 @@ class SheddingProtocol(HttpToolsProtocol):
         path = self.url.partition(b"?")[0].decode("latin-1")
         prefix = self.root_path
         return (
-            is_ranking(path.removeprefix(prefix))
-            and self.parser.get_method() == b"GET"
+            self.parser.get_method() == b"GET"
+            and match_route("GET", path.removeprefix(prefix))[0].ranks
             and self.parser.get_http_version() == "1.1"
             and (self.cycle is None or self.cycle.response_complete)
             and _MORE_TO_READ.isdisjoint(name for name, _ in self.headers)
@@ -90,7 +90,7 @@ class SheddingProtocol(HttpToolsProtocol):
             own.append((b"connection", b"close"))
         self.transport.write(self._shedder.raw(b"\r\n".join(name + b": " + value for name, value in own)))
         self._shedder.count()
-        self._shedder.metrics.answered("GET", UNKNOWN_ROUTE, 503, 0.0)
+        self._shedder.metrics.count_answer("GET", UNKNOWN_ROUTE, 503, 0.0)
         self.server_state.total_requests += 1
         if lasting:
             self._unset_keepalive_if_required()

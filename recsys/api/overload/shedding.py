@@ -43,7 +43,7 @@ class Shedder:
 
     def count(self) -> None:
         """One list was refused."""
-        self.metrics.refused(OVERLOADED.slug)
+        self.metrics.count_rejection(OVERLOADED.slug)
         self._shed += 1
         now = time.monotonic()
         if now - self._told >= TELL_EVERY_S:

@@ -17,7 +17,6 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from recsys.api.context import request_context_of
-from recsys.api.problems.allowed_methods import allowed_methods
 from recsys.api.problems.types import (
     INTERNAL,
     INVALID_REQUEST,
@@ -35,6 +34,7 @@ from recsys.api.problems.types import (
     UNREADABLE_IMAGE,
     ProblemType,
 )
+from recsys.api.route_table import allowed_methods
 from recsys.errors import RequestError, StorageError, StorageFullError, UnknownIdError
 from style.errors import ImageError, RightsError, UnknownEngineError, VectorError
 
@@ -179,8 +179,8 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
         METHOD_NOT_ALLOWED: f"{request.method} does not work on {request.url.path}.",
     }.get(kind, error.detail)
     headers = dict(error.headers or {})
-    if kind is METHOD_NOT_ALLOWED and (allowed := allowed_methods(request.app, request_context_of(request.scope).path)):
-        # The framework names those of one route alone, and a path may have several.
+    if kind is METHOD_NOT_ALLOWED and (allowed := allowed_methods(request_context_of(request.scope).path)):
+        # The framework names only the methods of one route, and a path may have several.
         headers["Allow"] = allowed
     return ProblemResponse(kind, what, status=error.status_code, headers=headers)
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Depends
 
 from recsys.api.auth.security import require
-from recsys.api.problems.allowed_methods import not_longer
 from recsys.api.problems.answers import ProblemError, problem_responses
 from recsys.api.problems.types import (
     BAD_PICTURE,
@@ -20,7 +19,7 @@ from recsys.api.problems.types import (
     TOO_MANY_REQUESTS,
     UNKNOWN_ITEM,
 )
-from recsys.api.routes.common import ItemPath, NoQuery
+from recsys.api.routes.common import ItemPath, NoQuery, check_route
 from recsys.api.schemas.catalog import Deleted, ItemBatch, ItemIn, ItemReport, ItemResult, ItemStatus
 from recsys.api.services import Served, Services
 from recsys.errors import UnknownIdError
@@ -54,7 +53,7 @@ async def put_items(body: ItemBatch, _: NoQuery, services: Served) -> ItemReport
 @router.put(
     "/items/{item_id:path}",
     summary="Put an item",
-    dependencies=[Depends(not_longer)],
+    dependencies=[Depends(check_route)],
     responses=problem_responses(*_PUTTING, BAD_PICTURE),
 )
 async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served) -> ItemResult:
@@ -71,7 +70,7 @@ async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served
 @router.delete(
     "/items/{item_id:path}",
     summary="Delete an item",
-    dependencies=[Depends(not_longer)],
+    dependencies=[Depends(check_route)],
     responses=problem_responses(*_DELETING, UNKNOWN_ITEM),
 )
 async def delete_item(item_id: ItemPath, _: NoQuery, services: Served) -> Deleted:

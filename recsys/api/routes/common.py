@@ -1,13 +1,17 @@
-"""Parameter types that several routes share."""
+"""Parameter types and dependencies that several routes share."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
+from starlette.exceptions import HTTPException
 
+from recsys.api.context import request_context_of
+from recsys.api.limits import MAX_ID_LENGTH
 from recsys.api.lists.links import Links
-from recsys.api.middleware.body_limit import MAX_ID_LENGTH
+from recsys.api.problems.types import METHOD_NOT_ALLOWED
+from recsys.api.route_table import UNMATCHED
 from recsys.api.schemas.recommendations import NoParameters
 from recsys.api.services import Served
 
@@ -26,6 +30,19 @@ UserPath = Annotated[
     ),
 ]
 NoQuery = Annotated[NoParameters, Query()]
+
+
+async def check_route(request: Request) -> None:
+    """Dependency of routes whose path ends in an id.
+
+    Ids may contain slashes, so the framework also sends them paths of longer routes with another method. Without this
+    check DELETE on the `/feedback` of a user, which does not exist, would erase a user whose id ends in "/feedback".
+
+    Raises:
+        HTTPException: The path belongs to a longer route.
+    """
+    if request_context_of(request.scope).route is UNMATCHED:
+        raise HTTPException(METHOD_NOT_ALLOWED.status)
 
 
 async def _links(request: Request, services: Served) -> Links:

@@ -40,7 +40,7 @@ from recsys.experiments.design.fields import NAME_PATTERN
 from recsys.experiments.design.files import create_experiment, experiment_files, stop_experiment
 from recsys.experiments.design.registry import Identity, change_together, load_all
 from recsys.schema import Scope, UserId
-from recsys.serving.experiment_arms import context_of
+from recsys.serving.experiment_arms import targeting_context
 from recsys.serving.experiments import check_servable
 
 Key = Annotated[str, Path(pattern=NAME_PATTERN, description="Key of an experiment.", examples=["milder-pictures"])]
@@ -92,7 +92,7 @@ async def assignment(key: Key, options: Annotated[AssignmentOptions, Query()], s
     if known is None:
         user = options.user_id
         known = user is not None and services.knows_user(UserId(user), await services.state(user))
-    context = context_of(
+    context = targeting_context(
         frozenset(options.category), options.platform, options.country, options.language, known_user=known
     )
     subject = Identity(options.user_id, options.session_id)

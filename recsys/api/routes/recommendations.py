@@ -11,8 +11,7 @@ from fastapi import Request as HttpRequest
 
 from recsys.api.auth.security import authorize, require_key
 from recsys.api.context import request_context_of
-from recsys.api.lists.filters import unseen
-from recsys.api.lists.list_builder import ListBuilder
+from recsys.api.lists.list_builder import ListBuilder, exclude_interacted
 from recsys.api.lists.presenters import similar_entries
 from recsys.api.problems.answers import problem_responses
 from recsys.api.problems.types import (
@@ -76,8 +75,8 @@ async def recommend_for_user(
     popular items, and `basis` says so. `X-Request-ID` of the answer is what events and feedback refer to.
     """
     _check_force(options, request)
-    listing = ListBuilder(services, links, request_context_of(request.scope), options, _wish(options))
-    return await listing.of_user(UserId(user_id), request.scope["query_string"])
+    builder = ListBuilder(services, links, request_context_of(request.scope), options, _ranking_request(options))
+    return await builder.answer_user(UserId(user_id), request.scope["query_string"])
 
 
 @router.post(
@@ -94,13 +93,13 @@ async def recommend_for_session(
     """The best items for somebody without an account, from what was touched in this session, chosen styles and a
     picture that is liked."""
     _check_force(body, request)
-    wish = replace(
-        _wish(body),
+    ranking_request = replace(
+        _ranking_request(body),
         items=_weights(body.items, services.events),
         styles=tuple(dict.fromkeys(body.styles)),
         looks=() if body.image_base64 is None else (await look_of(services, decoded(body.image_base64)),),
     )
-    return await ListBuilder(services, links, request_context_of(request.scope), body, wish).of_session()
+    return await ListBuilder(services, links, request_context_of(request.scope), body, ranking_request).answer_session()
 
 
 @router.get(
@@ -112,7 +111,7 @@ async def similar_items(
     item_id: ItemPath, options: Annotated[SimilarOptions, Query()], services: Served, links: LinkMaker
 ) -> SimilarList:
     """Items that look like this one, or that the same people like."""
-    filters = await unseen(services, options.filters(), options.user_id)
+    filters = await exclude_interacted(services, options.filters(), options.user_id)
     answer = await services.ranking.run(
         services.recommender.similar,
         ItemId(item_id),
@@ -132,7 +131,7 @@ def _check_force(options: RecommendationOptions, request: HttpRequest) -> None:
         authorize(request, Scope.ADMIN)
 
 
-def _wish(options: RecommendationOptions) -> Request:
+def _ranking_request(options: RecommendationOptions) -> Request:
     """What is asked, whoever asks."""
     return Request(
         limit=options.limit,

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from recsys.api.auth.security import require_key
-from recsys.api.lists.filters import unseen
+from recsys.api.lists.list_builder import exclude_interacted
 from recsys.api.lists.presenters import near_styles, similar_entries
 from recsys.api.problems.answers import FieldError, ProblemError, problem_responses
 from recsys.api.problems.types import (
@@ -72,7 +72,7 @@ async def search_style(
         services.recommender.search_style,
         style,
         limit=options.limit,
-        filters=await unseen(services, options.filters(), options.user_id),
+        filters=await exclude_interacted(services, options.filters(), options.user_id),
         user_id=None if options.user_id is None else UserId(options.user_id),
     )
     return SearchResult(

@@ -8,7 +8,6 @@ from starlette.concurrency import run_in_threadpool
 from recsys.api.auth.security import require, require_key
 from recsys.api.lists.links import Links
 from recsys.api.lists.presenters import taste_view
-from recsys.api.problems.allowed_methods import not_longer
 from recsys.api.problems.answers import FieldError, ProblemError, problem_responses
 from recsys.api.problems.types import (
     IDEMPOTENCY_IN_PROGRESS,
@@ -21,7 +20,7 @@ from recsys.api.problems.types import (
     TOO_MANY_REQUESTS,
     UNKNOWN_REFERENCE,
 )
-from recsys.api.routes.common import LinkMaker, NoQuery, UserPath
+from recsys.api.routes.common import LinkMaker, NoQuery, UserPath, check_route
 from recsys.api.schemas.recommendations import Style, StyleList, Taste
 from recsys.api.schemas.users import Erased, FeedbackIn, FeedbackResult, TasteIn
 from recsys.api.services import Served, Services
@@ -103,7 +102,7 @@ async def post_feedback(user_id: UserPath, body: FeedbackIn, _: NoQuery, service
 @router.delete(
     "/users/{user_id:path}",
     summary="Erase a user everywhere",
-    dependencies=[Depends(require(Scope.ADMIN)), Depends(not_longer)],
+    dependencies=[Depends(require(Scope.ADMIN)), Depends(check_route)],
     responses=problem_responses(*_WRITING),
 )
 async def erase(user_id: UserPath, _: NoQuery, services: Served) -> Erased:

@@ -7,16 +7,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from recsys.api.middleware.body_limit import (
+from recsys.api.limits import (
     MAX_CATEGORIES,
     MAX_DEADLINE_MS,
     MAX_EXCLUDED,
     MAX_ID_LENGTH,
-    MAX_PICTURE_CHARACTERS,
+    MAX_IMAGE_CHARACTERS,
     MAX_SESSION_ITEMS,
     MAX_SHOWN,
     MAX_STYLES,
 )
+from recsys.api.route_table import image_path
 from recsys.profiles.text_style import LONGEST_TEXT
 from recsys.ranking.recommender import SimilarBy
 from recsys.ranking.request import MAX_COLOR_TOLERANCE, MAX_LIMIT, Filters
@@ -32,7 +33,7 @@ Text = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Picture64 = Annotated[str, Field(min_length=1, max_length=MAX_PICTURE_CHARACTERS)]
+Picture64 = Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARACTERS)]
 """A picture's file in base64."""
 Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 Cursor = Annotated[str, Field(min_length=1, max_length=6_000, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -337,7 +338,7 @@ class Item(BaseModel):
     available: bool
     image: str | None = Field(
         description="Link to the original picture; null where there is none.",
-        examples=["/v1/items/p0001/image?width=256&signature=9f2c"],
+        examples=[f"{image_path('p0001')}?width=256&signature=9f2c"],
     )
 
 

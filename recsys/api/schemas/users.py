@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recsys.api.middleware.body_limit import MAX_STYLES
+from recsys.api.limits import MAX_STYLES
 from recsys.api.schemas.events import EventKey, RequestKey
 from recsys.api.schemas.recommendations import JSON, Share, Strict, Text
 

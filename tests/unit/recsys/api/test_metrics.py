@@ -17,7 +17,7 @@ import sys
 from recsys.api.metrics import Metrics, metrics_directory
 metrics = Metrics(lambda: "v1", metrics_directory())
 metrics.watch_gauge("queue", "A queue.", lambda: 5)
-metrics.answered("GET", "/x", 200, 0.003)
+metrics.count_answer("GET", "/x", 200, 0.003)
 metrics.sample()
 if sys.argv[1] == "last":
     print(metrics.exposition().decode())
@@ -35,9 +35,9 @@ def numbers(text: str) -> dict[tuple[str, ...], float]:
 
 def test_answers_refusals_and_pictures_are_counted() -> None:
     metrics = Metrics(lambda: "v7")
-    metrics.answered("GET", "/v1/styles", 200, 0.004)
-    metrics.answered("GET", "/v1/styles", 200, 0.3)
-    metrics.refused("overloaded")
+    metrics.count_answer("GET", "/v1/styles", 200, 0.004)
+    metrics.count_answer("GET", "/v1/styles", 200, 0.3)
+    metrics.count_rejection("overloaded")
     metrics.picture(RestyleStatus.CACHED, settled=True)
     metrics.picture(RestyleStatus.ORIGINAL, settled=False)
     found = numbers(metrics.exposition().decode())
@@ -53,7 +53,7 @@ def test_answers_refusals_and_pictures_are_counted() -> None:
 def test_methods_that_nobody_knows_share_a_label() -> None:
     metrics = Metrics(lambda: "v1")
     for number in range(100):
-        metrics.answered(f"M{number}", "-", 405, 0.001)
+        metrics.count_answer(f"M{number}", "-", 405, 0.001)
     found = numbers(metrics.exposition().decode())
     assert found["recsys_http_requests_total", "other", "-", "405"] == 100
     assert sum(name[0] == "recsys_http_requests_total" for name in found) == 1

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from recsys.api.auth.keys import Caller
-from recsys.api.context import RequestContext, set_request_context
-from recsys.api.middleware.idempotency import Idempotency, user_of
+from recsys.api.context import Caller, RequestContext, set_request_context
+from recsys.api.middleware.idempotency import Idempotency
 from recsys.api.model_source import FixedModel
+from recsys.api.route_table import match_route
 from recsys.storage.live.idempotency import Begun, Fresh, InProgress, Mismatch, Stored
 
 ALICE, BOB = Caller("alice", frozenset()), Caller("bob", frozenset())
@@ -86,7 +86,9 @@ async def ask(
 ) -> Reply:
     headers = {} if key is None else {b"idempotency-key": key.encode("latin-1")}
     scope: dict[str, Any] = {"type": "http", "method": method, "path": path, "query_string": query, "headers": []}
-    set_request_context(scope, RequestContext("r1", path, headers, FixedModel(None), caller))  # type: ignore[arg-type]
+    route, user_id = match_route(method, path)
+    model = FixedModel(None)  # type: ignore[arg-type]
+    set_request_context(scope, RequestContext("r1", path, headers, model, caller, route, user_id))
     halves = [
         {"type": "http.request", "body": body[:1], "more_body": True},
         {"type": "http.request", "body": body[1:], "more_body": False},
@@ -201,4 +203,4 @@ def test_the_store_is_told_whose_data_an_answer_may_hold() -> None:
     for number, path in enumerate(["/v1/users/a%2F/b/taste", "/v1/users/u/feedback", "/v1/users/u", "/v1/events"]):
         asyncio.run(ask(app, f"k{number}", path=path))
     assert memory.users == ["a%2F/b", "u", "u", None]
-    assert user_of("/v1/users/") is None
+    assert match_route("DELETE", "/v1/users/")[1] is None

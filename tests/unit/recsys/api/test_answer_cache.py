@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from recsys.api.lists.answer_cache import AnswerCache, CachedList, Key
+from recsys.api.answer_cache import AnswerCache, CachedList, Key
 from recsys.schema import ItemId
 from recsys.storage.live.exposures import Encoded
 from recsys.storage.live.user_state import NOBODY

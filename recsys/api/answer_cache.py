@@ -15,7 +15,7 @@ from cachetools import TTLCache
 from recsys.clock import now
 from recsys.experiments.design.assignment import Assignment
 from recsys.schema import ItemId, UserId
-from recsys.serving.experiment_arms import UNTREATED, Treatment
+from recsys.serving.experiment_arms import NO_ARMS, RequestArms
 from recsys.storage.live.exposures import Encoded, Exposure, Picture
 from recsys.storage.live.user_state import PersonState
 
@@ -67,7 +67,7 @@ class Key(NamedTuple):
     state: PersonState
     query: bytes
     prefix: str
-    treatment: Treatment = UNTREATED
+    arms: RequestArms = NO_ARMS
 
 
 class AnswerCache:

@@ -32,7 +32,7 @@ class Cursor:
     rows: tuple[int, ...]
 
     @classmethod
-    def of(cls, model_version: str, rows: Iterable[int]) -> Cursor:
+    def from_rows(cls, model_version: str, rows: Iterable[int]) -> Cursor:
         """A cursor behind these rows, in any order. Raises ValueError above 1,000 of them, or beyond 32 bits."""
         ordered = tuple(sorted(set(rows)))
         if len(ordered) > MAX_ROWS:

@@ -16,7 +16,7 @@ from recsys.models.curves import Curves
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
 from recsys.schema import FEATURES, ItemId, Reranker, UserId
-from recsys.serving.arms import applied
+from recsys.serving.experiment_arms import apply_overrides
 from tests.small_bundles import small_bundle
 
 USERS = tuple(UserId(f"u{number:02d}") for number in range(8))
@@ -52,7 +52,7 @@ def test_an_arm_is_served_as_a_project_with_its_settings_would_be(small: Recomme
     rank = {key: value for key, value in arm.given.items() if key != "blend"}
     project = project_with(small, rank, arm.blend or {})
     requests = [Request(user, limit=12, items={ItemId("i39"): 1.0}) for user in USERS]
-    served = [small.recommend(applied(request, arm)) for request in requests]
+    served = [small.recommend(apply_overrides(request, arm)) for request in requests]
     # With all parts of the scores, reasons, propensities and what is explored.
     assert served == [project.recommend(request) for request in requests]
     assert served != [small.recommend(request) for request in requests]
@@ -61,15 +61,15 @@ def test_an_arm_is_served_as_a_project_with_its_settings_would_be(small: Recomme
 def test_what_the_caller_has_set_goes_before_the_arm() -> None:
     asked = Request(diversity=0.2, blend={"style": 0.5})
     arm = Overrides(diversity=0.9, calibration=0.8, blend={"style": 2.0, "fresh": 1.0}, reranker=Reranker.DPP)
-    served = applied(asked, arm)
+    served = apply_overrides(asked, arm)
     assert (served.diversity, served.calibration, served.reranker) == (0.2, 0.8, Reranker.DPP)
     assert served.blend == {"style": 0.5, "fresh": 1.0}
 
 
 def test_an_arm_that_sets_nothing_changes_nothing() -> None:
     request = Request(UserId("u01"), limit=3, exploration=0.1)
-    assert applied(request, NOTHING) == request
-    assert applied(request, Overrides(strength=0.1, engine="color")) == request
+    assert apply_overrides(request, NOTHING) == request
+    assert apply_overrides(request, Overrides(strength=0.1, engine="color")) == request
 
 
 def test_a_weight_replaces_a_curve_and_leaves_the_others() -> None:
