@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from recsys.api.context import request_context_of
 from recsys.api.schemas.recommendations import PictureOptions
 from recsys.api.services import Services
+from recsys.profiles.style_library import StyleNeighbor
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request as RecommendationRequest
-from recsys.ranking.request import StyleNeighbor
 from recsys.restyling.render_request import decode_style
 from recsys.restyling.render_result import RenderResult
 from recsys.restyling.renderer import Renderer
@@ -65,18 +65,19 @@ def target_of(options: PictureOptions, recommender: Recommender, person: Recomme
     Raises UnknownIdError, RequestError, VectorError.
     """
     if options.scene is not None:
-        card = recommender.reference_for_scene(options.scene, person, options.taste_mode)
-        return Target(*recommender.credited_reference(card.style_id))
+        known = None if person is None else recommender.profile(person).taste
+        card = recommender.styles.card_for_scene(options.scene, known, options.taste_mode)
+        return Target(*recommender.styles.reference_with_credit(card.style_id))
     taste = None if person is None else recommender.style_for(person, options.taste_mode)
     if options.text is not None:
-        report = recommender.style_of_text(options.text, taste)
+        report = recommender.similar.style_of_text(options.text, taste)
         return Target(report.style, near=report.styles)
     if person is not None:
         return Target(taste)
     if options.style is not None:
-        return Target(*recommender.credited_reference(options.style))
+        return Target(*recommender.styles.reference_with_credit(options.style))
     if options.item is not None:
-        return Target(recommender.style_of_item(ItemId(options.item)))
+        return Target(recommender.catalog.style(ItemId(options.item)))
     return Target(None if options.vector is None else decode_style(options.vector))
 
 

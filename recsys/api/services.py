@@ -118,7 +118,7 @@ class Services:
 
     def knows_item(self, item_id: ItemId) -> bool:
         """Return whether the catalog has an item, including one that was just put."""
-        if self.recommender.has_item(item_id):
+        if self.recommender.catalog.has_item(item_id):
             return True
         live_item = self.live.items.get(item_id)
         return live_item is not None and not live_item.deleted

@@ -132,7 +132,7 @@ def new_item_line(recommender: Recommender, times: int = 5) -> str:
     for number in range(times):
         item = bundle.items.iloc[[0]].assign(**{ITEM_ID: f"new {number}"})
         start = time.perf_counter()
-        Recommender(add_items(bundle, item, vector), before=recommender)
+        Recommender(add_items(bundle, item, vector), previous=recommender)
         seconds.append(time.perf_counter() - start)
     return f"{NEW_ITEM}: median {1000 * np.median(seconds):.0f} ms"
 
@@ -147,7 +147,7 @@ def _kinds_of_request(bundle: Bundle) -> Iterator[tuple[str, Filters]]:
 
 def _exhaustive(recommender: Recommender, request: Request) -> None:
     profile = recommender.profile(request)
-    allowed = recommender.allowed(request.filters, profile)
+    allowed = recommender.catalog.allowed(request.filters, profile)
     contributions = recommender._contributions(recommender.blend, profile, np.arange(len(allowed)))
     scores = np.where(allowed, contributions.sum(axis=1), -np.inf)
     best = np.argpartition(-scores, min(request.limit, len(scores) - 1))[: request.limit]

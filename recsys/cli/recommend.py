@@ -77,13 +77,13 @@ def similar(
     limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
 ) -> None:
     """List items like one item."""
-    from recsys.ranking.recommender import SimilarBy
+    from recsys.ranking.similar import SimilarBy
     from recsys.reports.terminal import print_answer
     from recsys.schema import ItemId
 
     kind = choose(SimilarBy, by, "--by")
     recommender = load_recommender(open_project(path))
-    print_answer(recommender, recommender.similar(ItemId(item), by=kind, limit=limit))
+    print_answer(recommender, recommender.similar.to_item(ItemId(item), by=kind, limit=limit))
 
 
 def taste(path: ProjectPath, user: Annotated[str, typer.Option(help="Whose taste.")]) -> None:

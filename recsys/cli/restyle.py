@@ -64,10 +64,10 @@ def restyle(
     delivery = Delivery(out, format_of(out), sidecar=sidecar, certificate=sign_cert, key=sign_key)
     project = open_project(path)
     recommender = load_recommender(project)
-    image = recommender.card(ItemId(item)).image
+    image = recommender.catalog.card(ItemId(item)).image
     if image is None:
         raise RequestError("item", f"{item!r} has no picture to restyle")
-    refuse_overwriting(out, recommender.photos())
+    refuse_overwriting(out, recommender.catalog.image_paths())
     vector, credit = resolve_target(recommender, user, taste_mode, style, scene, like, text)
     with ready_restyler(project, engine, fidelity=not no_fidelity) as restyler:
         picture = render_patiently(
@@ -105,14 +105,16 @@ def resolve_target(
 
     person = None if user is None else Request(user_id=UserId(user))
     if scene is not None:
-        return recommender.credited_reference(recommender.reference_for_scene(scene, person, taste_mode).style_id)
+        known = None if person is None else recommender.profile(person).taste
+        card = recommender.styles.card_for_scene(scene, known, taste_mode)
+        return recommender.styles.reference_with_credit(card.style_id)
     if style is not None:
-        return recommender.credited_reference(style)
+        return recommender.styles.reference_with_credit(style)
     if like is not None:
-        return recommender.style_of_item(ItemId(like)), None
+        return recommender.catalog.style(ItemId(like)), None
     vector = None if person is None else recommender.style_for(person, taste_mode)
     if text is not None:
-        report = recommender.style_of_text(text, vector)
+        report = recommender.similar.style_of_text(text, vector)
         print_words(report)
         return report.style, None
     if vector is None:

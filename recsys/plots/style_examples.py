@@ -48,9 +48,9 @@ def neighbor_row(recommender: Recommender, item_id: ItemId, count: int = NEIGHBO
 
     Raises UnknownIdError for the item, RequestError where it has no picture.
     """
-    answer = recommender.similar(item_id, limit=count)
+    answer = recommender.similar.to_item(item_id, limit=count)
     found = [(near.item_id, f"{near.score:.2f}") for near in answer.recommendations]
-    card = recommender.card(item_id)
+    card = recommender.catalog.card(item_id)
     tiles = [Tile(card.image, card.title or item_id, framed=True)]
     return Row(f"like {card.title or item_id}", [*tiles, *(_item(recommender, item, note) for item, note in found)])
 
@@ -77,7 +77,7 @@ def taste_rows(project: Project, recommender: Recommender, restyler: Renderer, u
 
 
 def _mode_row(recommender: Recommender, number: int, mode: TasteMode) -> Row:
-    images = {card.style_id: recommender.bundle.image_root / card.image for card in recommender.styles()}
+    images = {card.style_id: recommender.bundle.image_root / card.image for card in recommender.styles.cards}
     references = [
         Tile(images[near.style_id], f"{near.title} {near.similarity:.2f}", framed=True) for near in named_styles(mode)
     ]
@@ -89,7 +89,7 @@ def _mode_row(recommender: Recommender, number: int, mode: TasteMode) -> Row:
 
 
 def _restyled_row(recommender: Recommender, restyler: Renderer, item_id: ItemId, style: StyleVector) -> Row:
-    card = recommender.card(item_id)
+    card = recommender.catalog.card(item_id)
     tiles = [Tile(card.image, "photo")]
     if card.image is not None:
         tiles += [_restyled(restyler, card.image, style, strength) for strength in STRENGTHS]
@@ -107,5 +107,5 @@ def _restyled(restyler: Renderer, image: Path, style: StyleVector, strength: flo
 
 
 def _item(recommender: Recommender, item_id: ItemId, note: str = "") -> Tile:
-    card = recommender.card(item_id)
+    card = recommender.catalog.card(item_id)
     return Tile(card.image, f"{note}: {card.title or item_id}" if note else card.title or item_id)

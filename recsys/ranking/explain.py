@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +11,7 @@ from recsys.models.als import AlsModel
 from recsys.models.base import Model
 from recsys.models.item_item import ItemItemModel
 from recsys.profiles.cold_start import Profile
+from recsys.profiles.style_library import StyleLibrary
 from recsys.profiles.style_space import StyleSpace
 from recsys.ranked import NO_ROW
 from recsys.schema import FEATURES, BoolArray, FloatArray, ItemRow
@@ -23,17 +23,13 @@ FROM_THE_CATALOG = "From the catalog"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explainer:
-    """Finds the feature that lifts an item most above the other candidates, and says it.
-
-    `styles` (S, 128) are style references as directions, with their `titles`.
-    """
+    """Finds the feature that lifts an item most above the other candidates, and names it in a sentence."""
 
     catalog: Catalog
     factors: AlsModel
     neighbors: ItemItemModel
     space: StyleSpace
-    styles: FloatArray
-    titles: Sequence[str]
+    styles: StyleLibrary
 
     def reason(self, profile: Profile, row: ItemRow, lift: FloatArray) -> tuple[str, ItemRow | None]:
         """The sentence for item `row`, and the touched item behind it.
@@ -76,9 +72,9 @@ class Explainer:
         return (f"In the style of {self._name(behind)}" if behind is not None else "Matches your taste"), behind
 
     def _nearest_style(self, direction: FloatArray) -> str | None:
-        if not len(self.styles):
+        if not self.styles.cards:
             return None
-        return self.titles[int(np.argmax(self.styles @ direction))]
+        return self.styles.cards[int(np.argmax(self.styles.directions @ direction))].title
 
     def _nearest_liked(self, profile: Profile, direction: FloatArray) -> ItemRow | None:
         told = profile.told[self.catalog.present[profile.told]]

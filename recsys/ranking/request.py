@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys.errors import RequestError
+from recsys.profiles.style_library import StyleNeighbor
 from recsys.profiles.taste import Taste
 from recsys.profiles.text_style import WordShare
 from recsys.schema import FEATURES, Basis, FloatArray, ItemId, Reranker, UserId
@@ -139,15 +140,6 @@ class Answer:
     basis: Basis
     model_version: str
     taste: Taste | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class StyleNeighbor:
-    """A style reference near a taste mode; `similarity` is a cosine in [-1, 1]."""
-
-    style_id: str
-    title: str
-    similarity: float
 
 
 @dataclass(frozen=True, slots=True)

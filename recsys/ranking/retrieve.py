@@ -35,25 +35,31 @@ class Retriever:
         space: StyleSpace,
         trend: FloatArray,
         fresh: FloatArray,
-        before: Self | None = None,
-        redescribed: IntArray | None = None,
+        previous: Self | None = None,
+        changed_rows: IntArray | None = None,
     ) -> Self:
-        """Build the indexes; `trend` (I,) is what is popular now, `fresh` (I,) what is new.
+        """Build the indexes, or add the new and changed items to those of `previous`.
 
-        The item bias rides along as one more dimension, against a constant 1 of the user. `before`: a retriever of the
-        first of these items, with the same factors and directions but for the rows `redescribed` (n,), whose indexes
-        serve on.
+        The item bias is one more dimension of the factors, against a constant 1 in each query.
+
+        Args:
+            factors: Factor model of the I items.
+            space: Style space of the items.
+            trend: (I,) present popularity.
+            fresh: (I,) how new items are; 0 means not new.
+            previous: Retriever of the first of these items; its indexes are reused.
+            changed_rows: (n,) rows of `previous` whose factors or directions differ.
         """
         biased = np.column_stack([factors.item_factors, factors.item_bias])
         orders = [np.argsort(-values, kind="stable") for values in (factors.item_bias, trend, fresh)]
         orders[-1] = orders[-1][: np.count_nonzero(fresh)]
-        if before is None:
+        if previous is None:
             return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), *orders)
-        known = len(before.by_popularity)
-        others = np.zeros(0, dtype=np.int64) if redescribed is None else redescribed
+        known = len(previous.by_popularity)
+        others = np.zeros(0, dtype=np.int64) if changed_rows is None else changed_rows
         rows = np.concatenate([others, np.arange(known, len(biased))])
-        by_factors = GrownIndex(before.by_factors, known, biased[rows], others)
-        return cls(by_factors, GrownIndex(before.by_style, known, space.directions[rows], others), *orders)
+        by_factors = GrownIndex(previous.by_factors, known, biased[rows], others)
+        return cls(by_factors, GrownIndex(previous.by_style, known, space.directions[rows], others), *orders)
 
     def candidates(self, profile: Profile, allowed: BoolArray, count: int) -> IntArray:
         """Item rows (n,), ascending: up to `count` of each source, all `allowed` (I,).

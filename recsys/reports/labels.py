@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recsys.ranking.request import StyleNeighbor, TasteMode
+from recsys.profiles.style_library import StyleNeighbor
+from recsys.ranking.request import TasteMode
 from recsys.schema import Basis, EventKind
 
 LEAST_SIMILARITY = 0.5

@@ -63,7 +63,7 @@ def _strips(gatherer: LogReader, recommender: Recommender, users: Sequence[UserI
     if items and style is not None:
         strips.append(gatherer.strength_strip(items[0], style, f"the taste of {last}"))
     plainest = plainest_item(recommender)
-    if plainest is not None and recommender.styles():
+    if plainest is not None and recommender.styles.cards:
         strips.append(gatherer.style_strip(plainest))
     return strips
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from recsys.profiles.style_library import StyleCard
-from recsys.ranking.recommender import ItemCard, Recommender
+from recsys.ranking.catalog_view import ItemCard
+from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Recommendation, Request, TasteMode
 from recsys.reports.example_users import liked_items
 from recsys.reports.inline_images import THUMBNAIL_WIDTH, Pictures
@@ -95,7 +96,7 @@ class LogReader:
         self._recommender = recommender
         self._pictures = pictures
         self._interactions = interactions
-        self._styles = {card.style_id: card for card in recommender.styles()}
+        self._styles = {card.style_id: card for card in recommender.styles.cards}
 
     def shopper(self, user_id: UserId) -> Shopper:
         """All about one person; of whom nothing is known, what is popular."""
@@ -116,7 +117,7 @@ class LogReader:
 
     def strength_strip(self, item_id: ItemId, style: StyleVector, toward: str) -> Strip:
         """A product from its photo to a style at full strength."""
-        card = self._recommender.card(item_id)
+        card = self._recommender.catalog.card(item_id)
         pictures = [self._graded(card, style, strength) for strength in STRENGTHS]
         text = f"{card.title or item_id}, restyled toward {toward}, by strength"
         return Strip("From the photo to a taste", text, pictures, graded=True)
@@ -128,8 +129,8 @@ class LogReader:
 
     def style_strip(self, item_id: ItemId) -> Strip:
         """A product's photo, and the product in style references spread over the library."""
-        card = self._recommender.card(item_id)
-        styles = self._recommender.styles()
+        card = self._recommender.catalog.card(item_id)
+        styles = self._recommender.styles.cards
         spread = np.linspace(0, len(styles) - 1, min(STRIP_STYLES, len(styles))).astype(int)
         pictures = [self._in_style(card, styles[index]) for index in spread]
         original = Shown(self._pictures.original(card.image), "original")
@@ -138,7 +139,7 @@ class LogReader:
 
     def _in_style(self, card: ItemCard, style: StyleCard) -> Shown:
         return Shown(
-            self._pictures.restyled(card.image, *self._recommender.credited_reference(style.style_id)),
+            self._pictures.restyled(card.image, *self._recommender.styles.reference_with_credit(style.style_id)),
             style.title,
             ", ".join(style.scenes),
             self._style_picture(style.style_id),
@@ -148,11 +149,13 @@ class LogReader:
         """The recommendations that have a picture, best first."""
         answer = self._recommender.recommend(Request(user_id=user_id))
         return [
-            found.item_id for found in answer.recommendations if self._recommender.card(found.item_id).image is not None
+            found.item_id
+            for found in answer.recommendations
+            if self._recommender.catalog.card(found.item_id).image is not None
         ]
 
     def _recommended(self, found: Recommendation, styles: Sequence[StyleVector]) -> Recommended:
-        card = self._recommender.card(found.item_id)
+        card = self._recommender.catalog.card(found.item_id)
         restyled = "" if found.mode is None else self._pictures.restyled(card.image, styles[found.mode])
         price = "" if card.price is None else f"{card.price:,.2f}"
         return Recommended(
@@ -174,7 +177,7 @@ class LogReader:
         return self._pictures.original(image, THUMBNAIL_WIDTH)
 
     def _thumbnail(self, item_id: ItemId, note: str = "") -> Shown:
-        card = self._recommender.card(item_id)
+        card = self._recommender.catalog.card(item_id)
         return Shown(self._pictures.original(card.image, THUMBNAIL_WIDTH), card.title or item_id, note)
 
 

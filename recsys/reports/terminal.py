@@ -31,7 +31,7 @@ def print_answer(recommender: Recommender, answer: Answer) -> None:
     table.add_column("score", justify="right", no_wrap=True, style="dim")
     table.add_column("why", overflow="fold")
     for rank, found in enumerate(answer.recommendations, start=1):
-        card = recommender.card(found.item_id)
+        card = recommender.catalog.card(found.item_id)
         price = "" if card.price is None else f"{card.price:,.2f}"
         add_row(table, str(rank), card.item_id, card.title, price, f"{found.score:.3f}", found.reason)
     console.print(table)
@@ -80,7 +80,7 @@ def add_row(table: Table, *cells: str) -> None:
 
 
 def _entry(recommender: Recommender, found: Recommendation) -> dict[str, Any]:
-    card = recommender.card(found.item_id)
+    card = recommender.catalog.card(found.item_id)
     return {
         "item_id": found.item_id,
         "title": card.title,
@@ -108,7 +108,7 @@ def print_taste(recommender: Recommender, report: TasteReport) -> None:
     for name in ("near", "items that show it"):
         table.add_column(name, overflow="fold")
     for index, mode in enumerate(report.modes):
-        titles = (recommender.card(item).title or item for item in mode.items)
+        titles = (recommender.catalog.card(item).title or item for item in mode.items)
         add_row(table, str(index), f"{mode.share:.0%}", _near(mode), "; ".join(titles))
     console.print(table)
 

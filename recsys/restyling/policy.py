@@ -82,7 +82,7 @@ class RestylePolicy:
     def learned(self, who: Viewer, recommender: Recommender, taste: Taste | None) -> str:
         """What verdicts have changed for a person, in plain words."""
         policy = self.policy(who, recommender, taste)
-        titles = {card.style_id: card.title for card in recommender.styles()}
+        titles = {card.style_id: card.title for card in recommender.styles.cards}
         if policy is None:
             policy = self._bandit.policy(self._bandit.arms(()), ())
         return explain(policy, self._own(who), titles)
@@ -95,8 +95,8 @@ class RestylePolicy:
 
 def _usable(recommender: Recommender, taste: Taste) -> list[str]:
     """The styles near a taste that pictures may go toward."""
-    near = (one.style_id for one in recommender.styles_of_taste(taste))
-    return [style_id for style_id in near if recommender.may_restyle(style_id)]
+    near = (one.style_id for one in recommender.styles.nearest_to_taste(taste))
+    return [style_id for style_id in near if recommender.styles.may_restyle(style_id)]
 
 
 def _always(arm: Arm) -> Choose:

@@ -96,7 +96,7 @@ class CatalogEditor:
         if live is not None:
             return _Photo() if live.deleted else _Photo(live.image, live.vector, live.embedder)
         try:
-            image, vector = known.photo(item_id)
+            image, vector = known.catalog.photo(item_id)
         except UnknownIdError:
             return _Photo()
         return _Photo(image, np.array(vector), known.bundle.embedder) if image else _Photo()

@@ -60,8 +60,8 @@ class ChangedRecommender(Recommender):
 
     def __init__(self, base: Recommender, changes: Mapping[str, ItemChange]) -> None:
         self.base, self.changes = base, changes
-        bundle, redescribed = _changed(base.bundle, [changes[item_id] for item_id in sorted(changes)])
-        super().__init__(bundle, before=base, redescribed=redescribed)
+        bundle, changed_rows = _changed(base.bundle, [changes[item_id] for item_id in sorted(changes)])
+        super().__init__(bundle, previous=base, changed_rows=changed_rows)
 
 
 def with_changes(recommender: Recommender, changes: Sequence[ItemChange]) -> Recommender:

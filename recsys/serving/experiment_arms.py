@@ -136,7 +136,7 @@ def _servable(arms: RequestArms, active: Recommender) -> RequestArms:
     if version is not None and arms.model is None and version != active.version:
         return NO_ARMS
     recommender = active if arms.model is None else arms.model.recommender
-    return arms if scene is None or scene in recommender.scenes() else NO_ARMS
+    return arms if scene is None or scene in recommender.styles.scenes() else NO_ARMS
 
 
 def targeting_context(

@@ -121,8 +121,8 @@ class LiveExperiments:
                 refused = self._refused.get(version)
                 told = "is being loaded" if refused is None else refused[1]
                 return f"{one.key}: nobody is assigned: arms.{name}.overrides.model {version}: {told}"
-            if scene is not None and scene not in recommender.scenes():
-                known = ", ".join(recommender.scenes()) or "none"
+            if scene is not None and scene not in recommender.styles.scenes():
+                known = ", ".join(recommender.styles.scenes()) or "none"
                 return (
                     f"{one.key}: nobody is assigned: arms.{name}.overrides.scene: unknown scene {scene!r}; "
                     f"the served model knows: {known}"

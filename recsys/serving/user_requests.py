@@ -45,8 +45,8 @@ class Persons:
         return replace(
             wish,
             user_id=None if state.erased else user_id,
-            items=self.weights([event for event in events if event.seq > telling], recommender.has_item),
-            styles=tuple(style for style in state.styles if recommender.may_restyle(style)),
+            items=self.weights([event for event in events if event.seq > telling], recommender.catalog.has_item),
+            styles=tuple(style for style in state.styles if recommender.styles.may_restyle(style)),
             fresh_taste=state.reset_seq is not None,
         )
 

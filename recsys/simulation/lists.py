@@ -85,8 +85,8 @@ class Lists:
         taste = answer.taste
         direction = None
         if served.scene is not None:
-            card = self.recommender.reference_for_taste(served.scene, taste)
-            vector = self.recommender.style_reference(card.style_id)
+            card = self.recommender.styles.card_for_scene(served.scene, taste)
+            vector = self.recommender.styles.reference(card.style_id)
             direction = self.bundle.space.to_direction(vector.values)
         elif taste:
             direction = taste.directions[0]

@@ -288,4 +288,4 @@ def client(
     if not engine.gate.is_set():
         engine.gate.set()
         # One worker renders in order: with this picture, all that the test began are done.
-        restyler.render(recommender.bundle.image_root / "35.jpg", recommender.style_reference("plain"), strength=0.999)
+        restyler.render(recommender.bundle.image_root / "35.jpg", recommender.styles.reference("plain"), strength=0.999)

@@ -36,14 +36,14 @@ def colors(recommender: Recommender) -> Colors:
     def of(answer: httpx.Response) -> set[str]:
         assert answer.status_code == 200, answer.text
         found = [ItemId(entry["item"]["item_id"]) for entry in answer.json()["items"]]
-        return {(RED, BLUE)[recommender.row(item) % 2] for item in found}
+        return {(RED, BLUE)[recommender.catalog.row(item) % 2] for item in found}
 
     return of
 
 
 def test_similar_by_color(colored: httpx.Client, colors: Colors, recommender: Recommender) -> None:
     answer = colored.get("/v1/items/p00/similar", params={"by": "color", "limit": 5})
-    own = (RED, BLUE)[recommender.row(ItemId("p00")) % 2]
+    own = (RED, BLUE)[recommender.catalog.row(ItemId("p00")) % 2]
     assert colors(answer) == {own}
     assert answer.json()["by"] == "color"
     assert answer.json()["items"][0]["reason"].startswith("Same ")

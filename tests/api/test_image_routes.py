@@ -47,7 +47,7 @@ def test_computed_then_cached_then_not_sent_again(client: httpx.Client, toward: 
 
 def test_the_same_style_is_rendered_once_however_it_is_named(client: httpx.Client, recommender: Recommender) -> None:
     client.get("/v1/items/p03/image", params={"item": "p07"})
-    vector = encode_style(recommender.style_of_item("p07"))  # type: ignore[arg-type]
+    vector = encode_style(recommender.catalog.style("p07"))  # type: ignore[arg-type]
     assert client.get("/v1/items/p03/image", params={"vector": vector}).headers["Restyle-Status"] == "cached"
 
 
@@ -172,7 +172,7 @@ def test_a_link_is_immutable_only_while_the_photo_is_the_same(client: httpx.Clie
         return [client.get(url).headers["Cache-Control"] for url in (entry["restyled"]["url"], entry["item"]["image"])]
 
     entry = client.get("/v1/users/u00/recommendations", params={"limit": 1}).json()["items"][0]
-    photo = recommender.card(entry["item"]["item_id"]).image
+    photo = recommender.catalog.card(entry["item"]["item_id"]).image
     assert photo is not None
     before = photo.stat()
     os.utime(photo, ns=(before.st_atime_ns, before.st_mtime_ns + 1))

@@ -48,7 +48,7 @@ def test_it_is_the_picture_that_an_item_with_this_photo_has(
 
 
 def test_a_style_vector_is_taken_too(client: httpx.Client, photo: bytes, recommender: Recommender) -> None:
-    vector = encode_style(recommender.style_of_item("p07"))  # type: ignore[arg-type]
+    vector = encode_style(recommender.catalog.style("p07"))  # type: ignore[arg-type]
     query = {"vector": vector, "strength": "0.2", "mode": "full", "keep_color": "true", "width": "40"}
     answer = client.post("/v1/restyle", params={**query, "format": "png"}, content=photo, headers=JPEG)
     assert decode_image(answer.content).size == (40, 53)

@@ -66,12 +66,12 @@ def test_the_list_of_styles_says_so(forbidding: httpx.Client) -> None:
 
 
 def test_what_is_allowed_depends_on_trade_uses_and_how_careful_one_is(recommender: Recommender) -> None:
-    assert not with_license(recommender, "CC-BY-NC-4.0").may_restyle("floral")
-    assert with_license(recommender, "CC-BY-NC-4.0", trade=False).may_restyle("floral")
-    assert with_license(recommender, "CC-BY-NC-4.0", "show|adapt|trade").may_restyle("floral")
-    assert not with_license(recommender, "CC-BY-ND-4.0", trade=False).may_restyle("floral")
-    assert with_license(recommender, "A contract").may_restyle("floral")
-    assert not with_license(recommender, "A contract", unknown=UnknownLicense.REFUSE).may_restyle("floral")
+    assert not with_license(recommender, "CC-BY-NC-4.0").styles.may_restyle("floral")
+    assert with_license(recommender, "CC-BY-NC-4.0", trade=False).styles.may_restyle("floral")
+    assert with_license(recommender, "CC-BY-NC-4.0", "show|adapt|trade").styles.may_restyle("floral")
+    assert not with_license(recommender, "CC-BY-ND-4.0", trade=False).styles.may_restyle("floral")
+    assert with_license(recommender, "A contract").styles.may_restyle("floral")
+    assert not with_license(recommender, "A contract", unknown=UnknownLicense.REFUSE).styles.may_restyle("floral")
 
 
 def test_a_taste_chosen_before_is_left_aside(serve: Serve, recommender: Recommender, open_live: object) -> None:

@@ -70,7 +70,7 @@ def batches(threads: int) -> None:
 def ranking(project: Project, rounds: int) -> None:
     recommender = Recommender(load_bundle(project.bundles, project.root))
     users = [str(user) for user in recommender.bundle.user_ids.values[:LISTS]]
-    photos = [photo for photo in recommender.photos() if photo.is_file()]
+    photos = [photo for photo in recommender.catalog.image_paths() if photo.is_file()]
     engines = {threads: load_stylizer("film", threads=threads) for threads in (1, 2)}
     # As in the service, whose NumPy and torch have to share the cores with ranking.
     torch.set_num_threads(1)

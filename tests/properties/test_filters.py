@@ -57,7 +57,7 @@ def categories() -> list[str]:
 def test_no_filter_leaks_and_the_list_is_full(recommender: Recommender, request: Request) -> None:
     answer = recommender.recommend(request)
     ids = [r.item_id for r in answer.recommendations]
-    cards = [recommender.card(item_id) for item_id in ids]
+    cards = [recommender.catalog.card(item_id) for item_id in ids]
     asked = request.filters
     profile = recommender.profile(request)
     touched = set(recommender.bundle.catalog.ids.ids(profile.touched))
@@ -72,7 +72,7 @@ def test_no_filter_leaks_and_the_list_is_full(recommender: Recommender, request:
     assert asked.price_max is None or all(
         card.price is not None and card.price <= asked.price_max + 0.005 for card in cards
     )
-    assert len(ids) == min(request.limit, int(recommender.allowed(asked, profile).sum()))
+    assert len(ids) == min(request.limit, int(recommender.catalog.allowed(asked, profile).sum()))
     fresh = [item_id not in request.shown for item_id in ids]
     assert fresh == sorted(fresh, reverse=True)
     assert all(0 < found.propensity <= 1 for found in answer.recommendations)

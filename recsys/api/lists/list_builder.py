@@ -99,7 +99,7 @@ class ListBuilder:
         shown = self._decode_cursor(viewer)
         request = self.request
         if shown:
-            exclude = request.filters.exclude | set(services.recommender.ids_of(shown))
+            exclude = request.filters.exclude | set(services.recommender.catalog.present_ids(shown))
             request = replace(request, filters=replace(request.filters, exclude=exclude))
         if viewer.user_id is not None:
             request = services.request_of(viewer.user_id, viewer.state, request)
@@ -159,7 +159,7 @@ class ListBuilder:
         given = {name: getattr(options, name) for name in _OVERRIDES}
         return TriggerContext(
             places=options.limit,
-            photos=options.restyle is not RestyleMode.OFF and services.recommender.has_photos,
+            photos=options.restyle is not RestyleMode.OFF and services.recommender.catalog.has_photos,
             taste=bool(answer.taste),
             personal=bool(answer.taste) or answer.basis is not Basis.POPULAR,
             asked=fixed_overrides(given, viewer.state.strength is not None),
@@ -185,7 +185,7 @@ class ListBuilder:
     def _encode_cursor(self, viewer: Viewer, shown: tuple[int, ...], items: list[ItemId]) -> str | None:
         """Return the cursor of the next page, None if this page is not full or the cursor would hold too many rows."""
         recommender = self.services.recommender
-        rows = (*shown, *(int(recommender.row(item)) for item in items))
+        rows = (*shown, *(int(recommender.catalog.row(item)) for item in items))
         if len(items) < self.options.limit or len(rows) > MAX_ROWS:
             return None
         cursor = Cursor.from_rows(recommender.version, rows)

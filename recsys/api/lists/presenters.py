@@ -23,9 +23,11 @@ from recsys.api.schemas.recommendations import (
     TasteModeView,
 )
 from recsys.api.services import Services
+from recsys.profiles.style_library import StyleNeighbor
 from recsys.profiles.taste import Taste as PersonTaste
-from recsys.ranking.recommender import ItemCard, Recommender
-from recsys.ranking.request import Answer, Recommendation, StyleNeighbor, TasteMode, TasteReport
+from recsys.ranking.catalog_view import ItemCard
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.request import Answer, Recommendation, TasteMode, TasteReport
 from recsys.restyling.feedback_bandit import STYLE, Choice
 from recsys.restyling.policy import Choose
 from recsys.restyling.render_result import RenderResult
@@ -100,10 +102,10 @@ class PendingList:
 
         Raises RequestError for an unknown scene.
         """
-        cards = [services.recommender.card(found.item_id) for found in answer.recommendations]
+        cards = [services.recommender.catalog.card(found.item_id) for found in answer.recommendations]
         if options.scene is not None:
             # Said even where no picture will go toward it.
-            services.recommender.reference_for_scene(options.scene)
+            services.recommender.styles.card_for_scene(options.scene)
         if options.restyle is RestyleMode.OFF:
             return cls(answer, cards, [None] * len(cards))
         pictures = _Pictures(services, links, options, answer.taste, choose, until, engine)
@@ -150,7 +152,9 @@ class PendingList:
 def similar_entries(services: Services, links: Links, answer: Answer) -> list[RecommendedItem]:
     """The entries of a list of similar items: original pictures, since their own look is what is asked for."""
     return [
-        recommended(found, rank, item_view(services.recommender.card(found.item_id), links), None, explain=False)
+        recommended(
+            found, rank, item_view(services.recommender.catalog.card(found.item_id), links), None, explain=False
+        )
         for rank, found in enumerate(answer.recommendations, start=1)
     ]
 
@@ -301,10 +305,12 @@ def _target(
     recommender: Recommender, taste: PersonTaste | None, look: str, mode: int | None, scene: str | None
 ) -> _Target | None:
     if scene is not None:
-        return _Target.of(*recommender.credited_reference(recommender.reference_for_taste(scene, taste, mode).style_id))
+        return _Target.of(
+            *recommender.styles.reference_with_credit(recommender.styles.card_for_scene(scene, taste, mode).style_id)
+        )
     if look.startswith(STYLE):
-        return _Target.of(*recommender.credited_reference(look.removeprefix(STYLE)))
-    style = None if taste is None else recommender.style_of_taste(taste, mode)
+        return _Target.of(*recommender.styles.reference_with_credit(look.removeprefix(STYLE)))
+    style = None if taste is None else recommender.styles.style_of_taste(taste, mode)
     return None if style is None else _Target.of(style)
 
 
@@ -318,7 +324,7 @@ def _mode_view(services: Services, links: Links, index: int, mode: TasteMode) ->
         share=mode.share,
         text=f"{mode.share:.0%} of this taste{_near(mode)}.",
         styles=near_styles(mode.styles),
-        items=[item_view(services.recommender.card(ItemId(item_id)), links) for item_id in mode.items],
+        items=[item_view(services.recommender.catalog.card(ItemId(item_id)), links) for item_id in mode.items],
     )
 
 

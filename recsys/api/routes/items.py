@@ -53,7 +53,7 @@ async def item_image(
     Restyled pictures say in their metadata (XMP, IPTC digital source type) that they are. Links from lists are
     `immutable` for caches as long as photo, style and engine are those that they were made for.
     """
-    image = services.recommender.card(ItemId(item_id)).image
+    image = services.recommender.catalog.card(ItemId(item_id)).image
     if image is None:
         raise ProblemError(NO_IMAGE, f"Item {item_id!r} has no picture.")
     target = await awaited_target(options, services)
@@ -78,7 +78,7 @@ async def item_image(
 )
 async def item(item_id: ItemPath, _: NoQuery, services: Served, links: LinkMaker) -> Item:
     """Title, category, price, availability and picture of an item."""
-    return item_view(services.recommender.card(ItemId(item_id)), links)
+    return item_view(services.recommender.catalog.card(ItemId(item_id)), links)
 
 
 def _cache_control(picture: RenderResult, options: ImageOptions, services: Services, *, same: bool) -> str:

@@ -113,7 +113,7 @@ async def similar_items(
     """Items that look like this one, or that the same people like."""
     filters = await exclude_interacted(services, options.filters(), options.user_id)
     answer = await services.ranking.run(
-        services.recommender.similar,
+        services.recommender.similar.to_item,
         ItemId(item_id),
         by=options.by,
         limit=options.limit,

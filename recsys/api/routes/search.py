@@ -66,10 +66,10 @@ async def search_style(
         style = await look_of(services, picture)
         near = await services.ranking.run(_near, services, style)
     else:
-        report = await services.ranking.run(services.recommender.style_of_text, options.text)
+        report = await services.ranking.run(services.recommender.similar.style_of_text, options.text)
         style, near = report.style, near_styles(report.styles)
     answer = await services.ranking.run(
-        services.recommender.search_style,
+        services.recommender.similar.to_style,
         style,
         limit=options.limit,
         filters=await exclude_interacted(services, options.filters(), options.user_id),
@@ -87,4 +87,4 @@ async def search_style(
 
 
 def _near(services: Served, style: StyleVector) -> list[NearStyle]:
-    return near_styles(services.recommender.styles_of_look(style))
+    return near_styles(services.recommender.styles.nearest_to_style(style))

@@ -57,7 +57,7 @@ async def user_taste(user_id: UserPath, _: NoQuery, services: Served, links: Lin
 async def choose_taste(user_id: UserPath, body: TasteIn, _: NoQuery, services: Served, links: LinkMaker) -> Taste:
     """From now on the chosen styles are the user's taste, whatever was touched; `strength` is that of the pictures."""
     for style_id in body.styles:
-        services.recommender.style_reference(style_id)
+        services.recommender.styles.reference(style_id)
     styles = list(dict.fromkeys(body.styles))
     await services.write(lambda: services.live.tastes.put(user_id, styles, body.strength, now()))
     return await _taste(UserId(user_id), services, links)
@@ -134,9 +134,9 @@ def styles(_: NoQuery, services: Served) -> StyleList:
                 artist=card.artist,
                 license=card.license,
                 source=card.source,
-                restyle=services.recommender.may_restyle(card.style_id),
+                restyle=services.recommender.styles.may_restyle(card.style_id),
             )
-            for card in services.recommender.styles()
+            for card in services.recommender.styles.cards
         ]
     )
 

@@ -300,7 +300,7 @@ class TestRecommend:
         assert all(10 <= item["price"] <= 20 for item in items)
 
     def test_sessions_and_chosen_styles_and_strangers(self, sample_project: Project, recommender: Recommender) -> None:
-        style = recommender.styles()[0].style_id
+        style = recommender.styles.cards[0].style_id
         for options, basis in (
             (("--item", "p0001", "--item", "p0002=-2"), "session"),
             (("--style", style), "chosen_style"),
@@ -473,8 +473,11 @@ class TestRestyle:
             credited.append(mark.credit.style_id)
         taste = recommender.style_for(Request(user_id=USER))
         assert taste is not None
-        suiting = [card.style_id for card in recommender.styles() if "sale" in card.scenes]
-        assert credited == [suiting[0], recommender.reference_for_scene("sale", Request(user_id=USER)).style_id]
+        suiting = [card.style_id for card in recommender.styles.cards if "sale" in card.scenes]
+        assert credited == [
+            suiting[0],
+            recommender.styles.card_for_scene("sale", recommender.profile(Request(user_id=USER)).taste).style_id,
+        ]
         assert credited[1] in suiting
 
     def test_a_sidecar_beside_the_picture(self, restyle: Callable[..., Any], tmp_path: Path) -> None:
@@ -486,9 +489,13 @@ class TestRestyle:
     def test_photos_are_never_overwritten(
         self, restyle: Callable[..., Any], recommender: Recommender, tmp_path: Path
     ) -> None:
-        style = recommender.bundle.image_root / recommender.styles()[0].image
+        style = recommender.bundle.image_root / recommender.styles.cards[0].image
         # Only through links: should this test ever fail, the sample must not be what it destroys.
-        for photo in (recommender.card(ItemId("p0001")).image, recommender.card(ItemId("p0002")).image, style):
+        for photo in (
+            recommender.catalog.card(ItemId("p0001")).image,
+            recommender.catalog.card(ItemId("p0002")).image,
+            style,
+        ):
             assert photo is not None
             (tmp_path / "between.jpg").unlink(missing_ok=True)
             (tmp_path / "innocent.jpg").unlink(missing_ok=True)

@@ -73,7 +73,7 @@ def test_places_follow_the_points() -> None:
 def test_the_map_shows_products_and_numbered_references(recommender: Recommender) -> None:
     drawing = style_map(recommender, limit=30)
     (axes,) = drawing.figure.axes
-    references = len(recommender.styles())
+    references = len(recommender.styles.cards)
     assert len(axes.get_images()) == 30 + references
     assert [text.get_text() for text in axes.texts] == [str(number + 1) for number in range(references)]
     assert len(style_map(recommender, limit=30, references=False).figure.axes[0].get_images()) == 30
@@ -111,7 +111,7 @@ def test_typical_items_differ_in_look_and_their_neighbors_do_not(recommender: Re
     assert len({truth[item] for item in items}) == 6
     row = neighbor_row(recommender, items[0], 3)
     assert [tile.framed for tile in row.tiles] == [True, False, False, False]
-    assert row.tiles[0].picture == recommender.card(items[0]).image
+    assert row.tiles[0].picture == recommender.catalog.card(items[0]).image
 
 
 def test_a_person_from_what_they_liked_to_a_restyled_product(sample_project: Project, recommender: Recommender) -> None:

@@ -11,8 +11,9 @@ import pytest
 from recsys.bundle.store import load_bundle, save_bundle
 from recsys.errors import BundleError, RequestError
 from recsys.profiles.product_descriptors import ProductDescriptors, stored
-from recsys.ranking.recommender import Recommender, SimilarBy
+from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Filters, Request
+from recsys.ranking.similar import SimilarBy
 from recsys.schema import ItemId
 from recsys.serving.catalog_overlay import with_changes
 from recsys.storage.artifacts import write_array
@@ -67,7 +68,7 @@ def rows(found: tuple) -> list[int]:
     ],
 )
 def test_the_nearest_share_what_is_asked_for_and_say_so(by: SimilarBy, part: int, reason: str) -> None:
-    answer = SHOP.similar(ROW, by=by, limit=18)
+    answer = SHOP.similar.to_item(ROW, by=by, limit=18)
     same = [row for row in range(1, 38) if kind(row)[part] == kind(0)[part]]
     assert set(rows(answer.recommendations)) <= set(same)
     assert len(answer.recommendations) == 18
@@ -79,7 +80,7 @@ def test_the_nearest_share_what_is_asked_for_and_say_so(by: SimilarBy, part: int
 
 
 def test_what_looks_alike_says_what_is_shared() -> None:
-    reasons = {row: one.reason for one in SHOP.similar(ROW, limit=39).recommendations for row in rows((one,))}
+    reasons = {row: one.reason for one in SHOP.similar.to_item(ROW, limit=39).recommendations for row in rows((one,))}
     assert reasons[8] == "Looks like Item 0: same red, similar plain surface, similar round shape"
     assert reasons[2] == "Looks like Item 0: same red, similar plain surface"
     assert reasons[1] == "Looks like Item 0: similar plain surface, similar round shape"
@@ -104,15 +105,15 @@ def test_a_filter_that_cannot_be_is_refused(color: str, tolerance: float) -> Non
 def test_a_bundle_without_descriptors_says_what_to_do() -> None:
     bare = Recommender(small_bundle())
     with pytest.raises(RequestError, match=r"no descriptors of shape; name some in \[descriptors\] of recsys.toml"):
-        bare.similar(ROW, by=SimilarBy.SHAPE)
+        bare.similar.to_item(ROW, by=SimilarBy.SHAPE)
     with pytest.raises(RequestError, match="color: this shop's items have no descriptors of color"):
         bare.recommend(Request(filters=Filters(color="#c83232")))
-    assert bare.similar(ROW).recommendations[0].reason == "Looks like Item 0"
+    assert bare.similar.to_item(ROW).recommendations[0].reason == "Looks like Item 0"
 
 
 def test_an_item_without_a_photo_is_like_nothing() -> None:
     with pytest.raises(RequestError, match="nothing is known of this item's color"):
-        SHOP.similar(ItemId("i39"), by=SimilarBy.COLOR)
+        SHOP.similar.to_item(ItemId("i39"), by=SimilarBy.COLOR)
 
 
 def test_they_are_saved_with_the_bundle_and_make_another_version(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_live_changes_forget_what_a_former_photo_showed() -> None:
     same = Change(ItemId("i08"), 1, image=BUNDLE.catalog.images[8])
     other = Change(ItemId("i16"), 2, image="live/uploads/other.jpg")
     now = with_changes(SHOP, [same, other, Change(ItemId("new"), 3, image="live/uploads/new.jpg")])
-    found = rows(now.similar(ROW, by=SimilarBy.COLOR, limit=60).recommendations)
+    found = rows(now.similar.to_item(ROW, by=SimilarBy.COLOR, limit=60).recommendations)
     assert 8 in found
     assert 16 not in found
     assert len(found) == 36

@@ -134,7 +134,7 @@ class TestExploration:
         request = Request(USER, filters=Filters(categories=frozenset({category})), exploration=1.0)
         answer = recommender.recommend(request)
         assert any(found.explored for found in answer.recommendations)
-        assert {recommender.card(found.item_id).category for found in answer.recommendations} == {category}
+        assert {recommender.catalog.card(found.item_id).category for found in answer.recommendations} == {category}
 
     def test_no_reason_claims_what_is_not_so(self, recommender: Recommender) -> None:
         answer = recommender.recommend(Request(exploration=1.0))

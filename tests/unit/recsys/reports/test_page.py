@@ -108,7 +108,7 @@ class TestPage:
         assert len(html) < 8_000_000
 
     def test_recommendations_are_the_recommender_s_in_its_order(self, page: _Reader, recommender: Recommender) -> None:
-        titles = [recommender.card(found.item_id).title for found in _six(recommender)]
+        titles = [recommender.catalog.card(found.item_id).title for found in _six(recommender)]
         restyled = [alt.removesuffix(", restyled") for _, alt in page.images if alt.endswith(", restyled")]
         assert restyled == titles
         for found in _six(recommender):

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import DataError, RequestError, UnknownIdError
-from recsys.ranking.recommender import Recommender, SimilarBy
+from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Answer, Filters, Request
+from recsys.ranking.similar import SimilarBy
 from recsys.schema import FloatArray, ItemId, UserId
 from recsys.serving.catalog_overlay import with_changes
 from tests.small_bundles import Change, small_bundle
@@ -36,7 +37,7 @@ def look(block: int) -> FloatArray:
 
 def unchanged(item_id: ItemId, seq: int) -> Change:
     row = BASE.bundle.catalog.ids.row(item_id)
-    card = BASE.card(item_id)
+    card = BASE.catalog.card(item_id)
     vector = np.asarray(BUNDLE.space.vectors[row])
     return Change(item_id, seq, False, card.title, card.category, card.price, card.available, "", vector)
 
@@ -54,20 +55,20 @@ def test_a_new_item_is_recommended_to_those_who_like_its_look() -> None:
     for user in range(4):
         others = Filters(exclude=frozenset(IDS))
         assert recommended(now, Request(user_id=UserId(f"u{user:02d}"), limit=1, filters=others)) == [NEW[user]]
-    assert now.similar(IDS[0], limit=60).recommendations[0].item_id in {NEW[0], *IDS[:SIZE]}
+    assert now.similar.to_item(IDS[0], limit=60).recommendations[0].item_id in {NEW[0], *IDS[:SIZE]}
     assert now.version == BASE.version
     with pytest.raises(UnknownIdError, match="new0"):
-        BASE.card(NEW[0])
+        BASE.catalog.card(NEW[0])
 
 
 def test_facts_are_replaced_and_others_stay() -> None:
     change = replace(unchanged(IDS[3], 1), title="Cup of the year", price=None, available=False)
     now = with_changes(BASE, [change])
-    card = now.card(IDS[3])
+    card = now.catalog.card(IDS[3])
     assert (card.title, card.price, card.available) == ("Cup of the year", None, False)
-    assert now.card(IDS[4]) == BASE.card(IDS[4])
+    assert now.catalog.card(IDS[4]) == BASE.catalog.card(IDS[4])
     assert IDS[3] not in recommended(now, Request(limit=60))
-    assert BASE.card(IDS[3]).title == "Item 3"
+    assert BASE.catalog.card(IDS[3]).title == "Item 3"
 
 
 def test_a_change_to_what_is_there_already_changes_nothing() -> None:
@@ -76,23 +77,23 @@ def test_a_change_to_what_is_there_already_changes_nothing() -> None:
 
 def test_a_changed_picture_moves_an_item_to_its_new_look() -> None:
     now = with_changes(BASE, [replace(unchanged(IDS[0], 1), vector=look(3))])
-    near = [found.item_id for found in now.similar(IDS[0], limit=9).recommendations]
+    near = [found.item_id for found in now.similar.to_item(IDS[0], limit=9).recommendations]
     assert set(near) <= set(IDS[3 * SIZE :])
-    assert IDS[0] in [found.item_id for found in now.similar(IDS[3 * SIZE + 2], limit=10).recommendations]
-    np.testing.assert_array_equal(now.style_of_item(IDS[0]).values, look(3))
+    assert IDS[0] in [found.item_id for found in now.similar.to_item(IDS[3 * SIZE + 2], limit=10).recommendations]
+    np.testing.assert_array_equal(now.catalog.style(IDS[0]).values, look(3))
 
 
 def test_a_changed_picture_that_is_not_known_counts_as_none() -> None:
     now = with_changes(BASE, [replace(unchanged(IDS[0], 1), image="new.jpg", vector=None)])
     with pytest.raises(RequestError, match="has no picture"):
-        now.similar(IDS[0])
-    assert now.similar(IDS[0], by=SimilarBy.TASTE).recommendations
+        now.similar.to_item(IDS[0])
+    assert now.similar.to_item(IDS[0], by=SimilarBy.TASTE).recommendations
 
 
 def test_a_vector_of_another_style_space_says_nothing() -> None:
     now = with_changes(BASE, [Change(NEW[0], 1, vector=look(0), embedder="another")])
     with pytest.raises(RequestError, match="has no picture"):
-        now.similar(NEW[0])
+        now.similar.to_item(NEW[0])
 
 
 def test_what_was_deleted_is_found_by_nothing() -> None:
@@ -103,10 +104,10 @@ def test_what_was_deleted_is_found_by_nothing() -> None:
         assert not gone & {found.item_id for found in answer.recommendations}
         assert not gone & {found.because for found in answer.recommendations}
     for by in (SimilarBy.STYLE, SimilarBy.TASTE, SimilarBy.BOTH):
-        assert not gone & {found.item_id for found in now.similar(IDS[1], by=by, limit=60).recommendations}
+        assert not gone & {found.item_id for found in now.similar.to_item(IDS[1], by=by, limit=60).recommendations}
     assert not gone & {item for mode in now.taste(ASKED[1]).modes for item in mode.items}
     for item in gone:
-        for ask in (now.card, now.similar, now.style_of_item):
+        for ask in (now.catalog.card, now.similar.to_item, now.catalog.style):
             with pytest.raises(UnknownIdError):
                 ask(item)
     with pytest.raises(UnknownIdError):
@@ -118,14 +119,14 @@ def test_what_was_deleted_is_found_by_nothing() -> None:
 def test_what_comes_back_is_what_it_was() -> None:
     deleted = with_changes(BASE, [Change(IDS[0], 1, deleted=True), Change(NEW[0], 2, deleted=True)])
     assert everything(with_changes(deleted, [unchanged(IDS[0], 3)])) == everything(BASE)
-    assert with_changes(deleted, [Change(NEW[0], 4, vector=look(1))]).card(NEW[0]).title == "Changed"
+    assert with_changes(deleted, [Change(NEW[0], 4, vector=look(1))]).catalog.card(NEW[0]).title == "Changed"
 
 
 def test_a_new_category_can_be_asked_for_and_others_keep_their_meaning() -> None:
     now = with_changes(BASE, [Change(NEW[0], 1, category="aaa", vector=look(0)), Change(NEW[1], 2, category="zzz")])
     for item, category in ((NEW[0], "aaa"), (NEW[1], "zzz")):
         assert recommended(now, Request(filters=Filters(categories=frozenset([category])))) == [item]
-    assert {now.card(item).category for item in recommended(now, Request(filters=cups()))} == {"cup"}
+    assert {now.catalog.card(item).category for item in recommended(now, Request(filters=cups()))} == {"cup"}
     with pytest.raises(UnknownIdError, match="aaa"):
         BASE.recommend(Request(filters=Filters(categories=frozenset(["aaa"]))))
     np.testing.assert_array_equal(now.bundle.space.directions[: len(IDS)], BUNDLE.space.directions)
@@ -179,10 +180,10 @@ def test_neither_order_nor_portions_matter(drawn: list[Change], cut: int, data: 
     for item in (*IDS[:4], *NEW):
         states = [change for change in changes if change.item_id == item]
         if states and not states[-1].deleted:
-            assert at_once.card(item).title == states[-1].title
+            assert at_once.catalog.card(item).title == states[-1].title
         elif states:
             with pytest.raises(UnknownIdError):
-                at_once.card(item)
+                at_once.catalog.card(item)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def change(project: Project, *items: LiveItem) -> None:
 def test_a_build_knows_them_and_says_up_to_which(shop: Project) -> None:
     bundle = load_bundle(shop.bundles, shop.root, build(shop))
     assert bundle.items_through == 3
-    card = Recommender(bundle).card
+    card = Recommender(bundle).catalog.card
     assert (card(ItemId("i01")).title, card(ItemId("new")).title) == ("Renamed", "New")
     assert "i02" not in bundle.catalog.ids
     assert bundle.catalog.attributes["color"][bundle.catalog.ids.row(ItemId("i01"))] == "red"
@@ -65,8 +65,8 @@ def test_a_refresh_brings_in_what_came_after_the_build(shop: Project) -> None:
     bundle = load_bundle(shop.bundles, shop.root)
     assert bundle.items_through == 5
     recommender = Recommender(bundle)
-    assert recommender.card(ItemId("newer")).available
-    assert not recommender.card(ItemId("i03")).available
+    assert recommender.catalog.card(ItemId("newer")).available
+    assert not recommender.catalog.card(ItemId("i03")).available
 
 
 def test_nobody_else_writes_while_a_build_is_at_work(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,17 +178,17 @@ def test_live_changes_are_in_what_is_served(bundles: Path, versions: tuple[str, 
     items = Changes(Change(ItemId("new"), 1, vector=look()), Change(ItemId("i00"), 2, deleted=True))
     host = ModelHost(bundles, bundles, items)
     assert host.current.items_seq == 2
-    assert host.current.recommender.card(ItemId("new")).price == 5.0
+    assert host.current.recommender.catalog.card(ItemId("new")).price == 5.0
     items.all.append(Change(ItemId("new"), 3, price=6.0, vector=look()))
     before = host.current
     host.poll()
-    assert host.current.recommender.card(ItemId("new")).price == 6.0
-    assert before.recommender.card(ItemId("new")).price == 5.0
+    assert host.current.recommender.catalog.card(ItemId("new")).price == 6.0
+    assert before.recommender.catalog.card(ItemId("new")).price == 5.0
     host.activate(versions[0])
     assert (host.current.version, host.current.items_seq) == (versions[0], 3)
-    assert host.current.recommender.card(ItemId("new")).price == 6.0
+    assert host.current.recommender.catalog.card(ItemId("new")).price == 6.0
     with pytest.raises(UnknownIdError):
-        host.current.recommender.card(ItemId("i00"))
+        host.current.recommender.catalog.card(ItemId("i00"))
 
 
 def look() -> FloatArray:
@@ -201,9 +201,9 @@ def test_a_change_that_cannot_be_does_not_keep_others_waiting(bundles: Path, cap
         host = ModelHost(bundles, bundles, items)
         host.poll()
     assert host.current.items_seq == 2
-    assert host.current.recommender.card(ItemId("good"))
+    assert host.current.recommender.catalog.card(ItemId("good"))
     with pytest.raises(UnknownIdError):
-        host.current.recommender.card(ItemId("bad"))
+        host.current.recommender.catalog.card(ItemId("bad"))
     assert sum("'bad'" in record.message for record in caplog.records) == 1
 
 

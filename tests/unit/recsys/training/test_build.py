@@ -16,8 +16,9 @@ from recsys.dataset.project import Project
 from recsys.errors import RequestError, UnknownIdError
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.style_vectors import CHUNK, catalog_vectors
-from recsys.ranking.recommender import Recommender, SimilarBy
+from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Filters, Request
+from recsys.ranking.similar import SimilarBy
 from recsys.schema import Basis, ItemId, UserId
 from recsys.training.build import Ingredients, strongest, train
 
@@ -117,7 +118,7 @@ def test_reasons_name_what_is_behind(blocks: Recommender) -> None:
 
 def test_similar_by_look_and_by_people(blocks: Recommender) -> None:
     for by in (SimilarBy.STYLE, SimilarBy.TASTE, SimilarBy.BOTH):
-        answer = blocks.similar(ItemId("i12"), by=by, limit=5)
+        answer = blocks.similar.to_item(ItemId("i12"), by=by, limit=5)
         assert [block_of(r.item_id) for r in answer.recommendations] == [1] * 5
         assert "i12" not in {r.item_id for r in answer.recommendations}
 
@@ -127,7 +128,7 @@ def test_the_vector_that_ranks_renders(blocks: Recommender) -> None:
     for user in range(4):
         style = blocks.style_for(Request(user_id=UserId(f"u{user:02d}")))
         assert style is not None
-        likeness = [style.similarity(blocks.style_of_item(ItemId(f"i{n:02d}"))) for n in range(40)]
+        likeness = [style.similarity(blocks.catalog.style(ItemId(f"i{n:02d}"))) for n in range(40)]
         assert block_of(f"i{int(np.argmax(likeness)):02d}") == user
 
 
@@ -143,7 +144,7 @@ def test_wrong_requests_name_their_field(blocks: Recommender) -> None:
     with pytest.raises(RequestError, match=r"price_min: 9.0 is above price_max 3.0"):
         Filters(price_min=9.0, price_max=3.0)
     with pytest.raises(RequestError, match="mode: this taste has modes 0"):
-        blocks.style_for(Request(user_id=UserId("u00")), mode=7)
+        blocks.style_for(Request(user_id=UserId("u00")), component=7)
 
 
 def test_style_vectors_are_kept_and_resumed(sample_project: Project) -> None:

@@ -16,7 +16,8 @@ from recsys.dataset.importers import ImportMode, import_data
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, ConfigError
 from recsys.profiles.style_vectors import catalog_vectors, embedder_version, shared_embedder
-from recsys.ranking.recommender import Recommender, SimilarBy
+from recsys.ranking.recommender import Recommender
+from recsys.ranking.similar import SimilarBy
 from recsys.schema import ItemId
 from recsys.training.build import build, prepare
 from recsys.training.descriptors import catalog_descriptors
@@ -94,14 +95,17 @@ def test_a_build_has_them_and_a_refresh_by_the_same_recipe_adds_those_of_new_ite
 ) -> None:
     build(project, clock=lambda: 1)
     shop = Recommender(load_bundle(project.bundles, project.root))
-    assert [r.item_id for r in shop.similar(ItemId("p0"), by=SimilarBy.COLOR, limit=2).recommendations] == ["p1", "p2"]
-    assert shop.similar(ItemId("p0"), by=SimilarBy.SHAPE).recommendations[0].item_id == "p3"
+    assert [r.item_id for r in shop.similar.to_item(ItemId("p0"), by=SimilarBy.COLOR, limit=2).recommendations] == [
+        "p1",
+        "p2",
+    ]
+    assert shop.similar.to_item(ItemId("p0"), by=SimilarBy.SHAPE).recommendations[0].item_id == "p3"
     photo(tmp_path / "new.png", (190, 30, 30), 8)
     (tmp_path / "more.csv").write_text("item_id,image\nnew,new.png\n")
     import_data(project, items=tmp_path / "more.csv", mode=ImportMode.APPEND)
     refresh(project, clock=lambda: 2)
     shop = Recommender(load_bundle(project.bundles, project.root))
-    red = {found.item_id for found in shop.similar(ItemId("p0"), by=SimilarBy.COLOR, limit=3).recommendations}
+    red = {found.item_id for found in shop.similar.to_item(ItemId("p0"), by=SimilarBy.COLOR, limit=3).recommendations}
     assert red == {"p1", "p2", "new"}
     prepared = with_settings(project, preprocess=PreprocessSettings(steps=STEPS))
     with pytest.raises(BundleError, match="run `recsys build`"):

@@ -81,8 +81,8 @@ def test_it_can_be_saved_and_read_back(bundle: Bundle, tmp_path: Path) -> None:
 def test_indexes_that_serve_on_find_what_new_ones_find(bundle: Bundle) -> None:
     items, vectors = new_items(bundle)
     before = Recommender(bundle)
-    step = Recommender(add_items(bundle, items.iloc[:1], vectors[:1]), before=before)
-    grown = Recommender(add_items(step.bundle, items.iloc[1:], vectors[1:]), before=step)
+    step = Recommender(add_items(bundle, items.iloc[:1], vectors[:1]), previous=before)
+    grown = Recommender(add_items(step.bundle, items.iloc[1:], vectors[1:]), previous=step)
     anew = Recommender(add_items(bundle, items, vectors))
     for user in range(BLOCKS):
         request = Request(user_id=UserId(f"u{user:02d}"), limit=12)
@@ -96,8 +96,8 @@ def test_indexes_that_serve_on_find_what_new_ones_find(bundle: Bundle) -> None:
 def test_a_new_category_and_an_item_without_a_picture(bundle: Bundle) -> None:
     item = pd.DataFrame([bundle.items.iloc[0].to_dict() | {"item_id": "new", "category": "aaa", "price": np.nan}])
     recommender = Recommender(add_items(bundle, item, np.zeros((1, 128), np.float32)))
-    assert recommender.card(ItemId("new")).category == "aaa"
-    assert recommender.card(ItemId("i00")).category == "cup"
+    assert recommender.catalog.card(ItemId("new")).category == "aaa"
+    assert recommender.catalog.card(ItemId("i00")).category == "cup"
     found = recommender.recommend(Request(user_id=UserId("u00"), filters=Filters(categories=frozenset({"aaa"}))))
     assert [r.item_id for r in found.recommendations] == ["new"]
 
@@ -105,10 +105,10 @@ def test_a_new_category_and_an_item_without_a_picture(bundle: Bundle) -> None:
 def test_facts_are_brought_up_to_date(bundle: Bundle) -> None:
     items = bundle.items.iloc[1:].assign(price=1.5, title="Renamed")
     recommender = Recommender(with_facts(bundle, items))
-    assert recommender.card(ItemId("i07")).price == 1.5
-    assert recommender.card(ItemId("i07")).title == "Renamed"
-    assert not recommender.card(ItemId("i00")).available
-    assert recommender.card(ItemId("i00")).title == "Item 0"
+    assert recommender.catalog.card(ItemId("i07")).price == 1.5
+    assert recommender.catalog.card(ItemId("i07")).title == "Renamed"
+    assert not recommender.catalog.card(ItemId("i00")).available
+    assert recommender.catalog.card(ItemId("i00")).title == "Item 0"
 
 
 def test_what_cannot_be_added_is_refused(bundle: Bundle) -> None:

@@ -1,0 +1,140 @@
+"""Read access to the catalog of a bundle: item cards, photos, ids, and the filters of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from recsys.bundle.types import Bundle
+from recsys.errors import RequestError
+from recsys.profiles.cold_start import Profile
+from recsys.ranking.request import Filters
+from recsys.schema import BoolArray, FloatArray, ItemId, ItemRow
+from style.vector import StyleVector
+
+
+@dataclass(frozen=True, slots=True)
+class ItemCard:
+    """Facts of an item for display; `price` is None if unknown, `image` is None if the item has no photo."""
+
+    item_id: ItemId
+    title: str
+    category: str
+    price: float | None
+    available: bool
+    image: Path | None
+
+
+class CatalogView:
+    """The catalog of one bundle with I items. Immutable after construction, hence safe to share between threads."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._catalog = bundle.catalog
+
+    def __len__(self) -> int:
+        return len(self._catalog)
+
+    def has_item(self, item_id: ItemId) -> bool:
+        """Return True if the catalog has the item."""
+        return item_id in self._catalog.ids
+
+    def row(self, item_id: ItemId) -> ItemRow:
+        """Return the row of an item, which stays the same as long as this bundle serves. Raises UnknownIdError."""
+        return self._catalog.ids.row(item_id)
+
+    def present_ids(self, rows: Iterable[int]) -> list[ItemId]:
+        """Return the ids of those rows that hold an item at present."""
+        wanted = np.fromiter(rows, dtype=np.int64)
+        # A log may name rows of items that were added after this bundle was built.
+        wanted = wanted[wanted < len(self._catalog)]
+        return self._catalog.ids.ids(wanted[self._catalog.present[wanted]])
+
+    def mask(self, ids: Collection[ItemId]) -> BoolArray:
+        """Return a mask (I,) of the items with one of these ids; unknown ids are ignored."""
+        mask = np.zeros(len(self._catalog), dtype=np.bool_)
+        if ids:
+            rows = self._catalog.ids.find(list(ids))
+            mask[rows[rows >= 0]] = True
+        return mask
+
+    def allowed(self, filters: Filters, profile: Profile) -> BoolArray:
+        """Return a mask (I,) of the items that pass the filters of a request.
+
+        Raises:
+            UnknownIdError: If no item has a category of the filters.
+            RequestError: If the filters name a color and the bundle has no color descriptors.
+        """
+        allowed = self._catalog.mask(
+            categories=filters.categories or None,
+            min_price=filters.price_min,
+            max_price=filters.price_max,
+            available_only=not filters.unavailable,
+        )
+        if filters.color is not None:
+            allowed &= self._bundle.descriptors.near_color(filters.color, filters.color_tolerance)
+        if filters.exclude:
+            allowed &= ~self.mask(filters.exclude)
+        if not filters.seen:
+            allowed[profile.touched] = False
+        return allowed
+
+    def card(self, item_id: ItemId) -> ItemCard:
+        """Return the facts of an item for display. Raises UnknownIdError."""
+        row = self.row(item_id)
+        price, image = float(self._catalog.prices[row]), str(self._catalog.images[row])
+        return ItemCard(
+            item_id=item_id,
+            title=str(self._catalog.titles[row]),
+            category=self._catalog.category_names[self._catalog.category_codes[row]],
+            price=None if np.isnan(price) else round(price, 2),
+            available=bool(self._catalog.available[row]),
+            image=self._bundle.image_root / image if image else None,
+        )
+
+    def name(self, row: int) -> str:
+        """Return the title of an item, or its id if it has no title."""
+        return str(self._catalog.titles[row]) or self._catalog.ids.id(ItemRow(int(row)))
+
+    def style(self, item_id: ItemId) -> StyleVector:
+        """Return an item's own style vector.
+
+        Raises:
+            UnknownIdError: If the catalog does not have the item.
+            RequestError: If the item has no photo.
+        """
+        vector = self._bundle.space.vectors[self.row(item_id)]
+        if not vector.any():
+            raise RequestError("item_id", f"{item_id!r} has no picture, hence no style")
+        return StyleVector.of(vector)
+
+    def photo(self, item_id: ItemId) -> tuple[str, FloatArray]:
+        """Return an item's photo as the catalog names it ("" for none) and its style vector (128,), zeros for none.
+
+        Raises UnknownIdError.
+        """
+        row = self.row(item_id)
+        return str(self._catalog.images[row]), np.asarray(self._bundle.space.vectors[row])
+
+    def image_paths(self) -> Iterator[Path]:
+        """Yield the path of each photo and of each style reference's image; some files may be missing."""
+        for image in (*self._catalog.images, *(card.image for card in self._bundle.styles)):
+            if image:
+                yield self._bundle.image_root / str(image)
+
+    @cached_property
+    def has_photos(self) -> bool:
+        """True if any item has a photo."""
+        return any(map(bool, self._catalog.images))
+
+    @cached_property
+    def with_style(self) -> BoolArray:
+        """Mask (I,) of the items with a style vector.
+
+        Computed at first use: it takes a pass over all vectors, and adding a new item must not wait for it.
+        """
+        return np.asarray(self._bundle.space.vectors.any(axis=1))
