@@ -35,6 +35,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         shop = asked.project or sample_shop(Path(name) / "shop", lambda _: None).root
         os.environ[PROJECT_VARIABLE] = str(shop.resolve())
+        # Times differ from run to run, so bars would never be what is committed.
+        os.environ["RECSYS_PROGRESS"] = "off"
         # Python hides some warnings by default; a notebook that people copy from should have none.
         os.environ["PYTHONWARNINGS"] = "default"
         for path in asked.notebooks:

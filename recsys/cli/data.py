@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli.shared import FormatName, ProjectPath, choose, open_project, split_pair
+from recsys.cli.shared import FormatName, ProjectPath, Quiet, choose, open_project, show_progress, split_pair
 
 
 def init(
@@ -39,24 +39,26 @@ def import_files(
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put bad rows into a file and go on.")] = False,
     append: Annotated[bool, typer.Option("--append", help="Add to what is there instead of replacing it.")] = False,
     no_image_check: Annotated[bool, typer.Option("--no-image-check", help="Do not decode every picture.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Bring in CSV, Parquet, RecBole or a public data set's own files: all of it, or, after an error, nothing."""
     from recsys.dataset.importers import FileFormat, ImportMode, import_data
 
-    report = import_data(
-        open_project(path),
-        items=items,
-        interactions=interactions,
-        test_interactions=test_interactions,
-        users=users,
-        reviews=reviews,
-        images=images,
-        file_format=None if file_format is None else choose(FileFormat, file_format, "--format"),
-        columns=dict(split_pair(text, "--column", "OLD=NEW") for text in column or []),
-        mode=ImportMode.APPEND if append else ImportMode.REPLACE,
-        skip_bad=skip_bad,
-        check_images=not no_image_check,
-    )
+    with show_progress(quiet):
+        report = import_data(
+            open_project(path),
+            items=items,
+            interactions=interactions,
+            test_interactions=test_interactions,
+            users=users,
+            reviews=reviews,
+            images=images,
+            file_format=None if file_format is None else choose(FileFormat, file_format, "--format"),
+            columns=dict(split_pair(text, "--column", "OLD=NEW") for text in column or []),
+            mode=ImportMode.APPEND if append else ImportMode.REPLACE,
+            skip_bad=skip_bad,
+            check_images=not no_image_check,
+        )
     typer.echo(str(report))
     typer.echo(f"next: recsys build {path}")
 
@@ -67,10 +69,12 @@ def simulate(
     style_by: Annotated[
         str | None, typer.Option(help="Item column that holds the hidden style; default: clusters of the pictures.")
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Draw people and events for a catalog that has none. They are not real, and say nothing of real people."""
     from recsys.demo import SIMULATED_NOTE, simulate_project
 
-    report = simulate_project(open_project(path), users, style_by)
+    with show_progress(quiet):
+        report = simulate_project(open_project(path), users, style_by)
     typer.secho(f"SIMULATED: {SIMULATED_NOTE}", fg=typer.colors.YELLOW, bold=True)
     typer.echo(str(report))

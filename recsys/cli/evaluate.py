@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recsys.cli.shared import FormatName, ProjectPath, choose, open_project
+from recsys.cli.shared import FormatName, ProjectPath, Quiet, choose, open_project, show_progress
 
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
@@ -49,6 +49,7 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option(help="Write every figure to a file: as --table says, or by suffix.")
     ] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Compare models on held-out events, ranking the whole catalog: recall, NDCG and more, with tests."""
     from recsys.dataset.splits import SplitMethod
@@ -61,7 +62,7 @@ def evaluate(
     _check_split(method, share, events)
     form = None if table is None else choose(TableFormat, table, "--table")
     file_form = None if output is None else checked_output(output, form)
-    with open_project_or_split(path, train, test, file_format, method) as project:
+    with show_progress(quiet), open_project_or_split(path, train, test, file_format, method) as project:
         report = compare_project(
             project,
             method,
@@ -91,6 +92,7 @@ def tune(
     k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 20,
     split: Annotated[str | None, typer.Option(help="Validation by time or random. Default: by time if known.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Put the best settings of als into recsys.toml.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search the settings that rank best on held-out events, never looking at the test part."""
     from recsys.dataset.splits import SplitMethod
@@ -104,7 +106,8 @@ def tune(
     if write and chosen is not Tunable.ALS:
         raise typer.BadParameter(f"--write: recsys.toml has settings of {Tunable.ALS} alone, not of {chosen}")
     project = open_project(path)
-    report = search(project, chosen, trials=trials, minutes=timeout, metric=metric, k=k, split=method)
+    with show_progress(quiet):
+        report = search(project, chosen, trials=trials, minutes=timeout, metric=metric, k=k, split=method)
     print_tuning(report)
     if write:
         write_als(project, report.best)

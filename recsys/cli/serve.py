@@ -7,13 +7,14 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli.shared import ProjectPath, choose, open_project
+from recsys.cli.shared import ProjectPath, Quiet, choose, open_project, show_progress
 
 
 def page(
     path: ProjectPath,
     out: Annotated[Path, typer.Option(help="The HTML file to write.")],
     users: Annotated[list[str] | None, typer.Option(help="Who is shown; repeatable. Default: five tastes.")] = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write one HTML page: people, their taste, and their recommendations before and after restyling."""
     from recsys.demo import SIMULATED_NOTE, is_simulated
@@ -22,7 +23,8 @@ def page(
 
     project = open_project(path)
     note = SIMULATED_NOTE if is_simulated(project) else ""
-    write_page(project, out, users=[UserId(user) for user in users or []], note=note)
+    with show_progress(quiet):
+        write_page(project, out, users=[UserId(user) for user in users or []], note=note)
     typer.echo(f"wrote {out}")
 
 
@@ -59,13 +61,15 @@ def serve(
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("demo"),
     port_hint: Annotated[int, typer.Option(help="The port that the closing hint names.")] = 8000,
+    quiet: Quiet = False,
 ) -> None:
     """Build the sample shop, recommend to a few people, and write a page to look at."""
     from recsys.demo import run_demo
     from recsys.ranking.request import Request
     from recsys.reports.terminal import print_answer
 
-    shown = run_demo(out, typer.echo)
+    with show_progress(quiet):
+        shown = run_demo(out, typer.echo)
     for user in shown.people:
         typer.secho(f"\n{user}", bold=True)
         print_answer(shown.recommender, shown.recommender.recommend(Request(user_id=user, limit=5)))

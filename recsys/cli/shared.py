@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+from recsys.progress import VARIABLE, ProgressStyle, chosen_style, make_listener, report_progress
 
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
@@ -14,6 +19,7 @@ if TYPE_CHECKING:
 
 Choice = TypeVar("Choice", bound=StrEnum)
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show neither progress nor where the time went.")]
 FormatName = Annotated[
     str | None,
     typer.Option(
@@ -48,3 +54,18 @@ def choose(kinds: type[Choice], text: str, option: str) -> Choice:
     if text not in list(kinds):
         raise typer.BadParameter(f"{option} {text!r}: use one of {', '.join(kinds)}")
     return kinds(text)
+
+
+@contextmanager
+def show_progress(quiet: bool) -> Iterator[None]:
+    """Show the stages of the block on stderr, and at its end a table of where the time went.
+
+    Bars on a terminal; elsewhere, as in a log, one line per stage. `RECSYS_PROGRESS` overrides that.
+    """
+    style = chosen_style()
+    if style is ProgressStyle.OFF and VARIABLE not in os.environ:
+        style = ProgressStyle.LINES
+    with report_progress(None if quiet else make_listener(style)) as timings:
+        yield
+    if timings.events and not quiet and style is not ProgressStyle.OFF:
+        typer.echo(timings.table(), err=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from tqdm import tqdm
 
 from recsys.dataset.splits import Holdout
 from recsys.errors import DataError
@@ -21,7 +20,7 @@ from recsys.evaluation.beyond_accuracy import (
     style_diversity,
 )
 from recsys.evaluation.controls import popularity_only
-from recsys.evaluation.protocol import Result, ScoreFunction, at_k, evaluate_holdout
+from recsys.evaluation.protocol import Result, ScoreFunction, evaluate_holdout
 from recsys.evaluation.significance import (
     Interval,
     Values,
@@ -32,6 +31,7 @@ from recsys.evaluation.significance import (
 )
 from recsys.evaluation.slices import Slice, sliced, standard_slices
 from recsys.models.base import Model
+from recsys.progress import stage
 from recsys.schema import FloatArray, IntArray
 
 SLICE_METRICS = ("recall", "ndcg", "hit_rate")
@@ -149,7 +149,8 @@ def compare_models(
     popular = evaluate_holdout(popularity_only(holdout), holdout, k=k, sampled=sampled, seed=seed)
     background = _Background.of(holdout, popular)
     values = {name: _user_values(result, background, lens or Lens()) for name, result in results.items()}
-    figures = compared(values, baseline, seed=seed)
+    with stage("intervals and tests"):
+        figures = compared(values, baseline, seed=seed)
     allowed = int(holdout.items.sum())
     for name, result in results.items():
         figures[name] |= _catalog_figures(result, holdout, seed)
@@ -172,12 +173,12 @@ def compare_models(
 
 
 def _result(models: Models, name: str, holdout: Holdout, k: int, sampled: int | None, seed: int) -> Result:
-    """One model, asked; the bar stands still while it is fitted."""
-    with tqdm(total=len(holdout.users), desc=name, unit="person", disable=None) as bar:
-        result = evaluate_holdout(models[name], holdout, k=k, sampled=sampled, seed=seed, progress=bar.update)
-        ndcg = at_k("ndcg", k, sampled)
-        bar.set_postfix_str(f"{ndcg} {result.summary[ndcg]:.4f}")
-    return result
+    """Fit one model and rank for all users of the holdout."""
+    with stage(name):
+        with stage("fit"):
+            model = models[name]
+        with stage("rank", len(holdout.users), "user") as counting:
+            return evaluate_holdout(model, holdout, k=k, sampled=sampled, seed=seed, progress=counting.advance)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

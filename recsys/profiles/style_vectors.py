@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
 from recsys.models.style_knn import directions
 from recsys.profiles.style_library import StyleCard
+from recsys.progress import stage
 from recsys.schema import FloatArray, IntArray
 from recsys.storage.artifacts import read_array, write_array
 from style.color_space import lab_statistics
@@ -131,13 +131,13 @@ def _kept(
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
     parts: list[FloatArray] = []
-    with tqdm(total=len(paths), desc=describe, unit="image", disable=None) as bar:
+    with stage(describe, len(paths), "image") as counting:
         for chunk in chunks:
             file = folder / f"{_fingerprint(chunk)}.npy"
             if not file.is_file():
                 write_array(file, compute(chunk))
             parts.append(read_array(file))
-            bar.update(len(chunk))
+            counting.advance(len(chunk))
     return np.concatenate(parts)
 
 

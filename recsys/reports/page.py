@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from tqdm import tqdm
 
 from recsys.bundle.store import load_bundle
 from recsys.dataset.project import Project
+from recsys.progress import stage
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
 from recsys.reports.example_users import clear_tastes
@@ -51,7 +51,11 @@ def write_page(
 def _page(project: Project, recommender: Recommender, restyler: Renderer, users: Sequence[UserId], note: str) -> str:
     gatherer = LogReader(recommender, Pictures(restyler), project.load_interactions())
     shown = list(users) or clear_tastes(recommender, SHOPPERS)
-    shoppers = [gatherer.shopper(user) for user in tqdm(shown, desc="page", unit="person", disable=None)]
+    shoppers = []
+    with stage("page", len(shown), "user") as counting:
+        for user in shown:
+            shoppers.append(gatherer.shopper(user))
+            counting.advance()
     return render(recommender, restyler, shoppers, _strips(gatherer, recommender, shown), note)
 
 

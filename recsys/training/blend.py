@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recsys.dataset.interactions import Interactions
 from recsys.models.blend import Blend
 from recsys.models.curves import Curves, relative
+from recsys.progress import Stage, stage
 from recsys.ranking.features import SAME_FOR_ALL
 from recsys.ranking.recommender import Recommender
 from recsys.rng import generator
@@ -65,7 +66,8 @@ class BlendCases:
     @classmethod
     def of(cls, rounds: Iterable[Round], *, seed: int) -> BlendCases:
         """The people of these rounds."""
-        cases = [(index, case) for index, each in enumerate(rounds) for case in _cases(each, seed)]
+        with stage("validation users", unit="user") as counting:
+            cases = [(index, case) for index, each in enumerate(rounds) for case in _cases(each, seed, counting)]
         shape = (len(cases), max((len(case.relevant) for _, case in cases), default=0))
         tables = np.zeros((*shape, len(FEATURES)), dtype=np.float32)
         relevant, new, padding = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool), np.ones(shape, dtype=bool)
@@ -134,7 +136,13 @@ def fit_weights(cases: BlendCases) -> FloatArray:
 
 
 def _best(cases: BlendCases) -> FloatArray:
-    return max((ascend(cases.quality, start) for start in _starts(cases.spread())), key=cases.quality)
+    starts = _starts(cases.spread())
+    with stage("blend weights", len(starts), "start") as counting:
+        tops = []
+        for start in starts:
+            tops.append(ascend(cases.quality, start))
+            counting.advance()
+    return max(tops, key=cases.quality)
 
 
 def curves_pay(cases: BlendCases) -> bool:
@@ -155,7 +163,8 @@ def curves_of(cases: BlendCases) -> Curves:
     everybody = zip(cases.tables, cases.relevant, cases.padding, strict=True)
     people = [(table[~gap], hits[~gap]) for table, hits, gap in everybody if not gap.all()]
     columns = np.concatenate([np.hstack([table, relative(table)]) for table, _ in people])
-    return fit_curves(columns, np.concatenate([hits for _, hits in people]))
+    with stage("blend curves"):
+        return fit_curves(columns, np.concatenate([hits for _, hits in people]))
 
 
 def curve_scores(cases: BlendCases, curves: Curves) -> FloatArray:
@@ -244,7 +253,7 @@ def _with(weights: FloatArray, feature: int, value: float) -> FloatArray:
     return changed
 
 
-def _cases(each: Round, seed: int) -> Iterator[Case]:
+def _cases(each: Round, seed: int, counting: Stage) -> Iterator[Case]:
     """Per user with later likes of unseen items."""
     recommender, liked = each.recommender, each.later.select(each.later.weights > 0)
     order = np.argsort(liked.users, kind="stable")
@@ -253,6 +262,7 @@ def _cases(each: Round, seed: int) -> Iterator[Case]:
     if len(users) > MOST_USERS:
         users = np.sort(generator(seed, "blend").choice(users, MOST_USERS, replace=False))
     for user in users:
+        counting.advance()
         profile = recommender.profile_of_row(UserRow(int(user)))
         wanted = np.setdiff1d(items[int(user)], profile.touched)
         if len(wanted):

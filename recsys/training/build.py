@@ -40,6 +40,7 @@ from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.style_vectors import catalog_vectors, embedder_version, library_vectors
 from recsys.profiles.taste import Evidence, TasteModel
 from recsys.profiles.text_style import TextStyleMap, item_texts
+from recsys.progress import stage
 from recsys.ranking.recommender import Recommender
 from recsys.schema import INTERACTION_COLUMNS, FloatArray
 from recsys.storage.artifacts import exclusive_lock
@@ -99,10 +100,12 @@ def build(project: Project, clock: Clock = now) -> str:
         through = project.last_event()
         ingredients = prepare(project)
         bundle = train(ingredients, load_interactions(project, ingredients.catalog, through))
-        version = save_bundle(
-            replace(bundle, events_through=through, text_style=fit_text_style(ingredients)), project.bundles, clock()
-        )
-        delete_old_versions(project.bundles)
+        with stage("words"):
+            text_style = fit_text_style(ingredients)
+        with stage("write bundle"):
+            bundle = replace(bundle, events_through=through, text_style=text_style)
+            version = save_bundle(bundle, project.bundles, clock())
+            delete_old_versions(project.bundles)
         return version
 
 
@@ -141,8 +144,10 @@ def train(ingredients: Ingredients, interactions: Interactions, *, in_time: bool
 
     `in_time` False: on events held out at random, for a test that is so.
     """
-    blend, metrics = choose_blend(ingredients, interactions, in_time=in_time)
-    return fit(ingredients, interactions, blend, metrics)
+    with stage("blend"):
+        blend, metrics = choose_blend(ingredients, interactions, in_time=in_time)
+    with stage("final models"):
+        return fit(ingredients, interactions, blend, metrics)
 
 
 def choose_blend(
@@ -201,21 +206,26 @@ def fit(
     """Factors, neighbors (unless they are given) and taste of these events, in one bundle with all else."""
     settings = ingredients.settings
     matrix = interactions.matrix()
-    factors = fit_factors(ingredients, matrix)
+    with stage("factors"):
+        factors = fit_factors(ingredients, matrix)
     recent = interactions.matrix(half_life_days=settings.taste.half_life_days)
-    taste = TasteModel.fit(
-        ingredients.space,
-        Evidence.of(recent),
-        factors.user_factors,
-        prior=settings.taste.prior,
-        max_modes=settings.taste.max_modes,
-    )
+    with stage("tastes"):
+        taste = TasteModel.fit(
+            ingredients.space,
+            Evidence.of(recent),
+            factors.user_factors,
+            prior=settings.taste.prior,
+            max_modes=settings.taste.max_modes,
+        )
+    if neighbors is None:
+        with stage("neighbors"):
+            neighbors = fit_neighbors(matrix)
     return Bundle(
         items=ingredients.items,
         user_ids=interactions.user_ids,
         space=ingredients.space,
         factors=factors,
-        neighbors=neighbors or fit_neighbors(matrix),
+        neighbors=neighbors,
         taste=taste,
         blend=blend,
         recent=recent,

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
-from tqdm import tqdm
 
 from recsys.config import AlsSettings
 from recsys.dataset.catalog import Catalog
@@ -45,6 +44,7 @@ from recsys.evaluation.protocol import evaluate_holdout
 from recsys.evaluation.significance import Comparison, Interval, Values, bootstrap_mean, compare
 from recsys.models.base import Model
 from recsys.profiles.style_vectors import catalog_vectors
+from recsys.progress import stage
 from recsys.ranked import check_k
 from recsys.rng import derive_seed, generator
 from recsys.schema import TIMESTAMP, FloatArray
@@ -238,7 +238,7 @@ def _search(study: Study, bench: _Bench, starts: Sequence[SettingValues], trials
     optuna = _library()
     distributions = _distributions(bench.space)
     done = len(_complete(study))
-    with tqdm(total=trials, initial=min(done, trials), desc="tune", unit="trial", disable=None) as bar:
+    with stage("trials", max(trials - done, 0), "trial") as counting:
         try:
             for start in starts[:trials]:
                 if all(bench.space.rounded(trial.params) != start for trial in _complete(study)):
@@ -246,7 +246,7 @@ def _search(study: Study, bench: _Bench, starts: Sequence[SettingValues], trials
                     study.add_trial(
                         optuna.trial.create_trial(params=dict(start), distributions=distributions, value=value)
                     )
-                    _show(bar, study)
+                    counting.advance()
             while len(complete := _complete(study)) < trials and (deadline is None or time.monotonic() < deadline):
                 # Seeded by its number, a trial is the same whether or not the search was interrupted before it.
                 study.sampler = optuna.samplers.TPESampler(
@@ -256,17 +256,12 @@ def _search(study: Study, bench: _Bench, starts: Sequence[SettingValues], trials
                 )
                 trial = study.ask(distributions)
                 study.tell(trial, float(bench.measure(bench.space.rounded(trial.params)).mean()))
-                _show(bar, study)
+                counting.advance()
         except KeyboardInterrupt:
             if not _complete(study):
                 raise
             return True
     return False
-
-
-def _show(bar: tqdm[Any], study: Study) -> None:
-    bar.set_postfix(best=f"{study.best_value:.4f}", refresh=False)
-    bar.update()
 
 
 def _complete(study: Study) -> list[Any]:

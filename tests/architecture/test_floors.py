@@ -49,6 +49,7 @@ ORDER = {
         "clock",
         "rng",
         "ranked",
+        "progress",
         "config",
         "storage",
         "dataset",

@@ -13,6 +13,7 @@ from recsys.dataset.importers.lines import first_line
 from recsys.dataset.importers.parquet import read_parquet
 from recsys.dataset.importers.table import RawTable
 from recsys.errors import DataError
+from recsys.progress import stage
 
 
 class FileFormat(StrEnum):
@@ -91,7 +92,8 @@ def read_table(path: Path, table: Table, file_format: FileFormat | None = None, 
     if table not in readers:
         raise DataError(f"{path}: the format {found} has no {table}; it has {', '.join(readers)}")
     by_id = WITH_PICTURES.get(found) if table is Table.ITEMS else None
-    read = readers[table](path) if by_id is None else by_id(path, images)
+    with stage(f"read {path.name}", unit="row"):
+        read = readers[table](path) if by_id is None else by_id(path, images)
     if not len(read) and not read.rejects:
         raise DataError(f"{path}: a header but no rows; there is nothing to import")
     return read

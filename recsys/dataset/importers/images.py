@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from recsys.dataset.importers.table import RowCheck
 from recsys.errors import DataError
+from recsys.progress import stage
 from recsys.schema import IMAGE
 from style.errors import ImageError
 from style.images import check_image
@@ -43,9 +43,12 @@ def check_pictures(check: RowCheck, root: Path) -> None:
         return
     images = np.array(column.to_pylist(), dtype=object)
     names = sorted(set(images) - {""})
-    with ThreadPoolExecutor(_THREADS) as pool:
+    defects = {}
+    with ThreadPoolExecutor(_THREADS) as pool, stage("images", len(names), "image") as counting:
         found = pool.map(_defect, names, (locate(name, root) for name in names))
-        defects = dict(zip(names, tqdm(found, "images", len(names), disable=None, leave=False), strict=True))
+        for name, defect in zip(names, found, strict=True):
+            defects[name] = defect
+            counting.advance()
     bad = np.array([bool(defects.get(image)) for image in images], dtype=np.bool_)
     check.flag(bad, IMAGE, lambda image: f"{defects[image]}; name a picture that can be read, or leave the field empty")
 

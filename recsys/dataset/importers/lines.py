@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tqdm import tqdm
 
 from recsys.dataset.importers.table import RawTable, Reject
 from recsys.errors import DataError, Problem
+from recsys.progress import advance
 from recsys.schema import IntArray
 
 CHUNK = 65_536
@@ -32,7 +32,6 @@ class Rows:
         self._rows: list[Sequence[str]] = []
         self._lines: list[int] = []
         self._rejects: list[Reject] = []
-        self._bar = tqdm(desc=f"read {path.name}", unit=" rows", unit_scale=True, disable=None, leave=False)
 
     def add(self, line: int, values: Sequence[str]) -> None:
         """One row that begins on this line of the file, 1-based."""
@@ -48,7 +47,6 @@ class Rows:
     def table(self, text_columns: Sequence[str] = ()) -> RawTable:
         """All rows. `text_columns` stay text even if they look like numbers."""
         self._flush()
-        self._bar.close()
         columns = {
             name: pa.concat_arrays([chunk[index] for chunk in self._chunks])
             if self._chunks
@@ -64,7 +62,7 @@ class Rows:
         cells = zip(*self._rows, strict=True)
         self._chunks.append([pc.utf8_trim_whitespace(pa.array(values, pa.string())) for values in cells])
         self._numbers.append(np.array(self._lines, dtype=np.int64))
-        self._bar.update(len(self._rows))
+        advance(len(self._rows))
         self._rows, self._lines = [], []
 
 

@@ -227,7 +227,7 @@ class TestSimulate:
     def test_says_loudly_that_events_are_simulated(self, catalog: Project) -> None:
         result = _run("simulate", catalog.root, "--users", 20, "--style-by", "look")
         assert result.exit_code == 0, result.output
-        assert result.output.startswith("SIMULATED")
+        assert result.stdout.startswith("SIMULATED")
         assert catalog.load_interactions()["user_id"].nunique() == 20
         assert is_simulated(catalog)
         assert catalog.load_users()[SIMULATED].tolist() == ["yes"] * 20
@@ -600,7 +600,7 @@ class TestEvaluate:
         return paths
 
     def test_a_project_by_time_for_people_to_read(self, shop: Project) -> None:
-        result = _run("evaluate", shop.root, "--k", 5)
+        result = _run("evaluate", shop.root, "--k", 5, "--quiet")
         assert result.exit_code == 0, result.output
         text = " ".join(result.stdout.split())
         assert "one moment for all, the last 20% of events held out (from " in text
@@ -609,6 +609,12 @@ class TestEvaluate:
             assert word in text
         assert max(map(len, result.stdout.splitlines())) <= 80
         assert result.stderr == ""
+
+    def test_stages_and_where_the_time_went_are_on_standard_error(self, shop: Project) -> None:
+        result = _run("evaluate", shop.root, "--models", "als")
+        assert "popularity" in result.stderr
+        assert result.stderr.splitlines()[-1].endswith("s  in all")
+        assert "in all" not in result.stdout
 
     @pytest.mark.parametrize(
         ("options", "words"),
