@@ -612,7 +612,6 @@ class TestEvaluate:
 
     def test_stages_and_where_the_time_went_are_on_standard_error(self, shop: Project) -> None:
         result = _run("evaluate", shop.root, "--models", "als")
-        assert "popularity" in result.stderr
         assert result.stderr.splitlines()[-1].endswith("s  in all")
         assert "in all" not in result.stdout
 
