@@ -42,7 +42,7 @@ def import_files(
     quiet: Quiet = False,
 ) -> None:
     """Bring in CSV, Parquet, RecBole or a public data set's own files: all of it, or, after an error, nothing."""
-    from recsys.dataset.importers import FileFormat, ImportMode, import_data
+    from recsys.dataset.importers import FileFormat, ImportMode, ImportOptions, import_data
 
     with show_progress(quiet):
         report = import_data(
@@ -52,12 +52,14 @@ def import_files(
             test_interactions=test_interactions,
             users=users,
             reviews=reviews,
-            images=images,
-            file_format=None if file_format is None else choose(FileFormat, file_format, "--format"),
-            columns=dict(split_pair(text, "--column", "OLD=NEW") for text in column or []),
-            mode=ImportMode.APPEND if append else ImportMode.REPLACE,
-            skip_bad=skip_bad,
-            check_images=not no_image_check,
+            options=ImportOptions(
+                images=images,
+                file_format=None if file_format is None else choose(FileFormat, file_format, "--format"),
+                columns=dict(split_pair(text, "--column", "OLD=NEW") for text in column or []),
+                mode=ImportMode.APPEND if append else ImportMode.REPLACE,
+                skip_bad=skip_bad,
+                check_images=not no_image_check,
+            ),
         )
     typer.echo(str(report))
     typer.echo(f"next: recsys build {path}")

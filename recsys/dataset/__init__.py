@@ -1,1 +1,1 @@
-"""Data in: the project folder, imports, identifiers, catalog, interactions and splits."""
+"""Data of a project: its folder, imports, identifiers, catalog, interactions and splits."""

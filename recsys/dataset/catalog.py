@@ -1,4 +1,4 @@
-"""The catalog as dense arrays, one entry for each item row."""
+"""Catalog as dense arrays, one entry per item row."""
 
 from __future__ import annotations
 
@@ -30,9 +30,16 @@ from recsys.schema import (
 class Catalog:
     """I items; arrays are read-only and share the rows of `ids`.
 
-    `titles`, `images` `(I,)` str; `category_codes` `(I,)` int64 into `category_names` (sorted; "" is unknown);
-    `prices` `(I,)` float32, NaN if unknown; `available` `(I,)` bool; `attributes`: I rows of further columns.
-    `present` `(I,)` bool: False for items that were deleted, which keep their rows; no id leads to these.
+    Attributes:
+        ids: item ids by row.
+        titles: `(I,)` str.
+        category_codes: `(I,)` int64 indices into `category_names`.
+        category_names: sorted; "" is unknown.
+        prices: `(I,)` float32, NaN if unknown.
+        available: `(I,)` bool.
+        images: `(I,)` str, paths; "" if none.
+        attributes: I rows of further columns.
+        present: `(I,)` bool, False for deleted items. They keep their rows, but no id leads to these.
     """
 
     ids: ItemIdentifiers
@@ -47,9 +54,9 @@ class Catalog:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, sort: bool = True) -> Catalog:
-        """From a frame with `recsys.schema.ITEM_COLUMNS`, such as `Project.load_items()`.
+        """Build from a frame with `recsys.schema.ITEM_COLUMNS`, such as `Project.load_items()`.
 
-        Rows are by sorted id, or, with `sort` False, in the frame's order.
+        Rows are sorted by id, or, with `sort` False, in the frame's order.
         """
         if sort:
             frame = frame.sort_values(ITEM_ID, ignore_index=True)
@@ -67,7 +74,7 @@ class Catalog:
         )
 
     def without(self, rows: IntArray) -> Catalog:
-        """The catalog with the items in `rows` (n,) deleted."""
+        """Return the catalog with the items in `rows` (n,) deleted."""
         present = self.present.copy()
         present[rows] = False
         return replace(
@@ -85,16 +92,22 @@ class Catalog:
         max_price: float | None = None,
         available_only: bool = False,
     ) -> BoolArray:
-        """Which items `(I,)` are there and pass all that is asked; bounds are inclusive, unknown prices pass no bound.
+        """Return a mask `(I,)` of the items that are not deleted and pass all filters.
 
-        A category of several parts, `Comedy|Drama`, is passed by its whole name and by each part. Raises
-        UnknownIdError for a category that no item has.
+        Args:
+            categories: names; `Comedy|Drama` is matched by its whole name and by each part.
+            min_price: inclusive; items without a price do not pass.
+            max_price: inclusive; items without a price do not pass.
+            available_only: leave out items that are not available.
+
+        Raises:
+            UnknownIdError: no item has this category.
         """
         passing = (self.available if available_only else self.present).copy()
         if categories is not None:
             wanted = np.zeros(len(self.category_names), dtype=np.bool_)
             wanted[[code for name in categories for code in self._category_codes(name)]] = True
-            passing &= wanted[self.category_codes]
+            passing &= wanted[self.category_codes]  # (G,) by category -> (I,) by item
         if min_price is not None:
             passing &= self.prices >= np.float32(min_price)
         if max_price is not None:

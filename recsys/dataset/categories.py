@@ -10,13 +10,13 @@ from recsys.schema import FloatArray
 
 
 def category_groups(categories: Sequence[str]) -> FloatArray:
-    """(I, G): the share of each item in each category; several, as in `Comedy|Drama`, share alike (Steck 2018).
+    """Return (I, G) shares of items in categories; several, as in `Comedy|Drama`, have equal shares (Steck 2018).
 
-    Columns are the categories by name; an item without one ("") is in none.
+    Columns are the categories in the order of their names; an item without one ("") has only zeros.
     """
     parts = [sorted({part for part in category.split("|") if part}) for category in categories]
     names = sorted({part for each in parts for part in each})
-    column = {name: place for place, name in enumerate(names)}
+    column = {name: index for index, name in enumerate(names)}
     shares = np.zeros((len(parts), len(names)), dtype=np.float32)
     for row, each in enumerate(parts):
         for part in each:

@@ -1,4 +1,4 @@
-"""External ids and dense rows: a two-way map, so that arrays inside never carry strings."""
+"""Maps between external ids and dense rows, so that arrays hold integers instead of strings."""
 
 from __future__ import annotations
 
@@ -22,23 +22,20 @@ _SUFFIX = "_id"
 
 
 class Identifiers(Generic[Id, Row]):
-    """N external ids of one kind ("item" or "user"); the row of an id is its place, 0 to N - 1.
-
-    Immutable. Ids are in sorted order when made by `of`, whatever order they come in.
-    """
+    """N external ids of one kind ("item" or "user"); the row of an id is its index, 0 to N - 1. Immutable."""
 
     def __init__(self, kind: str, ids: Sequence[str]) -> None:
-        """Take ids in the order given. Raises DataError where one repeats."""
+        """Store ids in the given order. Raises DataError if one repeats."""
         self.kind = kind
         self._index = pd.Index(list(ids), dtype="object")
         self._hidden: IntArray = np.zeros(0, dtype=np.int64)
         if not self._index.is_unique:
             repeated = self._index[self._index.duplicated()][0]
-            raise DataError(f"{kind} id {repeated!r} is there twice; ids must be unique")
+            raise DataError(f"{kind} id {repeated!r} occurs twice; ids must be unique")
 
     @classmethod
-    def of(cls, kind: str, values: Iterable[str]) -> Identifiers[Id, Row]:
-        """The distinct ids among `values`, sorted."""
+    def from_values(cls, kind: str, values: Iterable[str]) -> Identifiers[Id, Row]:
+        """Build from the distinct ids among `values`, sorted, whatever their order."""
         return cls(kind, sorted(set(values)))
 
     def __len__(self) -> int:
@@ -58,18 +55,18 @@ class Identifiers(Generic[Id, Row]):
         return f"Identifiers({self.kind!r}, {len(self)} ids)"
 
     def without(self, rows: IntArray) -> Identifiers[Id, Row]:
-        """The same rows, of which `rows` (n,) are no longer found by their ids."""
+        """Hide `rows` (n,): they stay, but their ids no longer lead to them."""
         fewer: Identifiers[Id, Row] = copy.copy(self)
         fewer._hidden = np.union1d(self._hidden, rows)
         return fewer
 
     @property
     def values(self) -> NDArray[np.object_]:
-        """All ids in row order, `(N,)` of str; a copy."""
+        """Return all ids in row order, `(N,)` of str; a copy."""
         return self._index.to_numpy(dtype=object, copy=True)
 
     def row(self, value: Id) -> Row:
-        """The row of one id. Raises UnknownIdError."""
+        """Return the row of one id. Raises UnknownIdError."""
         try:
             row = int(cast(int, self._index.get_loc(value)))
         except KeyError:
@@ -79,14 +76,15 @@ class Identifiers(Generic[Id, Row]):
         return cast(Row, row)
 
     def rows(self, values: Sequence[str] | pd.Series[str] | NDArray[np.object_]) -> IntArray:
-        """The rows `(n,)` int64 of n ids. Raises UnknownIdError for the first unknown one."""
-        found = self.find(values)
-        if (found < 0).any():
-            raise UnknownIdError(self.kind, str(np.asarray(values, dtype=object)[np.argmax(found < 0)]))
-        return found
+        """Return the rows `(n,)` int64 of n ids. Raises UnknownIdError for the first unknown one."""
+        rows = self.find(values)
+        unknown = rows < 0
+        if unknown.any():
+            raise UnknownIdError(self.kind, str(np.asarray(values, dtype=object)[np.argmax(unknown)]))
+        return rows
 
     def find(self, values: Sequence[str] | pd.Series[str] | NDArray[np.object_]) -> IntArray:
-        """The rows `(n,)` int64 of n ids, -1 for those unknown."""
+        """Return the rows `(n,)` int64 of n ids, -1 for unknown ones."""
         rows = self._index.get_indexer(pd.Index(values, dtype=object)).astype(np.int64)
         if len(self._hidden):
             rows[np.isin(rows, self._hidden)] = -1
@@ -96,13 +94,13 @@ class Identifiers(Generic[Id, Row]):
         return bool(len(self._hidden)) and bool((self._hidden == row).any())
 
     def id(self, row: Row) -> Id:
-        """The id of one row. Raises IndexError outside 0 to N - 1."""
+        """Return the id of one row. Raises IndexError outside 0 to N - 1."""
         if not 0 <= row < len(self):
             raise IndexError(f"{self.kind} row {row} is outside 0..{len(self) - 1}")
         return cast(Id, self._index[row])
 
     def ids(self, rows: IntArray | Sequence[int]) -> list[Id]:
-        """The ids of n rows. Raises IndexError where one is outside 0 to N - 1."""
+        """Return the ids of n rows. Raises IndexError if one is outside 0 to N - 1."""
         wanted = np.asarray(rows, dtype=np.int64)
         outside = (wanted < 0) | (wanted >= len(self))
         if outside.any():
@@ -115,7 +113,7 @@ class Identifiers(Generic[Id, Row]):
 
     @classmethod
     def load(cls, path: Path) -> Identifiers[Id, Row]:
-        """Read what `save` wrote. Raises DataError where the file is something else."""
+        """Read a file of `save`. Raises DataError if it is not one."""
         frame = read_frame(path)
         if len(frame.columns) != 1 or not str(frame.columns[0]).endswith(_SUFFIX):
             raise DataError(f"{path}: not a file of ids: it has columns {', '.join(map(str, frame.columns))}")

@@ -1,4 +1,4 @@
-"""Interactions as dense arrays, and the user-item matrix that models are fitted on."""
+"""Interactions as dense arrays, and the user-item matrix that models are fitted to."""
 
 from __future__ import annotations
 
@@ -31,8 +31,14 @@ _LIKE, _DISLIKE = KINDS.index(EventKind.LIKE), KINDS.index(EventKind.DISLIKE)
 class Interactions:
     """N events among U users and I items, sorted by (timestamp, user, item, kind).
 
-    `users`, `items` `(N,)` int64 rows of `user_ids`, `item_ids`; `kinds` `(N,)` int8 places in `EventKind`;
-    `weights` `(N,)` float32, negative for dislikes; `timestamps` `(N,)` int64 seconds since 1970 UTC.
+    Attributes:
+        user_ids: U users.
+        item_ids: I items.
+        users: `(N,)` int64 rows of `user_ids`.
+        items: `(N,)` int64 rows of `item_ids`.
+        kinds: `(N,)` int8 indices into `EventKind`.
+        weights: `(N,)` float32, negative for dislikes.
+        timestamps: `(N,)` int64 seconds since 1970 UTC.
     """
 
     user_ids: UserIdentifiers
@@ -47,12 +53,12 @@ class Interactions:
     def from_frame(
         cls, frame: pd.DataFrame, item_ids: ItemIdentifiers, user_ids: UserIdentifiers | None = None
     ) -> Interactions:
-        """From a frame with `recsys.schema.INTERACTION_COLUMNS`, in any order.
+        """Build from a frame with `recsys.schema.INTERACTION_COLUMNS`, in any order.
 
         `user_ids` default to the frame's users, sorted. Raises UnknownIdError for an id that is not in them.
         """
         if user_ids is None:
-            user_ids = UserIdentifiers.of("user", frame[USER_ID].unique())
+            user_ids = UserIdentifiers.from_values("user", frame[USER_ID].unique())
         users, items = user_ids.rows(frame[USER_ID]), item_ids.rows(frame[ITEM_ID])
         kinds = pd.Index([kind.value for kind in KINDS]).get_indexer(pd.Index(frame[EVENT])).astype(np.int8)
         timestamps = frame[TIMESTAMP].to_numpy(dtype=np.int64)
@@ -65,11 +71,11 @@ class Interactions:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(U, I)."""
+        """Return (U, I)."""
         return len(self.user_ids), len(self.item_ids)
 
     def select(self, which: BoolArray) -> Interactions:
-        """The events where `which` `(N,)` is True, over the same identifiers."""
+        """Return the events for which `which` `(N,)` is True, over the same identifiers."""
         return replace(
             self,
             users=self.users[which],
@@ -80,26 +86,30 @@ class Interactions:
         )
 
     def before(self, time: int) -> Interactions:
-        """The events earlier than `time`, in seconds since 1970 UTC."""
+        """Return the events earlier than `time`, in seconds since 1970 UTC."""
         return self.select(self.timestamps < time)
 
     def after(self, time: int) -> Interactions:
-        """The events at `time` or later: with `before(time)`, all of them."""
+        """Return the events at `time` or later; together with `before(time)`, these are all events."""
         return self.select(self.timestamps >= time)
 
     def matrix(self, *, half_life_days: float | None = None, now: int | None = None) -> csr_matrix[np.float32]:
-        """What each user thinks of each item, `(U, I)` float32 sparse.
+        """Return the preference of each user for each item, `(U, I)` float32 sparse.
 
-        An entry is the sum of the pair's positive weights; where the pair's latest like or dislike is a dislike,
-        it is that dislike's weight instead (at the same second the dislike counts as the later). With
-        `half_life_days` a weight halves for each half-life between its event and `now` (seconds; default: the
-        latest event). Pairs that come to 0 are not stored.
+        An entry is the sum of the pair's positive weights. If the pair's latest like or dislike is a dislike, it is
+        that dislike's weight instead (at the same second the dislike counts as the later one). Sums of 0 are not
+        stored.
+
+        Args:
+            half_life_days: a weight halves per half-life between its event and `now`; None: no decay.
+            now: seconds since 1970 UTC; default: the latest event.
         """
         weights = self.weights.astype(np.float64)
         if half_life_days is not None and len(self):
             reference = int(self.timestamps.max()) if now is None else now
             age_days = np.maximum(reference - self.timestamps, 0) / SECONDS_PER_DAY
             weights *= 0.5 ** (age_days / half_life_days)
+        # A pair's key is user * I + item, so that unique and divmod work on one integer.
         pairs, inverse = np.unique(self.users * self.shape[1] + self.items, return_inverse=True)
         sums = np.bincount(inverse, weights=np.maximum(weights, 0.0), minlength=len(pairs))
         latest = self._latest_opinions(inverse, len(pairs))
@@ -109,8 +119,8 @@ class Interactions:
         rows, columns = np.divmod(pairs[stored], self.shape[1])
         return csr_matrix((sums[stored].astype(np.float32), (rows, columns)), shape=self.shape)
 
-    def seen(self) -> csr_matrix[np.bool_]:
-        """Which items each user has touched in any way, `(U, I)` bool sparse."""
+    def interaction_mask(self) -> csr_matrix[np.bool_]:
+        """Return a mask of the items that each user has interacted with, `(U, I)` bool sparse."""
         pairs = np.unique(self.users * self.shape[1] + self.items)
         rows, columns = np.divmod(pairs, self.shape[1])
         return csr_matrix((np.ones(len(pairs), dtype=np.bool_), (rows, columns)), shape=self.shape)
@@ -123,7 +133,7 @@ class Interactions:
         return latest
 
 
-def with_known_items(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> pd.DataFrame:
-    """The events of a frame with items that the catalog has; the others' items were deleted, or came, since."""
+def drop_unknown_items(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> pd.DataFrame:
+    """Drop events with items that the catalog does not have: they were deleted, or are newer than it."""
     known = item_ids.find(frame[ITEM_ID]) >= 0
     return frame if known.all() else frame[known].reset_index(drop=True)

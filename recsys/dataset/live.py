@@ -1,4 +1,4 @@
-"""The catalog as the shop has it now: what was imported, with what was put, changed and deleted since."""
+"""Current catalog of a shop: imported items, with the items put, changed or deleted since."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from recsys.schema import AVAILABLE, CATEGORY, IMAGE, ITEM_COLUMNS, ITEM_ID, PRI
 from recsys.storage.live.items import LiveItem
 
 
-def with_live_items(imported: pd.DataFrame, changes: Sequence[LiveItem]) -> pd.DataFrame:
-    """A catalog (`recsys.schema.ITEM_COLUMNS` and attributes) with `changes` applied, each item at most once in them.
+def apply_live_items(imported: pd.DataFrame, changes: Sequence[LiveItem]) -> pd.DataFrame:
+    """Apply changes to a catalog (`recsys.schema.ITEM_COLUMNS` and attributes); each item changes at most once.
 
-    A put item replaces the row with its id and keeps that row's attributes, or adds a row, whose attributes are
-    unknown; a deleted item is gone. Rows are sorted by id. Without changes the frame is given back as it is.
+    An item that was put replaces the row with its id and keeps that row's attributes, or adds a row with unknown
+    attributes. A deleted item is removed. Rows are sorted by id. Without changes the same frame is returned.
     """
     if not changes:
         return imported
-    untouched = imported[~imported[ITEM_ID].isin([item.item_id for item in changes])]
+    unchanged = imported[~imported[ITEM_ID].isin([item.item_id for item in changes])]
     put = live_rows([item for item in changes if not item.deleted])
     attributes = imported.drop(columns=[name for name in ITEM_COLUMNS if name != ITEM_ID])
     put = put.merge(attributes, on=ITEM_ID, how="left").astype({ITEM_ID: imported[ITEM_ID].dtype})
-    parts = [part for part in (untouched, put) if not part.empty]
-    return finish_items(pd.concat(parts, ignore_index=True)) if parts else untouched
+    frames = [frame for frame in (unchanged, put) if not frame.empty]
+    return finish_items(pd.concat(frames, ignore_index=True)) if frames else unchanged
 
 
 def live_rows(items: Sequence[LiveItem]) -> pd.DataFrame:
-    """Items that are not deleted as rows of `recsys.schema.ITEM_COLUMNS`, in their order."""
+    """Return items that are not deleted as rows of `recsys.schema.ITEM_COLUMNS`, in the given order."""
     rows = {
         ITEM_ID: pd.Series([item.item_id for item in items], dtype="str"),
         TITLE: pd.Series([item.title for item in items], dtype="str"),

@@ -1,14 +1,14 @@
-"""The project folder: settings, imported data, bundles, and where everything lies.
+"""Project folder: settings, imported data, bundles and all other paths.
 
 <project>/recsys.toml      settings
-<project>/data/            items.parquet, interactions.parquet, users.parquet; swapped as one by imports
-<project>/rejects/         rows that imports with `skip_bad` left out, and why
-<project>/bundles/         what is trained
+<project>/data/            items.parquet, interactions.parquet, users.parquet; imports swap them together
+<project>/rejects/         rows that imports with `skip_bad` left out, with reasons
+<project>/bundles/         trained models
 <project>/styles/          style references (optional)
-<project>/experiments/     experiments, a TOML file each (optional)
-<project>/engines/         engines trained for it, a folder each (optional)
-<project>/live/            the database of what arrives while the service runs, unless it is a server; uploaded pictures
-<project>/cache/           restyled pictures; may be deleted
+<project>/experiments/     experiments, one TOML file each (optional)
+<project>/engines/         engines trained for the project, one folder each (optional)
+<project>/live/            database of live data, unless that is on a server; uploaded images
+<project>/cache/           restyled images; may be deleted
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from recsys.config import ProjectSettings, Settings, load_settings
-from recsys.dataset.splits import PART, Part
+from recsys.dataset.splits import SPLIT_PART, SplitPart
 from recsys.errors import ConfigError, DataError, ProjectError
 from recsys.schema import EVENT, INTERACTION_COLUMNS, ITEM_COLUMNS, ITEM_ID, TIMESTAMP, USER_COLUMNS, USER_ID
 from recsys.storage.artifacts import (
@@ -47,204 +47,207 @@ DATABASE_FILE = "live.db"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """An open project folder. `root` is absolute."""
+    """Open project folder. `root` is absolute."""
 
     root: Path
     settings: ProjectSettings
 
     @classmethod
     def init(cls, path: Path, name: str) -> Project:
-        """Make a project at `path` (created if absent) with default settings, and open it.
+        """Create a project with default settings at `path` (created if absent), and open it.
 
-        Raises ProjectError where there is one already, ConfigError where `name` is blank or unprintable.
+        Raises ProjectError if there is one already, ConfigError if `name` is blank or unprintable.
         """
         if not name.strip() or not name.isprintable():
             raise ConfigError(f"project name {name!r}: use at least one visible character, and no control codes")
         if (path / SETTINGS_FILE).exists():
-            raise ProjectError(f"{path}: there is a project already; choose another folder or open this one")
+            raise ProjectError(f"{path}: is a project already; choose another folder or open this one")
         try:
             path.mkdir(parents=True, exist_ok=True)
             write_text(path / SETTINGS_FILE, settings_template(ProjectSettings(name=name)))
         except OSError as error:
-            raise ProjectError(f"{path}: cannot make a project here: {error.strerror}") from None
+            raise ProjectError(f"{path}: cannot create a project here: {error.strerror}") from None
         return cls.open(path)
 
     @classmethod
     def open(cls, path: Path) -> Project:
-        """Open a project, first finishing or undoing an import that was killed.
+        """Open a project, after finishing or undoing an import that was killed.
 
-        Raises ProjectError where `path` is no project, ConfigError where its settings are wrong.
+        Raises ProjectError if `path` is not a project, ConfigError if its settings are wrong.
         """
         root = path.absolute()
         if not (root / SETTINGS_FILE).is_file():
-            raise ProjectError(f"{path}: not a project (it has no {SETTINGS_FILE}); `recsys init` makes one")
+            raise ProjectError(f"{path}: not a project (it has no {SETTINGS_FILE}); create one with `recsys init`")
         project = cls(root, load_settings(root / SETTINGS_FILE))
         if needs_recovery(project.data):
-            # Locked means that an import is at work, not dead: what it leaves is its own.
+            # A locked project has an import at work, not a dead one: its files are left alone.
             with suppress(ProjectError), exclusive_lock(root):
                 recover_folder(project.data)
         return project
 
     @property
     def data(self) -> Path:
-        """The folder of imported tables; absent before the first import."""
+        """Return the folder of imported tables; absent before the first import."""
         return self.root / "data"
 
     @property
     def items_file(self) -> Path:
-        """The catalog; columns `ITEM_COLUMNS` and attributes."""
+        """Return the path of the catalog; columns `ITEM_COLUMNS` and attributes."""
         return self.data / ITEMS_FILE
 
     @property
     def interactions_file(self) -> Path:
-        """The interactions; columns `INTERACTION_COLUMNS` and perhaps `rating`."""
+        """Return the path of the interactions; columns `INTERACTION_COLUMNS` and perhaps `rating`."""
         return self.data / INTERACTIONS_FILE
 
     @property
     def users_file(self) -> Path:
-        """The people; columns `USER_COLUMNS` and attributes."""
+        """Return the path of the users; columns `USER_COLUMNS` and attributes."""
         return self.data / USERS_FILE
 
     @property
     def rejects(self) -> Path:
-        """Rows that imports left out, one CSV for each import that had some."""
+        """Return the folder of rows that imports left out, one CSV file per table and import."""
         return self.root / "rejects"
 
     @property
     def bundles(self) -> Path:
-        """What is trained."""
+        """Return the folder of bundles."""
         return self.root / "bundles"
 
     @property
     def styles(self) -> Path:
-        """Style references; optional."""
+        """Return the folder of style references; it may be absent."""
         return self.root / "styles"
 
     @property
     def experiments(self) -> Path:
-        """Experiments, a TOML file each; absent before the first one."""
+        """Return the folder of experiments, one TOML file each; absent before the first one."""
         return self.root / "experiments"
 
     @property
     def engines(self) -> Path:
-        """Engines that were trained for this project, a folder each; absent before the first one."""
+        """Return the folder of engines that were trained for this project; absent before the first one."""
         return self.root / "engines"
 
     @property
     def engine_names(self) -> tuple[str, ...]:
-        """What `restyle.engine` may be: the engines that ship, then those that were trained for this project."""
+        """Return the values of `restyle.engine`: the engines that ship, then those trained for this project."""
         return (*ENGINE_NAMES, *trained_names(self.engines))
 
     @property
     def live(self) -> Path:
-        """What arrives while the service runs: the database, unless it is a server, and uploaded pictures."""
+        """Return the folder of live data: the database, unless it is on a server, and uploaded images."""
         return self.root / "live"
 
     @property
     def database_url(self) -> str:
-        """Where live data are kept: the setting, or SQLite in the folder `live`."""
+        """Return the address of the database of live data: the setting, or SQLite in the folder `live`."""
         return self.settings.storage.database or f"sqlite:///{self.live / DATABASE_FILE}"
 
     @property
     def cache(self) -> Path:
-        """Restyled pictures; may be deleted at any time."""
+        """Return the folder of cached restyled images; it may be deleted at any time."""
         return self.root / "cache"
 
     def load_items(self) -> pd.DataFrame:
-        """The catalog as it is now, sorted by `item_id`; see `recsys.schema.ITEM_COLUMNS`.
+        """Load the current catalog, sorted by `item_id`; see `recsys.schema.ITEM_COLUMNS`.
 
-        Raises ProjectError before the first import, DataError where the file is damaged.
+        Raises ProjectError before the first import, DataError if the file is damaged.
         """
         return self.load_catalog()[0]
 
     def load_catalog(self) -> tuple[pd.DataFrame, int]:
-        """What `load_items` gives, and the seq of the last live change of an item that is in it (0: none).
+        """Load the current catalog and the number of the last live change that it includes (0: none).
 
-        What was put or deleted while the service ran stands above what was imported. Raises like `load_items`.
+        Items that were put or deleted while the service ran override imported ones. Raises like `load_items`.
         """
         imported = self.load_imported_items()
         if not self.has_live_data:
             return imported, 0
-        # Projects without live data do without the time that the libraries of databases take to load.
-        from recsys.dataset.live import with_live_items
+        # Loaded here: database libraries are slow to import, and projects without live data do not need them.
+        from recsys.dataset.live import apply_live_items
         from recsys.storage.database import Database
         from recsys.storage.live.items import LiveItems
 
         with closing(Database.open(self.database_url)) as database:
             changes = LiveItems(database).changes(0)
-        return with_live_items(imported, changes), changes[-1].seq if changes else 0
+        return apply_live_items(imported, changes), changes[-1].seq if changes else 0
 
     def load_imported_items(self) -> pd.DataFrame:
-        """The catalog as it was imported last, without live changes. Raises like `load_items`."""
-        return _load(self.items_file, ITEM_COLUMNS, "items")
+        """Load the catalog of the last import, without live changes. Raises like `load_items`."""
+        return _load_table(self.items_file, ITEM_COLUMNS, "items")
 
     def load_imported_interactions(self) -> pd.DataFrame:
-        """What was imported, by time; see `recsys.schema.INTERACTION_COLUMNS`. Raises like `load_items`."""
-        return _load(self.interactions_file, INTERACTION_COLUMNS, "interactions")
+        """Load imported events, by time; see `recsys.schema.INTERACTION_COLUMNS`. Raises like `load_items`."""
+        return _load_table(self.interactions_file, INTERACTION_COLUMNS, "interactions")
 
     def load_interactions(self, through: int | None = None) -> pd.DataFrame:
-        """What was imported and what came live since, by time; see `recsys.schema.INTERACTION_COLUMNS`.
+        """Load imported and live events, by time; see `recsys.schema.INTERACTION_COLUMNS`.
 
-        Live events are those up to the number `through` (default: all). Once there is a database of live data, what
-        is about items that the catalog does not have is left out, and live events alone will do. An event that was
-        sent live is not to be imported as well: it would count twice. Raises like `load_items`, and StorageError
-        where the database cannot be read.
+        With a database of live data, events with items that the catalog does not have are left out, and no imported
+        events are needed. Do not import events that were sent live: they would count twice.
+
+        Args:
+            through: number of the last live event to load; default: all.
+
+        Raises:
+            ProjectError: nothing was imported yet.
+            DataError: a file is damaged.
+            StorageError: the database cannot be read.
         """
         if not self.has_live_data:
             return self.load_imported_interactions()
-        with self._opened_events() as events:
+        with self._open_events() as events:
             frame = events.frame(self.settings.events, through)
         if self.interactions_file.exists():
-            frame = _joined(self.load_imported_interactions(), frame)
+            frame = _append_live(self.load_imported_interactions(), frame)
         known = frame[ITEM_ID].isin(self.load_items()[ITEM_ID])
         return frame if known.all() else frame[known].reset_index(drop=True)
 
     def last_event(self) -> int:
-        """The number of the newest live event; 0 without any. Raises StorageError."""
+        """Return the number of the newest live event; 0 without any. Raises StorageError."""
         if not self.has_live_data:
             return 0
-        with self._opened_events() as events:
+        with self._open_events() as events:
             return events.last_seq()
 
     @property
     def has_live_data(self) -> bool:
-        """Whether there is a database of live data; asking makes none."""
+        """Return True if there is a database of live data; this call creates none."""
         return bool(self.settings.storage.database) or (self.live / DATABASE_FILE).exists()
 
     @contextmanager
-    def _opened_events(self) -> Iterator[EventStore]:
-        # Projects without live data do without the time that the libraries of databases take to load.
+    def _open_events(self) -> Iterator[EventStore]:
+        # Loaded here: database libraries are slow to import, and projects without live data do not need them.
         from recsys.storage.database import Database
         from recsys.storage.live.events import EventStore
 
-        database = Database.open(self.database_url)
-        try:
+        with closing(Database.open(self.database_url)) as database:
             yield EventStore(database)
-        finally:
-            database.close()
 
     def load_users(self) -> pd.DataFrame:
-        """The people, sorted by `user_id`; see `recsys.schema.USER_COLUMNS`. Raises like `load_items`."""
-        return _load(self.users_file, USER_COLUMNS, "users")
+        """Load users, sorted by `user_id`; see `recsys.schema.USER_COLUMNS`. Raises like `load_items`."""
+        return _load_table(self.users_file, USER_COLUMNS, "users")
 
     def resolve_image(self, image: str | Path) -> Path:
-        """The absolute path of a catalog's `image`: relative ones start at the project folder.
+        """Return the absolute path of a catalog's `image`; relative ones start at the project folder.
 
-        Raises DataError for the empty path of an item without a picture.
+        Raises DataError for the empty path of an item without an image.
         """
         if not str(image):
             raise DataError("this item has no image: its `image` is empty")
         return self.root / image
 
     def image_reference(self, path: Path) -> str:
-        """How the catalog names a picture: relative to the project where it lies inside, else absolute."""
+        """Return the `image` value for a file: relative to the project if it is inside, else absolute."""
         if path.is_relative_to(self.root):
             return path.relative_to(self.root).as_posix()
         return str(path)
 
 
 def settings_template(settings: ProjectSettings) -> str:
-    """`recsys.toml` that holds these settings, each section under its own documentation."""
+    """Return the text of `recsys.toml` with these settings, each section below its documentation."""
     values = {name: getattr(settings, name) for name in ProjectSettings.model_fields}
     plain = {name: value for name, value in values.items() if not isinstance(value, Settings)}
     lines = ["# Settings of a recsys project. A line or section that is removed takes its default.", ""]
@@ -261,18 +264,18 @@ def _comment(section: Settings) -> list[str]:
     return [f"# {line.strip()}".rstrip() for line in text.splitlines()]
 
 
-def _joined(imported: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
+def _append_live(imported: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
     if live.empty:
         return imported
-    if PART in imported:
-        live = live.assign(**{PART: Part.TRAIN.value})
+    if SPLIT_PART in imported:
+        live = live.assign(**{SPLIT_PART: SplitPart.TRAIN.value})
     order = [TIMESTAMP, USER_ID, ITEM_ID, EVENT]
     return pd.concat([imported, live]).sort_values(order, kind="stable", ignore_index=True)
 
 
-def _load(path: Path, columns: tuple[str, ...], table: str) -> pd.DataFrame:
+def _load_table(path: Path, columns: tuple[str, ...], table: str) -> pd.DataFrame:
     if not path.exists():
-        raise ProjectError(f"{path}: no {table} yet; `recsys import --{table} FILE` brings them in")
+        raise ProjectError(f"{path}: no {table} yet; import them with `recsys import --{table} FILE`")
     frame = read_frame(path)
     missing = [column for column in columns if column not in frame.columns]
     if missing:

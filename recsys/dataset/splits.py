@@ -1,8 +1,8 @@
-"""What is learned from and what is asked: splits by time, and the other protocols that results are published under.
+"""Splits into train and test: by time, and by the other protocols that results are published with.
 
-`split_by_time`, `rolling_splits` and `leave_last` cut events in two. A `Holdout` says the rest, too: who is asked, what
-is known of them then, and what may be recommended; `hold_out` makes one by any `SplitMethod`. Draws depend on ids and
-the seed alone, so neither the order of rows nor who else is in the data changes a split.
+`split_by_time`, `rolling_splits` and `leave_last` divide events. A `Holdout` is a whole task: it also has the test
+users, their history, and the items that may be recommended; `hold_out` builds one by any `SplitMethod`. Draws depend
+only on ids and the seed: neither the order of rows nor other ids in the data change a split.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from recsys.errors import DataError
 from recsys.rng import derive_seed
 from recsys.schema import USER_ID, BoolArray, IntArray
 
-PART = "part"
-"""Column of imported interactions that came in two files: one of `Part`."""
+SPLIT_PART = "part"
+"""Column of interactions that were imported from two files: one of `SplitPart`."""
 
 
-class Part(StrEnum):
-    """The parts of a split that came with the data."""
+class SplitPart(StrEnum):
+    """Part of a split that came with the data."""
 
     TRAIN = "train"
     TEST = "test"
 
 
 class SplitMethod(StrEnum):
-    """How events are held out.
+    """Method that selects the test events.
 
-    TIME: one moment for all; nothing later is learned from, so it is what a shop meets. LEAVE_LAST: the last events of
-    each person; others' later events are in the train (Ji et al. 2023). RANDOM: a share of each person's items,
-    whenever they were (NGCF, LightGCN); the past is told by the future. STRONG: people of whom nothing is learned, part
-    of whose items is folded in when they are asked (Liang et al. 2018). COLD_ITEMS: items of which nothing is learned.
-    PREDEFINED: the train and test files that came with the data.
+    TIME: test events follow one moment for all users, as in a running shop. LEAVE_LAST: the last events of each user;
+    other users' later events are in train (Ji et al. 2023). RANDOM: a share of each user's items at any time (NGCF,
+    LightGCN); later events predict earlier ones. STRONG: users that are not in train; some of their items are folded
+    in (Liang et al. 2018). COLD_ITEMS: items that are not in train. PREDEFINED: train and test files that came with
+    the data.
     """
 
     TIME = "time"
@@ -59,19 +59,27 @@ class Split(NamedTuple):
 
 
 def split_by_time(interactions: Interactions, test_share: float = 0.2, *, known_users_only: bool = True) -> Split:
-    """One moment for all users: train is before it, test from it on; it leaves about `test_share` to test.
+    """Split at one moment for all users: train is before it, test from it on.
 
-    Events of one second are never parted. `known_users_only` drops test events of users without any in train.
-    Raises DataError where all events have one time, ValueError where `test_share` is not within (0, 1).
+    Events of one second are never separated.
+
+    Args:
+        interactions: all events.
+        test_share: approximate share of events in test.
+        known_users_only: drop test events of users without events in train.
+
+    Raises:
+        DataError: all events have one time.
+        ValueError: `test_share` is not within (0, 1).
     """
     if not 0.0 < test_share < 1.0:
         raise ValueError(f"test_share {test_share}: must lie between 0 and 1")
     times = np.unique(interactions.timestamps)
     if len(times) < 2:
         raise DataError("all interactions have the same time; import timestamps to split by time, or split at random")
-    place = int(len(interactions) * (1.0 - test_share))
-    # Train keeps at least the first second, even where that one holds most events.
-    moment = max(int(interactions.timestamps[place]), int(times[1]))
+    index = int(len(interactions) * (1.0 - test_share))
+    # Train keeps at least the first second, even if that one holds most events.
+    moment = max(int(interactions.timestamps[index]), int(times[1]))
     train, test = interactions.before(moment), interactions.after(moment)
     if known_users_only:
         test = test.select(np.isin(test.users, train.users))
@@ -79,19 +87,27 @@ def split_by_time(interactions: Interactions, test_share: float = 0.2, *, known_
 
 
 def rolling_splits(interactions: Interactions, share: float, rounds: int) -> list[Split]:
-    """Several splits by time, earliest first: each tests on about `share` of the events that follow its train.
+    """Split by time several times, earliest first.
 
-    The test of one is in the train of the next; test events of users without any in train are dropped. Rounds that
-    the times do not allow (all events at once, nothing left to train on) are left out, so there may be none.
-    Raises ValueError where `share` is not positive or `rounds` of it leave nothing to train on.
+    Each split tests on the events that follow its train; its test is in the train of the next one. Test events of
+    users without events in train are dropped. Rounds that the times do not allow (all events at once, nothing left to
+    train on) are left out, so the list may be empty.
+
+    Args:
+        interactions: all events.
+        share: approximate share of all events in each test.
+        rounds: number of splits.
+
+    Raises:
+        ValueError: `share` is not positive, or `rounds` of it leave nothing to train on.
     """
     if share <= 0 or share * rounds >= 1:
         raise ValueError(f"share {share} in {rounds} rounds: needs to be positive and leave something to train on")
     if not len(interactions):
         return []
     last = len(interactions) - 1
-    places = [min(last, round(len(interactions) * (1.0 - share * left))) for left in range(rounds, 0, -1)]
-    moments = [int(interactions.timestamps[place]) for place in places] + [int(interactions.timestamps[last]) + 1]
+    starts = [min(last, round(len(interactions) * (1.0 - share * left))) for left in range(rounds, 0, -1)]
+    moments = [int(interactions.timestamps[index]) for index in starts] + [int(interactions.timestamps[last]) + 1]
     splits = []
     for start, end in pairwise(moments):
         train, test = interactions.before(start), interactions.after(start).before(end)
@@ -102,10 +118,10 @@ def rolling_splits(interactions: Interactions, share: float, rounds: int) -> lis
 
 
 def leave_last(interactions: Interactions, events: int = 1) -> Split:
-    """The last `events` events of each user are test, the earlier ones train.
+    """Split each user's events: the last `events` are test, the earlier ones train.
 
-    Users with no more than `events` stay in train whole. Among events of one second the order is by item row.
-    Raises ValueError where `events` is not positive.
+    Users with no more than `events` stay in train. Events of one second are ordered by item row.
+    Raises ValueError if `events` is not positive.
     """
     if events < 1:
         raise ValueError(f"events {events}: must be at least 1")
@@ -119,11 +135,15 @@ def leave_last(interactions: Interactions, events: int = 1) -> Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Holdout:
-    """One task: all parts are over the same users U and items I.
+    """Evaluation task over U users and I items.
 
-    train: what models may learn from. history: what is known of those asked when they are asked; `train` itself, but
-    under strong generalization what is folded in. test: what they did, to be predicted. users: (Q,) their rows,
-    ascending. items: (I,) True for what may be recommended.
+    Attributes:
+        train: events that models learn from.
+        history: events of the test users that are known when lists are requested. This is `train` itself, except under
+            strong generalization: then it is the events that are folded in.
+        test: events to be predicted.
+        users: (Q,) rows of the test users, ascending.
+        items: (I,) True for items that may be recommended.
     """
 
     train: Interactions
@@ -134,19 +154,19 @@ class Holdout:
 
     @property
     def folds_in(self) -> bool:
-        """Whether those asked are strangers to the train, so that models have to fold them in."""
+        """Return True if the test users are not in train, so that models have to fold them in."""
         return self.history is not self.train
 
     @property
     def in_time(self) -> bool:
-        """Whether all that is asked for came after all that may be learned from."""
+        """Return True if all test events are later than all train events."""
         train, test = self.train.timestamps, self.test.timestamps
         return len(train) == 0 or int(train.max()) < int(test.min())
 
 
-def usual_method(frame: pd.DataFrame) -> SplitMethod:
-    """PREDEFINED for interactions that came with a test file, else TIME."""
-    return SplitMethod.PREDEFINED if PART in frame else SplitMethod.TIME
+def default_split_method(frame: pd.DataFrame) -> SplitMethod:
+    """Return PREDEFINED for interactions that came with a test file, else TIME."""
+    return SplitMethod.PREDEFINED if SPLIT_PART in frame else SplitMethod.TIME
 
 
 def hold_out(
@@ -158,14 +178,23 @@ def hold_out(
     events: int = 1,
     seed: int = 0,
 ) -> Holdout:
-    """Hold out by `method` from interactions as `Project.load_interactions` gives them.
+    """Build a holdout by any method.
 
-    `share` of events (TIME), of each person's items (RANDOM, STRONG), of people (STRONG) or of items (COLD_ITEMS) is
-    held out; `events` per person for LEAVE_LAST. Raises DataError where the data do not allow it, ValueError for a
-    `share` outside (0, 1) or fewer than one of `events`.
+    Args:
+        frame: interactions as `Project.load_interactions` returns them.
+        item_ids: items of the catalog.
+        method: split method.
+        share: share of events (TIME), of each user's items (RANDOM, STRONG), of users (STRONG) or of items
+            (COLD_ITEMS) in test.
+        events: test events per user for LEAVE_LAST.
+        seed: seed of the draws.
+
+    Raises:
+        DataError: the data do not allow this split.
+        ValueError: `share` is outside (0, 1), or `events` is below 1.
     """
     if method is SplitMethod.PREDEFINED:
-        return predefined(frame, item_ids)
+        return predefined_split(frame, item_ids)
     whole = Interactions.from_frame(frame, item_ids)
     match method:
         case SplitMethod.TIME:
@@ -181,26 +210,34 @@ def hold_out(
 
 
 def random_per_user(interactions: Interactions, share: float = 0.2, *, seed: int) -> Holdout:
-    """About `share` of each user's items are test, at random; users with one item stay in train.
+    """Hold out about `share` of each user's items at random; users with one item stay in train.
 
-    All events of a user with an item go the same way. The number is rounded to the nearest, half up, and leaves at
-    least one item in train. Source: Wang et al. 2019 (NGCF), where the share is 0.2. Raises like `hold_out`.
+    All events of a user with an item are in the same part. The number of items is rounded to the nearest, half up,
+    and leaves at least one in train. Source: Wang et al. 2019 (NGCF), share 0.2. Raises like `hold_out`.
     """
     return weak_generalization(_random_pairs(interactions, share, seed))
 
 
-def strong_generalization(interactions: Interactions, people: float = 0.2, share: float = 0.2, *, seed: int) -> Holdout:
-    """A share of `people` is not learned from; of their items `share` (at least one) is asked for, the rest folded in.
+def strong_generalization(
+    interactions: Interactions, user_share: float = 0.2, share: float = 0.2, *, seed: int
+) -> Holdout:
+    """Hold out whole users: some of their items are folded in, the others are test.
 
-    Held out are users with at least two items, as one has to be folded in and one asked for.
-    Source: Marlin 2004; Liang et al. 2018 (Mult-VAE), where share is 0.2. Raises like `hold_out`.
+    Only users with at least two items are held out: one item is folded in and one is test.
+    Source: Marlin 2004; Liang et al. 2018 (Mult-VAE), share 0.2. Raises like `hold_out`.
+
+    Args:
+        interactions: all events.
+        user_share: share of users that are held out.
+        share: share of their items in test, at least one item.
+        seed: seed of the draws.
     """
-    _check_share(people)
+    _check_share(user_share)
     pairs = _pairs(interactions)
     eligible = np.flatnonzero(np.bincount(pairs.users, minlength=interactions.shape[0]) >= 2)
-    count = min(max(1, round(people * len(eligible))), len(eligible) - 1)
+    count = min(max(1, round(user_share * len(eligible))), len(eligible) - 1)
     if count < 1:
-        raise DataError("strong generalization needs two users with two items each: one to learn from, one to ask")
+        raise DataError("strong generalization needs two users with two items each: one for train, one for test")
     draws = _draws(interactions.user_ids, seed, "held-out users")
     held = eligible[np.argsort(draws[eligible], kind="stable")[:count]]
     others = np.isin(interactions.users, held)
@@ -210,37 +247,42 @@ def strong_generalization(interactions: Interactions, people: float = 0.2, share
 
 
 def cold_items(interactions: Interactions, share: float = 0.2, *, seed: int, among_all: bool = False) -> Holdout:
-    """A share of the items that have events is taken out of train whole; these are what is asked for.
+    """Hold out items: all events of a share of the items are test.
 
-    By default only they may be recommended, so that content is what tells them apart; with `among_all` they compete
-    with all others. Users without any event in train are not asked. Source: Volkovs et al. 2017 (DropoutNet).
-    Raises like `hold_out`.
+    Users without events in train are left out. Source: Volkovs et al. 2017 (DropoutNet). Raises like `hold_out`.
+
+    Args:
+        interactions: all events.
+        share: share of the items with events that are held out.
+        seed: seed of the draws.
+        among_all: let the held-out items compete with all others; default: only held-out items may be recommended,
+            so that only content distinguishes them.
     """
     _check_share(share)
-    touched = np.unique(interactions.items)
-    count = min(max(1, round(share * len(touched))), len(touched) - 1)
+    with_events = np.unique(interactions.items)
+    count = min(max(1, round(share * len(with_events))), len(with_events) - 1)
     if count < 1:
         raise DataError("holding items out needs at least two items with events")
     draws = _draws(interactions.item_ids, seed, "cold items")
     cold = np.zeros(interactions.shape[1], dtype=np.bool_)
-    cold[touched[np.argsort(draws[touched], kind="stable")[:count]]] = True
+    cold[with_events[np.argsort(draws[with_events], kind="stable")[:count]]] = True
     held = cold[interactions.items]
     train, test = interactions.select(~held), interactions.select(held)
     known = test.select(np.isin(test.users, train.users))
     return weak_generalization(Split(train, known), np.ones_like(cold) if among_all else cold)
 
 
-def predefined(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> Holdout:
-    """The train and test files that were imported together; raises DataError where there was no test file."""
-    if PART not in frame:
+def predefined_split(frame: pd.DataFrame, item_ids: ItemIdentifiers) -> Holdout:
+    """Build a holdout from train and test files that were imported together. Raises DataError without a test file."""
+    if SPLIT_PART not in frame:
         raise DataError("these interactions came without a test file; `recsys import --test-interactions` takes one")
-    user_ids = UserIdentifiers.of("user", frame[USER_ID].unique())
-    parts = (Interactions.from_frame(frame[frame[PART] == part], item_ids, user_ids) for part in Part)
+    user_ids = UserIdentifiers.from_values("user", frame[USER_ID].unique())
+    parts = (Interactions.from_frame(frame[frame[SPLIT_PART] == part], item_ids, user_ids) for part in SplitPart)
     return weak_generalization(Split(*parts))
 
 
 def weak_generalization(split: Split, items: BoolArray | None = None) -> Holdout:
-    """Those asked are known from the train; `items` (I,) default to all. Raises DataError where nothing is asked."""
+    """Build a holdout whose test users are in train; `items` (I,) default to all. Raises DataError without test."""
     if not len(split.test):
         raise DataError("this split holds out nothing: there are too few events for it")
     allowed = np.ones(split.train.shape[1], dtype=np.bool_) if items is None else items
@@ -248,7 +290,7 @@ def weak_generalization(split: Split, items: BoolArray | None = None) -> Holdout
 
 
 class _Pairs(NamedTuple):
-    """The distinct (user, item) of N events; `of_event` (N,) says which is whose."""
+    """Distinct (user, item) pairs of N events; `of_event` (N,) is the index of each event's pair."""
 
     users: IntArray
     items: IntArray
@@ -264,28 +306,29 @@ def _pairs(interactions: Interactions) -> _Pairs:
 def _random_pairs(interactions: Interactions, share: float, seed: int, least: int = 0) -> Split:
     _check_share(share)
     pairs = _pairs(interactions)
-    draws = _mixed(
+    draws = _mix(
         _draws(interactions.user_ids, seed, "user")[pairs.users],
         _draws(interactions.item_ids, seed, "item")[pairs.items],
     )
+    # Within each user, pairs in the order of their draws; ties by item.
     order = np.lexsort((pairs.items, draws, pairs.users))
-    place = np.empty(len(order), dtype=np.int64)
+    rank = np.empty(len(order), dtype=np.int64)
     starts = np.searchsorted(pairs.users, pairs.users)  # pairs are sorted by user
-    place[order] = np.arange(len(order)) - starts[order]
+    rank[order] = np.arange(len(order)) - starts[order]
     totals = np.bincount(pairs.users, minlength=interactions.shape[0])
     wanted = np.minimum(np.maximum(np.floor(share * totals + 0.5), least), totals - 1)
-    held = (place < wanted[pairs.users])[pairs.of_event]
+    held = (rank < wanted[pairs.users])[pairs.of_event]
     return Split(interactions.select(~held), interactions.select(held))
 
 
 def _draws(ids: UserIdentifiers | ItemIdentifiers, seed: int, purpose: str) -> NDArray[np.uint64]:
-    """A number at random for each id, (N,), that no other id has a part in: SipHash keyed by seed and purpose."""
+    """Return a random number per id, (N,), that depends on no other id: SipHash keyed by seed and purpose."""
     key = f"{derive_seed(seed, 'split', purpose):016x}"
     return np.asarray(pd.util.hash_array(ids.values, hash_key=key, categorize=False), dtype=np.uint64)
 
 
-def _mixed(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Two draws as one, by the finalizer of SplitMix64 (Steele et al. 2014); arithmetic is modulo 2^64."""
+def _mix(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Combine two draws by the finalizer of SplitMix64 (Steele et al. 2014); arithmetic is modulo 2^64."""
     mixed = one + other * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

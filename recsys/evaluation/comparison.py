@@ -193,7 +193,7 @@ class _Background:
 
     @classmethod
     def of(cls, holdout: Holdout, popular: Result) -> _Background:
-        seen = holdout.train.seen()
+        seen = holdout.train.interaction_mask()
         users = np.count_nonzero(np.diff(seen.indptr))
         touched = np.bincount(seen.indices, minlength=seen.shape[1])
         return cls(popular, touched, max(1, int(users)), holdout.history.matrix())

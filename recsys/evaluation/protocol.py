@@ -141,7 +141,7 @@ def evaluate_holdout(
     """
     return evaluate(
         scorer(model, holdout),
-        holdout.history.seen().astype(np.float32),
+        holdout.history.interaction_mask().astype(np.float32),
         holdout.test.matrix(),
         holdout.users,
         k=k,

@@ -15,9 +15,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from recsys.dataset.categories import category_groups
-from recsys.dataset.interactions import with_known_items
+from recsys.dataset.interactions import drop_unknown_items
 from recsys.dataset.project import Project
-from recsys.dataset.splits import Holdout, SplitMethod, hold_out, usual_method
+from recsys.dataset.splits import Holdout, SplitMethod, default_split_method, hold_out
 from recsys.errors import DataError, RequestError
 from recsys.evaluation.comparison import ComparisonReport, Lens, Models, OnDemand, compare_models
 from recsys.evaluation.controls import COLORS, Control, controlled, controlled_style
@@ -75,8 +75,8 @@ def compare_project(
     _check_names(models, baseline if extra is None else BASELINE, controls)
     frame = project.load_interactions()
     ingredients = prepare(project)
-    frame = with_known_items(frame, ingredients.catalog.ids)
-    method = method or usual_method(frame)
+    frame = drop_unknown_items(frame, ingredients.catalog.ids)
+    method = method or default_split_method(frame)
     holdout = hold_out(frame, ingredients.catalog.ids, method, share=share, events=events, seed=project.settings.seed)
     return compare_holdout(
         ingredients,

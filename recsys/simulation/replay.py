@@ -50,9 +50,9 @@ def later_tastes(bundle: Bundle, before: Interactions, after: Interactions) -> T
     nobody comes back.
     """
     later = after.matrix().maximum(0)
-    later = csr_matrix(later - later.multiply(before.seen()))
+    later = csr_matrix(later - later.multiply(before.interaction_mask()))
     later.eliminate_zeros()
-    back = np.flatnonzero((np.diff(later.indptr) > 0) & (np.diff(before.seen().indptr) > 0))
+    back = np.flatnonzero((np.diff(later.indptr) > 0) & (np.diff(before.interaction_mask().indptr) > 0))
     if not len(back):
         raise DataError("nobody who is known before comes back to something new afterwards; hold out a larger share")
     if len(back) > MOST:

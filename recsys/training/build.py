@@ -21,7 +21,7 @@ from recsys.bundle.versions import delete_old_versions
 from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.config import ProjectSettings
 from recsys.dataset.catalog import Catalog
-from recsys.dataset.interactions import Interactions, with_known_items
+from recsys.dataset.interactions import Interactions, drop_unknown_items
 from recsys.dataset.project import Project
 from recsys.dataset.splits import Split, cold_items, random_per_user, rolling_splits
 from recsys.errors import DataError
@@ -136,7 +136,7 @@ def load_interactions(project: Project, catalog: Catalog, through: int | None = 
     """
     if project.items_file.exists() and not (project.interactions_file.exists() or project.has_live_data):
         return Interactions.from_frame(pd.DataFrame(columns=list(INTERACTION_COLUMNS)), catalog.ids)
-    return Interactions.from_frame(with_known_items(project.load_interactions(through), catalog.ids), catalog.ids)
+    return Interactions.from_frame(drop_unknown_items(project.load_interactions(through), catalog.ids), catalog.ids)
 
 
 def train(ingredients: Ingredients, interactions: Interactions, *, in_time: bool = True) -> Bundle:
@@ -229,7 +229,7 @@ def fit(
         taste=taste,
         blend=blend,
         recent=recent,
-        seen=interactions.seen(),
+        seen=interactions.interaction_mask(),
         trend=_trend(interactions, settings.rank.trend_half_life_days),
         fresh=_fresh(interactions, settings.rank.fresh_half_life_days),
         styles=ingredients.styles,

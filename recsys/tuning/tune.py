@@ -27,15 +27,15 @@ from scipy.sparse import csr_matrix
 from recsys.config import AlsSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
-from recsys.dataset.interactions import Interactions, with_known_items
+from recsys.dataset.interactions import Interactions, drop_unknown_items
 from recsys.dataset.project import SETTINGS_FILE, Project
 from recsys.dataset.splits import (
     Holdout,
     SplitMethod,
+    default_split_method,
     hold_out,
     random_per_user,
     rolling_splits,
-    usual_method,
     weak_generalization,
 )
 from recsys.errors import DataError, MissingExtraError, RequestError
@@ -138,7 +138,7 @@ def tune(
     space = space or SPACES[model]
     catalog = Catalog.from_frame(project.load_items())
     seed = project.settings.seed
-    events = with_known_items(project.load_interactions(), catalog.ids)
+    events = drop_unknown_items(project.load_interactions(), catalog.ids)
     validation = validation_of(events, catalog.ids, split, seed=seed)
     vectors = _style_vectors(project, catalog, model) if space.needs_style else np.empty((0, 0), dtype=np.float32)
     bench = _Bench(validation, space, vectors, metric, k, seed)
@@ -174,7 +174,7 @@ def validation_of(
 
 def split_of_test(frame: pd.DataFrame) -> SplitMethod:
     """What the test part of imported interactions is: PREDEFINED, TIME or, without times, RANDOM."""
-    method = usual_method(frame)
+    method = default_split_method(frame)
     return SplitMethod.RANDOM if method is SplitMethod.TIME and not _has_times(frame[TIMESTAMP]) else method
 
 
@@ -380,7 +380,7 @@ def _random_rounds(events: Interactions, rounds: int, seed: int) -> list[Holdout
 def _asks_for_something(holdout: Holdout) -> bool:
     """Whether anybody later liked what they had not touched."""
     later: csr_matrix = holdout.test.matrix()
-    return bool(((later > 0) > holdout.history.seen()).nnz)
+    return bool(((later > 0) > holdout.history.interaction_mask()).nnz)
 
 
 def _fewer_users(holdout: Holdout, seed: int, number: int) -> Holdout:

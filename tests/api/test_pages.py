@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from recsys.dataset import sample
-from recsys.dataset.importers import import_data
+from recsys.dataset.importers import ImportOptions, import_data
 from recsys.dataset.project import Project
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_the_example_can_be_imported(tmp_path: Path) -> None:
         project,
         items=example / "items.csv",
         interactions=example / "events.csv",
-        images=sample.sample_folder(),
+        options=ImportOptions(images=sample.sample_folder()),
     )
     assert report.rows == {"items": 20, "interactions": 70}
-    assert report.pictures == 20
+    assert report.images == 20

@@ -201,7 +201,7 @@ def test_matrices_must_not_point_outside_themselves(bundles: Path, name: str, co
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        (with_items(lambda items: items.assign(item_id="same")), "item id 'same' is there twice"),
+        (with_items(lambda items: items.assign(item_id="same")), "item id 'same' occurs twice"),
         (with_items(lambda items: items.iloc[:-1]), "item_vectors.npy: has shape (40, 128), and (39, 128) is right"),
         (with_items(lambda items: items.assign(price=np.inf)), "'price' holds infinities"),
         (with_items(lambda items: items.assign(price="dear")), "'price' holds"),

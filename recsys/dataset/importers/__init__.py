@@ -1,7 +1,8 @@
-"""Imports: files in one of `FileFormat` become the project's tables, whole or not at all."""
+"""Imports: files in one of `FileFormat` become the project's tables, either all of them or none."""
 
 from recsys.dataset.importers.formats import FileFormat
+from recsys.dataset.importers.options import ImportMode, ImportOptions
 from recsys.dataset.importers.report import ImportReport
-from recsys.dataset.importers.run import ImportMode, import_data
+from recsys.dataset.importers.run import import_data
 
-__all__ = ["FileFormat", "ImportMode", "ImportReport", "import_data"]
+__all__ = ["FileFormat", "ImportMode", "ImportOptions", "ImportReport", "import_data"]

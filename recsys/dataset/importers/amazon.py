@@ -1,8 +1,8 @@
-"""Amazon Reviews 2023: reviews and products as JSON lines, packed (`.jsonl.gz`) or not.
+"""Amazon Reviews 2023: reviews and products as JSON lines, compressed (`.jsonl.gz`) or not.
 
-Products are told apart by `parent_asin`, as its authors advise: variants of one product share their reviews. Pictures
-are web addresses; they are kept as text in the attribute `image_urls`, and nothing is fetched. Pictures that lie in a
-folder under the product's id become its image.
+Products are identified by `parent_asin`, as the authors advise: variants of one product share their reviews. Images
+are web addresses; they are stored as text in the attribute `image_urls`, and nothing is fetched. An image file in a
+folder becomes the product's image if its name is the product's id.
 Source: Hou et al. 2024, "Bridging Language and Items for Retrieval and Recommendation", amazon-reviews-2023.github.io
 """
 
@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from recsys.dataset.importers.images import pictures_by_name
+from recsys.dataset.importers.images import find_images
 from recsys.dataset.importers.lines import Rows, numbered_lines
 from recsys.dataset.importers.table import RawTable
 from recsys.schema import CATEGORY, IMAGE, ITEM_ID, PRICE, RATING, TEXT, TIMESTAMP, TITLE, USER_ID
@@ -28,10 +28,10 @@ _PRICE = re.compile(r"(?:from )?\$?([\d,]*\.?\d+)")
 
 
 def read_reviews(path: Path) -> RawTable:
-    """Who rated what, 1 to 5 stars, and when (milliseconds). Raises DataError if the file is unreadable."""
+    """Read ratings: user, product, 1 to 5 stars, milliseconds. Raises DataError if the file is unreadable."""
     rows = Rows(path, [_NAMES[field] for field in _REVIEW_FIELDS])
     for number, line in numbered_lines(path):
-        review = _object(rows, number, line)
+        review = _parse_object(rows, number, line)
         if review is None:
             continue
         missing = next((field for field in _REVIEW_FIELDS if review.get(field) is None), None)
@@ -42,14 +42,14 @@ def read_reviews(path: Path) -> RawTable:
     return rows.table((USER_ID, ITEM_ID))
 
 
-def read_words(path: Path) -> RawTable:
-    """What was written of which product, title and text. Reviews without words are left out without a word.
+def read_review_texts(path: Path) -> RawTable:
+    """Read review texts: product, title and text. Reviews without words are left out silently.
 
     Raises DataError if the file is unreadable.
     """
     rows = Rows(path, [ITEM_ID, TEXT])
     for number, line in numbered_lines(path):
-        review = _object(rows, number, line)
+        review = _parse_object(rows, number, line)
         if review is None:
             continue
         words = " ".join(part for name in ("title", "text") if (part := _text(review.get(name)).strip()))
@@ -59,15 +59,15 @@ def read_words(path: Path) -> RawTable:
 
 
 def read_products(path: Path, images: Path | None = None) -> RawTable:
-    """Products: title, main category, price, store, addresses of pictures (parted by spaces).
+    """Read products: title, main category, price, store, addresses of images (separated by spaces).
 
-    With `images`, files in that folder named like the product, `B0001.jpg`, become its image. A price such as
-    `from 12.99` is its number; `—` is unknown. Raises DataError if the file is unreadable.
+    With `images`, a file in that folder named by the product, `B0001.jpg`, becomes its image. A price such as
+    `from 12.99` is read as its number; `—` is unknown. Raises DataError if the file is unreadable.
     """
-    found = {} if images is None else pictures_by_name(images)
+    by_product = {} if images is None else find_images(images)
     rows = Rows(path, _PRODUCT_COLUMNS if images is None else (*_PRODUCT_COLUMNS, IMAGE))
     for number, line in numbered_lines(path):
-        product = _object(rows, number, line)
+        product = _parse_object(rows, number, line)
         if product is None:
             continue
         item = product.get("parent_asin")
@@ -78,16 +78,16 @@ def read_products(path: Path, images: Path | None = None) -> RawTable:
             _text(item),
             _text(product.get("title")),
             _text(product.get("main_category")),
-            _price(product.get("price")),
+            _parse_price(product.get("price")),
             _text(product.get("store")),
-            _text(" ".join(_addresses(product.get("images")))),
+            _text(" ".join(_image_urls(product.get("images")))),
         ]
-        rows.add(number, values if images is None else [*values, found.get(str(item), "")])
+        rows.add(number, values if images is None else [*values, by_product.get(str(item), "")])
     return rows.table((ITEM_ID, TITLE, CATEGORY, "store", IMAGE_URLS))
 
 
-def _object(rows: Rows, number: int, line: str) -> dict[str, Any] | None:
-    """The line's JSON object; None, and a reject, where it is none."""
+def _parse_object(rows: Rows, number: int, line: str) -> dict[str, Any] | None:
+    """Return the line's JSON object, or None after rejecting the line."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -100,30 +100,33 @@ def _object(rows: Rows, number: int, line: str) -> dict[str, Any] | None:
 
 
 def _text(value: object) -> str:
-    # Half of a pair of UTF-16 is legal in JSON, and not in any file.
+    # Half of a UTF-16 pair is legal in JSON, but cannot be encoded in a file.
     return "" if value is None else str(value).encode(errors="replace").decode()
 
 
-def _price(value: object) -> str:
+def _parse_price(value: object) -> str:
     text = _text(value).strip()
     if text in _UNKNOWN_PRICES:
         return ""
-    found = _PRICE.fullmatch(text)
-    # What is no price stays as it is, for the check of prices to name.
-    return found.group(1).replace(",", "") if found else text
+    match = _PRICE.fullmatch(text)
+    # Other text stays, so that the check of prices reports it.
+    return match.group(1).replace(",", "") if match else text
 
 
-def _addresses(images: object) -> list[str]:
-    """The largest size of each picture; published as sizes for each picture, and as lists of pictures for each size."""
+def _image_urls(images: object) -> list[str]:
+    """Return the address of each image's largest size.
+
+    The data set holds either the sizes of each image, or the images of each size.
+    """
     if isinstance(images, dict):
         columns = [images.get(size) or [] for size in _SIZES]
-        pictures: list[object] = [dict(zip(_SIZES, urls, strict=False)) for urls in zip(*columns, strict=False)]
+        entries: list[object] = [dict(zip(_SIZES, urls, strict=False)) for urls in zip(*columns, strict=False)]
     else:
-        pictures = images if isinstance(images, list) else []
-    return [address for address in map(_largest, pictures) if address]
+        entries = images if isinstance(images, list) else []
+    return [address for address in map(_largest_size, entries) if address]
 
 
-def _largest(picture: object) -> str:
-    if isinstance(picture, dict):
-        return next((str(picture[size]) for size in _SIZES if picture.get(size)), "")
-    return picture if isinstance(picture, str) else ""
+def _largest_size(image: object) -> str:
+    if isinstance(image, dict):
+        return next((str(image[size]) for size in _SIZES if image.get(size)), "")
+    return image if isinstance(image, str) else ""

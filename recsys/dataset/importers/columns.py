@@ -1,4 +1,4 @@
-"""Which column of a file is which of ours: explicit renames first, then our names, then known aliases."""
+"""Match a file's columns to the project's fields: explicit renames first, then exact names, then known aliases."""
 
 from __future__ import annotations
 
@@ -62,20 +62,29 @@ USER_FIELDS: Aliases = {USER_ID: (*_USER_ALIASES, "id")}
 
 @dataclass(frozen=True, slots=True)
 class ColumnNames:
-    """`fields`: our field to the file's column. `others`: attribute name to the file's column."""
+    """Columns of a file by name: `fields` maps the project's fields to them, `others` maps attributes."""
 
     fields: dict[str, str]
     others: dict[str, str]
 
 
-def name_columns(path: Path, header: Iterable[str], known: Aliases, renames: Mapping[str, str]) -> ColumnNames:
-    """Decide which column of the file is which field; the rest are attributes under their own names.
+def match_columns(path: Path, header: Iterable[str], known: Aliases, renames: Mapping[str, str]) -> ColumnNames:
+    """Match the columns of a file to fields; the rest are attributes under their own names.
 
-    Case, spaces and hyphens do not matter. Raises DataError that names both columns where two would do.
+    Case, spaces and hyphens do not matter.
+
+    Args:
+        path: the file, for error messages.
+        header: column names of the file.
+        known: aliases of each field.
+        renames: from the file's column to a field or attribute; they override names and aliases.
+
+    Raises:
+        DataError: two columns match one field; the message names both.
     """
     targets: dict[str, str] = {}
 
-    def take(target: str, column: str, cure: str) -> None:
+    def assign(target: str, column: str, cure: str) -> None:
         if target in targets:
             raise DataError(f"{path}: both {targets[target]!r} and {column!r} would be {target!r}: {cure}")
         targets[target] = column
@@ -85,14 +94,14 @@ def name_columns(path: Path, header: Iterable[str], known: Aliases, renames: Map
     exact = [column for column in free if _plain(column) in known]
     for column in columns:
         if column in renames:
-            take(renames[column], column, "rename them differently")
+            assign(renames[column], column, "rename them differently")
     for column in exact:
-        take(_plain(column), column, f"rename the second too, e.g. `--column {column}=other_{_plain(column)}`")
+        assign(_plain(column), column, f"rename the second too, e.g. `--column {column}=other_{_plain(column)}`")
     wanted = {alias: target for target, names in known.items() if target not in targets for alias in names}
     for column in free:
         if column not in exact:
             target = wanted.get(_plain(column), column)
-            take(target, column, f"choose one, e.g. `--column {column}={target}`")
+            assign(target, column, f"choose one, e.g. `--column {column}={target}`")
     fields = {target: column for target, column in targets.items() if target in known}
     others = {target: column for target, column in targets.items() if target not in known}
     return ColumnNames(fields, others)

@@ -19,14 +19,14 @@ _ATOMIC_TYPES = ("token", "token_seq", "float", "float_seq")
 
 
 def read_delimited(path: Path) -> RawTable:
-    """Read CSV, split by what the header has most of. Raises DataError for the file's defects."""
+    """Read CSV; the delimiter is the one most frequent in the header. Raises DataError if the file is defective."""
     return _read(path, quoting=csv.QUOTE_MINIMAL)
 
 
 def read_atomic(path: Path) -> RawTable:
     """Read a RecBole atomic file: tabs, no quoting, a header of `name:type`.
 
-    Words of a `token_seq` are joined by `|`, except where the column is a title.
+    Words of a `token_seq` are joined by `|`, except in columns of titles and names.
     Source: recbole.io/docs/user_guide/data/atomic_files.html
     """
     table = _read(path, quoting=csv.QUOTE_NONE)
@@ -47,7 +47,7 @@ def read_atomic(path: Path) -> RawTable:
 
 
 class _Lines:
-    """Lines of a text, counted, of which those of the present record can be read again."""
+    """Counted lines of a text; the lines of the current record can be read again."""
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
@@ -82,7 +82,7 @@ def _read(path: Path, quoting: int) -> RawTable:
 
 
 def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
-    delimiter = "\t" if quoting == csv.QUOTE_NONE else _sniff(file.readline())
+    delimiter = "\t" if quoting == csv.QUOTE_NONE else max(DELIMITERS, key=file.readline().count)
     file.seek(0)
     lines = _Lines(file)
     reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
         except StopIteration:
             break
         except csv.Error as error:
-            # A stray quote swallows what follows: give up one line only, and read the rest afresh.
+            # A stray quote swallows the lines after it: reject one line only, and read the others again.
             raw = lines.record[0].rstrip("\r\n")
             rows.reject(first, None, f"not valid CSV ({error}); close or double the quotes of this line", raw)
             lines.rewind()
@@ -109,10 +109,6 @@ def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
             counts = f"{len(row)} fields where the header has {len(header)}"
             rows.reject(first, None, f"{counts}; quote values that hold {delimiter!r}", raw)
     return rows.table()
-
-
-def _sniff(header: str) -> str:
-    return max(DELIMITERS, key=header.count)
 
 
 def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:

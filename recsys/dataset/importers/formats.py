@@ -1,4 +1,4 @@
-"""The file formats that can be imported: their names, how each is recognized, and which reader has which table."""
+"""File formats that can be imported: names, recognition, and readers by table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recsys.progress import stage
 
 
 class FileFormat(StrEnum):
-    """What a file is written in. All but the first three are public data sets' own."""
+    """Format of a file. All but the first three belong to public data sets."""
 
     CSV = "csv"
     PARQUET = "parquet"
@@ -29,7 +29,7 @@ class FileFormat(StrEnum):
 
 
 class Table(StrEnum):
-    """What a file holds."""
+    """Table that a file holds."""
 
     ITEMS = "items"
     INTERACTIONS = "interactions"
@@ -46,13 +46,13 @@ READERS: Mapping[FileFormat, Mapping[Table, Reader]] = {
     FileFormat.MOVIELENS: {
         Table.ITEMS: movielens.read_films,
         Table.INTERACTIONS: movielens.read_ratings,
-        Table.USERS: movielens.read_people,
+        Table.USERS: movielens.read_users,
     },
     FileFormat.LIGHTGCN: {Table.INTERACTIONS: lightgcn.read_lightgcn},
     FileFormat.AMAZON_REVIEWS: {
         Table.ITEMS: amazon.read_products,
         Table.INTERACTIONS: amazon.read_reviews,
-        Table.REVIEWS: amazon.read_words,
+        Table.REVIEWS: amazon.read_review_texts,
     },
     FileFormat.HM: {
         Table.ITEMS: hm.read_articles,
@@ -60,14 +60,14 @@ READERS: Mapping[FileFormat, Mapping[Table, Reader]] = {
         Table.USERS: hm.read_customers,
     },
 }
-WITH_PICTURES: Mapping[FileFormat, Callable[[Path, Path | None], RawTable]] = {
+WITH_IMAGES_BY_ID: Mapping[FileFormat, Callable[[Path, Path | None], RawTable]] = {
     FileFormat.AMAZON_REVIEWS: amazon.read_products,
     FileFormat.HM: hm.read_articles,
 }
-"""Formats whose pictures are found by the item's id, in a folder beside the file of items."""
+"""Formats whose images are found by the item's id, in a folder beside the file of items."""
 
-WITHOUT_CATALOG = (FileFormat.LIGHTGCN,)
-"""Formats that know no more of an item than who touched it."""
+CATALOG_FREE = (FileFormat.LIGHTGCN,)
+"""Formats with events only, without data of items."""
 
 CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 _PARQUET_SUFFIX = ".parquet"
@@ -80,47 +80,53 @@ _PIPES_100K = (len(movielens.GENRES) + 5, 5)
 
 
 def read_table(path: Path, table: Table, file_format: FileFormat | None = None, images: Path | None = None) -> RawTable:
-    """Read one file as one kind of table, in `file_format` or in the one it is recognized as.
+    """Read one file as one table.
 
-    `images`: folder of pictures, for the formats that find them by the item's id. Raises DataError where there is no
-    such file, its format is not recognized or does not have such a table, or it holds no rows.
+    Args:
+        path: the file.
+        table: table that the file holds.
+        file_format: format of the file; default: recognized by its suffix and first line.
+        images: folder of images, for formats that find them by the item's id.
+
+    Raises:
+        DataError: the file does not exist, its format is unknown or has no such table, or it holds no rows.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    found = recognize(path) if file_format is None else file_format
-    readers = READERS[found]
+    kind = recognize(path) if file_format is None else file_format
+    readers = READERS[kind]
     if table not in readers:
-        raise DataError(f"{path}: the format {found} has no {table}; it has {', '.join(readers)}")
-    by_id = WITH_PICTURES.get(found) if table is Table.ITEMS else None
+        raise DataError(f"{path}: the format {kind} has no {table}; it has {', '.join(readers)}")
+    by_id = WITH_IMAGES_BY_ID.get(kind) if table is Table.ITEMS else None
     with stage(f"read {path.name}", unit="row"):
-        read = readers[table](path) if by_id is None else by_id(path, images)
-    if not len(read) and not read.rejects:
+        content = readers[table](path) if by_id is None else by_id(path, images)
+    if not len(content) and not content.rejects:
         raise DataError(f"{path}: a header but no rows; there is nothing to import")
-    return read
+    return content
 
 
 def recognize(path: Path) -> FileFormat:
-    """The format of a file, by its suffix where that says enough, else by its first line. Raises DataError."""
+    """Return the format of a file, by its suffix if that is enough, else by its first line. Raises DataError."""
     name = path.name.lower()
     if name.endswith(_PARQUET_SUFFIX):
         return FileFormat.PARQUET
     if name.endswith(_JSON_SUFFIXES):
         return FileFormat.AMAZON_REVIEWS
     first = first_line(path)
-    found = _by_content(first)
-    if found is None and name.endswith(CSV_SUFFIXES):
+    by_content = _recognize_content(first)
+    if by_content is not None:
+        return by_content
+    if name.endswith(CSV_SUFFIXES):
         return FileFormat.CSV
-    if found is None and name.endswith((".inter", ".item", ".user")):
+    if name.endswith((".inter", ".item", ".user")):
         return FileFormat.RECBOLE
-    if found is None:
-        raise DataError(
-            f"{path}: unknown kind of file; use one of {', '.join((*CSV_SUFFIXES, _PARQUET_SUFFIX, *_JSON_SUFFIXES))}, "
-            f"or name its format: {', '.join(FileFormat)}"
-        )
-    return found
+    raise DataError(
+        f"{path}: unknown file format; use one of {', '.join((*CSV_SUFFIXES, _PARQUET_SUFFIX, *_JSON_SUFFIXES))}, "
+        f"or name the format: {', '.join(FileFormat)}"
+    )
 
 
-def _by_content(first: str) -> FileFormat | None:
+def _recognize_content(first: str) -> FileFormat | None:
     if _ATOMIC_HEADER.match(first):
         return FileFormat.RECBOLE
     if _is_movielens(first):
@@ -137,6 +143,6 @@ def _is_movielens(first: str) -> bool:
     if first.startswith(("userId,movieId,rating", "movieId,title,genres")):
         return True
     cells = first.split("|")
-    # The films and the people of 100k; the first cell of both is a number.
+    # Films and users of 100k; the first cell of both is a number.
     piped = len(cells) in _PIPES_100K and cells[0].isdigit()
     return piped or re.match(r"\d+::", first) is not None or _RATING_100K.fullmatch(first) is not None

@@ -1,4 +1,4 @@
-"""The catalog's rows: checked, typed, and merged where two sources describe one catalog."""
+"""Rows of the catalog: check and type them, and merge files that describe one catalog."""
 
 from __future__ import annotations
 
@@ -8,14 +8,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.dataset.importers.table import RowCheck
-from recsys.dataset.importers.values import AVAILABILITY_WORDS, as_series, attribute, blank, numbers, truths
+from recsys.dataset.importers.values import (
+    AVAILABILITY_WORDS,
+    as_series,
+    is_blank,
+    parse_attribute,
+    parse_availability,
+    parse_numbers,
+)
 from recsys.schema import AVAILABLE, CATEGORY, IMAGE, ITEM_COLUMNS, ITEM_ID, PRICE, TITLE
 
 
 def check_ids(check: RowCheck, name: str) -> None:
-    """Flag empty and repeated ids; the first row of an id is the good one."""
+    """Flag empty and repeated ids; the first row of an id is good."""
     column = check.required(name)
-    empty = blank(column)
+    empty = is_blank(column)
     check.flag(empty, name, lambda _: "empty id; give every row an id")
     ids = as_series(column)
     repeated = ids.duplicated().to_numpy() & ~empty
@@ -29,10 +36,10 @@ def check_ids(check: RowCheck, name: str) -> None:
 
 
 def parse_items(check: RowCheck, others: dict[str, str]) -> pd.DataFrame:
-    """One source's items, all N rows, bad ones flagged in `check`; `others` maps attributes to columns.
+    """Parse all N rows of one file; bad ones are flagged in `check`, `others` maps attributes to columns.
 
-    Empty values are missing, so that a merge can fill them; columns that the source lacks are absent
-    (`finish_items` sets defaults). Images are left as the file has them.
+    Empty values are missing, so that a merge can fill them; columns that the file does not have are absent
+    (`finish_items` sets defaults). Images are left as they are in the file.
     """
     check_ids(check, ITEM_ID)
     frame = pd.DataFrame({ITEM_ID: as_series(check.required(ITEM_ID))})
@@ -42,21 +49,28 @@ def parse_items(check: RowCheck, others: dict[str, str]) -> pd.DataFrame:
             frame[name] = as_series(_without_blanks(column))
     price = check.column(PRICE)
     if price is not None:
-        frame[PRICE] = _prices(check, price)
+        amounts, bad = parse_numbers(price)
+        check.flag(
+            bad & ~is_blank(price),
+            PRICE,
+            lambda value: f"{value!r} is not a number; write 12.99, or leave it empty if unknown",
+        )
+        check.flag(amounts < 0, PRICE, lambda value: f"{value} is negative; leave it empty if unknown")
+        frame[PRICE] = pd.Series(amounts)
     available = check.column(AVAILABLE)
     if available is not None:
-        words, bad = truths(available)
-        check.flag(bad, AVAILABLE, lambda value: f"{value!r} is no availability; use {AVAILABILITY_WORDS}")
-        frame[AVAILABLE] = pd.Series(words).astype("boolean").mask(pd.Series(blank(available)))
+        words, bad = parse_availability(available)
+        check.flag(bad, AVAILABLE, lambda value: f"{value!r} is not an availability; use {AVAILABILITY_WORDS}")
+        frame[AVAILABLE] = pd.Series(words).astype("boolean").mask(pd.Series(is_blank(available)))
     for name, source in others.items():
         column = check.table.columns[source]
-        values = attribute(column, source in check.table.text_columns)
+        values = parse_attribute(column, source in check.table.text_columns)
         frame[name] = values if pd.api.types.is_numeric_dtype(values) else as_series(_without_blanks(column))
     return frame
 
 
-def merge(first: pd.DataFrame, second: pd.DataFrame, key: str) -> pd.DataFrame:
-    """All rows and columns of both, matched by `key`; where both have a value, the first's stands."""
+def merge_rows(first: pd.DataFrame, second: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Merge all rows and columns of both, matched by `key`; if both have a value, the first's is used."""
     left, right = first.set_index(key), second.set_index(key)
     index = left.index.union(right.index)
     left, right = left.reindex(index), right.reindex(index)
@@ -69,19 +83,19 @@ def merge(first: pd.DataFrame, second: pd.DataFrame, key: str) -> pd.DataFrame:
     return left.reset_index(names=key)
 
 
-def upsert(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
-    """The rows of `new`, and those of `old` with other keys."""
-    kept = old[~old[key].isin(new[key])]
-    if kept.empty:
+def upsert_rows(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
+    """Return the rows of `new`, and those of `old` with other keys."""
+    rest = old[~old[key].isin(new[key])]
+    if rest.empty:
         return new
-    for name in kept.columns.intersection(new.columns):
-        kept_values, new_values = _same_kind(kept[name], new[name])
-        kept, new = kept.assign(**{name: kept_values}), new.assign(**{name: new_values})
-    return pd.concat([kept, new], ignore_index=True)
+    for name in rest.columns.intersection(new.columns):
+        rest_values, new_values = _same_kind(rest[name], new[name])
+        rest, new = rest.assign(**{name: rest_values}), new.assign(**{name: new_values})
+    return pd.concat([rest, new], ignore_index=True)
 
 
 def finish_items(frame: pd.DataFrame) -> pd.DataFrame:
-    """The catalog as `recsys.schema.ITEM_COLUMNS` says: defaults filled in, sorted by id."""
+    """Fill in defaults, order the columns as in `recsys.schema.ITEM_COLUMNS`, and sort by id."""
     defaults: dict[str, str | float | bool] = {
         TITLE: "",
         CATEGORY: "",
@@ -98,20 +112,9 @@ def finish_items(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def finish_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Missing text as "", rows sorted by `key`."""
+    """Replace missing text by "", and sort rows by `key`."""
     text = {name: "" for name in frame.columns if not _is_number(frame[name])}
     return frame.fillna(text).sort_values(key, ignore_index=True)
-
-
-def _prices(check: RowCheck, column: pa.StringArray) -> pd.Series:
-    values, bad = numbers(column)
-    check.flag(
-        bad & ~blank(column),
-        PRICE,
-        lambda value: f"{value!r} is not a number; write 12.99, or leave it empty if unknown",
-    )
-    check.flag(values < 0, PRICE, lambda value: f"{value} is negative; leave it empty if unknown")
-    return pd.Series(values)
 
 
 def _without_blanks(column: pa.StringArray) -> pa.StringArray:

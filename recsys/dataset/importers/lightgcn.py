@@ -1,8 +1,8 @@
-"""Interactions as LightGCN, NGCF, UltraGCN and their followers publish them: numbers without a header.
+"""Interactions in the format of LightGCN, NGCF, UltraGCN and their followers: numbers without a header.
 
-Two shapes. `user<tab>item` or `user<tab>item<tab>weight`, one event a line (Last.fm in LightGCN's repository); and
-`user item item item ...`, parted by spaces, all items of a user in one line (Gowalla, Yelp2018, Amazon). Train and
-test are files of their own. There is no catalog, and there are no times.
+There are two layouts. `user<tab>item` or `user<tab>item<tab>weight`, one event per line (Last.fm in LightGCN's
+repository); and `user item item item ...`, separated by spaces, all items of a user in one line (Gowalla, Yelp2018,
+Amazon). Train and test are separate files. There is no catalog, and there are no times.
 Source: github.com/gusye1234/LightGCN-PyTorch, folder `data`.
 """
 
@@ -19,21 +19,21 @@ _ID = re.compile(r"\d+")
 
 
 def read_lightgcn(path: Path) -> RawTable:
-    """Read either shape; a file whose first line holds a tab has one event a line. Raises DataError if unreadable.
+    """Read either layout; a file whose first line holds a tab has one event per line. Raises DataError if unreadable.
 
-    A line with anything but whole numbers for ids is a bad row as a whole. A user without items is no row.
+    A line with anything but whole numbers for ids is a bad row as a whole. A user without items gives no row.
     """
     first = first_line(path)
-    return _events(path, len(first.split("\t"))) if "\t" in first else _lists(path)
+    return _read_events(path, len(first.split("\t"))) if "\t" in first else _read_lists(path)
 
 
-def _events(path: Path, width: int) -> RawTable:
+def _read_events(path: Path, width: int) -> RawTable:
     names = (USER_ID, ITEM_ID, WEIGHT)[: max(width, 2)]
     rows = Rows(path, names)
     for number, line in numbered_lines(path):
         values = line.split("\t")
         if len(values) != len(names):
-            message = f"{len(values)} fields where the first line has {width}; write {' '.join(names)} parted by tabs"
+            message = f"{len(values)} fields, but the first line has {width}; write {' '.join(names)} separated by tabs"
             rows.reject(number, None, message, line)
         elif (wrong := _first_wrong(values[:2])) is not None:
             rows.reject(number, names[wrong], _message(values[wrong]), line)
@@ -42,7 +42,7 @@ def _events(path: Path, width: int) -> RawTable:
     return rows.table()
 
 
-def _lists(path: Path) -> RawTable:
+def _read_lists(path: Path) -> RawTable:
     rows = Rows(path, (USER_ID, ITEM_ID))
     for number, line in numbered_lines(path):
         user, *items = line.split()
@@ -56,8 +56,8 @@ def _lists(path: Path) -> RawTable:
 
 
 def _first_wrong(values: list[str]) -> int | None:
-    return next((place for place, value in enumerate(values) if not _ID.fullmatch(value.strip())), None)
+    return next((index for index, value in enumerate(values) if not _ID.fullmatch(value.strip())), None)
 
 
 def _message(value: str) -> str:
-    return f"{value!r} is no id; this format numbers users and items from 0"
+    return f"{value!r} is not an id; this format numbers users and items from 0"

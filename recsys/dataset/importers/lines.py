@@ -1,4 +1,4 @@
-"""Text files line by line, and rows gathered into Arrow columns a chunk at a time."""
+"""Read text files line by line, and collect rows into Arrow columns in chunks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from recsys.progress import advance
 from recsys.schema import IntArray
 
 CHUNK = 65_536
-"""Rows that are held as Python objects at once."""
+"""Rows held as Python objects at once."""
 _LONGEST_FIRST_LINE = 65_536
 
 
 class Rows:
-    """Gathers rows of text into a RawTable; values are trimmed. Only a chunk of them is ever held as Python strings."""
+    """Collects rows of text into a RawTable. Values are trimmed; only one chunk is held as Python strings."""
 
     def __init__(self, path: Path, names: Sequence[str]) -> None:
         self._path = path
@@ -34,18 +34,18 @@ class Rows:
         self._rejects: list[Reject] = []
 
     def add(self, line: int, values: Sequence[str]) -> None:
-        """One row that begins on this line of the file, 1-based."""
+        """Add one row that begins on this line of the file, 1-based."""
         self._rows.append(values)
         self._lines.append(line)
         if len(self._rows) == CHUNK:
             self._flush()
 
     def reject(self, line: int, field: str | None, message: str, raw: str) -> None:
-        """A line that cannot be a row; `field` names the column where one is to blame."""
+        """Reject a line that cannot be a row; `field` is the column at fault, if there is one."""
         self._rejects.append(Reject(Problem(self._path, line, field, message), raw))
 
     def table(self, text_columns: Sequence[str] = ()) -> RawTable:
-        """All rows. `text_columns` stay text even if they look like numbers."""
+        """Return all rows. `text_columns` stay text even if they look like numbers."""
         self._flush()
         columns = {
             name: pa.concat_arrays([chunk[index] for chunk in self._chunks])
@@ -67,13 +67,13 @@ class Rows:
 
 
 def numbered_lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
-    """The lines that are not blank, with their 1-based numbers and without line ends; `.gz` is unpacked on the way.
+    """Yield the lines that are not blank, with 1-based numbers and without line ends; `.gz` files are decompressed.
 
-    Raises DataError where the file cannot be read or is not in this encoding.
+    Raises DataError if the file cannot be read or is not in this encoding.
     """
     number = 0
     try:
-        with _opened(path) as file:
+        with _open_file(path) as file:
             for number, raw in enumerate(file, start=1):
                 line = raw.decode(encoding).rstrip("\r\n")
                 if line.strip():
@@ -87,38 +87,38 @@ def numbered_lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[in
 
 
 def first_line(path: Path) -> str:
-    """The first line that is not blank, as far as its first 64 KiB, "" if there is none or it is no text.
+    """Return the first line that is not blank, at most 64 KiB of it; "" if there is none or it is not text.
 
-    Raises DataError where the file cannot be read.
+    Raises DataError if the file cannot be read.
     """
     try:
-        with _opened(path) as file:
+        with _open_file(path) as file:
             while raw := file.readline(_LONGEST_FIRST_LINE):
                 if raw.strip():
                     return raw.decode("utf-8-sig", errors="replace").rstrip("\r\n")
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        return ""  # the reader names the damage
+        return ""  # the reader reports the damage
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     return ""
 
 
 def text_encoding(path: Path) -> str:
-    """UTF-8 where the file is that, else Latin-1, in which GroupLens published its older files."""
+    """Return UTF-8 if the file decodes as such, else Latin-1, the encoding of GroupLens's older files."""
     try:
-        with _opened(path) as file:
+        with _open_file(path) as file:
             for line in file:
                 line.decode("utf-8")
     except UnicodeDecodeError:
         return "latin-1"
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        pass  # the reader names the damage with its line
+        pass  # the reader reports the damage with its line
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
     return "utf-8-sig"
 
 
-def _opened(path: Path) -> gzip.GzipFile:
+def _open_file(path: Path) -> gzip.GzipFile:
     if path.suffix.lower() == ".gz":
         return gzip.open(path, "rb")
     return path.open("rb")  # type: ignore[return-value]

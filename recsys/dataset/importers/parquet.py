@@ -1,4 +1,4 @@
-"""Parquet files as text tables, so that one set of checks serves every format."""
+"""Parquet files as text tables, so that one set of checks covers every format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.errors import DataError
 
 
 def read_parquet(path: Path) -> RawTable:
-    """Read a Parquet file; row numbers count from 1. Raises DataError for the file's defects."""
+    """Read a Parquet file; row numbers count from 1. Raises DataError if the file is defective."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:

@@ -1,4 +1,4 @@
-"""Rows that an import left out, as CSV files that say why."""
+"""Rejected rows of an import, as CSV files with the reason for each row."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ _HEADER = "file,row,field,message,raw\n"
 
 
 def write_rejects(folder: Path, rejects: Mapping[str, Sequence[Reject]]) -> tuple[Path, ...]:
-    """Write one CSV for each table that has rejects, made into `folder`; returns their paths.
+    """Write one CSV file into `folder` for each table that has rejects, and return the paths.
 
-    Names hold a hash of the content: the same import again writes the same file, and no other is overwritten.
+    File names hold a hash of the content: the same import writes the same file again, and overwrites no other.
     """
     paths = []
     for table, rows in rejects.items():
         if not rows:
             continue
-        text = _HEADER + "".join(map(_line, sorted(rows, key=lambda reject: place(reject.problem))))
+        text = _HEADER
+        for reject in sorted(rows, key=lambda reject: problem_order(reject.problem)):
+            problem = reject.problem
+            cells = [str(problem.file), str(problem.row), problem.field or "", problem.message, reject.raw]
+            text += csv_line(cells) + "\n"
         path = folder / f"{table}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.csv"
         folder.mkdir(exist_ok=True)
         write_text(path, text)
@@ -30,11 +34,6 @@ def write_rejects(folder: Path, rejects: Mapping[str, Sequence[Reject]]) -> tupl
     return tuple(paths)
 
 
-def place(problem: Problem) -> tuple[str, int]:
-    """Sorts problems as a reader meets them."""
+def problem_order(problem: Problem) -> tuple[str, int]:
+    """Return a sort key that orders problems by file and row."""
     return str(problem.file), problem.row or 0
-
-
-def _line(reject: Reject) -> str:
-    problem = reject.problem
-    return csv_line([str(problem.file), str(problem.row), problem.field or "", problem.message, reject.raw]) + "\n"

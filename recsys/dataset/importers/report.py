@@ -1,4 +1,4 @@
-"""What an import did, for a person to read."""
+"""Report of an import, as text for the terminal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from pathlib import Path
 class ImportReport:
     """Counts after an import.
 
-    `rows`: rows that each table given now has, by table name. `rejected`: rows left out, by table name.
-    `duplicates`: exact repeats of interactions that were dropped. `events`: rows of each event kind.
-    `period`: first and last timestamp in seconds, None without interactions or without times.
-    `pictures`: items with an image. `rejects`: files with the rows left out. `notes`: what else to know.
+    Attributes:
+        rows: rows that each imported table now has, by table name.
+        rejected: bad rows that were left out, by table name.
+        duplicates: repeated interactions that were dropped.
+        events: rows of each event kind.
+        period: first and last timestamp in seconds; None without interactions or without times.
+        images: items with an image.
+        rejects: files with the rows left out.
+        notes: further remarks.
     """
 
     rows: Mapping[str, int]
@@ -23,7 +28,7 @@ class ImportReport:
     duplicates: int
     events: Mapping[str, int]
     period: tuple[int, int] | None
-    pictures: int
+    images: int
     rejects: tuple[Path, ...]
     notes: tuple[str, ...]
 
@@ -43,7 +48,7 @@ class ImportReport:
     def _table(self, name: str, count: int) -> str:
         line = f"{name:<13} {count:,}"
         if name == "items":
-            line += f" ({self.pictures:,} with an image)"
+            line += f" ({self.images:,} with an image)"
         if self.rejected.get(name):
             line += f", {self.rejected[name]:,} bad rows left out"
         return line

@@ -1,4 +1,4 @@
-"""Reviews: what people write of items, gathered as a text of each item, for what words say of looks."""
+"""Reviews: texts about items, joined into one text per item, from which words about style are learned."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.dataset.importers.interactions import unknown_item
+from recsys.dataset.importers.interactions import describe_unknown_item
 from recsys.dataset.importers.table import RowCheck
-from recsys.dataset.importers.values import as_bools, as_series, blank
+from recsys.dataset.importers.values import as_bools, as_series, is_blank
 from recsys.schema import ITEM_ID, REVIEWS, TEXT
 
-MOST_LETTERS = 2_000
-"""Of one review: more is seldom about looks."""
-MOST_OF_AN_ITEM = 50
-"""Reviews of one item that are kept: the first of them."""
+MAX_REVIEW_CHARACTERS = 2_000
+"""Characters stored of one review; later text is seldom about style."""
+MAX_REVIEWS_PER_ITEM = 50
+"""Reviews stored of one item: the first ones."""
 
 
 def parse_reviews(check: RowCheck, known_items: pd.Series) -> pd.DataFrame:
-    """All N rows, `item_id` and `text`, bad ones flagged in `check`. Who wrote them is not taken."""
+    """Parse all N rows into `item_id` and `text`; bad ones are flagged in `check`. Authors are not stored."""
     items, texts = check.required(ITEM_ID), check.required(TEXT)
-    check.flag(blank(items), ITEM_ID, lambda _: "empty id; say which item")
+    check.flag(is_blank(items), ITEM_ID, lambda _: "empty id; name the item")
     known = as_bools(pc.is_in(items, pa.array(known_items, pa.string())))
-    check.flag(~known & ~blank(items), ITEM_ID, lambda value: unknown_item(value, frozenset()))
-    check.flag(blank(texts), TEXT, lambda _: "empty review; leave the row out")
+    check.flag(~known & ~is_blank(items), ITEM_ID, lambda value: describe_unknown_item(value, frozenset()))
+    check.flag(is_blank(texts), TEXT, lambda _: "empty review; leave the row out")
     return pd.DataFrame({ITEM_ID: as_series(items), TEXT: as_series(texts)})
 
 
-def with_reviews(items: pd.DataFrame, reviews: pd.DataFrame, *, keep: bool) -> pd.DataFrame:
-    """Items with their reviews as the attribute `reviews`, one to a line; `keep`: after those that they have."""
-    lines = reviews[TEXT].str.split().str.join(" ").str.slice(0, MOST_LETTERS)
-    texts = lines.groupby(reviews[ITEM_ID], sort=False).agg(lambda found: "\n".join(found.head(MOST_OF_AN_ITEM)))
+def add_reviews(items: pd.DataFrame, reviews: pd.DataFrame, *, keep: bool) -> pd.DataFrame:
+    """Add reviews to items as the attribute `reviews`, one per line; with `keep`, after those that are there."""
+    lines = reviews[TEXT].str.split().str.join(" ").str.slice(0, MAX_REVIEW_CHARACTERS)
+    texts = lines.groupby(reviews[ITEM_ID], sort=False).agg(lambda text: "\n".join(text.head(MAX_REVIEWS_PER_ITEM)))
     new = items[ITEM_ID].map(texts).fillna("")
     if keep and REVIEWS in items:
         both = (items[REVIEWS] + "\n" + new).str.split("\n")
-        new = both.map(lambda found: "\n".join([line for line in found if line][:MOST_OF_AN_ITEM]))
+        new = both.map(lambda texts: "\n".join([text for text in texts if text][:MAX_REVIEWS_PER_ITEM]))
     return items.assign(**{REVIEWS: new.astype("str")})

@@ -1,4 +1,4 @@
-"""A source file as text columns with line numbers, and the bookkeeping of its bad rows."""
+"""Source files as text columns with line numbers, and the record of their bad rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recsys.schema import BoolArray, IntArray
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A problem of one row, and the row as it stands in the file."""
+    """Problem of one row, and the row's text in the file."""
 
     problem: Problem
     raw: str
@@ -25,12 +25,14 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class RawTable:
-    """What a file says, before anything is believed.
+    """Contents of a file before any check.
 
-    `columns`: text of N rows by the file's own column names, trimmed, "" where empty.
-    `lines` `(N,)`: where each row begins in the file, 1-based (row numbers in a Parquet file).
-    `text_columns`: those that the file declares to be text; they stay text even if they look like numbers.
-    `rejects`: rows that could not be split.
+    Attributes:
+        path: the file.
+        columns: text of N rows by the file's own column names, trimmed, "" if empty.
+        lines: `(N,)` line on which each row begins, 1-based (row number in a Parquet file).
+        text_columns: columns that the file declares as text; they stay text even if they look like numbers.
+        rejects: rows that could not be split.
     """
 
     path: Path
@@ -43,12 +45,12 @@ class RawTable:
         return len(self.lines)
 
     def raw(self, row: int) -> str:
-        """One row as a line of CSV."""
+        """Return one row as a line of CSV."""
         return csv_line([column[row].as_py() for column in self.columns.values()])
 
 
 class RowCheck:
-    """Collects the bad rows of one table. `names` maps our field names to the file's."""
+    """Collects the bad rows of one table. `names` maps the project's fields to the file's columns."""
 
     def __init__(self, table: RawTable, names: dict[str, str]) -> None:
         self.table = table
@@ -57,21 +59,21 @@ class RowCheck:
         self.rejects: list[Reject] = list(table.rejects)
 
     def column(self, name: str) -> pa.StringArray | None:
-        """The text of one of our fields, or None where the file does not have it."""
+        """Return the text of a field, or None if the file does not have it."""
         return self.table.columns[self.names[name]] if name in self.names else None
 
     def required(self, name: str) -> pa.StringArray:
-        """Like `column`; raises DataError where the file does not have it."""
+        """Return the text of a field. Raises DataError if the file does not have it."""
         column = self.column(name)
         if column is None:
             raise DataError(
-                f"{self.table.path}: no column for {name!r}; the first line must be a header, and has "
+                f"{self.table.path}: no column for {name!r}; the first line must be a header, and has the columns "
                 f"{', '.join(self.table.columns)}. Rename one of them: `--column YOURS={name}`"
             )
         return column
 
     def flag(self, rows: BoolArray, name: str, message: Callable[[str], str]) -> None:
-        """Mark rows `(N,)` as bad in one field; `message` makes the text from the offending value."""
+        """Mark rows `(N,)` as bad in one field; `message` builds the text from the bad value."""
         column = self.required(name)
         self.bad |= rows
         for row in np.flatnonzero(rows).tolist():
@@ -82,7 +84,7 @@ class RowCheck:
 
 
 def csv_line(values: Sequence[str]) -> str:
-    """Values as one line of CSV, without the line end."""
+    """Format values as one line of CSV, without the line end."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="").writerow(values)
     return buffer.getvalue()

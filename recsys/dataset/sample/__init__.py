@@ -1,7 +1,7 @@
-"""The sample shop that ships with the package: a synthetic catalog with photos, people and events.
+"""Sample shop that ships with the package: a synthetic catalog with photos, users and events.
 
-`data/README.md` in the source tree is its data card. The hidden truth (which surface style an item has, which
-styles a person likes) is kept in files of its own: it serves to judge results, never to train.
+`data/README.md` in the source tree is its data card. The hidden truth (surface style of each item, preferred styles
+of each user) is in separate files: it is for judging results, never for training.
 """
 
 from __future__ import annotations
@@ -16,41 +16,41 @@ from recsys.schema import ITEM_ID, USER_ID
 
 
 def sample_folder() -> Path:
-    """The folder of the sample: `items.csv`, `users.csv`, `interactions.csv`, `styles.csv`, `images/`, `styles/`.
+    """Return the folder with `items.csv`, `users.csv`, `interactions.csv`, `styles.csv`, `images/` and `styles/`.
 
-    Image paths in the tables are relative to it. Raises DataError where the package was installed without it.
+    Image paths in the tables are relative to it. Raises DataError if the package was installed without it.
     """
     folder = Path(str(files(__name__))) / "files"
     if not (folder / "items.csv").is_file():
-        raise DataError(f"{folder}: the sample is missing; install the package again, unpacked")
+        raise DataError(f"{folder}: the sample is missing; install the package again, not as a zip file")
     return folder
 
 
 def items_file() -> Path:
-    """The catalog, one row per product."""
+    """Return the path of the catalog, one row per product."""
     return sample_folder() / "items.csv"
 
 
 def users_file() -> Path:
-    """The people, one row each."""
+    """Return the path of the users, one row each."""
     return sample_folder() / "users.csv"
 
 
 def interactions_file() -> Path:
-    """The events, one row each, in the order of time."""
+    """Return the path of the events, one row each, in the order of time."""
     return sample_folder() / "interactions.csv"
 
 
 def styles_file() -> Path:
-    """The style references, one row each; scenes are separated by `|`."""
+    """Return the path of the style references, one row each; scenes are separated by `|`."""
     return sample_folder() / "styles.csv"
 
 
 def load_truth() -> pd.DataFrame:
-    """Hidden truth of the items: `item_id`, `surface_style`."""
+    """Load the hidden truth of the items: `item_id`, `surface_style`."""
     return pd.read_csv(sample_folder() / "truth_items.csv", dtype={ITEM_ID: str})
 
 
 def load_user_truth() -> pd.DataFrame:
-    """Hidden truth of the users: `user_id`, `style`, `second_style` ("" for none), `style_share` in (0, 1]."""
+    """Load the hidden truth of the users: `user_id`, `style`, `second_style` ("" for none), `style_share` in (0, 1]."""
     return pd.read_csv(sample_folder() / "truth_users.csv", dtype={USER_ID: str}, keep_default_na=False)

@@ -27,7 +27,7 @@ from recsys.api.server import WORKERS_VARIABLE
 from recsys.api.worker import PROJECT_VARIABLE, service
 from recsys.cli.main import app
 from recsys.dataset.project import Project
-from recsys.dataset.splits import PART, SplitMethod
+from recsys.dataset.splits import SPLIT_PART, SplitMethod
 from recsys.demo import SIMULATED, is_simulated, simulate_project
 from recsys.errors import DataError
 from recsys.evaluation.report import EVERY, compare_project
@@ -204,7 +204,7 @@ class TestInitAndImport:
         assert result.exit_code == 0, result.output
         assert "2 events are the test part" in result.output
         frame = project.load_interactions()
-        assert frame.loc[frame[PART] == "test", ["user_id", "item_id"]].to_numpy().tolist() == [
+        assert frame.loc[frame[SPLIT_PART] == "test", ["user_id", "item_id"]].to_numpy().tolist() == [
             ["0", "12"],
             ["1", "11"],
         ]

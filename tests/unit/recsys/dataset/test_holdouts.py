@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from recsys.dataset.identifiers import ItemIdentifiers
 from recsys.dataset.interactions import Interactions
 from recsys.dataset.splits import (
-    PART,
+    SPLIT_PART,
     Holdout,
     SplitMethod,
     cold_items,
+    default_split_method,
     hold_out,
     random_per_user,
     strong_generalization,
-    usual_method,
 )
 from recsys.errors import DataError
 from recsys.schema import INTERACTION_COLUMNS, ITEM_ID, TIMESTAMP, USER_ID
@@ -44,7 +44,7 @@ def split(rows: Events, method: SplitMethod, **options: float) -> Holdout:
     """By any method, or the example is passed over where the events do not allow it."""
     table = frame(rows)
     if method is SplitMethod.PREDEFINED:
-        table[PART] = np.where(table[ITEM_ID] < "d", "train", "test")
+        table[SPLIT_PART] = np.where(table[ITEM_ID] < "d", "train", "test")
     try:
         return hold_out(table, ITEMS, method, **options)  # type: ignore[arg-type]
     except DataError:
@@ -195,9 +195,9 @@ def test_random_draws_favor_no_item_and_no_place_in_time() -> None:
 
 def test_a_split_that_came_with_the_data_is_kept() -> None:
     table = frame([("u", "a", 1), ("u", "b", 2), ("v", "c", 3), ("v", "d", 1)])
-    table[PART] = ["train", "test", "train", "test"]
-    assert usual_method(table) is SplitMethod.PREDEFINED
-    assert usual_method(table.drop(columns=PART)) is SplitMethod.TIME
+    table[SPLIT_PART] = ["train", "test", "train", "test"]
+    assert default_split_method(table) is SplitMethod.PREDEFINED
+    assert default_split_method(table.drop(columns=SPLIT_PART)) is SplitMethod.TIME
     holdout = hold_out(table, ITEMS, SplitMethod.PREDEFINED)
     assert external(holdout.train) == [("u", "a", 1), ("v", "c", 3)]
     assert external(holdout.test) == [("v", "d", 1), ("u", "b", 2)]

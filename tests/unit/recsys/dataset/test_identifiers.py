@@ -13,8 +13,8 @@ from recsys.storage.artifacts import write_json
 
 def test_rows_do_not_depend_on_arrival_order() -> None:
     one, other = (
-        ItemIdentifiers.of("item", ["b", "a", "b", "10", "9"]),
-        ItemIdentifiers.of("item", ["9", "10", "a", "b"]),
+        ItemIdentifiers.from_values("item", ["b", "a", "b", "10", "9"]),
+        ItemIdentifiers.from_values("item", ["9", "10", "a", "b"]),
     )
     assert one == other
     assert one.values.tolist() == ["10", "9", "a", "b"]

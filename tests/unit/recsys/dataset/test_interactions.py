@@ -56,7 +56,7 @@ def test_the_matrix_is_the_rule_for_every_pair(events: list[Event]) -> None:
 def test_seen_is_every_touched_pair_however_disliked(events: list[Event]) -> None:
     touched = {(user, item) for user, item, _, _ in events}
     expected = [[(user, item) in touched for item in "xyz"] for user in "uvw"]
-    np.testing.assert_array_equal(interactions(events).seen().toarray(), np.array(expected))
+    np.testing.assert_array_equal(interactions(events).interaction_mask().toarray(), np.array(expected))
 
 
 @quick

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from recsys.dataset.importers import ImportMode, import_data
-from recsys.dataset.live import with_live_items
+from recsys.dataset.importers import ImportMode, ImportOptions, import_data
+from recsys.dataset.live import apply_live_items
 from recsys.dataset.project import Project
 from recsys.schema import ITEM_COLUMNS
 from recsys.storage.database import Database
@@ -80,11 +80,11 @@ def test_everything_can_be_replaced_or_deleted(shop: Project) -> None:
 
 def test_without_changes_the_frame_stays_what_it_was() -> None:
     frame = pd.DataFrame({name: ["x"] for name in ITEM_COLUMNS})
-    assert with_live_items(frame, []) is frame
+    assert apply_live_items(frame, []) is frame
 
 
 def test_an_import_does_not_take_live_changes_for_its_own(shop: Project, write: Write) -> None:
     put(shop, LiveItem("live", "Live"), LiveItem("c", deleted=True))
-    import_data(shop, items=write("more.csv", "item_id,title\nd,Dish\n"), mode=ImportMode.APPEND)
+    import_data(shop, items=write("more.csv", "item_id,title\nd,Dish\n"), options=ImportOptions(mode=ImportMode.APPEND))
     assert shop.load_imported_items()["item_id"].tolist() == ["a", "b", "c", "d"]
     assert shop.load_items()["item_id"].tolist() == ["a", "b", "d", "live"]

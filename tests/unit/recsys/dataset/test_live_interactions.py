@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from recsys.bundle.store import load_bundle
-from recsys.dataset.importers import ImportMode, import_data
+from recsys.dataset.importers import ImportMode, ImportOptions, import_data
 from recsys.dataset.project import DATABASE_FILE, Project
 from recsys.errors import ProjectError, StorageError
 from recsys.schema import INTERACTION_COLUMNS, EventKind, ItemId, UserId
@@ -86,7 +86,7 @@ def test_live_events_alone_will_do(project: Project, tmp_path: Path) -> None:
 def test_an_import_does_not_take_live_events_in(shop: Project, tmp_path: Path) -> None:
     send(shop, [("dora", "d", EventKind.CART, 150)])
     (tmp_path / "more.csv").write_text("user_id,item_id,event,timestamp\nemil,a,view,400\n")
-    import_data(shop, interactions=tmp_path / "more.csv", mode=ImportMode.APPEND)
+    import_data(shop, interactions=tmp_path / "more.csv", options=ImportOptions(mode=ImportMode.APPEND))
     assert list(shop.load_imported_interactions()["user_id"]) == ["anna", "bert", "carl", "emil"]
     assert len(shop.load_interactions()) == 5
 

@@ -42,7 +42,7 @@ def test_init_never_overwrites(project: Project) -> None:
 
 def test_init_where_a_file_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ProjectError, match="cannot make a project"):
+    with pytest.raises(ProjectError, match="cannot create a project"):
         Project.init(tmp_path / "file", "shop")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from recsys.dataset.importers import FileFormat
 from recsys.dataset.published import published_split
-from recsys.dataset.splits import PART
+from recsys.dataset.splits import SPLIT_PART
 from recsys.errors import BadRowsError
 
 
@@ -23,7 +23,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
 def test_both_parts_and_the_items_of_both_are_there_and_go(files: tuple[Path, Path]) -> None:
     with published_split(*files) as project:
         frame = project.load_interactions()
-        assert frame.groupby(PART)["item_id"].agg(list).to_dict() == {"train": ["x", "y"], "test": ["y", "z"]}
+        assert frame.groupby(SPLIT_PART)["item_id"].agg(list).to_dict() == {"train": ["x", "y"], "test": ["y", "z"]}
         assert project.load_items()["item_id"].tolist() == ["x", "y", "z"]
     assert not project.root.exists()
 

@@ -89,7 +89,7 @@ def test_a_model_is_folded_in_where_those_asked_are_strangers(method: SplitMetho
     np.testing.assert_array_equal(scorer(model, whole)(whole.users), expected)
     result = evaluate_holdout(model, whole, k=10)
     # what was folded in is known, so it is not shown again
-    seen = whole.history.seen()[result.users].toarray()
+    seen = whole.history.interaction_mask()[result.users].toarray()
     shown = np.zeros_like(seen)
     np.put_along_axis(shown, np.where(result.rows < 0, result.rows[:, :1], result.rows), True, axis=1)
     assert not (seen & shown).any()

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Table, insert, select
 
 from recsys.bundle.store import CURRENT, current_version, load_bundle, save_bundle
-from recsys.dataset.importers import import_data
+from recsys.dataset.importers import ImportOptions, import_data
 from recsys.dataset.project import Project
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
@@ -51,7 +51,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         items=folder / "items.csv",
         interactions=folder / "events.csv",
         users=folder / "users.csv",
-        skip_bad=True,
+        options=ImportOptions(skip_bad=True),
     )
     first = build(project, lambda: 100)
     bundle = load_bundle(project.bundles, project.root)

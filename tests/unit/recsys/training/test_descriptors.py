@@ -12,7 +12,7 @@ from PIL import Image
 from recsys.bundle.store import load_bundle
 from recsys.config import DescriptorSettings, PreprocessSettings, ProjectSettings, load_settings
 from recsys.dataset.catalog import Catalog
-from recsys.dataset.importers import ImportMode, import_data
+from recsys.dataset.importers import ImportMode, ImportOptions, import_data
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, ConfigError
 from recsys.profiles.style_vectors import catalog_vectors, embedder_version, shared_embedder
@@ -102,7 +102,7 @@ def test_a_build_has_them_and_a_refresh_by_the_same_recipe_adds_those_of_new_ite
     assert shop.similar.to_item(ItemId("p0"), by=SimilarBy.SHAPE).recommendations[0].item_id == "p3"
     photo(tmp_path / "new.png", (190, 30, 30), 8)
     (tmp_path / "more.csv").write_text("item_id,image\nnew,new.png\n")
-    import_data(project, items=tmp_path / "more.csv", mode=ImportMode.APPEND)
+    import_data(project, items=tmp_path / "more.csv", options=ImportOptions(mode=ImportMode.APPEND))
     refresh(project, clock=lambda: 2)
     shop = Recommender(load_bundle(project.bundles, project.root))
     red = {found.item_id for found in shop.similar.to_item(ItemId("p0"), by=SimilarBy.COLOR, limit=3).recommendations}

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from recsys.dataset.catalog import Catalog
-from recsys.dataset.importers import ImportMode, import_data
+from recsys.dataset.importers import ImportMode, ImportOptions, import_data
 from recsys.dataset.project import Project
 from recsys.dataset.splits import SplitMethod, hold_out
 from recsys.errors import ConfigError, DataError, MissingExtraError, ProjectError, RequestError
@@ -209,7 +209,7 @@ class TestKeeping:
         assert tune(shop, Tunable.EASE, trials=1, k=5, split=SplitMethod.RANDOM).trials == 1
         extra = shop.root.parent / "extra.csv"
         extra.write_text("user_id,item_id,timestamp\nu00,i39,1000001\n")
-        import_data(shop, interactions=extra, mode=ImportMode.APPEND)
+        import_data(shop, interactions=extra, options=ImportOptions(mode=ImportMode.APPEND))
         assert tune(shop, Tunable.EASE, trials=1, k=5).trials == 1
 
     def test_interruption_keeps_what_is_there(self, shop: Project) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys.dataset.importers.columns import INTERACTION_FIELDS, ITEM_FIELDS, USER_FIELDS, name_columns
+from recsys.dataset.importers.columns import INTERACTION_FIELDS, ITEM_FIELDS, USER_FIELDS, match_columns
 from recsys.errors import DataError
 from recsys.schema import ITEM_COLUMNS
 
@@ -12,7 +12,7 @@ FILE = Path("items.csv")
 
 
 def items(*header: str, **renames: str) -> tuple[dict[str, str], dict[str, str]]:
-    names = name_columns(FILE, header, ITEM_FIELDS, renames)
+    names = match_columns(FILE, header, ITEM_FIELDS, renames)
     return names.fields, names.others
 
 

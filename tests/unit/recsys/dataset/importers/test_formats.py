@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recsys.dataset.importers import FileFormat, ImportReport, import_data
+from recsys.dataset.importers import FileFormat, ImportOptions, ImportReport, import_data
 from recsys.dataset.importers.formats import READERS, Table, recognize
 from recsys.dataset.project import Project
-from recsys.dataset.splits import PART
+from recsys.dataset.splits import SPLIT_PART
 from recsys.errors import BadRowsError, DataError
 
 Write = Callable[[str, str | bytes], Path]
@@ -102,14 +102,14 @@ def test_lightgcn_events_with_weights_and_their_test_file(project: Project, writ
     )
     assert [row["item_id"] for row in items(project)] == ["4076", "410", "7"]
     # The pair that both files have is learned from, so it is not asked for.
-    assert sorted(events(project, "user_id", "item_id", "weight", PART)) == [
+    assert sorted(events(project, "user_id", "item_id", "weight", SPLIT_PART)) == [
         ("1671", "410", 146.0, "train"),
         ("424", "4076", 993.0, "train"),
         ("424", "410", 3.0, "test"),
         ("424", "7", 2.0, "train"),
     ]
     assert report.duplicates == 1
-    assert any("3 items are known by their ids alone" in note for note in report.notes)
+    assert any("3 items have an id and no other data" in note for note in report.notes)
     assert any("2 events are the test part" in note for note in report.notes)
 
 
@@ -117,7 +117,7 @@ def test_lightgcn_lists_in_which_a_user_may_have_nothing(project: Project, write
     import_data(
         project, interactions=write("train.txt", "0 12 3 \n1\n2 3\n"), test_interactions=write("t.txt", "0 5\n")
     )
-    assert sorted(events(project, "user_id", "item_id", PART)) == [
+    assert sorted(events(project, "user_id", "item_id", SPLIT_PART)) == [
         ("0", "12", "train"), ("0", "3", "train"), ("0", "5", "test"), ("2", "3", "train"),
     ]  # fmt: skip
 
@@ -170,7 +170,11 @@ def test_amazon_reviews_2023(project: Project, write: Write, packed: bool) -> No
 
 def test_amazon_pictures_are_found_by_the_product_s_id(project: Project, write: Write, tmp_path: Path) -> None:
     picture(tmp_path / "pictures" / "deep" / "B1.jpg")
-    import_data(project, items=write("meta.jsonl", product() + product(parent_asin="B2")), images=tmp_path / "pictures")
+    import_data(
+        project,
+        items=write("meta.jsonl", product() + product(parent_asin="B2")),
+        options=ImportOptions(images=tmp_path / "pictures"),
+    )
     assert [Path(str(row["image"])).name for row in items(project)] == ["B1.jpg", ""]
 
 
@@ -202,15 +206,15 @@ def test_hm(project: Project, write: Write, tmp_path: Path) -> None:
         ("000058a1", "0108775015", "purchase", 1_537_401_600),
         ("000058a1", "0110065001", "purchase", 1_537_488_000),
     ]
-    assert report.pictures == 1
+    assert report.images == 1
 
 
 def test_hm_pictures_elsewhere(project: Project, write: Write, tmp_path: Path) -> None:
     picture(tmp_path / "elsewhere" / "011" / "0110065001.jpg")
-    import_data(project, items=write("articles.csv", ARTICLES), images=tmp_path / "elsewhere")
+    import_data(project, items=write("articles.csv", ARTICLES), options=ImportOptions(images=tmp_path / "elsewhere"))
     assert [bool(row["image"]) for row in items(project)] == [False, True]
-    with pytest.raises(DataError, match="no such folder of pictures"):
-        import_data(project, items=write("articles.csv", ARTICLES), images=tmp_path / "gone")
+    with pytest.raises(DataError, match="no such folder of images"):
+        import_data(project, items=write("articles.csv", ARTICLES), options=ImportOptions(images=tmp_path / "gone"))
 
 
 @pytest.mark.parametrize(
@@ -238,20 +242,20 @@ def test_formats_are_recognized(write: Write, name: str, content: str | bytes, e
 
 
 def test_an_unknown_format_lists_the_known(write: Write) -> None:
-    with pytest.raises(DataError, match=f"name its format: {', '.join(FileFormat)}"):
+    with pytest.raises(DataError, match=f"name the format: {', '.join(FileFormat)}"):
         recognize(write("a.bin", b"\x00\x01"))
 
 
 def test_a_format_may_be_named(project: Project, write: Write) -> None:
     file = write("odd.bin", "0 12 3\n")
-    import_data(project, interactions=file, file_format=FileFormat.LIGHTGCN)
+    import_data(project, interactions=file, options=ImportOptions(file_format=FileFormat.LIGHTGCN))
     assert len(project.load_interactions()) == 2
     with pytest.raises(DataError, match="the format lightgcn has no items; it has interactions"):
-        import_data(project, items=file, file_format=FileFormat.LIGHTGCN)
+        import_data(project, items=file, options=ImportOptions(file_format=FileFormat.LIGHTGCN))
 
 
 def test_a_test_file_needs_a_train_file(project: Project, write: Write) -> None:
-    with pytest.raises(DataError, match="needs the interactions to learn from"):
+    with pytest.raises(DataError, match="needs the train interactions beside it"):
         import_data(project, items=write("i.csv", "item_id\n1\n"), test_interactions=write("t.txt", "0 1\n"))
 
 
@@ -259,16 +263,16 @@ BAD = [
     ("u.data", U_DATA + "1\t2\t3\n", 3, None, "3 fields"),
     ("u.data", U_DATA + "1\t2\tgood\t5\n", 3, "rating", "'good' is not a usable number"),
     ("ratings.dat", "1::2::5::978300760\n1::2::5\n", 2, None, "3 fields"),
-    ("ratings.dat", "1::2::5::978300760\n1::2::5::soon\n", 2, "timestamp", "'soon' is no time"),
-    ("train.txt", "0 1 2\n1 2 x 1\n", 2, "item_id", "'x' is no id"),
-    ("data1.txt", "0\t1\t2\n\n0\t2\n", 3, None, "2 fields where the first line has 3"),
-    ("data1.txt", "0\t1\t2\n-1\t2\t1\n", 2, "user_id", "'-1' is no id"),
+    ("ratings.dat", "1::2::5::978300760\n1::2::5::soon\n", 2, "timestamp", "'soon' is not a time"),
+    ("train.txt", "0 1 2\n1 2 x 1\n", 2, "item_id", "'x' is not an id"),
+    ("data1.txt", "0\t1\t2\n\n0\t2\n", 3, None, "2 fields, but the first line has 3"),
+    ("data1.txt", "0\t1\t2\n-1\t2\t1\n", 2, "user_id", "'-1' is not an id"),
     ("data1.txt", "0\t1\t2\n1\t2\tmany\n", 2, "weight", "'many' is not a usable number"),
     ("r.jsonl", review(parent_asin="1") + "{\n", 2, None, "not valid JSON"),
     ("r.jsonl", review(parent_asin="1") + "[]\n", 2, None, "not a JSON object"),
     ("r.jsonl", review(parent_asin="1") + review(rating=None), 2, "rating", "without 'rating'"),
-    ("r.jsonl", review(parent_asin="1") + review(parent_asin="1", timestamp="x"), 2, "timestamp", "'x' is no time"),
-    ("t.csv", TRANSACTIONS.replace("2018-09-21", "yesterday"), 3, "t_dat", "'yesterday' is no time"),
+    ("r.jsonl", review(parent_asin="1") + review(parent_asin="1", timestamp="x"), 2, "timestamp", "'x' is not a time"),
+    ("t.csv", TRANSACTIONS.replace("2018-09-21", "yesterday"), 3, "t_dat", "'yesterday' is not a time"),
 ]
 
 
@@ -282,7 +286,9 @@ def test_defects_name_file_line_and_field_and_nothing_is_imported(
     assert [(p.file.name, p.row, p.field) for p in caught.value.problems] == [(name, row, field)]
     assert message in str(caught.value)
     assert not project.items_file.exists()
-    report = import_data(project, items=catalog, interactions=project.root.parent / name, skip_bad=True)
+    report = import_data(
+        project, items=catalog, interactions=project.root.parent / name, options=ImportOptions(skip_bad=True)
+    )
     assert report.rejected == {"interactions": 1}
     assert len(project.load_interactions()) >= 1
 
@@ -302,7 +308,7 @@ def test_defects_of_amazon_products(project: Project, write: Write, content: str
 
 
 def test_a_defect_of_the_test_file_is_its_own(project: Project, write: Write) -> None:
-    with pytest.raises(BadRowsError, match=r"test.txt, row 2, column 'item_id': 'y' is no id"):
+    with pytest.raises(BadRowsError, match=r"test.txt, row 2, column 'item_id': 'y' is not an id"):
         import_data(
             project, interactions=write("train.txt", "0 1\n"), test_interactions=write("test.txt", "0 2\n1 y\n")
         )
@@ -338,6 +344,6 @@ def test_published_splits(
 ) -> None:
     path = SHARED / folder
     report: ImportReport = import_data(project, interactions=path / train, test_interactions=path / test)
-    counts = project.load_interactions()[PART].value_counts()
+    counts = project.load_interactions()[SPLIT_PART].value_counts()
     assert (len(project.load_items()), counts["train"], counts["test"]) == (items_, train_events, test_events)
     assert report.duplicates == 0

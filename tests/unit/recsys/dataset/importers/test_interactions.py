@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys.dataset.importers import ImportMode, import_data
+from recsys.dataset.importers import ImportMode, ImportOptions, import_data
 from recsys.dataset.importers.interactions import SYNONYMS
 from recsys.dataset.project import Project
 from recsys.errors import BadRowsError, DataError
@@ -97,11 +97,13 @@ def test_every_kind_of_bad_row(shop: Project, write: Write) -> None:
         "user_id,item_id,kind,when\nu,9,view,1\n,1,view,1\nu,,view,1\nu,1,stare,1\nu,1,view,soon\nu,1,view,1\nu,1\n",
     )
     with pytest.raises(BadRowsError) as caught:
-        import_data(shop, interactions=path, columns={"kind": "event", "when": "timestamp"})
+        import_data(shop, interactions=path, options=ImportOptions(columns={"kind": "event", "when": "timestamp"}))
     found = [(p.row, p.field) for p in caught.value.problems]
     assert found == [(2, "item_id"), (3, "user_id"), (4, "item_id"), (5, "kind"), (6, "when"), (8, None)]
-    assert "'stare' is no event; use one of view, click, cart, purchase, like, dislike" in str(caught.value)
-    report = import_data(shop, interactions=path, columns={"kind": "event", "when": "timestamp"}, skip_bad=True)
+    assert "'stare' is not an event; use one of view, click, cart, purchase, like, dislike" in str(caught.value)
+    report = import_data(
+        shop, interactions=path, options=ImportOptions(columns={"kind": "event", "when": "timestamp"}, skip_bad=True)
+    )
     assert (report.rows, report.rejected) == ({"interactions": 1}, {"interactions": 6})
 
 
@@ -119,7 +121,11 @@ def test_exact_repeats_are_dropped_whatever_their_order(shop: Project, write: Wr
 def test_append_adds_to_what_is_there(shop: Project, write: Write) -> None:
     header = "user_id,item_id,event,timestamp\n"
     import_data(shop, interactions=write("a.csv", header + "u,1,view,1\nu,2,view,3\n"))
-    report = import_data(shop, interactions=write("b.csv", header + "u,1,view,1\nu,3,view,2\n"), mode=ImportMode.APPEND)
+    report = import_data(
+        shop,
+        interactions=write("b.csv", header + "u,1,view,1\nu,3,view,2\n"),
+        options=ImportOptions(mode=ImportMode.APPEND),
+    )
     assert shop.load_interactions()["item_id"].tolist() == ["1", "3", "2"]
     assert (report.rows, report.duplicates) == ({"interactions": 3}, 1)
 
@@ -146,9 +152,9 @@ def test_a_catalog_that_orphans_interactions_is_refused_or_drops_them(shop: Proj
     with pytest.raises(DataError, match=r"1 of the project's interactions.*'2'"):
         import_data(shop, items=smaller)
     assert len(shop.load_items()) == 3
-    report = import_data(shop, items=smaller, skip_bad=True)
+    report = import_data(shop, items=smaller, options=ImportOptions(skip_bad=True))
     assert shop.load_interactions()["item_id"].tolist() == ["1"]
-    assert "1 interactions went" in str(report)
+    assert "1 interactions were dropped" in str(report)
 
 
 def test_interactions_need_items(project: Project, write: Write) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from recsys.dataset.importers import ImportMode, import_data
+from recsys.dataset.importers import ImportMode, ImportOptions, import_data
 from recsys.dataset.project import Project
 from recsys.errors import BadRowsError, DataError
 from recsys.schema import ITEM_COLUMNS
@@ -102,21 +102,23 @@ def test_images_are_looked_for_beside_the_file_and_checked(project: Project, wri
         "id,img\n1,images/1.png\n2,images/none.png\n3,images/text.png\n4,\n5,images/cut.png\n6,http://a.b/c.png\n",
     )
     assert problems(project, path) == [(3, "img"), (4, "img"), (6, "img"), (7, "img")]
-    report = import_data(project, items=path, skip_bad=True)
+    report = import_data(project, items=path, options=ImportOptions(skip_bad=True))
     frame = project.load_items()
     assert frame["item_id"].tolist() == ["1", "4"]
     assert project.resolve_image(frame["image"][0]) == tmp_path / "images/1.png"
-    assert (report.pictures, report.rejected) == (1, {"items": 4})
+    assert (report.images, report.rejected) == (1, {"items": 4})
 
 
 def test_an_image_root_can_be_given_and_images_inside_the_project_move_with_it(project: Project, write: Write) -> None:
     picture(project.root / "pictures/1.png")
-    import_data(project, items=write("i.csv", "id,image\n1,1.png\n"), images=project.root / "pictures")
+    import_data(
+        project, items=write("i.csv", "id,image\n1,1.png\n"), options=ImportOptions(images=project.root / "pictures")
+    )
     assert project.load_items()["image"].tolist() == ["pictures/1.png"]
 
 
 def test_images_need_not_be_checked(project: Project, write: Write, tmp_path: Path) -> None:
-    import_data(project, items=write("i.csv", "id,image\n1,none.png\n"), check_images=False)
+    import_data(project, items=write("i.csv", "id,image\n1,none.png\n"), options=ImportOptions(check_images=False))
     assert project.load_items()["image"].tolist() == [str(tmp_path / "none.png")]
 
 
@@ -134,7 +136,9 @@ def test_two_sources_make_one_catalog(project: Project, write: Write) -> None:
 def test_append_adds_and_replaces_by_id(project: Project, write: Write) -> None:
     import_data(project, items=write("a.csv", "item_id,title,size\n1,One,S\n2,Two,M\n"))
     report = import_data(
-        project, items=write("b.csv", "item_id,title,size\n2,New,3\n3,Three,4\n"), mode=ImportMode.APPEND
+        project,
+        items=write("b.csv", "item_id,title,size\n2,New,3\n3,Three,4\n"),
+        options=ImportOptions(mode=ImportMode.APPEND),
     )
     frame = project.load_items()
     assert frame["item_id"].tolist() == ["1", "2", "3"]
@@ -154,9 +158,9 @@ def test_replace_forgets_what_was_there(project: Project, write: Write) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("i.csv", "title\nx\n", "no column for 'item_id'.*first line must be a header, and has title"),
+        ("i.csv", "title\nx\n", "no column for 'item_id'.*first line must be a header, and has the columns title"),
         ("i.csv", "item_id\n", "a header but no rows"),
-        ("i.xlsx", "x", "unknown kind of file; use one of .csv"),
+        ("i.xlsx", "x", "unknown file format; use one of .csv"),
         ("i.parquet", "x", "not a readable Parquet file"),
     ],
 )
@@ -165,7 +169,7 @@ def test_defects_of_the_file_are_never_skipped(
     project: Project, write: Write, name: str, content: str, message: str, skip_bad: bool
 ) -> None:
     with pytest.raises(DataError, match=message):
-        import_data(project, items=write(name, content), skip_bad=skip_bad)
+        import_data(project, items=write(name, content), options=ImportOptions(skip_bad=skip_bad))
     assert not project.data.exists()
 
 

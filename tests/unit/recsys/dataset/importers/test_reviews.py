@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from recsys.dataset.catalog import Catalog
-from recsys.dataset.importers import ImportMode, import_data
+from recsys.dataset.importers import ImportMode, ImportOptions, import_data
 from recsys.dataset.project import Project
 from recsys.errors import BadRowsError, DataError
 from recsys.profiles.text_style import TextStyleMap, item_texts
@@ -43,7 +43,7 @@ def test_they_are_gathered_by_item_in_their_order(project: Project, tmp_path: Pa
     assert reviews(project)["p1"] == "Lovely dark\nso glossy"
     assert reviews(project)["p3"] == ""
     assert "3 reviews of 2 items" in str(report)
-    import_data(project, reviews=csv(tmp_path, [("p1", "third")]), mode=ImportMode.APPEND)
+    import_data(project, reviews=csv(tmp_path, [("p1", "third")]), options=ImportOptions(mode=ImportMode.APPEND))
     assert reviews(project)["p1"] == "Lovely dark\nso glossy\nthird"
     import_data(project, reviews=csv(tmp_path, [("p2", "new")]))
     assert (reviews(project)["p1"], reviews(project)["p2"]) == ("", "new")
@@ -77,7 +77,7 @@ def test_bad_rows_are_named_and_nothing_is_imported(project: Project, tmp_path: 
     assert "'px' is not in the catalog" in str(caught.value)
     assert "empty review" in str(caught.value)
     assert "reviews" not in project.load_items()
-    import_data(project, reviews=path, skip_bad=True)
+    import_data(project, reviews=path, options=ImportOptions(skip_bad=True))
     assert reviews(project)["p1"] == "fine"
 
 

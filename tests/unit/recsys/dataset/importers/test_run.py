@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys.dataset.importers import import_data
+from recsys.dataset.importers import ImportOptions, import_data
 from recsys.dataset.project import Project
 from recsys.errors import BadRowsError, DataError, ProjectError
 from recsys.storage.artifacts import exclusive_lock
@@ -38,7 +38,7 @@ def test_with_a_bad_row_nothing_changes_and_all_files_are_reported(project: Proj
 
 def test_skip_bad_imports_the_rest_and_keeps_the_bad_rows(project: Project, write: Write) -> None:
     items, events = write("items.csv", ITEMS), write("events.csv", EVENTS)
-    report = import_data(project, items=items, interactions=events, skip_bad=True)
+    report = import_data(project, items=items, interactions=events, options=ImportOptions(skip_bad=True))
     assert project.load_items()["item_id"].tolist() == ["1", "3"]
     assert project.load_interactions()["item_id"].tolist() == ["1"]
     assert report.rejected == {"items": 1, "interactions": 2}
@@ -51,9 +51,9 @@ def test_skip_bad_imports_the_rest_and_keeps_the_bad_rows(project: Project, writ
 
 def test_the_same_import_writes_the_same_bytes(project: Project, write: Write) -> None:
     items, events = write("items.csv", ITEMS), write("events.csv", EVENTS)
-    import_data(project, items=items, interactions=events, skip_bad=True)
+    import_data(project, items=items, interactions=events, options=ImportOptions(skip_bad=True))
     first = snapshot(project.root)
-    import_data(project, items=items, interactions=events, skip_bad=True)
+    import_data(project, items=items, interactions=events, options=ImportOptions(skip_bad=True))
     assert snapshot(project.root) == first
 
 
@@ -61,13 +61,13 @@ def test_where_no_good_row_remains_nothing_changes(project: Project, write: Writ
     import_data(project, items=write("old.csv", "item_id\n0\n"))
     before = snapshot(project.root)
     with pytest.raises(DataError, match="no good row of items"):
-        import_data(project, items=write("items.csv", "item_id,price\n1,x\n"), skip_bad=True)
+        import_data(project, items=write("items.csv", "item_id,price\n1,x\n"), options=ImportOptions(skip_bad=True))
     assert snapshot(project.root) == before
 
 
 def test_renames_of_columns_that_no_file_has(project: Project, write: Write) -> None:
     with pytest.raises(DataError, match=r"cannot rename column 'color': .* item_id, price"):
-        import_data(project, items=write("items.csv", ITEMS), columns={"color": "category"})
+        import_data(project, items=write("items.csv", ITEMS), options=ImportOptions(columns={"color": "category"}))
 
 
 def test_an_import_of_nothing(project: Project) -> None:
@@ -82,7 +82,10 @@ def test_two_imports_at_once(project: Project, write: Write) -> None:
 
 def test_the_report_reads_well(project: Project, write: Write) -> None:
     report = import_data(
-        project, items=write("items.csv", ITEMS), interactions=write("events.csv", EVENTS), skip_bad=True
+        project,
+        items=write("items.csv", ITEMS),
+        interactions=write("events.csv", EVENTS),
+        options=ImportOptions(skip_bad=True),
     )
     assert str(report).splitlines() == [
         "items         2 (0 with an image), 1 bad rows left out",
@@ -105,6 +108,6 @@ def test_movielens_with_posters(project: Project) -> None:
     )
     assert report.rows == {"items": 1682, "interactions": 100_000, "users": 943}
     assert report.events == {"like": 55_375, "dislike": 44_625}
-    assert (report.pictures, report.duplicates) == (1622, 0)
+    assert (report.images, report.duplicates) == (1622, 0)
     film = project.load_items().set_index("item_id").loc["1"]
     assert (film["title"], film["category"]) == ("Toy Story", "Animation|Children's|Comedy")

@@ -1,0 +1,183 @@
+"""Raw tables of an import become checked tables of the project, each with its rejects and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from recsys.dataset.importers.columns import (
+    INTERACTION_FIELDS,
+    ITEM_FIELDS,
+    REVIEW_FIELDS,
+    USER_FIELDS,
+    Aliases,
+    match_columns,
+)
+from recsys.dataset.importers.images import check_image_files, locate_image
+from recsys.dataset.importers.interactions import finish_interactions, parse_interactions
+from recsys.dataset.importers.items import finish_items, finish_rows, merge_rows, parse_items, upsert_rows
+from recsys.dataset.importers.options import ImportOptions
+from recsys.dataset.importers.reviews import add_reviews, parse_reviews
+from recsys.dataset.importers.table import RawTable, Reject, RowCheck
+from recsys.dataset.importers.users import parse_users
+from recsys.dataset.importers.values import as_series
+from recsys.dataset.project import Project
+from recsys.dataset.splits import SPLIT_PART, SplitPart
+from recsys.errors import DataError
+from recsys.schema import EVENT, IMAGE, ITEM_ID, RATING, TIMESTAMP, USER_ID, EventKind
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTable:
+    """One table with its good rows only.
+
+    Attributes:
+        frame: good rows, and earlier rows of the project if they stay.
+        rejects: bad rows.
+        notes: sentences for the import's report.
+        rejected_ids: ids of items that have a bad row and no good one.
+        duplicates: repeated interactions that were dropped.
+    """
+
+    frame: pd.DataFrame
+    rejects: tuple[Reject, ...] = ()
+    notes: tuple[str, ...] = ()
+    rejected_ids: frozenset[str] = frozenset()
+    duplicates: int = 0
+
+
+def build_catalog(
+    tables: Sequence[RawTable], old: pd.DataFrame | None, project: Project, options: ImportOptions
+) -> ParsedTable:
+    """Build the catalog from one or more files of items.
+
+    Rows are matched by id. If two files have a value, the earlier file's value is used.
+
+    Args:
+        tables: one per file.
+        old: items of the project that stay unless a file has their id; None if all are replaced.
+        project: receives the images' paths, relative to its folder if they lie inside.
+        options: renames, image folder and whether images are decoded.
+    """
+    frames, rejects = [], []
+    rejected_ids: frozenset[str] = frozenset()
+    for raw in tables:
+        check, others = _match(raw, ITEM_FIELDS, options.columns)
+        frame = parse_items(check, others)
+        root = (raw.path.parent if options.images is None else options.images).absolute()
+        if options.check_images:
+            check_image_files(check, root)
+        good = frame[~check.bad]
+        rejects += check.rejects
+        rejected_ids |= frozenset(frame.loc[check.bad, ITEM_ID]) - frozenset(good[ITEM_ID])
+        if IMAGE in good:
+            # A name is absolute or relative to the items file; the catalog's is relative to the project.
+            paths = good[IMAGE].map(lambda name, root=root: locate_image(name, root), na_action="ignore")
+            good = good.assign(**{IMAGE: paths.map(project.image_reference, na_action="ignore")})
+        frames.append(good)
+    merged = frames[0]
+    for frame in frames[1:]:
+        merged = merge_rows(merged, frame, ITEM_ID)
+    catalog = finish_items(merged.copy())
+    if old is not None:
+        catalog = finish_items(upsert_rows(old, catalog, ITEM_ID))
+    return ParsedTable(catalog, tuple(rejects), rejected_ids=rejected_ids)
+
+
+def build_catalog_of_events(tables: Sequence[RawTable], options: ImportOptions) -> ParsedTable:
+    """Build a catalog from the item ids in events; all other columns have their defaults."""
+    checks = [_match(raw, INTERACTION_FIELDS, options.columns)[0] for raw in tables]
+    named = pd.concat([as_series(check.required(ITEM_ID)) for check in checks])
+    ids = pd.unique(named[named != ""])
+    frame = finish_items(pd.DataFrame({ITEM_ID: pd.Series(ids, dtype="str")}))
+    return ParsedTable(frame, notes=(f"no catalog: {len(ids):,} items have an id and no other data",))
+
+
+def build_users(raw: RawTable, old: pd.DataFrame | None, options: ImportOptions) -> ParsedTable:
+    """Build the users table; users of `old` stay unless the file has their id."""
+    check, others = _match(raw, USER_FIELDS, options.columns)
+    frame = parse_users(check, others)
+    good = frame[~check.bad]
+    merged = good if old is None else upsert_rows(old, good, USER_ID)
+    return ParsedTable(finish_rows(merged, USER_ID), tuple(check.rejects))
+
+
+def build_interactions(
+    tables: Sequence[RawTable],
+    old: pd.DataFrame | None,
+    catalog: ParsedTable,
+    project: Project,
+    options: ImportOptions,
+) -> ParsedTable:
+    """Build the interactions from one file, or from a train and a test file; then a column says which is which.
+
+    Args:
+        tables: one or two.
+        old: earlier interactions that stay; None if all are replaced.
+        catalog: items that interactions may name.
+        project: has the settings of events.
+        options: renames, and whether bad rows are skipped.
+    """
+    known = catalog.frame[ITEM_ID]
+    if not options.skip_bad:
+        # The item's own row is reported already; repeating it for each of its interactions would hide it.
+        known = pd.concat([known, pd.Series(sorted(catalog.rejected_ids), dtype="str")])
+    frames, rejects = [], []
+    notes: dict[str, None] = {}  # in order, each once
+    for raw, part in zip(tables, SplitPart, strict=False):
+        check, others = _match(raw, INTERACTION_FIELDS, options.columns)
+        frame = parse_interactions(check, project.settings.events, known, catalog.rejected_ids)
+        good = frame[~check.bad]
+        frames.append(good.assign(**{SPLIT_PART: part.value}) if len(tables) > 1 else good)
+        rejects += check.rejects
+        notes |= dict.fromkeys(_interaction_notes(check, others, project.settings.events.rating_threshold))
+    if len(frames) > 1:
+        notes[f"{len(frames[1]):,} events are the test part of a split that came with the data"] = None
+    if old is not None:
+        frames.insert(0, old)
+    frame, duplicates = finish_interactions(pd.concat(frames) if len(frames) > 1 else frames[0])
+    return ParsedTable(frame, tuple(rejects), tuple(notes), duplicates=duplicates)
+
+
+def build_reviews(raw: RawTable, items: pd.DataFrame, options: ImportOptions) -> ParsedTable:
+    """Return the items with the file's reviews as an attribute; earlier reviews stay if the import appends."""
+    check, _ = _match(raw, REVIEW_FIELDS, options.columns)
+    frame = parse_reviews(check, items[ITEM_ID])
+    good = frame[~check.bad]
+    notes = (f"{len(good):,} reviews of {good[ITEM_ID].nunique():,} items",)
+    return ParsedTable(add_reviews(items, good, keep=options.appends), tuple(check.rejects), notes)
+
+
+def drop_orphans(interactions: pd.DataFrame, items: pd.DataFrame, *, skip_bad: bool) -> ParsedTable:
+    """Drop interactions with items that the catalog does not have. Raises DataError unless `skip_bad`."""
+    known = interactions[ITEM_ID].isin(items[ITEM_ID])
+    if known.all():
+        return ParsedTable(interactions)
+    missing = interactions.loc[~known, ITEM_ID]
+    if not skip_bad:
+        raise DataError(
+            f"{len(missing)} of the project's interactions are with items that the new catalog does not have "
+            f"(one is {missing.iloc[0]!r}): import interactions too, append the items, or skip bad rows"
+        )
+    note = f"{len(missing):,} interactions were dropped: the new catalog does not have their items"
+    return ParsedTable(interactions[known].reset_index(drop=True), notes=(note,))
+
+
+def _match(raw: RawTable, known: Aliases, renames: Mapping[str, str]) -> tuple[RowCheck, dict[str, str]]:
+    names = match_columns(raw.path, raw.columns, known, renames)
+    return RowCheck(raw, names.fields), names.others
+
+
+def _interaction_notes(check: RowCheck, others: Mapping[str, str], rating_threshold: float) -> list[str]:
+    notes = []
+    if others:
+        notes.append(f"columns not used: {', '.join(others)}")
+    if TIMESTAMP not in check.names:
+        notes.append("no timestamp column: all times are 0, so nothing can be split or decayed by time")
+    if EVENT not in check.names and RATING in check.names:
+        notes.append(f"no event column: ratings from {rating_threshold:g} up are likes, the others dislikes")
+    elif EVENT not in check.names:
+        notes.append(f"no event or rating column: every row is a {EventKind.CLICK}")
+    return notes
