@@ -15,7 +15,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from recsys.config import ENVIRONMENT_PREFIX, ProjectSettings, Settings
-from recsys.storage.toml_edit import toml_value
+from recsys.storage.toml_edit import format_toml_value
 
 PAGE = Path(__file__).with_name("configuration.md")
 MARKS = ("<!-- settings: written by docs/configuration.py -->", "<!-- end of settings -->")
@@ -55,7 +55,7 @@ def _table(section: str, values: Settings, names: list[str]) -> Iterator[str]:
     yield from ("| setting | default | range | in the environment |", "|---|---|---|---|")
     for name in names:
         variable = ENVIRONMENT_PREFIX + "__".join(part.upper() for part in (section, name) if part)
-        default = toml_value(getattr(values, name))
+        default = format_toml_value(getattr(values, name))
         yield f"| `{name}` | `{default}` | {_range(type(values).model_fields[name])} | `{variable}` |"
 
 

@@ -305,7 +305,7 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> P
         ) from None
 
 
-def overridden(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+def find_overrides(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
     """(section, key) of each setting that the environment gives; section "" for those outside of any."""
     return frozenset((section, key) for section, key, _ in _overrides(environment))
 

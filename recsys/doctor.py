@@ -172,12 +172,12 @@ def _project(path: Path) -> Iterator[Finding]:
 
 def _service(project: Project) -> Iterator[Finding]:
     """What a running service needs beside the project's files."""
-    from recsys.storage.health import reach_database, reach_redis
+    from recsys.storage.health import check_database, check_redis
 
-    yield _tried("database", lambda: reach_database(project.database_url))
+    yield _tried("database", lambda: check_database(project.database_url))
     redis = project.settings.storage.redis
     if redis:
-        yield _tried("redis", lambda: reach_redis(redis))
+        yield _tried("redis", lambda: check_redis(redis))
     yield from service_keys(os.environ)
 
 
@@ -209,9 +209,9 @@ def settings_in_effect(settings: ProjectSettings, environment: Mapping[str, str]
 
     Passwords in URLs are masked.
     """
-    from recsys.config import ENVIRONMENT_PREFIX, overridden
+    from recsys.config import ENVIRONMENT_PREFIX, find_overrides
 
-    given = overridden(environment)
+    given = find_overrides(environment)
     sections: dict[str, dict[str, object]] = {"": {}}
     for name, value in settings.model_dump(mode="json").items():
         if isinstance(value, dict):

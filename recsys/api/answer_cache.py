@@ -16,8 +16,8 @@ from recsys.clock import now
 from recsys.experiments.design.assignment import Assignment
 from recsys.schema import ItemId, UserId
 from recsys.serving.experiment_arms import NO_ARMS, RequestArms
-from recsys.storage.live.exposures import Encoded, Exposure, Picture
-from recsys.storage.live.user_state import PersonState
+from recsys.storage.live.exposures import EncodedLists, Exposure, Picture
+from recsys.storage.live.user_state import UserState
 
 TTL_S = 60.0
 """Events fade and links are made for photos as they are, so that answers age."""
@@ -33,7 +33,7 @@ class CachedList:
     items: tuple[ItemId, ...]
     propensities: tuple[float, ...]
     pictures: tuple[Picture, ...]
-    encoded: Encoded
+    encoded: EncodedLists
     model_version: str
     exposed: Mapping[str, Assignment]
     session_id: str | None = None
@@ -64,7 +64,7 @@ class Key(NamedTuple):
     experiments do to it."""
 
     user_id: str
-    state: PersonState
+    state: UserState
     query: bytes
     prefix: str
     arms: RequestArms = NO_ARMS

@@ -12,7 +12,7 @@ from recsys.api.model_source import Snapshot
 from recsys.api.route_table import UNMATCHED, Route
 from recsys.schema import Scope
 from recsys.serving.experiment_arms import RequestArms
-from recsys.storage.live.user_state import PersonState
+from recsys.storage.live.user_state import UserState
 
 REQUEST_ID = "X-Request-ID"
 MODEL_VERSION = "Model-Version"
@@ -57,7 +57,7 @@ class RequestContext:
     caller: Caller | None = None
     route: Route = UNMATCHED
     user_id: str | None = None
-    state: PersonState | None = None
+    state: UserState | None = None
     arms: RequestArms | None = None
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     shed: bool = False

@@ -31,7 +31,7 @@ from recsys.serving.catalog_editor import CatalogEditor
 from recsys.serving.experiments import LiveExperiments
 from recsys.serving.live_store import LiveStore
 from recsys.serving.model_host import ModelHost
-from recsys.storage.live.user_state import PersonState
+from recsys.storage.live.user_state import UserState
 
 T = TypeVar("T")
 
@@ -89,7 +89,7 @@ class Services:
         """The recommender of this request."""
         return self.snapshot.recommender
 
-    async def state(self, user_id: str) -> PersonState:
+    async def state(self, user_id: str) -> UserState:
         """Return the state of a user in the live data.
 
         SQLite answers in microseconds, so it is read here; a database server is read on another thread.
@@ -107,12 +107,12 @@ class Services:
         return await asyncio.wrap_future(self.describer.submit(work))
 
     def request_of(
-        self, user_id: UserId, state: PersonState, options: RecommendationRequest | None = None
+        self, user_id: UserId, state: UserState, options: RecommendationRequest | None = None
     ) -> RecommendationRequest:
         """Return the request of a user, with events since the model was built and with the user's choices."""
         return self.live.persons.request(user_id, state, self.recommender, options or RecommendationRequest())
 
-    def knows_user(self, user_id: UserId, state: PersonState) -> bool:
+    def knows_user(self, user_id: UserId, state: UserState) -> bool:
         """Return whether a user has a history, in the model or in the live data."""
         return not state.erased and (bool(state.last_event) or self.recommender.has_user(user_id))
 

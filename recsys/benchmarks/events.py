@@ -44,7 +44,7 @@ class PlainEvents:
         self._connection.execute("COMMIT")
         return [inserted == len(rows)] * len(rows)
 
-    def last_of_user(self, user_id: UserId) -> int:
+    def last_user_seq(self, user_id: UserId) -> int:
         """The number of a person's newest event; 0 without any."""
         return int(self._connection.execute(_LAST, (user_id,)).fetchone()[0] or 0)
 
@@ -82,11 +82,11 @@ def event_lines(url: str = "", batches: int = BATCHES, size: int = BATCH, seed: 
                 store = make(Path(folder))
                 try:
                     taken[name].append(_timed(store.append, synthetic_batches(batches, size, seed + turn)))
-                    lookups[name].append(_lookup(store.last_of_user))
+                    lookups[name].append(_lookup(store.last_user_seq))
                 finally:
                     store.close()
     yield f"batches of {size} events, {batches} of them, {ROUNDS} rounds; median round, batches durable one by one"
-    yield f"{'':30} {'events/s':>10} {'ms a batch':>11} {'p99':>7} {'last_of_user, us':>17}"
+    yield f"{'':30} {'events/s':>10} {'ms a batch':>11} {'p99':>7} {'last_user_seq, us':>17}"
     for name, rounds in taken.items():
         seconds = sorted(rounds, key=sum)[len(rounds) // 2]
         high = sorted(seconds)[len(seconds) * 99 // 100]
@@ -127,9 +127,9 @@ def _timed(append: Callable[[Sequence[Event], int], list[bool]], batches: Sequen
     return seconds
 
 
-def _lookup(last_of_user: Callable[[UserId], int]) -> float:
+def _lookup(last_user_seq: Callable[[UserId], int]) -> float:
     """Seconds of one look for a person's newest event."""
     start = time.perf_counter()
     for n in range(LOOKUPS):
-        last_of_user(UserId(f"user-{n}"))
+        last_user_seq(UserId(f"user-{n}"))
     return (time.perf_counter() - start) / LOOKUPS

@@ -32,7 +32,7 @@ from recsys.storage.artifacts import (
     recover_folder,
     write_text,
 )
-from recsys.storage.toml_edit import toml_value
+from recsys.storage.toml_edit import format_toml_value
 from style.transfer.engine_names import ENGINE_NAMES, trained_names
 
 if TYPE_CHECKING:
@@ -168,10 +168,10 @@ class Project:
         # Loaded here: database libraries are slow to import, and projects without live data do not need them.
         from recsys.dataset.live import apply_live_items
         from recsys.storage.database import Database
-        from recsys.storage.live.items import LiveItems
+        from recsys.storage.live.items import ItemStore
 
         with closing(Database.open(self.database_url)) as database:
-            changes = LiveItems(database).changes(0)
+            changes = ItemStore(database).changes(0)
         return apply_live_items(imported, changes), changes[-1].seq if changes else 0
 
     def load_imported_items(self) -> pd.DataFrame:
@@ -251,11 +251,11 @@ def settings_template(settings: ProjectSettings) -> str:
     values = {name: getattr(settings, name) for name in ProjectSettings.model_fields}
     plain = {name: value for name, value in values.items() if not isinstance(value, Settings)}
     lines = ["# Settings of a recsys project. A line or section that is removed takes its default.", ""]
-    lines += [f"{name} = {toml_value(value)}" for name, value in plain.items()]
+    lines += [f"{name} = {format_toml_value(value)}" for name, value in plain.items()]
     for name, section in values.items():
         if isinstance(section, Settings):
             lines += ["", *_comment(section), f"[{name}]"]
-            lines += [f"{key} = {toml_value(getattr(section, key))}" for key in type(section).model_fields]
+            lines += [f"{key} = {format_toml_value(getattr(section, key))}" for key in type(section).model_fields]
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,7 @@ from recsys.restyling.feedback_text import explain
 from recsys.restyling.satisfaction_model import Arm, Ratings
 from recsys.schema import ItemId, UserId
 from recsys.storage.live.feedback import FeedbackStore
-from recsys.storage.live.user_state import PersonState
+from recsys.storage.live.user_state import UserState
 
 SCENE = "scene:"
 """Before a scene in the name of a look."""
@@ -28,7 +28,7 @@ class Viewer:
     """Who is to see pictures; `user_id` is None without an account."""
 
     user_id: UserId | None
-    state: PersonState
+    state: UserState
 
 
 class RestylePolicy:
@@ -43,7 +43,7 @@ class RestylePolicy:
 
     def refresh(self) -> None:
         """Take in everybody's verdicts as they are now: a look at the whole table. Raises StorageError."""
-        self._everybody = Ratings.of(self._verdicts.everybody())
+        self._everybody = Ratings.of(self._verdicts.counts())
 
     def chooser(
         self,
@@ -70,11 +70,11 @@ class RestylePolicy:
 
     def learned_for(self, who: Viewer) -> bool:
         """Whether verdicts have a say in how pictures are shown to a person; False: it is as the settings say."""
-        return bool(who.state.last_verdict or len(self._everybody)) and who.user_id is not None
+        return bool(who.state.last_rating or len(self._everybody)) and who.user_id is not None
 
     def policy(self, who: Viewer, recommender: Recommender, taste: Taste | None) -> Policy | None:
         """The probabilities of all ways to show a picture to a person; None where nobody has said anything yet."""
-        if not who.state.last_verdict and not len(self._everybody):
+        if not who.state.last_rating and not len(self._everybody):
             return None
         styles = [] if taste is None else _usable(recommender, taste)
         return self._bandit.policy(self._bandit.arms(styles), self._own(who), self._everybody)
@@ -88,9 +88,9 @@ class RestylePolicy:
         return explain(policy, self._own(who), titles)
 
     def _own(self, who: Viewer) -> Sequence[Rating]:
-        if who.user_id is None or not who.state.last_verdict:
+        if who.user_id is None or not who.state.last_rating:
             return ()
-        return self._verdicts.of_user(who.user_id)
+        return self._verdicts.user_ratings(who.user_id)
 
 
 def _usable(recommender: Recommender, taste: Taste) -> list[str]:

@@ -260,7 +260,7 @@ class Renderer:
             if not order.kept:
                 return self._rendered(order, None, engine)
             kept_as = cache_key(key, engine.version)
-            with self.cache.alone(kept_as):
+            with self.cache.exclusive(kept_as):
                 # Another process, or a render that ended since the caller looked, may have filled the cache.
                 return self._cached(order, key) or self._rendered(order, kept_as, engine)
         except Exception:

@@ -14,7 +14,7 @@ from recsys.profiles.style_vectors import embedder_version
 from recsys.ranking.recommender import Recommender
 from recsys.schema import FloatArray, ItemId
 from recsys.serving.uploads import Upload, embed_upload
-from recsys.storage.live.items import LiveItem, LiveItems
+from recsys.storage.live.items import ItemStore, LiveItem
 from style.errors import ImageError
 
 
@@ -42,7 +42,7 @@ class _Photo:
 class CatalogEditor:
     """Puts and deletes products of a project, on one thread at a time: a photo takes tens of milliseconds."""
 
-    def __init__(self, project: Project, items: LiveItems, clock: Clock = now) -> None:
+    def __init__(self, project: Project, items: ItemStore, clock: Clock = now) -> None:
         self._project = project
         self._items = items
         self._clock = clock

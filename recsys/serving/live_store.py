@@ -12,11 +12,11 @@ from recsys.storage.live.events import EventStore
 from recsys.storage.live.exposures import ExposureLog
 from recsys.storage.live.feedback import FeedbackStore
 from recsys.storage.live.idempotency import IdempotencyStore
-from recsys.storage.live.items import LiveItems
+from recsys.storage.live.items import ItemStore
 from recsys.storage.live.keys import KeyStore
 from recsys.storage.live.renders import RenderLog
 from recsys.storage.live.tastes import TasteStore
-from recsys.storage.live.user_state import PersonStates
+from recsys.storage.live.user_state import UserStates
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class LiveStore:
     database: Database
     events: EventStore
     exposures: ExposureLog
-    items: LiveItems
+    items: ItemStore
     tastes: TasteStore
     verdicts: FeedbackStore
     renders: RenderLog
     keys: KeyStore
     answers: IdempotencyStore
-    states: PersonStates
+    states: UserStates
     persons: Persons
 
     @classmethod
@@ -49,13 +49,13 @@ class LiveStore:
             database=database,
             events=events,
             exposures=ExposureLog(database),
-            items=LiveItems(database),
+            items=ItemStore(database),
             tastes=TasteStore(database),
             verdicts=FeedbackStore(database),
             renders=RenderLog(database),
             keys=KeyStore(database),
             answers=IdempotencyStore(database),
-            states=PersonStates(database),
+            states=UserStates(database),
             persons=Persons(events, project.settings.events, project.settings.taste),
         )
 

@@ -16,7 +16,7 @@ from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
 from recsys.schema import ItemId, UserId
 from recsys.storage.live.events import EventStore, StoredEvent
-from recsys.storage.live.user_state import PersonState
+from recsys.storage.live.user_state import UserState
 
 MOST_EVENTS = 200
 """The newest events of a person that a request takes in; older ones wait for the next build."""
@@ -31,13 +31,13 @@ class Persons:
         self._taste = taste
         self._clock = clock
 
-    def request(self, user_id: UserId, state: PersonState, recommender: Recommender, wish: Request) -> Request:
+    def request(self, user_id: UserId, state: UserState, recommender: Recommender, wish: Request) -> Request:
         """`wish` (limit, filters and the like) of this person. Raises StorageError."""
         built = recommender.bundle.events_through
         # What came since a reset is the taste's only source, also where a bundle has it already.
         telling = built if state.reset_seq is None else state.reset_seq
         after = min(built, telling)
-        events = self._events.of_user(user_id, after, MOST_EVENTS) if state.last_event > after else []
+        events = self._events.user_events(user_id, after, MOST_EVENTS) if state.last_event > after else []
         if telling > built and not wish.filters.seen:
             # What was touched between the build and the reset says nothing any more, but it was touched.
             touched = {event.item_id for event in events if event.seq <= telling}

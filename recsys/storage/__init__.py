@@ -1,1 +1,1 @@
-"""All that must survive a crash: artifacts on disk, the event log, the cache."""
+"""Data that must survive a crash: artifacts on disk, the database of live data; and the cache of images."""

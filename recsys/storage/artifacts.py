@@ -1,8 +1,8 @@
-"""Files and folders that are either the old ones or the new ones, never a half of either.
+"""Atomic writes of files and folders: after a crash, either the old or the new content is complete.
 
-A file is written beside its target, flushed to the disk and renamed over it. A folder is staged beside its
-target and swapped by renames; `recover_folder` finishes a swap that was killed half way. Nothing here reads
-pickle: formats are JSON, Parquet, and `.npy` without objects.
+A file is written beside its target, flushed to the disk and renamed over it. A folder is staged beside its target and
+swapped by renames; `recover_folder` finishes a swap that was killed half way. Formats are JSON, Parquet, and `.npy`
+without objects; pickle is never read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from recsys.errors import DataError, ProjectError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
-    """A binary file that becomes `path` when the block ends well, and vanishes when it does not."""
+    """Yield a binary file that becomes `path` if the block succeeds, and is removed if it fails."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:
@@ -55,12 +55,12 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write plain data as JSON with sorted keys, atomically. NaN and infinities are refused (ValueError)."""
+    """Write plain data as JSON with sorted keys, atomically. Raises ValueError for NaN and infinities."""
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises DataError where it is missing or not JSON."""
+    """Read a JSON file. Raises DataError if it is missing or not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -76,7 +76,7 @@ def write_frame(path: Path, frame: pd.DataFrame) -> None:
 
 
 def read_frame(path: Path) -> pd.DataFrame:
-    """The frame in a Parquet file. Raises DataError where it is missing or not Parquet."""
+    """Read a frame from a Parquet file. Raises DataError if it is missing or not Parquet."""
     try:
         return pd.read_parquet(path, engine="pyarrow")
     except OSError as error:
@@ -86,15 +86,15 @@ def read_frame(path: Path) -> pd.DataFrame:
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Write an array as `.npy`, atomically. Arrays of objects are refused (ValueError)."""
+    """Write an array as `.npy`, atomically. Raises ValueError for arrays of objects."""
     with atomic_write(path) as file:
         np.save(file, array, allow_pickle=False)
 
 
 def read_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
-    """The array in an `.npy` file; `mapped` leaves it on disk, read-only, until touched.
+    """Read an array from an `.npy` file; `mapped` leaves it on disk, read-only, until it is used.
 
-    Raises DataError where the file is missing, cut short, larger than it says, or holds pickled objects.
+    Raises DataError if the file is missing, truncated, larger than its header says, or holds pickled objects.
     """
     try:
         with path.open("rb") as file:
@@ -108,24 +108,24 @@ def read_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays in an `.npz` file that is not compressed (`np.savez`), by name.
+    """Read the arrays of an `.npz` file that is not compressed (`np.savez`), by name.
 
-    Raises DataError where the file is missing, cut short, larger or smaller than it says, or holds anything else.
+    Raises DataError if the file is missing, truncated, of another size than its header says, or holds anything else.
     """
     try:
         with path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
             members = archive.infolist()
             if sum(member.file_size for member in members) > path.stat().st_size:
                 raise ValueError("its arrays would be larger than the file")
-            return {member.filename.removesuffix(".npy"): _member(archive, member) for member in members}
+            return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
-    # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError, which is one, too.
+    # An encrypted member raises RuntimeError, an unknown compression its subclass NotImplementedError.
     except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a plain .npz file: {error}") from None
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     with archive.open(member) as file:
         _check_declared_size(file, member.file_size)
     with archive.open(member) as file:
@@ -134,7 +134,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
 
 
 def _check_declared_size(file: IO[bytes], size: int) -> None:
-    """Before NumPy sets aside the memory that a header asks for: it must be what the `size` bytes of the file hold."""
+    """Check that a header declares as much memory as the `size` bytes of the file hold, before NumPy allocates it."""
     version = np.lib.format.read_magic(file)
     if version == (1, 0):
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
@@ -144,23 +144,23 @@ def _check_declared_size(file: IO[bytes], size: int) -> None:
         raise ValueError(f"format version {version}")
     declared, held = math.prod(shape) * dtype.itemsize, size - file.tell()
     if dtype.hasobject:
-        raise ValueError("it holds pickled objects, which are never read (allow_pickle=False)")
+        raise ValueError("it holds pickled objects, which are not read (allow_pickle=False)")
     if declared != held or min(shape, default=0) < 0:
-        raise ValueError(f"shape {shape} of {dtype} takes {declared} bytes, and there are {held}")
+        raise ValueError(f"shape {shape} of {dtype} takes {declared} bytes, but the file has {held}")
 
 
 def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file, 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
-    """A staging folder that becomes `target` when the block ends well, and vanishes when it does not.
+    """Yield a staging folder that becomes `target` if the block succeeds, and is removed if it fails.
 
-    The old `target` is removed after the swap. A process killed at any moment leaves either folder whole:
-    call `recover_folder(target)` before reading. One writer at a time: hold `exclusive_lock`.
+    The old `target` is removed after the swap. A process killed at any moment leaves either folder complete: call
+    `recover_folder(target)` before reading. Only one writer is allowed at a time: hold `exclusive_lock`.
     """
     recover_folder(target)
     staging = target.with_name(f".{target.name}.staging-{secrets.token_hex(8)}")
@@ -176,7 +176,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 
 
 def recover_folder(target: Path) -> None:
-    """Make `target` whole after a kill: the new folder if the swap had begun, else the old one."""
+    """Restore `target` after a kill: the new folder if the swap had begun, else the old one."""
     if not target.exists() and _next(target).exists():
         _swap(target)
     elif not target.exists() and _previous(target).exists():
@@ -186,15 +186,15 @@ def recover_folder(target: Path) -> None:
 
 
 def needs_recovery(target: Path) -> bool:
-    """Whether a killed (or running) `replacing_folder` has left anything beside `target`."""
+    """Return True if a killed or running `replacing_folder` has left anything beside `target`."""
     return bool(_leftovers(target))
 
 
 @contextmanager
 def exclusive_lock(folder: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the only writer's lock of a folder; the system lets go of it when the process dies.
+    """Hold the writer's lock of a folder; the system releases it when the process dies.
 
-    Raises ProjectError at once where another process has it, unless `wait`.
+    Raises ProjectError at once if another process has it, unless `wait`.
     """
     descriptor = os.open(folder, os.O_RDONLY)
     try:

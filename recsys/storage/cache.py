@@ -1,9 +1,9 @@
-"""Caches of restyled pictures: bounded in bytes, shared by threads and processes, never trusted blindly.
+"""Caches of restyled images: bounded in bytes, shared by threads and processes, verified on every read.
 
-`DiskCache`: each entry is one file named by its key. Files are renamed into place, and what does not match its
-header is a miss. Recency is the file's modification time, which a hit renews. Files of other names are left alone.
-Beside the folder lie up to 256 empty files to lock. `recsys.storage.redis_cache.RedisCache` does the same on a server
-that several machines share.
+`DiskCache`: each entry is one file named by its key. Files are renamed into place; one that does not match its header
+is a miss. The time of the last use is the file's modification time, which a hit renews. Files of other names are left
+alone. Beside the folder there are up to 256 empty files for locks. `recsys.storage.redis_cache.RedisCache` does the
+same on a server that several machines share.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ _ABANDONED_AFTER_S = 3600.0
 
 
 class ImageCache(Protocol):
-    """Bytes by key (64 hexadecimal digits; ValueError for any other), at most so many; the least recently used go.
+    """Bytes by key (64 hexadecimal digits; ValueError for any other), within a bound; the least recently used go.
 
-    Faults are logged and cost a miss, never a request. Safe to share between threads.
+    Errors are logged and cost a miss, never a request. Safe to share between threads.
     """
 
     def get(self, key: str) -> bytes | None:
-        """The bytes under `key`, or None."""
+        """Return the bytes under `key`, or None."""
         ...
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep `content` under `key`; what is larger than the whole cache is not kept."""
+        """Store `content` under `key`, unless it is larger than the whole cache."""
         ...
 
-    def alone(self, key: str) -> AbstractContextManager[None]:
-        """Within the block no other process is within a block of this key, where that can be had.
+    def exclusive(self, key: str) -> AbstractContextManager[None]:
+        """Hold the lock of `key`: at most one process is within such a block, if the lock can be had.
 
-        Whoever comes second waits, and then finds in the cache what the first has made.
+        The others wait, and then find in the cache what the first one stored.
         """
         ...
 
@@ -61,15 +61,15 @@ def check_key(key: str) -> None:
 
 
 def seal(content: bytes) -> bytes:
-    """An entry: a header with the SHA-256 of the content, then the content."""
+    """Build an entry: a header with the SHA-256 of the content, then the content."""
     return _MAGIC + hashlib.sha256(content).digest() + content
 
 
 def unseal(entry: bytes) -> bytes | None:
-    """The content of an entry of `seal`, or None where it is damaged."""
+    """Return the content of an entry of `seal`, or None if it is damaged."""
     content = entry[_HEADER_BYTES:]
-    sound = entry[:_HEADER_BYTES] == _MAGIC + hashlib.sha256(content).digest()
-    return content if sound else None
+    intact = entry[:_HEADER_BYTES] == _MAGIC + hashlib.sha256(content).digest()
+    return content if intact else None
 
 
 def check_bound(max_bytes: int) -> None:
@@ -81,9 +81,9 @@ def check_bound(max_bytes: int) -> None:
 class DiskCache:
     """Bytes by key in one folder, at most `max_bytes` of files; the least recently used go first.
 
-    Several processes may share a folder: each looks at the whole folder again after having written an eighth of
-    the room that it last saw, hence the bound holds for up to eight busy writers. Faults of the disk are logged
-    and cost a miss, never a request.
+    Several processes may share a folder. Each scans the whole folder again after writing an eighth of the free space
+    that it last saw, so the bound holds for up to eight busy writers. Disk errors are logged and cost a miss, never a
+    request.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -99,7 +99,7 @@ class DiskCache:
         self._allowance = 0
 
     def get(self, key: str) -> bytes | None:
-        """The bytes under `key` (64 hexadecimal digits), or None. Raises ValueError for any other key."""
+        """Return the bytes under `key` (64 hexadecimal digits), or None. Raises ValueError for any other key."""
         path = self._path(key)
         try:
             entry = path.read_bytes()
@@ -114,7 +114,7 @@ class DiskCache:
         return content
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep `content` under `key`; what is larger than the whole cache is not kept."""
+        """Store `content` under `key`, unless it is larger than the whole cache."""
         path = self._path(key)
         entry = seal(content)
         if len(entry) > self.max_bytes:
@@ -122,23 +122,23 @@ class DiskCache:
         temporary = self.folder / f".{key}.{secrets.token_hex(8)}.tmp"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # No fsync: what a power cut tears fails its checksum, and a lost entry is only rendered again.
+            # No fsync: after a power cut a torn entry fails its checksum, and is rendered again.
             temporary.write_bytes(entry)
             temporary.replace(path)
             self._make_room(len(entry))
         except OSError as error:
-            logger.warning("cache entry not kept: %s", error.strerror)
+            logger.warning("cache entry not stored: %s", error.strerror)
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
 
     @contextmanager
-    def alone(self, key: str) -> Iterator[None]:
-        """See `ImageCache`. The system lets go of the lock of a process that dies."""
+    def exclusive(self, key: str) -> Iterator[None]:
+        """Hold the lock of `key`; see `ImageCache`. The system releases the lock of a process that dies."""
         check_key(key)
         descriptor = None
         try:
             self._locks.mkdir(parents=True, exist_ok=True)
-            # 256 files for all keys: two keys that share one wait for each other, which does no harm.
+            # 256 files for all keys: two keys that share one wait for each other, which is harmless.
             descriptor = os.open(self._locks / key[:2], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError as error:
@@ -160,7 +160,7 @@ class DiskCache:
                 self._allowance = (self.max_bytes - self._evict()) // 8
 
     def _evict(self) -> int:
-        """Delete the oldest entries where the bound is passed; returns the bytes that stay."""
+        """Delete the oldest entries if the bound is exceeded; return the bytes that stay."""
         entries = sorted(self._entries())
         total = sum(size for _, _, size in entries)
         # Down to nine tenths, so that a full cache is not scanned again at every write.
@@ -173,11 +173,11 @@ class DiskCache:
         return total
 
     def _entries(self) -> Iterator[tuple[int, str, int]]:
-        """(modification time in ns, name, bytes) of each entry; abandoned temporary files are swept away."""
+        """Yield (modification time in ns, name, bytes) of each entry; delete abandoned temporary files."""
         oldest = time.time() - _ABANDONED_AFTER_S
-        with os.scandir(self.folder) as found:
-            for file in found:
-                # Another process may delete it between the listing and the look.
+        with os.scandir(self.folder) as files:
+            for file in files:
+                # Another process may delete the file after it was listed.
                 with suppress(FileNotFoundError):
                     if _KEY.fullmatch(file.name) and file.is_file(follow_symlinks=False):
                         status = file.stat(follow_symlinks=False)

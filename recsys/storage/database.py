@@ -1,7 +1,7 @@
-"""The database of live data: SQLite in one file, or a PostgreSQL server, by URL; one schema for both.
+"""Database of live data: SQLite in one file, or a PostgreSQL server, by URL; both have the same schema.
 
-What a `writing` block did is on the disk when the block has ended: SQLite runs in WAL mode with `synchronous=FULL`,
-PostgreSQL with its own default. Writers wait for each other, so that `seq` numbers become visible in their order.
+Changes of a `writing` block are on the disk when the block has ended: SQLite runs in WAL mode with `synchronous=FULL`,
+PostgreSQL with its default. Writers wait for each other, so that `seq` numbers become visible in order.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from recsys.errors import ConfigError, MissingExtraError, StorageError
-from recsys.storage.db_errors import as_storage_errors, storage_error
+from recsys.storage.db_errors import as_storage_errors, to_storage_error
 from recsys.storage.schema import HEAD, revision, upgrade
 
 LOG_TIMEOUT_MS = 200
@@ -28,9 +28,9 @@ SQLITE_PRAGMAS = (
     f"busy_timeout={round(WAIT_S * 1_000)}",
     "journal_mode=WAL",
     "synchronous=FULL",
-    # Ids come in no order, so that each batch changes many pages: written back after 16 MB, they are so less often.
+    # Ids have no order, so each batch changes many pages: a checkpoint after 16 MB writes them back less often.
     "wal_autocheckpoint=4000",
-    # What is deleted is overwritten: an erased person is not left over in free pages.
+    # Deleted rows are overwritten: data of an erased user do not stay in free pages.
     "secure_delete=ON",
 )
 WRITERS_LOCK = 0x5EC5  # any number, as long as all processes take the same
@@ -41,14 +41,14 @@ SPELLINGS = {SQLITE: SQLITE, POSTGRES: POSTGRES, "postgresql": POSTGRES, "postgr
 class Database:
     """Connections to live data. Safe to share between threads; each process opens its own.
 
-    All blocks raise StorageFullError where there is no room to write, else StorageError where the database fails.
+    All blocks raise StorageFullError if there is no space to write, and StorageError if the database fails otherwise.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._readers = engine
         if not self.is_sqlite:
-            # Where each statement saw a state of its own, a block would not see one.
+            # By default each statement sees its own state; a block of reads must see one.
             self._readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._turns = threading.Lock()
         self._process = os.getpid()
@@ -56,12 +56,16 @@ class Database:
 
     @classmethod
     def open(cls, url: str) -> Database:
-        """Open `sqlite:///FILE` (made if absent) or `postgresql+psycopg://...`, and bring its schema up to date.
+        """Open `sqlite:///FILE` (created if absent) or `postgresql+psycopg://...`, and upgrade its schema.
 
-        Any number of processes may do so at once. Raises ConfigError for a URL that is wrong or a schema of a newer
-        version, MissingExtraError without the driver, StorageError where the database cannot be reached or made.
+        Any number of processes may do so at once.
+
+        Raises:
+            ConfigError: the URL is wrong, or the schema is of a newer version.
+            MissingExtraError: the driver is not installed.
+            StorageError: the database cannot be reached or created.
         """
-        parsed = _parsed(url)
+        parsed = _parse_url(url)
         try:
             engine = create_engine(parsed, pool_pre_ping=parsed.drivername != SQLITE, hide_parameters=True)
         except ModuleNotFoundError as error:
@@ -70,32 +74,32 @@ class Database:
             try:
                 Path(str(parsed.database)).parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise storage_error(error) from None
+                raise to_storage_error(error) from None
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
-        opened = cls(engine)
+        database = cls(engine)
         try:
-            opened._bring_up_to_date()
+            database._upgrade_schema()
         except BaseException:
-            opened.close()
+            database.close()
             raise
-        return opened
+        return database
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether the data are in a file of this machine."""
+        """Return True if the data are in a file on this machine."""
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one state of the data, and must not change it."""
+        """Yield a connection that sees one state of the data, and must not change it."""
         self._check_process()
         with as_storage_errors(), self._readers.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """The only writer: what was done is durable when the block ends, and undone when it raises."""
+        """Yield the only writer's connection: changes are durable when the block ends, and undone if it raises."""
         self._check_process()
         with (
             as_storage_errors(),
@@ -108,25 +112,25 @@ class Database:
             yield connection
 
     def clear_log(self) -> bool:
-        """Bring SQLite's write-ahead log into the file and empty it, so that it holds no deleted rows any more.
+        """Move SQLite's write-ahead log into the file and empty it, so that it holds no deleted rows any more.
 
-        False where others kept it busy. True, and nothing done, with PostgreSQL, whose VACUUM reuses such space.
+        Returns False if others kept it busy. PostgreSQL needs nothing, as its VACUUM reuses such space: True.
         """
         if not self.is_sqlite:
             return True
         with closing(self.engine.raw_connection()) as connection:
             cursor = connection.cursor()
             (usual,) = cursor.execute("PRAGMA busy_timeout").fetchone()
-            # Writers wait as long as this waits for readers.
+            # Writers wait while the checkpoint waits for readers, so it waits only briefly.
             cursor.execute(f"PRAGMA busy_timeout={LOG_TIMEOUT_MS}")
             busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             cursor.execute(f"PRAGMA busy_timeout={usual}")
         return not busy
 
     def rows(self, query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        """All rows of one SQL query with `?` for each parameter, the quickest way: for what every request asks.
+        """Return all rows of one SQL query with `?` for each parameter, without SQLAlchemy.
 
-        SQLAlchemy's part of a query takes several times as long as SQLite's.
+        For queries of every request: SQLAlchemy's part of a query takes several times as long as SQLite's.
         """
         self._check_process()
         if not self.is_sqlite:
@@ -136,42 +140,40 @@ class Database:
                 with suppress(IndexError):  # another thread may have taken the last one
                     connection = self._idle.pop()
                     try:
-                        return self._fetched(connection, query, parameters)
+                        return self._fetch(connection, query, parameters)
                     except Exception:
-                        # A server that was restarted has cut off all of them; only a new one tells what it says.
+                        # A restarted server has closed all connections; only a new one shows the real error.
                         if self.is_sqlite or not connection.broken:
                             raise
-            return self._fetched(self._detached(), query, parameters)
+            return self._fetch(self._connect_detached(), query, parameters)
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         while self._idle:
             self._idle.pop().close()
         self.engine.dispose()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        # SQLite's writers ask again and again, with ever longer pauses: threads would wait for seconds.
+        # SQLite's writers poll with ever longer pauses: threads would wait for seconds.
         if not self._turns.acquire(timeout=WAIT_S):
-            raise StorageError(
-                f"the database of live data: other writers have been at work for {WAIT_S:g} s; try again"
-            )
+            raise StorageError(f"the database of live data: other writers have been busy for {WAIT_S:g} s; try again")
         try:
             yield
         finally:
             self._turns.release()
 
-    def _fetched(self, connection: Any, query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+    def _fetch(self, connection: Any, query: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
         try:
-            found: list[tuple[Any, ...]] = connection.execute(query, parameters).fetchall()
+            rows: list[tuple[Any, ...]] = connection.execute(query, parameters).fetchall()
         except BaseException:
             connection.close()
             raise
         self._idle.append(connection)
-        return found
+        return rows
 
-    def _detached(self) -> Any:
-        """A connection of the driver's own, outside of the pool and of transactions."""
+    def _connect_detached(self) -> Any:
+        """Return a connection of the driver, outside of the pool and of transactions."""
         pooled = self.engine.raw_connection()
         connection: Any = pooled.driver_connection
         pooled.detach()
@@ -179,7 +181,7 @@ class Database:
             connection.autocommit = True
         return connection
 
-    def _bring_up_to_date(self) -> None:
+    def _upgrade_schema(self) -> None:
         with self.reading() as connection:
             current = revision(connection)
         if current != HEAD:
@@ -187,25 +189,25 @@ class Database:
                 upgrade(connection)
 
     def _check_process(self) -> None:
-        # Both kinds of connections are ruined by use in a forked process, SQLite's silently.
+        # Use in a forked process breaks both kinds of connections, SQLite's silently.
         if os.getpid() != self._process:
-            raise StorageError("a database that was opened before a fork: open it again in the new process")
+            raise StorageError("the database was opened before a fork: open it again in the new process")
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     try:
         parsed = make_url(url)
         parsed = parsed.set(drivername=SPELLINGS[parsed.drivername])
     except (ArgumentError, KeyError, ValueError):
         parsed = None
     if parsed is None or (parsed.drivername == SQLITE and not parsed.database):
-        # Without what was given: it may hold a password.
+        # The message omits the URL: it may hold a password.
         raise ConfigError("storage.database: use sqlite:///FILE or postgresql+psycopg://user:password@host/name")
     return parsed
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
-    # The driver's own transactions would begin late and never as the writer; `_begin_sqlite` begins them.
+    # The driver's transactions would begin late and never as the writer; `_begin_sqlite` begins them.
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in SQLITE_PRAGMAS:

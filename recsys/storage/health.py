@@ -1,4 +1,4 @@
-"""Whether the stores of live data can be reached, without changing anything in them."""
+"""Check that the databases of live data can be reached, without changing anything in them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ TIMEOUT_S = 5
 _WRONG_URL = "storage.database: not a URL of SQLite or PostgreSQL"
 
 
-def reach_database(url: str) -> str:
-    """In words what answers at a database's URL, without its password.
+def check_database(url: str) -> str:
+    """Describe the server at a database URL, without its password.
 
-    Raises ConfigError for a URL that is wrong, DataError where nothing answers, MissingExtraError without the driver.
+    Raises:
+        ConfigError: the URL is wrong.
+        DataError: there is no answer.
+        MissingExtraError: the driver is not installed.
     """
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(Path(parsed.database or ""))
+            return _describe_sqlite(Path(parsed.database or ""))
         if parsed.get_backend_name() != "postgresql":
             raise ConfigError(_WRONG_URL)
         engine = create_engine(parsed, connect_args={"connect_timeout": TIMEOUT_S})
     except ModuleNotFoundError as error:
         raise MissingExtraError(str(error.name), "postgres") from None
     except (ArgumentError, NoSuchModuleError):
-        # Without the error's own words, which repeat the URL and its password.
+        # Without the error's message, which repeats the URL and its password.
         raise ConfigError(_WRONG_URL) from None
     where = f"{parsed.host}:{parsed.port or 5432}, database {parsed.database}"
     try:
@@ -37,7 +40,7 @@ def reach_database(url: str) -> str:
             version = connection.execute(text("SHOW server_version")).scalar_one()
     except SQLAlchemyError as error:
         raise DataError(
-            f"storage.database: nothing usable answers at {where} ({type(error).__name__}): start the server, and "
+            f"storage.database: no usable answer from {where} ({type(error).__name__}): start the server, and "
             "check host, user and password"
         ) from None
     finally:
@@ -45,10 +48,13 @@ def reach_database(url: str) -> str:
     return f"PostgreSQL {version} at {where}"
 
 
-def reach_redis(url: str) -> str:
-    """In words what answers at a Redis URL, without its password.
+def check_redis(url: str) -> str:
+    """Describe the server at a Redis URL, without its password.
 
-    Raises ConfigError for a URL that is wrong, DataError where nothing answers, MissingExtraError without the client.
+    Raises:
+        ConfigError: the URL is wrong.
+        DataError: there is no answer.
+        MissingExtraError: the client is not installed.
     """
     try:
         import redis
@@ -58,13 +64,13 @@ def reach_redis(url: str) -> str:
         client = redis.Redis.from_url(url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     except ValueError:
         raise ConfigError("storage.redis: not a URL like redis://host:6379/0") from None
-    place = client.connection_pool.connection_kwargs
-    where = f"{place.get('host', place.get('path', 'localhost'))}:{place.get('port', 6379)}"
+    address = client.connection_pool.connection_kwargs
+    where = f"{address.get('host', address.get('path', 'localhost'))}:{address.get('port', 6379)}"
     try:
         version = client.info("server")["redis_version"]
     except redis.RedisError as error:
         raise DataError(
-            f"storage.redis: nothing usable answers at {where} ({type(error).__name__}): start the server, and check "
+            f"storage.redis: no usable answer from {where} ({type(error).__name__}): start the server, and check "
             "host and password"
         ) from None
     finally:
@@ -72,8 +78,8 @@ def reach_redis(url: str) -> str:
     return f"Redis {version} at {where}"
 
 
-def _sqlite(file: Path) -> str:
-    """Looked at only: a file that is opened here would be made, or brought up to date."""
+def _describe_sqlite(file: Path) -> str:
+    """Describe a file without opening it: that would create it, or upgrade its schema."""
     if not file.name:
         raise ConfigError("storage.database: a database in memory ends with its process: name a file")
-    return f"SQLite, {file}" if file.is_file() else f"SQLite, {file}, which the service makes"
+    return f"SQLite, {file}" if file.is_file() else f"SQLite, {file}, which the service creates"

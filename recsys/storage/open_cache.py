@@ -8,9 +8,17 @@ from recsys.storage.cache import DiskCache, ImageCache
 
 
 def open_cache(folder: Path, max_bytes: int, redis_url: str = "", prefix: str = "recsys") -> ImageCache:
-    """The cache in `folder`, or that under `prefix` on the Redis server at `redis_url`, if one is named.
+    """Open the cache in a folder, or on a Redis server if its URL is given.
 
-    Raises ConfigError for a folder or a URL that cannot be used, MissingExtraError without the package redis.
+    Args:
+        folder: folder of a cache on disk.
+        max_bytes: bound on all entries.
+        redis_url: address of a Redis server; "" for the folder.
+        prefix: prefix of the keys on the server.
+
+    Raises:
+        ConfigError: the folder or the URL cannot be used.
+        MissingExtraError: the package redis is not installed.
     """
     if not redis_url:
         return DiskCache(folder, max_bytes)

@@ -1,9 +1,10 @@
-"""A cache of restyled pictures on a Redis server, which several machines may share.
+"""Cache of restyled images on a Redis server, which several machines may share.
 
-The bound is kept here, by scripts that run as one step on the server: beside the entries lie, under the same prefix,
-when each was last used, how large it is, and their sum. So the server needs no `maxmemory` for this, and may hold
-other data; where it has one that evicts, entries go sooner, which costs misses alone. Entries also expire, so that
-nothing stays for good should the server lose the sum. Scripts touch keys that they compute: one server, not a cluster.
+Scripts enforce the bound; each runs as one step on the server. They store, under the same prefix, the time of last use
+and the size of each entry, and the sum of all sizes. So the server needs no `maxmemory` for this cache, and may hold
+other data. If it has a `maxmemory` that evicts, entries go sooner, which only costs misses. Entries also expire, so
+that nothing stays forever if the server loses the sum. Scripts use computed keys: this works with one server, not with
+a cluster.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ except ModuleNotFoundError:
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 0.05
-"""How long an answer of the server may take; a picture is a few ten kilobytes."""
+"""Longest wait for an answer of the server; an image has a few tens of kilobytes."""
 REST_S = 5.0
-"""How long a server that did not answer is left alone, so that it costs one request its time and not all."""
+"""Pause after a server did not answer, so that it delays one request and not all."""
 EXPIRY_S = 7 * 24 * 3600
 MAX_LOCK_S = 10.0
 _LOCK_POLL_S = 0.01
@@ -76,19 +77,19 @@ redis.call('HDEL', KEYS[3], ARGV[1])
 class RedisCache:
     """Bytes by key under one prefix, at most `max_bytes` of entries; the least recently used go first.
 
-    A server that is away, slow or full costs a miss: it is logged once, and left alone for `REST_S`. Raises
-    ConfigError for a URL that is none; the server itself may be away.
+    A server that is away, slow or full costs a miss: this is logged once, and the server is not asked for `REST_S`.
+    Raises ConfigError for an invalid URL; the server itself may be away.
     """
 
     def __init__(self, url: str, prefix: str, max_bytes: int) -> None:
         check_bound(max_bytes)
         try:
-            # Without a retry: a cache that is asked twice is slower than rendering.
+            # Without a retry: asking a cache twice is slower than rendering.
             self._client = redis.Redis.from_url(
                 url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
             )
         except ValueError:
-            # Neither the URL nor the reason is told, as both may hold a password.
+            # The message has neither the URL nor the reason, as both may hold a password.
             raise ConfigError("storage.redis: not a URL like redis://:password@host:6379/0") from None
         self.max_bytes = max_bytes
         self._entries = f"{prefix}:restyled:"
@@ -99,76 +100,69 @@ class RedisCache:
         self._away = False
 
     def get(self, key: str) -> bytes | None:
-        """The bytes under `key` (64 hexadecimal digits), or None. Raises ValueError for any other key."""
+        """Return the bytes under `key` (64 hexadecimal digits), or None. Raises ValueError for any other key."""
         check_key(key)
-        entry = self._asked(self._get, key, EXPIRY_S)
+        entry = self._run(self._get, key, EXPIRY_S)
         if entry is None:
             return None
         content = unseal(entry)
         if content is None:
-            self._asked(self._drop, key)
+            self._run(self._drop, key)
         return content
 
     def put(self, key: str, content: bytes) -> None:
-        """Keep `content` under `key`; what is larger than the whole cache is not kept."""
+        """Store `content` under `key`, unless it is larger than the whole cache."""
         check_key(key)
         entry = seal(content)
         if len(entry) <= self.max_bytes:
-            self._asked(self._put, key, entry, self.max_bytes, EXPIRY_S, self._entries)
+            self._run(self._put, key, entry, self.max_bytes, EXPIRY_S, self._entries)
 
     @contextmanager
-    def alone(self, key: str) -> Iterator[None]:
-        """See `ImageCache`. Waits `MAX_LOCK_S` at most, after which the server lets go of a lock by itself."""
+    def exclusive(self, key: str) -> Iterator[None]:
+        """Hold the lock of `key`; see `ImageCache`. Wait at most `MAX_LOCK_S`: then the server releases the lock."""
         check_key(key)
         lock = self._client.lock(
             f"{self._entries}{key}:lock", timeout=MAX_LOCK_S, blocking_timeout=MAX_LOCK_S, sleep=_LOCK_POLL_S
         )
-        held = self._held(lock)
+        acquired = False
+        if not self._is_resting():
+            try:
+                acquired = bool(lock.acquire())
+            except RedisError as error:
+                self._note_failure(error)
         try:
             yield
         finally:
-            if held:
-                # It may have run out, or the server be gone, either of which frees it.
+            if acquired:
+                # If the lock has expired or the server is gone, it is free already.
                 with suppress(LockError, RedisError):
                     lock.release()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         self._client.close()
 
-    def _asked(self, script: Any, key: str, *arguments: object) -> Any:
-        if self._resting():
+    def _run(self, script: Any, key: str, *arguments: object) -> Any:
+        if self._is_resting():
             return None
         try:
             answer = script(keys=[self._entries + key, *self._books], args=[key, *arguments])
         except RedisError as error:
-            self._failed(error)
+            self._note_failure(error)
             return None
-        self._answered()
-        return answer
-
-    def _held(self, lock: Any) -> bool:
-        if self._resting():
-            return False
-        try:
-            return bool(lock.acquire())
-        except RedisError as error:
-            self._failed(error)
-            return False
-
-    def _resting(self) -> bool:
-        return time.monotonic() < self._away_until
-
-    def _failed(self, error: RedisError) -> None:
-        with self._lock:
-            self._away_until = time.monotonic() + REST_S
-            first, self._away = not self._away, True
-        if first:
-            logger.warning("Redis does not serve the cache, pictures are rendered anew: %s", type(error).__name__)
-
-    def _answered(self) -> None:
         if self._away:
             with self._lock:
                 back, self._away = self._away, False
             if back:
                 logger.info("Redis serves the cache again")
+        return answer
+
+    def _is_resting(self) -> bool:
+        return time.monotonic() < self._away_until
+
+    def _note_failure(self, error: RedisError) -> None:
+        with self._lock:
+            self._away_until = time.monotonic() + REST_S
+            first, self._away = not self._away, True
+        if first:
+            logger.warning("Redis does not serve the cache, images are rendered again: %s", type(error).__name__)

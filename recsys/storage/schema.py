@@ -1,4 +1,4 @@
-"""The schema of live data, brought up to date by Alembic when a database is opened."""
+"""Schema of live data; Alembic upgrades it when a database is opened."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from sqlalchemy import Connection, inspect, text
 from recsys.errors import ConfigError
 
 HEAD = "0003"
-"""The newest step in `migrations/versions`. Alembic could tell, but takes its time to load for a schema that is new."""
+"""Newest step in `migrations/versions`. Alembic knows it too, but is slow to load if the schema is current."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def revision(connection: Connection) -> str | None:
-    """The last step that the database took, or None where it is empty."""
+    """Return the last step that the database took, or None if it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return version
 
 
 def upgrade(connection: Connection) -> None:
-    """Take the steps that the database lacks, within the connection's transaction, which must be the only writer's.
+    """Take the missing steps within the connection's transaction, which must be the only writer's.
 
-    Raises ConfigError where the database took steps that this version does not know.
+    Raises ConfigError if the database took steps that this version does not know.
     """
-    # Loaded for this alone, and it takes a fifth of a second.
+    # Loaded only here, as it takes a fifth of a second.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

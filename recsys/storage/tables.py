@@ -1,7 +1,7 @@
-"""The tables of live data: what arrives while the service runs, and must survive a crash.
+"""Tables of live data: rows that the service writes, and that must survive a crash.
 
-Ids are the callers' own strings. Times are seconds since 1970 UTC. `seq` numbers count writes of one table upwards in
-the order in which they became visible, so that "all after seq n" never misses one.
+Ids are the callers' strings. Times are seconds since 1970 UTC. `seq` numbers the writes of one table in the order in
+which they became visible, so that "all after seq n" never misses one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sqlalchemy import (
     Text,
 )
 
-# Constraints need names for a migration to alter them.
+# Constraints need names so that a migration can alter them.
 METADATA = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -43,14 +43,14 @@ EVENTS = Table(
     Column("item_id", ID, nullable=False),
     Column("event", String(16), nullable=False),
     Column("timestamp", BigInteger, nullable=False),
-    # What a purchase was worth, or how many seconds a view took.
+    # Value of a purchase; seconds of a view.
     Column("amount", Float),
     Column("dwell_s", Float),
-    # Which answer it came from, and where it stood there: how events join to exposures.
+    # Request and position of the list that the event came from: they join events to exposures.
     Column("request_id", String(64)),
     Column("position", Integer),
     Column("received_at", BigInteger, nullable=False),
-    # Of the visit: what experiments on sessions assign.
+    # Of the visit: the unit of experiments on sessions.
     Column("session_id", ID),
     Index(None, "user_id", "seq"),
     Index(None, "request_id"),
@@ -67,7 +67,7 @@ ITEMS = Table(
     Column("category", Text, nullable=False),
     Column("price", Float),
     Column("available", Boolean, nullable=False),
-    # A path as in the catalog; "" without a picture. Its style vector: 128 float32, little-endian.
+    # Path as in the catalog; "" without an image. Its style vector: 128 float32, little-endian.
     Column("image", Text, nullable=False),
     Column("vector", LargeBinary),
     Column("embedder", String(128)),
@@ -78,10 +78,10 @@ TASTES = Table(
     "tastes",
     METADATA,
     Column("user_id", ID, primary_key=True),
-    # A JSON list of style ids; "[]" where nothing was chosen.
+    # JSON list of style ids; "[]" if nothing was chosen.
     Column("styles", Text, nullable=False),
     Column("strength", Float),
-    # Events up to this one no longer say anything of the taste; NULL where it was never reset.
+    # Events up to this one do not count for the taste; NULL if it was never reset.
     Column("reset_seq", BigInteger),
     Column("changed_at", BigInteger, nullable=False),
 )
@@ -93,7 +93,7 @@ FEEDBACK = Table(
     Column("feedback_id", KEY, nullable=False, unique=True),
     Column("user_id", ID, nullable=False),
     Column("item_id", ID, nullable=False),
-    # What was shown: which style (an arm's name), how strongly, and how probable that choice was.
+    # The action shown: style (as a name), strength, and probability of that choice.
     Column("arm", String(640), nullable=False),
     Column("strength", Float, nullable=False),
     Column("propensity", Float, nullable=False),
@@ -110,21 +110,21 @@ EXPOSURES = Table(
     METADATA,
     Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
     Column("request_id", String(64), nullable=False),
-    # NULL for a session without an account.
+    # NULL for a session without a user id.
     Column("user_id", ID),
     Column("timestamp", BigInteger, nullable=False),
     Column("model_version", String(64), nullable=False),
-    # JSON lists, in the order shown: item ids, how probable each was in its place, and what its picture was (or null).
+    # JSON lists, in the order shown: item ids, probability of each at its position, and its image's action (or null).
     Column("items", Text, nullable=False),
     Column("propensities", Text, nullable=False),
     Column("pictures", Text, nullable=False),
-    # A JSON object: experiment to arm; "{}" outside of experiments.
+    # JSON object: experiment to arm; "{}" outside of experiments.
     Column("arms", Text, nullable=False),
-    # Of the visit; where the list was shown, and the one category that it was limited to. NULL where unknown.
+    # Of the visit; where the list was shown; the one category that it was limited to. NULL if unknown.
     Column("session_id", ID),
     Column("platform", ID),
     Column("category", Text),
-    # A JSON object: experiment to the probability of its arm; NULL outside of experiments.
+    # JSON object: experiment to the probability of its arm; NULL outside of experiments.
     Column("arm_propensities", Text),
     Index(None, "request_id"),
     Index(None, "user_id"),
@@ -137,10 +137,10 @@ RENDERS = Table(
     Column("seq", SEQUENCE, primary_key=True, autoincrement=True),
     Column("request_id", String(64), nullable=False),
     Column("timestamp", BigInteger, nullable=False),
-    # Whose taste the picture went toward, and which item's it was; NULL for nobody's, and for a caller's own photo.
+    # User whose taste was the target, and item of the photo; NULL if there was none, or for a caller's own photo.
     Column("user_id", ID),
     Column("item_id", ID),
-    # The style reference and its license; "" for a taste, an item's look or words.
+    # Style reference and its license; "" if the target was a taste, an item's style or words.
     Column("style_id", ID, nullable=False),
     Column("license", Text, nullable=False),
     Column("engine", String(128), nullable=False),
@@ -166,14 +166,14 @@ API_KEYS = Table(
 IDEMPOTENCY = Table(
     "idempotency",
     METADATA,
-    # SHA-256 of who asked and the Idempotency-Key; of the request itself.
+    # SHA-256 of the caller and the Idempotency-Key; SHA-256 of the request itself.
     Column("key", LargeBinary(32), primary_key=True),
     Column("fingerprint", LargeBinary(32), nullable=False),
-    # 0 while the first request is still at work.
+    # 0 while the first request is still in progress.
     Column("status", Integer, nullable=False),
     Column("media_type", String(128), nullable=False),
     Column("body", LargeBinary, nullable=False),
-    # Whose data the answer may hold, so that erasure finds it.
+    # User whose data the answer may hold, so that erasure finds it.
     Column("user_id", ID),
     Column("created_at", BigInteger, nullable=False),
     Index(None, "user_id"),
@@ -183,7 +183,7 @@ IDEMPOTENCY = Table(
 ERASURES = Table(
     "erasures",
     METADATA,
-    # SHA-256 of the id of a person whose data are still to be taken out of tables and bundles on disk.
+    # SHA-256 of the id of a user whose data must still be removed from tables and bundles on disk.
     Column("user_hash", LargeBinary(32), primary_key=True),
     Column("created_at", BigInteger, nullable=False),
 )

@@ -49,7 +49,7 @@ from recsys.ranked import check_k
 from recsys.rng import derive_seed, generator
 from recsys.schema import TIMESTAMP, FloatArray
 from recsys.storage.artifacts import exclusive_lock, write_bytes, write_text
-from recsys.storage.toml_edit import toml_lines, with_values
+from recsys.storage.toml_edit import format_toml_table, set_toml_values
 from recsys.tuning.search_spaces import SPACES, OneOf, Parameter, Space, Tunable, Whole
 from recsys.tuning.search_spaces import Values as SettingValues
 
@@ -186,12 +186,12 @@ def write_als(project: Project, values: SettingValues) -> None:
     file = project.root / SETTINGS_FILE
     checked = AlsSettings.model_validate(values).model_dump(include=set(values))
     with exclusive_lock(project.root):
-        write_text(file, with_values(file.read_bytes().decode("utf-8"), "als", checked))
+        write_text(file, set_toml_values(file.read_bytes().decode("utf-8"), "als", checked))
 
 
 def als_lines(values: SettingValues) -> list[str]:
     """The lines of `recsys.toml` that say the same as `write_als`."""
-    return toml_lines("als", values)
+    return format_toml_table("als", values)
 
 
 class _Bench:

@@ -79,7 +79,7 @@ def test_what_is_kept_of_an_event_is_what_was_sent(live_shop: Any) -> None:
     at = int(time.time()) - 100
     more = {"event": "purchase", "timestamp": at, "amount": 79.5, "request_id": shown, "position": 3}
     sent(live_shop.client, event("kept-1", user_id="keeper", **more), event("kept-2", user_id="keeper", dwell_s=2.5))
-    first, second = live_shop.live.events.of_user("keeper", 0, 10)
+    first, second = live_shop.live.events.user_events("keeper", 0, 10)
     assert (first.item_id, first.event, first.timestamp, first.amount) == ("p01", "purchase", at, 79.5)
     assert (first.request_id, first.position) == (shown, 3)
     assert (second.dwell_s, second.request_id, second.position) == (2.5, None, None)

@@ -83,7 +83,7 @@ class Shop:
     def logged(self, answer: httpx.Response) -> Any:
         """The exposure of an answer."""
         self.live.exposures.flush()
-        (found,) = self.live.exposures.of_request(answer.headers["X-Request-ID"])
+        (found,) = self.live.exposures.request_exposures(answer.headers["X-Request-ID"])
         return found
 
 

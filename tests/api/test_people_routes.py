@@ -131,7 +131,7 @@ def test_a_verdict_counts_once_and_its_probability_is_kept(live_shop: Any) -> No
     first = says(client, "u09", shown, satisfied=False, feedback_id="once")
     again = says(client, "u09", shown, satisfied=False, feedback_id="once")
     assert (first.json()["status"], again.json()["status"]) == ("accepted", "duplicate")
-    (verdict,) = live_shop.live.verdicts.of_user("u09")
+    (verdict,) = live_shop.live.verdicts.user_ratings("u09")
     assert (verdict.strength, verdict.arm) == (entry["restyled"]["asked"], entry["restyled"]["arm"])
     assert (verdict.propensity, verdict.satisfied) == (entry["restyled"]["propensity"], False)
 
@@ -154,7 +154,7 @@ def test_exposures_hold_what_was_shown_with_its_probabilities(live_shop: Any) ->
     client, log = live_shop.client, live_shop.live.exposures
     shown = listing(client, "u17", exploration=0.4, refresh="x")
     log.flush()
-    (exposure,) = log.of_request(shown.headers["X-Request-ID"])
+    (exposure,) = log.request_exposures(shown.headers["X-Request-ID"])
     entries = shown.json()["items"]
     assert (exposure.user_id, exposure.model_version) == ("u17", shown.headers["Model-Version"])
     assert list(exposure.items) == [entry["item"]["item_id"] for entry in entries]
@@ -174,7 +174,7 @@ def test_a_list_without_pictures_and_one_of_a_session_are_logged_too(live_shop: 
     client, log = live_shop.client, live_shop.live.exposures
     session = client.post("/v1/recommendations", json={"items": [{"item_id": "p01"}], "restyle": "off"})
     log.flush()
-    (exposure,) = log.of_request(session.headers["X-Request-ID"])
+    (exposure,) = log.request_exposures(session.headers["X-Request-ID"])
     assert exposure.user_id is None
     assert len(exposure.items) == 10
     assert set(exposure.pictures) == {None}
@@ -202,9 +202,9 @@ def test_who_is_erased_is_unknown_everywhere(live_shop: Any) -> None:
     assert (taste["chosen"], taste["strength"], taste["reset"], taste["modes"]) == ([], None, False, [])
     # Those two lists were shown to somebody who is unknown now, and are all that is left.
     live.exposures.flush()
-    assert live.events.of_user("u19", 0, 10) == []
-    assert list(live.verdicts.of_user("u19")) == []
-    assert live.exposures.of_request(shown.headers["X-Request-ID"]) == []
+    assert live.events.user_events("u19", 0, 10) == []
+    assert list(live.verdicts.user_ratings("u19")) == []
+    assert live.exposures.request_exposures(shown.headers["X-Request-ID"]) == []
     for file in live_shop.project.root.rglob("*"):
         if file.is_file() and "bundles" in file.parts:
             assert b"u19" not in file.read_bytes(), file

@@ -99,7 +99,7 @@ def test_what_is_larger_than_the_cache_is_not_kept(cache: ImageCache) -> None:
 
 @pytest.mark.parametrize("bad", ["", "a", "../" + "a" * 61, "A" * 64, "g" * 64, key("a") + "\n"])
 def test_a_key_that_is_no_hash_is_refused(cache: ImageCache, bad: str) -> None:
-    for use in (cache.get, lambda name: cache.put(name, b""), lambda name: cache.alone(name).__enter__()):
+    for use in (cache.get, lambda name: cache.put(name, b""), lambda name: cache.exclusive(name).__enter__()):
         with pytest.raises(ValueError, match="64 hexadecimal"):
             use(bad)
 
@@ -126,7 +126,7 @@ def test_threads_share_a_cache(cache: ImageCache) -> None:
 def _make_once(folder: Path, url: str, marks: Path) -> None:
     cache = open_cache(folder, MAX_BYTES, url)
     for index in range(5):
-        with cache.alone(key(index)):
+        with cache.exclusive(key(index)):
             if cache.get(key(index)) is None:
                 with (marks / str(index)).open("a") as file:
                     file.write("made\n")
@@ -145,9 +145,9 @@ def test_processes_make_each_thing_once(kind: str, tmp_path: Path, request: pyte
 
 
 def test_other_keys_do_not_wait_and_a_fault_inside_lets_go(cache: ImageCache) -> None:
-    with pytest.raises(RuntimeError), cache.alone(key("a")), cache.alone(key("b")):
+    with pytest.raises(RuntimeError), cache.exclusive(key("a")), cache.exclusive(key("b")):
         raise RuntimeError
     started = time.monotonic()
-    with cache.alone(key("a")), cache.alone(key("b")):
+    with cache.exclusive(key("a")), cache.exclusive(key("b")):
         pass
     assert time.monotonic() - started < 2

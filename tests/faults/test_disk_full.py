@@ -76,7 +76,7 @@ def check_full_disk(database: Database, make_room: Callable[[], None]) -> None:
     failed = fill(store)
     assert failed > 0
     assert stored(store) == expected(failed), "acknowledged ones are there, of the other nothing"
-    with pytest.raises(StorageFullError, match="there is no room left for live data"):
+    with pytest.raises(StorageFullError, match="no space is left for live data"):
         store.append(batch_of(failed), received_at=0)
     make_room()
     assert store.append(batch_of(failed), received_at=0) == [True] * BATCH
@@ -156,7 +156,7 @@ def test_exposures_wait_for_room_and_the_oldest_are_dropped(
     while log.written < 5 and time.monotonic() < until:
         time.sleep(0.02)
     assert (log.dropped, log.written, log.waiting) == (3, 5, 0), "the thread tried again by itself"
-    assert [len(log.of_request(f"r{number}")) for number in range(8)] == [0, 0, 0, 1, 1, 1, 1, 1]
+    assert [len(log.request_exposures(f"r{number}")) for number in range(8)] == [0, 0, 0, 1, 1, 1, 1, 1]
     log.close()
     assert EventStore(database).append(batch_of(failed), received_at=0) == [True] * BATCH
     database.close()

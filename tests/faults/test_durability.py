@@ -82,7 +82,7 @@ def check(store: EventStore, acknowledged: list[int]) -> None:
 def send_everything_again(store: EventStore, batches: int) -> None:
     """What a client does that does not know what arrived: afterwards everything is there exactly once."""
     for number in range(batches):
-        before = store.of_user(batch_of(number, 1)[0].user_id)
+        before = store.user_events(batch_of(number, 1)[0].user_id)
         assert store.append(batch_of(number, SIZE), received_at=0) == [not before] * SIZE
     counts = Counter(store.frame(EventSettings())["timestamp"].tolist())
     assert counts == dict.fromkeys(range(batches), SIZE)

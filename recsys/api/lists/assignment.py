@@ -11,12 +11,12 @@ from recsys.experiments.design.registry import Identity
 from recsys.experiments.design.targeting import ANY_CONTEXT
 from recsys.schema import UserId
 from recsys.serving.experiment_arms import NO_ARMS, RequestArms, targeting_context
-from recsys.storage.live.user_state import PersonState
+from recsys.storage.live.user_state import UserState
 
 
 async def resolve_user(
     services: Services, context: RequestContext, user_id: UserId, query: bytes
-) -> tuple[PersonState, RequestArms]:
+) -> tuple[UserState, RequestArms]:
     """Read the state of a user and assign experiments, at the first call for a request.
 
     Args:
@@ -37,7 +37,7 @@ async def resolve_user(
     return context.state, context.arms
 
 
-def _arms_of_user(services: Services, user_id: UserId, state: PersonState, query: bytes) -> RequestArms:
+def _arms_of_user(services: Services, user_id: UserId, state: UserState, query: bytes) -> RequestArms:
     experiments = services.experiments.current
     if not experiments.any:
         return NO_ARMS

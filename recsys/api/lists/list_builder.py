@@ -21,8 +21,8 @@ from recsys.ranking.request import Answer, Filters, Request
 from recsys.restyling.policy import Viewer
 from recsys.schema import Basis, ItemId, UserId
 from recsys.serving.experiment_arms import NO_ARMS, RequestArms, apply_overrides, default_overrides, fixed_overrides
-from recsys.storage.live.exposures import Encoded
-from recsys.storage.live.user_state import NOBODY
+from recsys.storage.live.exposures import EncodedLists
+from recsys.storage.live.user_state import NO_STATE
 
 _PAGE_OPTIONS = {"cursor", "limit", "restyle", "deadline_ms", "items", "styles", "image_base64"}
 """Options that may differ from page to page."""
@@ -71,7 +71,7 @@ class ListBuilder:
     async def answer_session(self) -> Response:
         """Return the list of a visitor without a user id."""
         builder = self._with_arms(assign_session(self.services, self.options))
-        return self._respond(await builder._build(Viewer(None, NOBODY)), None)
+        return self._respond(await builder._build(Viewer(None, NO_STATE)), None)
 
     def _with_arms(self, arms: RequestArms) -> ListBuilder:
         """Return the builder with the arms of the request, and with the model that they ask for."""
@@ -145,7 +145,7 @@ class ListBuilder:
             items=items,
             propensities=propensities,
             pictures=pending.pictures,
-            encoded=Encoded.of(items, propensities, pending.pictures),
+            encoded=EncodedLists.from_lists(items, propensities, pending.pictures),
             model_version=answer.model_version,
             exposed=arms.exposures(self._trigger(viewer, answer)) if arms.assignments else {},
             session_id=options.session_id,

@@ -34,7 +34,7 @@ from recsys.restyling.render_result import RenderResult
 from recsys.restyling.satisfaction_model import ORIGINAL
 from recsys.schema import Basis, ItemId
 from recsys.storage.live.exposures import Picture
-from recsys.storage.live.user_state import PersonState
+from recsys.storage.live.user_state import UserState
 from style.credit import StyleCredit
 from style.errors import ImageError
 from style.vector import StyleVector
@@ -160,7 +160,7 @@ def similar_entries(services: Services, links: Links, answer: Answer) -> list[Re
 
 
 def taste_view(
-    services: Services, links: Links, user_id: str, state: PersonState, report: TasteReport, feedback_text: str
+    services: Services, links: Links, user_id: str, state: UserState, report: TasteReport, feedback_text: str
 ) -> Taste:
     """A taste with its styles, products and plain words."""
     return Taste(

@@ -23,7 +23,7 @@ from recsys.api.problems.types import (
 )
 from recsys.api.route_table import IDEMPOTENT_METHODS
 from recsys.errors import StorageError
-from recsys.storage.live.idempotency import Fresh, IdempotencyStore, InProgress, Mismatch, Stored
+from recsys.storage.live.idempotency import IdempotencyStore, InProgress, Mismatch, NewRequest, Stored
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ class Idempotency:
                 await ProblemResponse(IDEMPOTENCY_IN_PROGRESS, "", headers={"Retry-After": "1"})(scope, receive, send)
             case Stored():
                 await _replay(begun, send)
-            case Fresh():
+            case NewRequest():
                 await self._first(scope, _again(body, receive), send, key)
             case _:
                 assert_never(begun)
@@ -113,7 +113,7 @@ class Idempotency:
 
     async def _forget(self, key: bytes) -> None:
         try:
-            await run_in_threadpool(self.answers.forget, key)
+            await run_in_threadpool(self.answers.discard, key)
         except StorageError as error:
             logger.error("an Idempotency-Key stays taken: %s", error)
 

@@ -29,7 +29,7 @@ from recsys.restyling.policy import Viewer
 from recsys.schema import Scope, UserId
 from recsys.serving.erasure import ErasureReport, erase_user
 from recsys.storage.live.feedback import Rating
-from recsys.storage.live.user_state import PersonState
+from recsys.storage.live.user_state import UserState
 
 _READING = (MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS)
 _WRITING = (*_READING, MISSING_SCOPE, STORAGE_FULL, IDEMPOTENCY_IN_PROGRESS)
@@ -146,13 +146,13 @@ async def _taste(user_id: UserId, services: Services, links: Links) -> Taste:
     return await services.ranking.run(_taste_now, user_id, state, services, links)
 
 
-def _taste_now(user_id: UserId, state: PersonState, services: Services, links: Links) -> Taste:
+def _taste_now(user_id: UserId, state: UserState, services: Services, links: Links) -> Taste:
     report = services.recommender.taste(services.request_of(user_id, state))
     learned = services.choices.learned(Viewer(user_id, state), services.recommender, report.taste)
     return taste_view(services, links, user_id, state, report, learned)
 
 
-def _learned(user_id: UserId, state: PersonState, services: Services) -> str:
+def _learned(user_id: UserId, state: UserState, services: Services) -> str:
     taste = services.recommender.profile(services.request_of(user_id, state)).taste
     return services.choices.learned(Viewer(user_id, state), services.recommender, taste)
 
@@ -161,7 +161,7 @@ def _verdict(user_id: UserId, body: FeedbackIn, services: Services) -> Rating:
     services.live.exposures.flush()
     shown = [
         (picture, exposure.model_version)
-        for exposure in services.live.exposures.of_request(body.request_id)
+        for exposure in services.live.exposures.request_exposures(body.request_id)
         if exposure.user_id == user_id
         for item_id, picture in zip(exposure.items, exposure.pictures, strict=True)
         if item_id == body.item_id and picture is not None

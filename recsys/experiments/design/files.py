@@ -15,8 +15,7 @@ from recsys.experiments.design.definition import Experiment, Status
 from recsys.experiments.design.fields import NAME_PATTERN, problems_of, unknown_name
 from recsys.experiments.design.lifecycle import config_drift, stop
 from recsys.storage.artifacts import exclusive_lock, write_text
-from recsys.storage.toml_edit import with_values
-from recsys.storage.toml_text import toml_tables, toml_text
+from recsys.storage.toml_edit import format_toml, format_toml_tables, set_toml_values
 
 SUFFIX = ".toml"
 
@@ -78,7 +77,7 @@ def _declared(text: str, path: Path) -> Experiment:
 def create_experiment(folder: Path, experiment: Experiment) -> Path:
     """Write a new experiment's file. Raises ExperimentError where there is one of that key."""
     path = folder / f"{experiment.key}{SUFFIX}"
-    text = _HEAD + toml_text(_plain(experiment))
+    text = _HEAD + format_toml(_plain(experiment))
     _same(parse_experiment(text, path), experiment, path)
     folder.mkdir(parents=True, exist_ok=True)
     with exclusive_lock(folder, wait=True):
@@ -128,12 +127,12 @@ def edited(text: str, before: Experiment, after: Experiment, path: Path) -> str:
     top = {name: new[name] for name in _STATE if new.get(name) != old.get(name)}
     try:
         if top:
-            text = with_values(text, "", top)
+            text = set_toml_values(text, "", top)
         if new.get("namespace") != old.get("namespace"):
-            text = with_values(text, "namespace", {"segments": new["namespace"]["segments"]})
+            text = set_toml_values(text, "namespace", {"segments": new["namespace"]["segments"]})
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    text = text.rstrip("\n") + "\n\n" + toml_tables("history", new["history"][len(before.history) :])
+    text = text.rstrip("\n") + "\n\n" + format_toml_tables("history", new["history"][len(before.history) :])
     _same(parse_experiment(text, path), after, path)
     return text
 

@@ -1,1 +1,1 @@
-"""Live data: one store per table."""
+"""Live data: one store per table, and a quick read of one user's state across tables (`user_state`)."""

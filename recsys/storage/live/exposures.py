@@ -1,4 +1,4 @@
-"""What was shown to whom, and how probable it was: written behind the requests, which never wait for it."""
+"""Log of exposures: lists shown, with propensities. A thread writes them, so that requests never wait for it."""
 
 from __future__ import annotations
 
@@ -31,31 +31,41 @@ _INSERT = (
 )
 
 Picture = Mapping[str, str | float] | None
-"""What the picture of an item was (say, arm, strength and propensity), or None for the original."""
+"""Action of an item's image (style as `arm`, strength, propensity and so on), or None for the original."""
 
 
-class Encoded(NamedTuple):
-    """The lists of an exposure as JSON: for answers that are given again and again, written once."""
+class EncodedLists(NamedTuple):
+    """Lists of an exposure as JSON, so that repeated answers are encoded only once."""
 
     items: str
     propensities: str
     pictures: str
 
     @classmethod
-    def of(cls, items: Sequence[ItemId], propensities: Sequence[float], pictures: Sequence[Picture]) -> Encoded:
-        """Of the fields of an `Exposure`."""
+    def of(cls, items: Sequence[ItemId], propensities: Sequence[float], pictures: Sequence[Picture]) -> EncodedLists:
+        """Encode the fields of an `Exposure`."""
         plain = [None if picture is None else dict(picture) for picture in pictures]
         return cls(json.dumps(items), json.dumps(propensities), json.dumps(plain))
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """One answer. `items`, `propensities` (in (0, 1]) and `pictures` are in the order shown and of one length.
+    """One list shown to a user; the lists have the same length and are in the order shown.
 
-    `user_id` is None for a session without an account; `timestamp` in seconds since 1970 UTC. `arms`: experiment to
-    arm, where the treatment matters and chance assigned it, with `arm_propensities` in (0, 1]. `session_id`, `platform`
-    and `category` (the one that was asked for) are None where unknown. `encoded`: the three lists as JSON, where
-    somebody has them already.
+    Attributes:
+        request_id: request that the list answers.
+        user_id: user; None for a session without a user id.
+        timestamp: seconds since 1970 UTC.
+        model_version: version of the bundle.
+        items: ids of the items.
+        propensities: probability of each item at its position, in (0, 1].
+        pictures: action of each item's image; None for the original.
+        arms: experiment to arm, for experiments that could change the list and assigned the arm at random.
+        session_id: visit; None if unknown.
+        platform: place where the list was shown; None if unknown.
+        category: the one category that was requested; None if there were none or several.
+        arm_propensities: experiment to the probability of its arm, in (0, 1].
+        encoded: the three lists as JSON, if the caller has them already.
     """
 
     request_id: str
@@ -70,14 +80,14 @@ class Exposure:
     platform: str | None = None
     category: str | None = None
     arm_propensities: Mapping[str, float] = field(default_factory=dict)
-    encoded: Encoded | None = field(default=None, compare=False, repr=False)
+    encoded: EncodedLists | None = field(default=None, compare=False, repr=False)
 
 
 class ExposureLog:
-    """Exposures in a database, written by a thread of this log's own within 0.1 s. Safe to share between threads.
+    """Store of exposures with its own thread, which writes them within 0.1 s. Safe to share between threads.
 
-    While the database fails they wait, and the oldest are dropped when more than `capacity` do; a kill loses those
-    that wait. Where a connection breaks during a commit the same exposure may be stored twice.
+    While the database fails, exposures wait; if more than `capacity` wait, the oldest are dropped. A kill loses the
+    waiting ones. If a connection breaks during a commit, the same exposure may be stored twice.
     """
 
     def __init__(self, database: Database, *, capacity: int = CAPACITY, every_s: float = EVERY_S) -> None:
@@ -92,65 +102,65 @@ class ExposureLog:
         self._closing = False
         self._waiting: deque[Exposure] = deque()
         self._changed = threading.Condition()
-        # Held from taking a batch until it is stored or given back; taken before `_changed`.
+        # Held while a batch is taken and stored, or returned; always acquired before `_changed`.
         self._storing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="exposures", daemon=True)
         self._thread.start()
 
     @property
     def waiting(self) -> int:
-        """How many are not stored yet, but for those that are just being written."""
+        """Return the number of exposures that are not stored yet, without those being written now."""
         return len(self._waiting)
 
     def append(self, exposure: Exposure) -> None:
-        """Have it stored soon; never waits for the database. Raises ValueError after `close`."""
+        """Queue an exposure; never waits for the database. Raises ValueError after `close`."""
         with self._changed:
             if self._closing:
                 raise ValueError("the exposure log is closed")
             self._waiting.append(exposure)
             self._drop_surplus()
-            # The thread is awake once one waits; to wake it for each would take a fifth of a quick request.
+            # The first exposure wakes the thread; waking it for each would take a fifth of a quick request.
             if len(self._waiting) == 1:
                 self._changed.notify_all()
 
     def flush(self) -> bool:
-        """Store all that wait, now; False where the database fails, and they wait on."""
+        """Store all waiting exposures now; return False if the database fails, so that they still wait."""
         while self._waiting:
             if not self._store_batch():
                 return False
-        # A batch that the thread has taken is not waiting, and not stored yet.
+        # A batch that the thread has taken is neither waiting nor stored.
         with self._storing:
             return not self._waiting
 
     def close(self) -> None:
-        """Store all that wait and end the thread. What the database does not take now is dropped, and counted."""
+        """Store all waiting exposures and end the thread. If the database fails, they are dropped and counted."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
         if not self.flush():
             self.dropped += len(self._waiting)
-            logger.warning("%d exposures are lost: the database did not take them", len(self._waiting))
+            logger.warning("%d exposures are lost: the database did not store them", len(self._waiting))
             self._waiting.clear()
 
     def erase(self, user_id: UserId) -> int:
-        """Delete all exposures of a person, also those that wait here; returns how many there were.
+        """Delete all exposures of a user, also waiting ones of this process; return their number.
 
-        Other processes have their own that wait, for `every_s` at most while the database works.
+        Other processes may have waiting ones too, for at most `every_s` while the database works.
         """
         with self._storing:
             with self._changed:
-                kept = [exposure for exposure in self._waiting if exposure.user_id != user_id]
-                erased = len(self._waiting) - len(kept)
-                self._waiting = deque(kept)
+                others = [exposure for exposure in self._waiting if exposure.user_id != user_id]
+                erased = len(self._waiting) - len(others)
+                self._waiting = deque(others)
             with self.database.writing() as connection:
                 return erased + connection.execute(delete(EXPOSURES).where(EXPOSURES.c.user_id == user_id)).rowcount
 
-    def of_request(self, request_id: str) -> list[Exposure]:
-        """What was shown in the answers to a request, stored ones alone, oldest first."""
+    def request_exposures(self, request_id: str) -> list[Exposure]:
+        """Return the stored exposures of a request, oldest first."""
         query = select(EXPOSURES).where(EXPOSURES.c.request_id == request_id).order_by(EXPOSURES.c.seq)
         with self.database.reading() as connection:
-            rows = [_plain(dict(row)) for row in connection.execute(query).mappings()]
+            rows = [_decode(dict(row)) for row in connection.execute(query).mappings()]
         return [
             Exposure(**{**row, **{name: tuple(row[name]) for name in ("items", "propensities", "pictures")}})
             for row in rows
@@ -158,9 +168,9 @@ class ExposureLog:
         ]
 
     def frames(self, after: int = 0, through: int | None = None, rows: int = 10_000) -> Iterator[pd.DataFrame]:
-        """Exposures with `after` < `seq` <= `through` (default: all), by `seq`, at most `rows` in each frame.
+        """Yield exposures with `after` < `seq` <= `through` (default: all), by `seq`, at most `rows` in each frame.
 
-        Columns `seq` and the fields of `Exposure`; `items`, `propensities` and `pictures` are lists, `arms` and
+        Columns are `seq` and the fields of `Exposure`; `items`, `propensities` and `pictures` are lists, `arms` and
         `arm_propensities` dicts.
         """
         return exposure_frames(self.database, after, through, rows)
@@ -169,7 +179,7 @@ class ExposureLog:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
-                # What comes in the meantime goes into the same batch.
+                # Exposures that arrive during this wait join the batch.
                 if self._changed.wait_for(lambda: self._closing, RETRY_S if self._failing else self._every_s):
                     return
             self._store_batch()
@@ -181,7 +191,7 @@ class ExposureLog:
             try:
                 self._store(batch)
             except StorageError as error:
-                self._give_back(batch, error)
+                self._return_batch(batch, error)
                 return False
             if self._failing:
                 self._failing = False
@@ -192,11 +202,11 @@ class ExposureLog:
     def _store(self, batch: Sequence[Exposure]) -> None:
         if batch:
             with self.database.writing() as connection:
-                # Past SQLAlchemy, whose part of a row takes longer than the database's.
+                # Without SQLAlchemy, whose part of a row takes longer than the database's.
                 query = _INSERT if self.database.is_sqlite else _INSERT.replace("?", "%s")
-                connection.exec_driver_sql(query, [_row(exposure) for exposure in batch])
+                connection.exec_driver_sql(query, [_encode(exposure) for exposure in batch])
 
-    def _give_back(self, batch: Sequence[Exposure], error: StorageError) -> None:
+    def _return_batch(self, batch: Sequence[Exposure], error: StorageError) -> None:
         with self._changed:
             self._waiting.extendleft(reversed(batch))
             self._drop_surplus()
@@ -214,21 +224,21 @@ class ExposureLog:
 def exposure_frames(
     database: Database, after: int = 0, through: int | None = None, rows: int = 10_000
 ) -> Iterator[pd.DataFrame]:
-    """As `ExposureLog.frames`, for those who only read."""
+    """Yield frames as `ExposureLog.frames` does, for callers who only read."""
     while True:
         query = select(EXPOSURES).where(EXPOSURES.c.seq > after).order_by(EXPOSURES.c.seq).limit(rows)
         if through is not None:
             query = query.where(EXPOSURES.c.seq <= through)
         with database.reading() as connection:
-            found = [_plain(dict(row)) for row in connection.execute(query).mappings()]
-        if not found:
+            batch = [_decode(dict(row)) for row in connection.execute(query).mappings()]
+        if not batch:
             return
-        after = found[-1]["seq"]
-        yield pd.DataFrame(found)
+        after = batch[-1]["seq"]
+        yield pd.DataFrame(batch)
 
 
-def _row(exposure: Exposure) -> tuple[object, ...]:
-    lists = exposure.encoded or Encoded.of(exposure.items, exposure.propensities, exposure.pictures)
+def _encode(exposure: Exposure) -> tuple[object, ...]:
+    lists = exposure.encoded or EncodedLists.from_lists(exposure.items, exposure.propensities, exposure.pictures)
     return (
         exposure.request_id,
         exposure.user_id,
@@ -243,6 +253,6 @@ def _row(exposure: Exposure) -> tuple[object, ...]:
     )
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
+def _decode(row: dict[str, Any]) -> dict[str, Any]:
     propensities = json.loads(row["arm_propensities"] or "{}")
     return row | {name: json.loads(row[name]) for name in _LISTS} | {"arm_propensities": propensities}

@@ -1,4 +1,4 @@
-"""Verdicts: whether people were satisfied with restyled pictures, with the propensity of what they were shown."""
+"""Ratings of restyled images: satisfied or not, with the action shown and its propensity."""
 
 from __future__ import annotations
 
@@ -15,10 +15,19 @@ from recsys.storage.writes import insert_new
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """One person's verdict on one restyled picture.
+    """One user's rating of one restyled image.
 
-    `feedback_id` is the caller's own, once for each verdict. `arm` (the style's name) and `strength` in [0, 1] are what
-    was shown; `propensity` in (0, 1] how probable that choice was. `timestamp`: seconds since 1970 UTC.
+    Attributes:
+        feedback_id: chosen by the caller, unique for each rating.
+        user_id: user.
+        item_id: item of the image.
+        arm: style of the action that was shown.
+        strength: strength of that action, in [0, 1].
+        propensity: probability of that action, in (0, 1].
+        satisfied: the rating.
+        request_id: request whose list had the image.
+        model_version: version of the bundle.
+        timestamp: seconds since 1970 UTC.
     """
 
     feedback_id: str
@@ -37,26 +46,26 @@ _COLUMNS = tuple(FEEDBACK.c[field.name] for field in fields(Rating))
 
 
 class FeedbackStore:
-    """The table FEEDBACK, to which verdicts are only ever added, but for erasure."""
+    """Store of the table FEEDBACK: ratings are only added, except for erasure."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, verdict: Rating) -> bool:
-        """Keep a verdict: True if it was accepted, False for a duplicate of one with its `feedback_id`."""
+    def append(self, rating: Rating) -> bool:
+        """Store a rating; return False if there is one with its `feedback_id`."""
         with self._database.writing() as connection:
-            return insert_new(connection, FEEDBACK, "feedback_id", [asdict(verdict)])[0]
+            return insert_new(connection, FEEDBACK, "feedback_id", [asdict(rating)])[0]
 
-    def of_user(self, user_id: str) -> tuple[Rating, ...]:
-        """A person's verdicts, in the order in which they came."""
+    def user_ratings(self, user_id: str) -> tuple[Rating, ...]:
+        """Return a user's ratings, in the order in which they came."""
         statement = select(*_COLUMNS).where(FEEDBACK.c.user_id == user_id).order_by(FEEDBACK.c.seq)
         with self._database.reading() as connection:
             return tuple(Rating(*row) for row in connection.execute(statement))
 
-    def everybody(self) -> Mapping[tuple[str, float], tuple[int, int]]:
-        """All people's verdicts on each (arm, strength): how many were satisfied, and how many there are.
+    def counts(self) -> Mapping[tuple[str, float], tuple[int, int]]:
+        """Count all users' ratings of each (arm, strength): satisfied ones, and all.
 
-        Reads the whole table: for something that is kept a while, not for every request.
+        Reads the whole table: cache the result instead of calling this for every request.
         """
         satisfied = func.sum(cast(FEEDBACK.c.satisfied, Integer))
         statement = select(FEEDBACK.c.arm, FEEDBACK.c.strength, satisfied, func.count()).group_by(
@@ -66,12 +75,12 @@ class FeedbackStore:
             return {(arm, strength): (int(good), total) for arm, strength, good, total in connection.execute(statement)}
 
     def erase(self, user_id: str) -> int:
-        """Remove a person's verdicts; returns how many went."""
+        """Delete a user's ratings; return their number."""
         with self._database.writing() as connection:
             return connection.execute(delete(FEEDBACK).where(FEEDBACK.c.user_id == user_id)).rowcount
 
     def frame(self) -> pd.DataFrame:
-        """All verdicts in their order, one column for each field of `Rating`."""
+        """Return all ratings in order, one column for each field of `Rating`."""
         with self._database.reading() as connection:
             rows = connection.execute(select(*_COLUMNS).order_by(FEEDBACK.c.seq)).all()
         frame = pd.DataFrame.from_records(rows, columns=[column.name for column in _COLUMNS])

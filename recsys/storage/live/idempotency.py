@@ -1,4 +1,4 @@
-"""Answers kept by Idempotency-Key, so that a request that is sent again is answered, not done, again."""
+"""Answers stored by Idempotency-Key, so that a repeated request gets the first answer instead of running again."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from sqlalchemy import delete, select, update
 
 from recsys.storage.database import Database
 from recsys.storage.tables import IDEMPOTENCY
-from recsys.storage.upsert import upsert
+from recsys.storage.writes import upsert
 
 ABANDONED_S = 60
-"""A request still at work after so many seconds died with its process."""
-_AT_WORK = 0
+"""Seconds after which a request still in progress is taken to have died with its process."""
+_IN_PROGRESS = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
-    """The request is new, or its first try was abandoned: do it, then `finish` or `forget`."""
+class NewRequest:
+    """The request is new, or its first try was abandoned: run it, then call `finish` or `discard`."""
 
 
 @dataclass(frozen=True, slots=True)
 class InProgress:
-    """The same request is at work now."""
+    """The same request is in progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,62 +32,71 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The answer that the request got."""
+    """Answer that the request got."""
 
     status: int
     media_type: str
     body: bytes
 
 
-Begun = Fresh | Stored | InProgress | Mismatch
+BeginResult = NewRequest | Stored | InProgress | Mismatch
 
 
 class IdempotencyStore:
-    """The table IDEMPOTENCY. `key`: SHA-256 of who asked and the Idempotency-Key; times: seconds since 1970 UTC."""
+    """Store of the table IDEMPOTENCY.
+
+    `key` is the SHA-256 of the caller and the Idempotency-Key; times are seconds since 1970 UTC.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> Begun:
-        """What to do with a request, whose SHA-256 is `fingerprint`; of several at once, one is told that it is fresh.
+    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> BeginResult:
+        """Register a request; of several at once, exactly one is `NewRequest`.
 
-        `user_id`: whose data the answer may hold, so that erasure finds it.
+        Args:
+            key: key of the request.
+            fingerprint: SHA-256 of the request itself.
+            user_id: user whose data the answer may hold, so that erasure finds it.
+            now: current time.
         """
         with self._database.writing() as connection:
-            found = connection.execute(select(IDEMPOTENCY).where(IDEMPOTENCY.c.key == key)).one_or_none()
-            if found is not None:
-                if bytes(found.fingerprint) != fingerprint:
+            earlier = connection.execute(select(IDEMPOTENCY).where(IDEMPOTENCY.c.key == key)).one_or_none()
+            if earlier is not None:
+                if bytes(earlier.fingerprint) != fingerprint:
                     return Mismatch()
-                if found.status != _AT_WORK:
-                    return Stored(found.status, found.media_type, bytes(found.body))
-                if now - found.created_at <= ABANDONED_S:
+                if earlier.status != _IN_PROGRESS:
+                    return Stored(earlier.status, earlier.media_type, bytes(earlier.body))
+                if now - earlier.created_at <= ABANDONED_S:
                     return InProgress()
             row = {
                 "key": key,
                 "fingerprint": fingerprint,
-                "status": _AT_WORK,
+                "status": _IN_PROGRESS,
                 "media_type": "",
                 "body": b"",
                 "user_id": user_id,
                 "created_at": now,
             }
             upsert(connection, IDEMPOTENCY, [row])
-        return Fresh()
+        return NewRequest()
 
     def finish(self, key: bytes, stored: Stored) -> None:
-        """Keep the answer of a fresh request. Nothing is kept where another try was first, or the person erased."""
+        """Store the answer of a new request, unless another try was first or the user was erased."""
         answer = {"status": stored.status, "media_type": stored.media_type, "body": stored.body}
         with self._database.writing() as connection:
             connection.execute(
-                update(IDEMPOTENCY).where(IDEMPOTENCY.c.key == key, IDEMPOTENCY.c.status == _AT_WORK).values(answer)
+                update(IDEMPOTENCY).where(IDEMPOTENCY.c.key == key, IDEMPOTENCY.c.status == _IN_PROGRESS).values(answer)
             )
 
-    def forget(self, key: bytes) -> None:
-        """Let a fresh request that failed be tried again."""
+    def discard(self, key: bytes) -> None:
+        """Remove a new request that failed, so that it can be tried again."""
         with self._database.writing() as connection:
-            connection.execute(delete(IDEMPOTENCY).where(IDEMPOTENCY.c.key == key, IDEMPOTENCY.c.status == _AT_WORK))
+            connection.execute(
+                delete(IDEMPOTENCY).where(IDEMPOTENCY.c.key == key, IDEMPOTENCY.c.status == _IN_PROGRESS)
+            )
 
     def prune(self, before: int) -> int:
-        """Remove what began before a time; returns how many answers went."""
+        """Delete requests that began before a time; return their number."""
         with self._database.writing() as connection:
             return connection.execute(delete(IDEMPOTENCY).where(IDEMPOTENCY.c.created_at < before)).rowcount

@@ -1,4 +1,4 @@
-"""Items that the shop put, changed or deleted while the service runs: they stand above the imported catalog."""
+"""Items put, changed or deleted while the service runs; they override the imported catalog."""
 
 from __future__ import annotations
 
@@ -14,24 +14,32 @@ from recsys.errors import DataError
 from recsys.schema import FloatArray
 from recsys.storage.database import Database
 from recsys.storage.tables import ID, ITEMS
-from recsys.storage.upsert import upsert
+from recsys.storage.writes import upsert
 from style.vector import DIMENSIONS
 
 _STORED = np.dtype("<f4")
 _UNIT_TOLERANCE = 1e-3
-# Prices become float32, which ends near 3e38; imports draw the same line.
+# Prices become float32, which ends near 3e38; imports have the same limit.
 _LARGEST_PRICE = 1e30
-# Asked several times a second: built once, so that SQLAlchemy finds it compiled.
+# This query runs several times a second; built once, SQLAlchemy finds it compiled.
 _LAST_SEQ = select(func.max(ITEMS.c.seq))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveItem:
-    """The latest state of an item that was put or deleted.
+    """Latest state of an item that was put or deleted.
 
-    `price` is None where unknown. `image`: a path as in the catalog, "" without a picture. `vector` (128,) float32:
-    the picture's unit style vector, zeros or None without one; `embedder` names its style space, None without a vector.
-    Of a `deleted` item only the id counts. `seq` says when it changed, relative to the others; writers ignore it.
+    Attributes:
+        item_id: id; the only field with a meaning for a deleted item.
+        title: title.
+        category: category.
+        price: None if unknown.
+        available: False if it cannot be bought.
+        image: path as in the catalog, "" without an image.
+        vector: (128,) float32, unit style vector of the image; zeros or None without one.
+        embedder: name of the vector's style space; None without a vector.
+        deleted: True if the item was deleted.
+        seq: order of the changes; ignored by writes.
     """
 
     item_id: str
@@ -46,67 +54,66 @@ class LiveItem:
     seq: int = 0
 
 
-class LiveItems:
-    """The table ITEMS: one row for each item that ever changed, the last write wins."""
+class ItemStore:
+    """Store of the table ITEMS: one row per item that ever changed; the last write wins."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, items: Sequence[LiveItem], changed_at: int) -> int:
-        """Add or replace items, in their order; returns the seq of the last change.
+        """Add or replace items, in their order; return the seq of the last change.
 
         `changed_at`: seconds since 1970 UTC. Raises DataError that names the item and its wrong field; then nothing
         is written.
         """
-        rows = [_row_of(item) | {"changed_at": changed_at} for item in items]
-        return self._write(rows)
+        rows = [_to_row(item) | {"changed_at": changed_at} for item in items]
+        with self._database.writing() as connection:
+            last = _last_seq(connection)
+            upsert(connection, ITEMS, [row | {"seq": last + index} for index, row in enumerate(rows, 1)])
+        return last + len(rows)
 
     def delete(self, ids: Sequence[str], changed_at: int) -> int:
-        """Take items out of the catalog, imported ones too; returns the seq of the last change."""
+        """Delete items from the catalog, imported ones too; return the seq of the last change."""
         return self.put([LiveItem(item_id, available=False, deleted=True) for item_id in ids], changed_at)
 
     def changes(self, after: int) -> list[LiveItem]:
-        """The latest state of every item that changed after seq `after` (0: since ever), by seq.
+        """Return the latest state of each item that changed after seq `after` (0: all), by seq.
 
-        Raises DataError for a row that nobody can have written by `put`.
+        Raises DataError for a row that `put` cannot have written.
         """
         with self._database.reading() as connection:
-            found = connection.execute(select(ITEMS).where(ITEMS.c.seq > after).order_by(ITEMS.c.seq))
-            return [_item_of(row) for row in found]
+            rows = connection.execute(select(ITEMS).where(ITEMS.c.seq > after).order_by(ITEMS.c.seq))
+            return [_to_item(row) for row in rows]
 
     def get(self, item_id: str) -> LiveItem | None:
-        """An item as it was put or deleted last; None where it never was."""
+        """Return the latest state of an item; None if it was never put or deleted."""
         with self._database.reading() as connection:
             row = connection.execute(select(ITEMS).where(ITEMS.c.item_id == item_id)).one_or_none()
-        return None if row is None else _item_of(row)
+        return None if row is None else _to_item(row)
 
     def last_seq(self) -> int:
-        """The seq of the last change, 0 before the first: one look into an index."""
+        """Return the seq of the last change, 0 before the first. Cheap: one index lookup."""
         with self._database.reading() as connection:
             return _last_seq(connection)
-
-    def _write(self, rows: Sequence[dict[str, Any]]) -> int:
-        with self._database.writing() as connection:
-            last = _last_seq(connection)
-            upsert(connection, ITEMS, [row | {"seq": last + place} for place, row in enumerate(rows, 1)])
-        return last + len(rows)
 
 
 def _last_seq(connection: Connection) -> int:
     return int(connection.execute(_LAST_SEQ).scalar_one() or 0)
 
 
-def _row_of(item: LiveItem) -> dict[str, Any]:
+def _to_row(item: LiveItem) -> dict[str, Any]:
     if not 0 < len(item.item_id) <= int(ID.length or 0):
-        raise DataError(f"item_id: an id has 1 to {ID.length} characters, this one has {len(item.item_id)}")
+        raise DataError(f"item_id: use 1 to {ID.length} characters; this one has {len(item.item_id)}")
     for name in ("item_id", "title", "category", "image"):
         text = getattr(item, name)
         if "\0" in text or text.encode(errors="replace").decode() != text:
-            raise DataError(f"item {item.item_id!r}, {name}: {text!r} holds what is no text; leave it out")
+            raise DataError(
+                f"item {item.item_id!r}, {name}: {text!r} holds characters that are not text; leave them out"
+            )
     if item.price is not None and not (math.isfinite(item.price) and 0 <= item.price <= _LARGEST_PRICE):
-        raise DataError(f"item {item.item_id!r}, price: {item.price} is no price; give none if it is unknown")
+        raise DataError(f"item {item.item_id!r}, price: {item.price} is not a price; omit it if it is unknown")
     if (item.vector is None) != (item.embedder is None):
-        raise DataError(f"item {item.item_id!r}, vector: a style vector and the embedder that made it go together")
+        raise DataError(f"item {item.item_id!r}, vector: give a style vector together with its embedder, or neither")
     return {
         "item_id": item.item_id,
         "deleted": item.deleted,
@@ -115,12 +122,12 @@ def _row_of(item: LiveItem) -> dict[str, Any]:
         "price": item.price,
         "available": item.available,
         "image": item.image,
-        "vector": None if item.vector is None else _bytes_of(item.item_id, item.vector),
+        "vector": None if item.vector is None else _encode_vector(item.item_id, item.vector),
         "embedder": item.embedder,
     }
 
 
-def _item_of(row: Row[Any]) -> LiveItem:
+def _to_item(row: Row[Any]) -> LiveItem:
     return LiveItem(
         item_id=row.item_id,
         title=row.title,
@@ -128,19 +135,19 @@ def _item_of(row: Row[Any]) -> LiveItem:
         price=row.price,
         available=row.available,
         image=row.image,
-        vector=None if row.vector is None else _vector_of(row.item_id, row.vector),
+        vector=None if row.vector is None else _decode_vector(row.item_id, row.vector),
         embedder=row.embedder,
         deleted=row.deleted,
         seq=row.seq,
     )
 
 
-def _bytes_of(item_id: str, vector: FloatArray) -> bytes:
+def _encode_vector(item_id: str, vector: FloatArray) -> bytes:
     _check_vector(item_id, vector)
     return vector.astype(_STORED).tobytes()
 
 
-def _vector_of(item_id: str, stored: bytes) -> FloatArray:
+def _decode_vector(item_id: str, stored: bytes) -> FloatArray:
     if len(stored) != DIMENSIONS * _STORED.itemsize:
         raise DataError(f"item {item_id!r}: its stored style vector has {len(stored)} bytes; put the item again")
     vector = np.frombuffer(stored, dtype=_STORED).astype(np.float32)
@@ -152,6 +159,6 @@ def _check_vector(item_id: str, vector: FloatArray) -> None:
     length = float(np.linalg.norm(vector)) if vector.shape == (DIMENSIONS,) else math.nan
     if not (length == 0.0 or abs(length - 1.0) <= _UNIT_TOLERANCE):
         raise DataError(
-            f"item {item_id!r}, vector: a style vector is ({DIMENSIONS},) of length one, or zeros without a picture; "
+            f"item {item_id!r}, vector: a style vector is ({DIMENSIONS},) of length one, or zeros without an image; "
             f"this one is {vector.shape} of length {length:g}"
         )

@@ -1,4 +1,4 @@
-"""API keys: made here, shown once, and kept as hashes."""
+"""API keys: created here, shown once, and stored as hashes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,22 @@ from recsys.storage.tables import API_KEYS
 from recsys.storage.writes import insert_new
 
 KEY_PREFIX = "rk_"
-"""Tells people and secret scanners what the text is."""
+"""Prefix that lets people and secret scanners recognize a key."""
 _KEY_BYTES = 32
 _LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What is known of a key: its name, the SHA-256 of its text, what it may do, and when (seconds since 1970 UTC)
-    it was made and revoked (None: it is active)."""
+    """Stored data of a key.
+
+    Attributes:
+        name: name.
+        hash: SHA-256 of the key's text, 32 bytes.
+        scopes: permissions.
+        created_at: seconds since 1970 UTC.
+        revoked_at: seconds since 1970 UTC; None while the key is active.
+    """
 
     name: str
     hash: bytes
@@ -34,20 +41,20 @@ class StoredKey:
 
 
 class KeyStore:
-    """The table API_KEYS. A revoked key stays, so that its name keeps meaning one key."""
+    """Store of the table API_KEYS. Revoked keys stay, so that a name never means two keys."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def create(self, name: str, scopes: Collection[Scope], created_at: int) -> str:
-        """Make a key of 256 random bits; what is returned is kept nowhere.
+        """Create a key of 256 random bits and return its text, which is stored nowhere.
 
-        Raises RequestError for a name that is taken or has not 1 to 64 printable characters, or without a scope.
+        Raises RequestError if the name is taken or not 1 to 64 printable characters, or without a scope.
         """
         if not (0 < len(name) <= _LONGEST_NAME and name.isprintable() and name.strip()):
             raise RequestError("name", f"{name!r}: use 1 to {_LONGEST_NAME} visible characters")
         if not scopes:
-            raise RequestError("scopes", f"a key without a scope may do nothing; give some of {', '.join(Scope)}")
+            raise RequestError("scopes", f"a key without a scope allows nothing; give some of {', '.join(Scope)}")
         key = KEY_PREFIX + secrets.token_urlsafe(_KEY_BYTES)
         row = {
             "name": name,
@@ -57,15 +64,15 @@ class KeyStore:
         }
         with self._database.writing() as connection:
             if not insert_new(connection, API_KEYS, "name", [row])[0]:
-                raise RequestError("name", f"there is a key {name!r} already, or was: choose another name")
+                raise RequestError("name", f"a key {name!r} exists, or was revoked: choose another name")
         return key
 
     def active(self) -> tuple[StoredKey, ...]:
-        """The keys that are not revoked, by name."""
+        """Return the keys that are not revoked, by name."""
         return tuple(key for key in self.all() if key.revoked_at is None)
 
     def all(self) -> tuple[StoredKey, ...]:
-        """All keys there ever were, by name."""
+        """Return all keys, also revoked ones, by name."""
         with self._database.reading() as connection:
             rows = connection.execute(select(API_KEYS).order_by(API_KEYS.c.name)).all()
         return tuple(
@@ -74,14 +81,14 @@ class KeyStore:
         )
 
     def revoke(self, name: str, revoked_at: int) -> None:
-        """Make a key void for good; one that is revoked stays as it is. Raises RequestError for an unknown name."""
+        """Revoke a key; the time of an earlier revocation stays. Raises RequestError for an unknown name."""
         first = func.coalesce(API_KEYS.c.revoked_at, revoked_at)
         with self._database.writing() as connection:
-            found = connection.execute(update(API_KEYS).where(API_KEYS.c.name == name).values(revoked_at=first))
-            if not found.rowcount:
-                raise RequestError("name", f"no key is called {name!r}; `recsys key list` shows them")
+            result = connection.execute(update(API_KEYS).where(API_KEYS.c.name == name).values(revoked_at=first))
+            if not result.rowcount:
+                raise RequestError("name", f"no key is called {name!r}; `recsys key list` shows all names")
 
 
 def key_hash(key: str) -> bytes:
-    """The SHA-256 of a key's text, 32 bytes: enough for keys of 256 random bits, which nobody can guess."""
+    """Return the SHA-256 of a key's text, 32 bytes: enough for keys of 256 random bits, which cannot be guessed."""
     return hashlib.sha256(key.encode(errors="replace")).digest()

@@ -1,7 +1,7 @@
-"""Which restyled pictures were given out on direct request: in whose name, toward what, under which license.
+"""Log of restyled images that were requested directly: user, target and license.
 
-Pictures of lists are in the exposures; these are the others, which a caller asked for by name or sent as an own photo.
-Of a picture itself only its SHA-256 is kept.
+Images of lists are in the exposures. This log has the others: images that a caller requested by item, or restyled from
+an own photo. Of the image itself only the SHA-256 is stored.
 """
 
 from __future__ import annotations
@@ -17,11 +17,18 @@ from recsys.storage.tables import RENDERS
 
 @dataclass(frozen=True, slots=True)
 class Render:
-    """One picture.
+    """One image.
 
-    `user_id`: whose taste it went toward, None for nobody's; `item_id`: None for the caller's own photo. `style_id` and
-    `license`: of the style reference, "" where it went toward a taste, an item or words. `strength` in [0, 1]: the one
-    used. `sha256`: of the file, hexadecimal. `timestamp`: seconds since 1970 UTC.
+    Attributes:
+        request_id: request.
+        timestamp: seconds since 1970 UTC.
+        user_id: user whose taste was the target; None if there was none.
+        item_id: item of the photo; None for the caller's own photo.
+        style_id: style reference; "" if the target was a taste, an item or words.
+        license: license of the style reference; "" without one.
+        engine: version of the engine.
+        strength: strength used, in [0, 1].
+        sha256: SHA-256 of the file, hexadecimal.
     """
 
     request_id: str
@@ -39,18 +46,18 @@ _COLUMNS = tuple(RENDERS.c[field.name] for field in fields(Render))
 
 
 class RenderLog:
-    """The table RENDERS, to which rows are only ever added, but for erasure."""
+    """Store of the table RENDERS: rows are only added, except for erasure."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def append(self, render: Render) -> None:
-        """Keep one. Raises StorageError."""
+        """Store one row. Raises StorageError."""
         with self._database.writing() as connection:
             connection.execute(insert(RENDERS), asdict(render))
 
     def all(self) -> Iterator[Render]:
-        """All of them in their order."""
+        """Yield all rows in order."""
         with self._database.reading() as connection:
             for row in connection.execute(select(*_COLUMNS).order_by(RENDERS.c.seq)):
                 yield Render(*row)

@@ -1,4 +1,4 @@
-"""What people chose as their taste, and from when on their events count for it."""
+"""Tastes that users chose, and the event from which their history counts."""
 
 from __future__ import annotations
 
@@ -10,58 +10,63 @@ from sqlalchemy import bindparam, select
 
 from recsys.storage.database import Database
 from recsys.storage.tables import TASTES
-from recsys.storage.upsert import upsert
+from recsys.storage.writes import upsert
 
-# Every request runs it: built once, so that SQLAlchemy finds it compiled.
+# This query runs in each request; built once, SQLAlchemy finds it compiled.
 _OF_USER = select(TASTES.c.styles, TASTES.c.strength, TASTES.c.reset_seq).where(TASTES.c.user_id == bindparam("user"))
 
 
 @dataclass(frozen=True, slots=True)
 class ChosenTaste:
-    """Chosen `styles` (ids of style references), the `strength` of restyling in [0, 1] (None: not chosen), and the
-    seq up to which events say nothing of the taste (None: all do)."""
+    """Taste that a user chose.
+
+    Attributes:
+        styles: ids of style references.
+        strength: strength of restyling, in [0, 1]; None if not chosen.
+        reset_seq: events up to this number do not count for the taste; None if all do.
+    """
 
     styles: tuple[str, ...] = ()
     strength: float | None = None
     reset_seq: int | None = None
 
 
-NOTHING_CHOSEN = ChosenTaste()
+NO_TASTE = ChosenTaste()
 
 
 class TasteStore:
-    """The table TASTES: one row for each person who chose or reset a taste."""
+    """Store of the table TASTES: one row per user who chose or reset a taste."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def get(self, user_id: str) -> ChosenTaste:
-        """What a person chose; nothing where they never did."""
+        """Return the taste that a user chose; an empty one if there is none."""
         with self._database.reading() as connection:
             row = connection.execute(_OF_USER, {"user": user_id}).one_or_none()
         if row is None:
-            return NOTHING_CHOSEN
+            return NO_TASTE
         return ChosenTaste(tuple(json.loads(row.styles)), row.strength, row.reset_seq)
 
     def put(self, user_id: str, styles: Sequence[str], strength: float | None, changed_at: int) -> ChosenTaste:
-        """Replace what a person chose; a reset before stays in force. `changed_at`: seconds since 1970 UTC."""
+        """Replace the chosen taste; an earlier reset stays in force. `changed_at`: seconds since 1970 UTC."""
         return self._change(user_id, ChosenTaste(tuple(styles), strength), changed_at)
 
     def reset(self, user_id: str, events_through: int, changed_at: int) -> ChosenTaste:
-        """Forget what a person chose, and let events up to this seq no longer say anything of the taste."""
+        """Delete the chosen taste, and stop counting events up to this seq for it."""
         return self._change(user_id, ChosenTaste(reset_seq=events_through), changed_at)
 
     def _change(self, user_id: str, taste: ChosenTaste, changed_at: int) -> ChosenTaste:
         with self._database.writing() as connection:
-            found = connection.execute(_OF_USER, {"user": user_id}).one_or_none()
-            resets = [seq for seq in (taste.reset_seq, found and found.reset_seq) if seq is not None]
-            kept = ChosenTaste(taste.styles, taste.strength, max(resets, default=None))
+            old = connection.execute(_OF_USER, {"user": user_id}).one_or_none()
+            resets = [seq for seq in (taste.reset_seq, old and old.reset_seq) if seq is not None]
+            new = ChosenTaste(taste.styles, taste.strength, max(resets, default=None))
             row = {
                 "user_id": user_id,
-                "styles": json.dumps(kept.styles),
-                "strength": kept.strength,
-                "reset_seq": kept.reset_seq,
+                "styles": json.dumps(new.styles),
+                "strength": new.strength,
+                "reset_seq": new.reset_seq,
                 "changed_at": changed_at,
             }
             upsert(connection, TASTES, [row])
-        return kept
+        return new

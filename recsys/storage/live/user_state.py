@@ -1,4 +1,4 @@
-"""What is kept of one person, in one look: asked in every request, so it has to cost microseconds."""
+"""State of one user in one query: every request reads it, so it has to cost microseconds."""
 
 from __future__ import annotations
 
@@ -18,35 +18,39 @@ _QUERY = """
 """
 
 
-class PersonState(NamedTuple):
-    """What live data say of a person; two that are equal give the same answers.
+class UserState(NamedTuple):
+    """Live data of a user, as far as answers depend on it; equal states give the same answers.
 
-    `last_event` and `last_verdict`: the numbers of their newest event and verdict, 0 without any. `styles` and
-    `strength`: what they chose. `reset_seq`: events up to it no longer say anything of their taste; None where it was
-    never reset. `erased`: what a bundle knows of them must not be used.
+    Attributes:
+        last_event: number of the newest event, 0 without any.
+        last_rating: number of the newest rating, 0 without any.
+        styles: chosen style references.
+        strength: chosen strength of restyling; None if not chosen.
+        reset_seq: events up to this number do not count for the taste; None if it was never reset.
+        erased: True if the bundle's data of this user must not be used.
     """
 
     last_event: int
-    last_verdict: int
+    last_rating: int
     styles: tuple[str, ...]
     strength: float | None
     reset_seq: int | None
     erased: bool
 
 
-NOBODY = PersonState(0, 0, (), None, None, erased=False)
-"""Somebody of whom nothing is kept, or without an account."""
+NO_STATE = UserState(0, 0, (), None, None, erased=False)
+"""State of a user without live data, or of a request without a user id."""
 
 
-class PersonStates:
-    """Reads the state of persons. Safe to share between threads."""
+class UserStates:
+    """Reads the state of users. Safe to share between threads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def read(self, user_id: str) -> PersonState:
-        """The state now. Raises StorageError."""
+    def read(self, user_id: str) -> UserState:
+        """Read the current state. Raises StorageError."""
         parameters = (user_id, user_id, user_hash(user_id), user_id)
-        ((event, verdict, styles, strength, reset, erased),) = self._database.rows(_QUERY, parameters)
+        ((event, rating, styles, strength, reset, erased),) = self._database.rows(_QUERY, parameters)
         chosen = tuple(json.loads(styles)) if styles else ()
-        return PersonState(event or 0, verdict or 0, chosen, strength, reset, bool(erased))
+        return UserState(event or 0, rating or 0, chosen, strength, reset, bool(erased))

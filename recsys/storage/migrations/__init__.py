@@ -1,4 +1,4 @@
-"""How the schema of live data came to be: one file for each step, run in order when a database is opened.
+"""Migrations of the schema of live data: one file per step, run in order when a database is opened.
 
-A step is never changed once it is released; there are no steps back, restore a backup instead.
+A step is never changed once it is released. There are no downgrades: restore a backup instead.
 """

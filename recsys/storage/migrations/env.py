@@ -1,4 +1,4 @@
-"""What Alembic runs: the steps that `Database.open` asks for, in the transaction that it has begun."""
+"""Entry point of Alembic: run the steps that `Database.open` needs, in the transaction that it has begun."""
 
 from __future__ import annotations
 

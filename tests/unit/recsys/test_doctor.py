@@ -159,14 +159,14 @@ def test_stores_that_cannot_be_reached_are_named(tmp_path: Path, monkeypatch: py
     found = {finding.subject: finding for finding in diagnose(shop)}
     for subject in ("database", "redis"):
         assert found[subject].level is Level.FAIL
-        assert "nothing usable answers at 127.0.0.1:1" in found[subject].text
+        assert "no usable answer from 127.0.0.1:1" in found[subject].text
     assert not any("secret" in finding.text for finding in found.values())
 
 
 def test_a_database_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
     project = Project.init(tmp_path / "shop", "empty")
     finding = _finding(project.root, "database")
-    assert (finding.level, "which the service makes" in finding.text) == (Level.OK, True)
+    assert (finding.level, "which the service creates" in finding.text) == (Level.OK, True)
     assert not project.live.exists()
 
 

@@ -1,4 +1,4 @@
-"""The tables of live data as the service first had them."""
+"""Create the first tables of live data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """From an empty database."""
+    """Upgrade from an empty database."""
     op.create_table(
         "api_keys",
         sa.Column("name", sa.String(length=64), nullable=False),

@@ -1,4 +1,4 @@
-"""What experiments need of exposures and events: the session, the arms' probabilities, and segments."""
+"""Add the columns that experiments need to exposures and events: session, probabilities of arms, and segments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """From the first tables; rows that are there have none of it."""
+    """Upgrade from the first tables; the new columns of existing rows are NULL."""
     op.add_column("exposures", sa.Column("session_id", sa.String(length=512), nullable=True))
     op.add_column("exposures", sa.Column("platform", sa.String(length=512), nullable=True))
     op.add_column("exposures", sa.Column("category", sa.Text(), nullable=True))

@@ -1,4 +1,4 @@
-"""The log of restyled pictures that were asked for directly."""
+"""Add the log of restyled images that were requested directly."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """From the tables with experiments."""
+    """Upgrade from the tables with experiments."""
     op.create_table(
         "renders",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),

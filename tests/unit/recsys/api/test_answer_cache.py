@@ -2,17 +2,17 @@ from __future__ import annotations
 
 from recsys.api.answer_cache import AnswerCache, CachedList, Key
 from recsys.schema import ItemId
-from recsys.storage.live.exposures import Encoded
-from recsys.storage.live.user_state import NOBODY
+from recsys.storage.live.exposures import EncodedLists
+from recsys.storage.live.user_state import NO_STATE
 
 
 def made(size: int = 10) -> CachedList:
     items = (ItemId("mug"),)
-    return CachedList(b"x" * size, items, (1.0,), (None,), Encoded.of(items, (1.0,), (None,)), "v1", {})
+    return CachedList(b"x" * size, items, (1.0,), (None,), EncodedLists.from_lists(items, (1.0,), (None,)), "v1", {})
 
 
 def key(user_id: str = "anna", query: bytes = b"limit=5", last_event: int = 0) -> Key:
-    return Key(user_id, NOBODY._replace(last_event=last_event), query, "")
+    return Key(user_id, NO_STATE._replace(last_event=last_event), query, "")
 
 
 def test_an_answer_is_given_again_to_the_same_person_in_the_same_state() -> None:

@@ -10,7 +10,7 @@ from recsys.dataset.live import apply_live_items
 from recsys.dataset.project import Project
 from recsys.schema import ITEM_COLUMNS
 from recsys.storage.database import Database
-from recsys.storage.live.items import LiveItem, LiveItems
+from recsys.storage.live.items import ItemStore, LiveItem
 from tests.unit.recsys.dataset.conftest import Write
 
 ITEMS = (
@@ -27,7 +27,7 @@ def shop(project: Project, write: Write) -> Project:
 def put(project: Project, *items: LiveItem) -> int:
     database = Database.open(project.database_url)
     try:
-        return LiveItems(database).put(items, 1)
+        return ItemStore(database).put(items, 1)
     finally:
         database.close()
 

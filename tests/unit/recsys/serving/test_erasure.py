@@ -21,12 +21,12 @@ from recsys.schema import Basis, UserId
 from recsys.serving.erasure import erase_user, purge
 from recsys.storage.artifacts import exclusive_lock
 from recsys.storage.database import Database
-from recsys.storage.live.erasures import OF_PEOPLE, Erasures, user_hash
+from recsys.storage.live.erasures import USER_TABLES, ErasureStore, user_hash
 from recsys.storage.tables import ERASURES, EVENTS, EXPOSURES, FEEDBACK, IDEMPOTENCY, RENDERS, TASTES
 from recsys.training.build import build
 
 PERSON, OTHER = UserId("wilhelmina.of-the-lake@example.org"), UserId("ottokar")
-NOBODY = UserId("never seen")
+NO_STATE = UserId("never seen")
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def fill(database: Database) -> None:
 
 def left_of(database: Database, user: str) -> int:
     with database.reading() as connection:
-        return sum(len(connection.execute(select(t.c.user_id).where(t.c.user_id == user)).all()) for t in OF_PEOPLE)
+        return sum(len(connection.execute(select(t.c.user_id).where(t.c.user_id == user)).all()) for t in USER_TABLES)
 
 
 def holding(root: Path, text: str) -> list[str]:
@@ -135,7 +135,7 @@ def test_nothing_of_the_person_is_left_anywhere(shop: Project, live: Database) -
     }
     assert not report.pending
     assert holding(shop.root, PERSON) == []
-    assert Erasures(live).hashes() == frozenset()
+    assert ErasureStore(live).hashes() == frozenset()
     assert versions.isdisjoint(folder.name for folder in shop.bundles.iterdir())
     assert len(list(shop.bundles.iterdir())) == 3
 
@@ -150,7 +150,7 @@ def test_the_person_is_unknown_and_others_are_as_they_were(shop: Project, live: 
     old, new = Recommender(before), Recommender(after)
     assert old.recommend(Request(user_id=PERSON)).basis is Basis.HISTORY
     unknown = new.recommend(Request(user_id=PERSON))
-    assert unknown == new.recommend(Request(user_id=NOBODY))
+    assert unknown == new.recommend(Request(user_id=NO_STATE))
     assert unknown.basis is Basis.POPULAR
     for user in (name for name in before.user_ids.values if name != PERSON):
         assert (
@@ -184,7 +184,7 @@ def test_while_somebody_builds_it_is_pending_and_finished_later(shop: Project, l
         assert report.pending
         assert left_of(live, PERSON) == 0
         assert purge(shop, live).pending
-    assert Erasures(live).hashes() == {user_hash(PERSON)}
+    assert ErasureStore(live).hashes() == {user_hash(PERSON)}
     # What the build publishes now was read before the erasure.
     save_bundle(load_bundle(shop.bundles, shop.root), shop.bundles, 300)
     assert PERSON in load_bundle(shop.bundles, shop.root).user_ids
@@ -209,8 +209,8 @@ def test_a_reader_of_the_database_delays_it(shop: Project, live: Database) -> No
 def test_erasing_somebody_unknown_or_twice_is_harmless(shop: Project, live: Database) -> None:
     version = current_version(shop.bundles)
     # A row of the rejects could not be split into fields: it may be anybody's.
-    assert {name: n for name, n in erase_user(shop, live, NOBODY).counts.items() if n} == {"rejects": 1}
-    assert not any(erase_user(shop, live, NOBODY).counts.values())
+    assert {name: n for name, n in erase_user(shop, live, NO_STATE).counts.items() if n} == {"rejects": 1}
+    assert not any(erase_user(shop, live, NO_STATE).counts.values())
     assert current_version(shop.bundles) == version
 
 
@@ -243,14 +243,14 @@ def test_a_project_that_has_nothing_yet(tmp_path: Path) -> None:
 
 def test_rows_go_from_every_kind_of_database(database: Database) -> None:
     fill(database)
-    counts = Erasures(database).erase(PERSON, 5)
+    counts = ErasureStore(database).erase(PERSON, 5)
     assert counts == {"events": 100, "tastes": 1, "feedback": 100, "exposures": 100, "renders": 100, "idempotency": 100}
     assert (left_of(database, PERSON), left_of(database, OTHER)) == (0, 501)
-    Erasures(database).erase(PERSON, 6)
-    Erasures(database).erase(OTHER, 6)
-    assert Erasures(database).hashes() == {user_hash(PERSON), user_hash(OTHER)}
-    Erasures(database).done([user_hash(PERSON)])
-    assert Erasures(database).hashes() == {user_hash(OTHER)}
+    ErasureStore(database).erase(PERSON, 6)
+    ErasureStore(database).erase(OTHER, 6)
+    assert ErasureStore(database).hashes() == {user_hash(PERSON), user_hash(OTHER)}
+    ErasureStore(database).clear([user_hash(PERSON)])
+    assert ErasureStore(database).hashes() == {user_hash(OTHER)}
     with database.reading() as connection:
         assert [row.created_at for row in connection.execute(select(ERASURES))] == [6]
 

@@ -14,7 +14,7 @@ from recsys.ranking.recommender import Recommender
 from recsys.schema import ItemId
 from recsys.storage.artifacts import exclusive_lock, read_frame
 from recsys.storage.database import Database
-from recsys.storage.live.items import LiveItem, LiveItems
+from recsys.storage.live.items import ItemStore, LiveItem
 from recsys.training.build import build
 from recsys.training.refresh import refresh
 
@@ -39,7 +39,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def change(project: Project, *items: LiveItem) -> None:
     database = Database.open(project.database_url)
-    LiveItems(database).put(items, 1)
+    ItemStore(database).put(items, 1)
     database.close()
 
 

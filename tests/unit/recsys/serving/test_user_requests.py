@@ -14,7 +14,7 @@ from recsys.schema import EventKind, ItemId, UserId
 from recsys.serving.user_requests import Persons
 from recsys.storage.database import Database
 from recsys.storage.live.events import Event, EventStore
-from recsys.storage.live.user_state import NOBODY
+from recsys.storage.live.user_state import NO_STATE
 
 KIM = UserId("kim")
 NOW = 1_795_000_000
@@ -33,7 +33,7 @@ def events(tmp_path: Path) -> Iterator[EventStore]:
 
 def _request(events: EventStore, recommender: Recommender, reset: int | None, wish: Request) -> Request:
     persons = Persons(events, EventSettings(), TasteSettings(), clock=lambda: NOW)
-    return persons.request(KIM, NOBODY._replace(last_event=3, reset_seq=reset), recommender, wish)
+    return persons.request(KIM, NO_STATE._replace(last_event=3, reset_seq=reset), recommender, wish)
 
 
 def test_live_events_are_weights(events: EventStore, recommender: Recommender) -> None:

@@ -52,7 +52,7 @@ def test_a_folder_in_the_place_of_an_entry_is_a_miss(cache: DiskCache, caplog: p
     (cache.folder / key("a")).mkdir()
     cache.put(key("a"), b"picture")
     assert cache.get(key("a")) is None
-    assert "cache entry not kept" in caplog.text
+    assert "cache entry not stored" in caplog.text
     assert [path.name for path in cache.folder.iterdir()] == [key("a")]
 
 

@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 
 from recsys.errors import ConfigError, DataError
-from recsys.storage.health import reach_database, reach_redis
+from recsys.storage.health import check_database, check_redis
 
 
 @pytest.mark.parametrize(
     ("reach", "url", "kind", "says"),
     [
-        (reach_database, "no url secret", ConfigError, "not a URL of SQLite or PostgreSQL"),
-        (reach_database, "oracle://a:secret@h/x", ConfigError, "not a URL of SQLite or PostgreSQL"),
-        (reach_database, "sqlite://", ConfigError, "name a file"),
-        (reach_database, "postgresql+psycopg://a:secret@127.0.0.1:1/x", DataError, "at 127.0.0.1:1, database x"),
-        (reach_redis, "http://secret", ConfigError, "not a URL like redis://"),
-        (reach_redis, "redis://:secret@127.0.0.1:1/0", DataError, "at 127.0.0.1:1"),
+        (check_database, "no url secret", ConfigError, "not a URL of SQLite or PostgreSQL"),
+        (check_database, "oracle://a:secret@h/x", ConfigError, "not a URL of SQLite or PostgreSQL"),
+        (check_database, "sqlite://", ConfigError, "name a file"),
+        (check_database, "postgresql+psycopg://a:secret@127.0.0.1:1/x", DataError, "at 127.0.0.1:1, database x"),
+        (check_redis, "http://secret", ConfigError, "not a URL like redis://"),
+        (check_redis, "redis://:secret@127.0.0.1:1/0", DataError, "at 127.0.0.1:1"),
     ],
 )
 def test_what_cannot_be_reached_is_named(
@@ -36,11 +36,11 @@ def test_what_cannot_be_reached_is_named(
 
 def test_a_file_is_only_looked_at(tmp_path: Path) -> None:
     file = tmp_path / "live" / "live.db"
-    assert reach_database(f"sqlite:///{file}") == f"SQLite, {file}, which the service makes"
+    assert check_database(f"sqlite:///{file}") == f"SQLite, {file}, which the service creates"
     assert not file.parent.exists()
     file.parent.mkdir()
     file.touch()
-    assert reach_database(f"sqlite:///{file}") == f"SQLite, {file}"
+    assert check_database(f"sqlite:///{file}") == f"SQLite, {file}"
 
 
 @pytest.fixture
@@ -66,6 +66,6 @@ def redis_port() -> Iterator[int]:
 
 
 def test_a_redis_server_answers_to_the_right_password(redis_port: int) -> None:
-    assert reach_redis(f"redis://:secret@127.0.0.1:{redis_port}/0").endswith(f"at 127.0.0.1:{redis_port}")
+    assert check_redis(f"redis://:secret@127.0.0.1:{redis_port}/0").endswith(f"at 127.0.0.1:{redis_port}")
     with pytest.raises(DataError, match="check host and password"):
-        reach_redis(f"redis://:wrong@127.0.0.1:{redis_port}/0")
+        check_redis(f"redis://:wrong@127.0.0.1:{redis_port}/0")

@@ -96,7 +96,7 @@ def test_a_server_that_is_away_costs_misses_and_one_line(caplog: pytest.LogCaptu
     for index in range(20):
         cache.put(key(index), b"picture")
         assert cache.get(key(index)) is None
-        with cache.alone(key(index)):
+        with cache.exclusive(key(index)):
             pass
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "secret" not in caplog.text
@@ -141,12 +141,12 @@ def test_a_server_without_room_costs_misses(
 
 def test_a_lock_of_the_dead_runs_out(cache: RedisCache, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_cache, "MAX_LOCK_S", 0.3)
-    dead = cache.alone(key("a"))
+    dead = cache.exclusive(key("a"))
     dead.__enter__()
     entered = threading.Event()
 
     def wait() -> None:
-        with RedisCache(redis_url, "shop", 50_000).alone(key("a")):
+        with RedisCache(redis_url, "shop", 50_000).exclusive(key("a")):
             entered.set()
 
     thread = threading.Thread(target=wait)

@@ -14,7 +14,7 @@ from recsys.api.context import Caller, RequestContext, set_request_context
 from recsys.api.middleware.idempotency import Idempotency
 from recsys.api.model_source import FixedModel
 from recsys.api.route_table import match_route
-from recsys.storage.live.idempotency import Begun, Fresh, InProgress, Mismatch, Stored
+from recsys.storage.live.idempotency import BeginResult, InProgress, Mismatch, NewRequest, Stored
 
 ALICE, BOB = Caller("alice", frozenset()), Caller("bob", frozenset())
 
@@ -26,13 +26,13 @@ class Memory:
     kept: dict[bytes, tuple[bytes, Stored | None]] = field(default_factory=dict)
     users: list[str | None] = field(default_factory=list)
 
-    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> Begun:
+    def begin(self, key: bytes, fingerprint: bytes, user_id: str | None, now: int) -> BeginResult:
         assert len(key) == len(fingerprint) == 32
         assert now == 1_700_000_000
         if key not in self.kept:
             self.kept[key] = fingerprint, None
             self.users.append(user_id)
-            return Fresh()
+            return NewRequest()
         known, answer = self.kept[key]
         if known != fingerprint:
             return Mismatch()
@@ -41,7 +41,7 @@ class Memory:
     def finish(self, key: bytes, answer: Stored) -> None:
         self.kept[key] = self.kept[key][0], answer
 
-    def forget(self, key: bytes) -> None:
+    def discard(self, key: bytes) -> None:
         del self.kept[key]
 
 

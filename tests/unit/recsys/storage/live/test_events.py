@@ -27,7 +27,7 @@ def test_what_is_stored_comes_back_whole(store: EventStore) -> None:
     plain = event("a" * 128, user="Ünï ' \" \\ 👗", item="; DROP TABLE events --")
     full = Event("b", plain.user_id, ItemId("i"), EventKind.PURCHASE, 2**40, 9.5, 0.25, "r1", 3)
     assert store.append([plain, full], received_at=7) == [True, True]
-    first, second = store.of_user(plain.user_id)
+    first, second = store.user_events(plain.user_id)
     assert [type(found) for found in (first, second)] == [StoredEvent] * 2
     for found, sent in ((first, plain), (second, full)):
         assert {name: getattr(found, name) for name in Event.__slots__} == {
@@ -42,17 +42,17 @@ def test_an_event_counts_once(store: EventStore) -> None:
     assert store.append([event("a"), event("b"), event("a", user="bert")], 1) == [True, True, False]
     assert store.append([event("c"), event("b", item="other"), event("c")], 2) == [True, False, False]
     assert store.append([event("a"), event("b"), event("c")], 3) == [False, False, False]
-    assert [(e.event_id, e.item_id) for e in store.of_user(UserId("anna"))] == [
+    assert [(e.event_id, e.item_id) for e in store.user_events(UserId("anna"))] == [
         ("a", "mug"),
         ("b", "mug"),
         ("c", "mug"),
     ]
-    assert store.of_user(UserId("bert")) == []
+    assert store.user_events(UserId("bert")) == []
 
 
 def test_nothing_is_stored_of_nothing(store: EventStore) -> None:
     assert store.append([], 1) == []
-    assert (store.last_seq(), store.last_of_user(UserId("anna")), store.of_user(UserId("anna"))) == (0, 0, [])
+    assert (store.last_seq(), store.last_user_seq(UserId("anna")), store.user_events(UserId("anna"))) == (0, 0, [])
     frame = store.frame(EventSettings())
     assert tuple(frame.columns) == INTERACTION_COLUMNS
     assert len(frame) == 0
@@ -62,7 +62,7 @@ def test_nothing_is_stored_of_nothing(store: EventStore) -> None:
 def test_batches_of_any_size_keep_their_order(store: EventStore, count: int) -> None:
     ids = [f"{(n * 7919) % count:05d}" for n in range(count)]
     assert store.append([event(each) for each in ids], 1) == [True] * count
-    stored = store.of_user(UserId("anna"), limit=count)
+    stored = store.user_events(UserId("anna"), limit=count)
     assert [each.event_id for each in stored] == ids
     assert store.last_seq() == stored[-1].seq
 
@@ -79,14 +79,14 @@ def test_all_of_a_batch_or_none(store: EventStore) -> None:
 def test_a_person_s_events_are_the_latest_the_newest_last(store: EventStore) -> None:
     store.append([event(f"a{n}") for n in range(5)] + [event("b", user="bert")] + [event("a5")], 1)
     anna, bert = UserId("anna"), UserId("bert")
-    whole = store.of_user(anna)
+    whole = store.user_events(anna)
     assert [each.event_id for each in whole] == ["a0", "a1", "a2", "a3", "a4", "a5"]
-    assert [each.event_id for each in store.of_user(anna, limit=2)] == ["a4", "a5"]
-    assert store.of_user(anna, after=whole[3].seq) == whole[4:]
-    assert store.of_user(anna, after=whole[-1].seq) == []
-    assert store.last_of_user(anna) == whole[-1].seq == store.last_seq()
-    assert store.last_of_user(bert) == whole[-1].seq - 1
-    assert store.last_of_user(UserId("carl")) == 0
+    assert [each.event_id for each in store.user_events(anna, limit=2)] == ["a4", "a5"]
+    assert store.user_events(anna, after=whole[3].seq) == whole[4:]
+    assert store.user_events(anna, after=whole[-1].seq) == []
+    assert store.last_user_seq(anna) == whole[-1].seq == store.last_seq()
+    assert store.last_user_seq(bert) == whole[-1].seq - 1
+    assert store.last_user_seq(UserId("carl")) == 0
 
 
 def test_the_frame_is_as_the_schema_says(store: EventStore) -> None:
@@ -115,7 +115,7 @@ def test_the_frame_is_as_the_schema_says(store: EventStore) -> None:
         "weight": "float32",
         "timestamp": "int64",
     }
-    third = store.of_user(UserId("Anna"))[0].seq
+    third = store.user_events(UserId("Anna"))[0].seq
     assert set(store.frame(EventSettings(), through=third)["user_id"]) == {"bert", "anna", "Anna"}
     assert len(store.frame(EventSettings(), through=third)) == 3
     assert store.frame(EventSettings(), through=0).empty
@@ -126,7 +126,7 @@ def test_erasure_takes_one_person_and_no_number_is_given_twice(store: EventStore
     last = store.last_seq()
     assert store.erase(UserId("anna")) == 2
     assert store.erase(UserId("anna")) == 0
-    assert store.last_of_user(UserId("anna")) == 0
+    assert store.last_user_seq(UserId("anna")) == 0
     assert list(store.frame(EventSettings())["user_id"]) == ["bert"]
     store.append([event("d")], 1)
     assert store.last_seq() > last
@@ -154,7 +154,7 @@ def test_many_threads_at_once(store: EventStore) -> None:
                 events = [event(f"{batch}-{n}") for n in range(20)]
                 answers = store.append(events, 1)
                 accepted.extend(e.event_id for e, new in zip(events, answers, strict=True) if new)
-                assert store.last_of_user(UserId("anna")) >= store.of_user(UserId("anna"), limit=1)[0].seq - 200
+                assert store.last_user_seq(UserId("anna")) >= store.user_events(UserId("anna"), limit=1)[0].seq - 200
         except Exception as error:
             failed.append(error)
 

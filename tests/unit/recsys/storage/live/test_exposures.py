@@ -35,9 +35,9 @@ def test_what_was_shown_comes_back_whole(log: ExposureLog) -> None:
     for each in (exposure("r1"), exposure("r2", None), exposure("r1", "bert")):
         log.append(each)
     assert log.flush()
-    assert log.of_request("r1") == [exposure("r1"), exposure("r1", "bert")]
-    assert log.of_request("r2") == [exposure("r2", None)]
-    assert log.of_request("r3") == []
+    assert log.request_exposures("r1") == [exposure("r1"), exposure("r1", "bert")]
+    assert log.request_exposures("r2") == [exposure("r2", None)]
+    assert log.request_exposures("r3") == []
     assert (log.written, log.dropped, log.waiting) == (3, 0, 0)
 
 
@@ -46,7 +46,7 @@ def test_they_are_written_without_being_asked(log: ExposureLog) -> None:
     until = time.monotonic() + 10
     while not log.written and time.monotonic() < until:
         time.sleep(0.01)
-    assert log.of_request("r1") == [exposure("r1")]
+    assert log.request_exposures("r1") == [exposure("r1")]
 
 
 def test_closing_writes_all_and_ends_the_thread(database: Database) -> None:

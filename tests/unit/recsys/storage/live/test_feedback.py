@@ -15,7 +15,7 @@ def test_a_verdict_sent_twice_counts_once(database: Database) -> None:
     store = FeedbackStore(database)
     assert store.append(GOOD)
     assert not store.append(replace(GOOD, satisfied=False))
-    assert store.of_user("u1") == (GOOD,)
+    assert store.user_ratings("u1") == (GOOD,)
 
 
 def test_sent_by_many_at_once_it_is_accepted_once(database: Database) -> None:
@@ -30,15 +30,15 @@ def test_sent_by_many_at_once_it_is_accepted_once(database: Database) -> None:
 
 def test_everybody_counts_by_arm_and_strength(database: Database) -> None:
     store = FeedbackStore(database)
-    assert store.everybody() == {}
+    assert store.counts() == {}
     verdicts = [("u1", "delft", 0.3, True), ("u2", "delft", 0.3, False), ("u2", "delft", 0.6, False)]
     verdicts += [("u3", "linen", 0.3, True), ("u1", "delft", 0.3, True)]
     for n, (user, arm, strength, satisfied) in enumerate(verdicts):
         store.append(replace(GOOD, feedback_id=f"f{n}", user_id=user, arm=arm, strength=strength, satisfied=satisfied))
-    assert store.everybody() == {("delft", 0.3): (2, 3), ("delft", 0.6): (0, 1), ("linen", 0.3): (1, 1)}
-    assert [verdict.feedback_id for verdict in store.of_user("u2")] == ["f1", "f2"]
+    assert store.counts() == {("delft", 0.3): (2, 3), ("delft", 0.6): (0, 1), ("linen", 0.3): (1, 1)}
+    assert [verdict.feedback_id for verdict in store.user_ratings("u2")] == ["f1", "f2"]
     assert store.erase("u1") == 2
-    assert store.everybody() == {("delft", 0.3): (0, 1), ("delft", 0.6): (0, 1), ("linen", 0.3): (1, 1)}
+    assert store.counts() == {("delft", 0.3): (0, 1), ("delft", 0.6): (0, 1), ("linen", 0.3): (1, 1)}
 
 
 def test_the_frame_has_every_column_even_when_empty(database: Database) -> None:

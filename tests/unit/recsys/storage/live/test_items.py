@@ -11,7 +11,7 @@ from sqlalchemy import update
 from recsys.errors import DataError
 from recsys.schema import FloatArray
 from recsys.storage.database import Database
-from recsys.storage.live.items import LiveItem, LiveItems
+from recsys.storage.live.items import ItemStore, LiveItem
 from recsys.storage.tables import ITEMS
 
 
@@ -26,7 +26,7 @@ def mug(item_id: str = "m1", **fields: object) -> LiveItem:
 
 
 def test_what_was_put_comes_back_bit_for_bit(database: Database) -> None:
-    items = LiveItems(database)
+    items = ItemStore(database)
     assert items.last_seq() == 0
     assert items.put([mug(vector=vector(1), embedder="vgg-slim"), LiveItem("bare", available=False)], 5) == 2
     found = items.get("m1")
@@ -43,7 +43,7 @@ def test_what_was_put_comes_back_bit_for_bit(database: Database) -> None:
 
 
 def test_changes_are_the_latest_state_of_each_item_in_order(database: Database) -> None:
-    items = LiveItems(database)
+    items = ItemStore(database)
     items.put([mug("a"), mug("b"), mug("c")], 1)
     assert items.put([mug("a", price=9.0), mug("a", price=8.0)], 2) == 5
     assert items.delete(["b", "never seen"], 3) == 7
@@ -61,7 +61,7 @@ def test_changes_are_the_latest_state_of_each_item_in_order(database: Database) 
 
 
 def test_a_deleted_item_can_come_back_and_seq_never_goes_back(database: Database) -> None:
-    items = LiveItems(database)
+    items = ItemStore(database)
     items.put([mug("a")], 1)
     items.delete(["a"], 2)
     assert items.put([mug("a")], 3) == 3
@@ -70,7 +70,7 @@ def test_a_deleted_item_can_come_back_and_seq_never_goes_back(database: Database
 
 
 def test_writers_at_once_give_each_change_a_seq_of_its_own(database: Database) -> None:
-    items = LiveItems(database)
+    items = ItemStore(database)
 
     def write(writer: int) -> None:
         for n in range(5):
@@ -103,14 +103,14 @@ def test_writers_at_once_give_each_change_a_seq_of_its_own(database: Database) -
     ],
 )
 def test_one_wrong_item_and_nothing_is_written(database: Database, wrong: LiveItem, named: str) -> None:
-    items = LiveItems(database)
+    items = ItemStore(database)
     with pytest.raises(DataError, match=named):
         items.put([mug("fine"), wrong], 1)
     assert items.last_seq() == 0
 
 
 def test_no_picture_has_a_vector_of_zeros(database: Database) -> None:
-    items = LiveItems(database)
+    items = ItemStore(database)
     items.put([mug(vector=np.zeros(128, np.float32), embedder="e", image="")], 1)
     found = items.get("m1")
     assert found is not None
@@ -120,7 +120,7 @@ def test_no_picture_has_a_vector_of_zeros(database: Database) -> None:
 
 @pytest.mark.parametrize("stored", [b"short", np.full(128, np.nan, "<f4").tobytes()])
 def test_a_damaged_vector_is_not_served(database: Database, stored: bytes) -> None:
-    items = LiveItems(database)
+    items = ItemStore(database)
     items.put([mug(vector=vector(1), embedder="e")], 1)
     with database.writing() as connection:
         connection.execute(update(ITEMS).values(vector=stored))
