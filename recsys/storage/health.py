@@ -40,7 +40,7 @@ def check_database(url: str) -> str:
             version = connection.execute(text("SHOW server_version")).scalar_one()
     except SQLAlchemyError as error:
         raise DataError(
-            f"storage.database: no usable answer from {where} ({type(error).__name__}): start the server, and "
+            f"storage.database: no usable answer at {where} ({type(error).__name__}): start the server, and "
             "check host, user and password"
         ) from None
     finally:
@@ -70,7 +70,7 @@ def check_redis(url: str) -> str:
         version = client.info("server")["redis_version"]
     except redis.RedisError as error:
         raise DataError(
-            f"storage.redis: no usable answer from {where} ({type(error).__name__}): start the server, and check "
+            f"storage.redis: no usable answer at {where} ({type(error).__name__}): start the server, and check "
             "host and password"
         ) from None
     finally:

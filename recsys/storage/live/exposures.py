@@ -42,7 +42,9 @@ class EncodedLists(NamedTuple):
     pictures: str
 
     @classmethod
-    def of(cls, items: Sequence[ItemId], propensities: Sequence[float], pictures: Sequence[Picture]) -> EncodedLists:
+    def from_lists(
+        cls, items: Sequence[ItemId], propensities: Sequence[float], pictures: Sequence[Picture]
+    ) -> EncodedLists:
         """Encode the fields of an `Exposure`."""
         plain = [None if picture is None else dict(picture) for picture in pictures]
         return cls(json.dumps(items), json.dumps(propensities), json.dumps(plain))

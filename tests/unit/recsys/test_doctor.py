@@ -159,7 +159,7 @@ def test_stores_that_cannot_be_reached_are_named(tmp_path: Path, monkeypatch: py
     found = {finding.subject: finding for finding in diagnose(shop)}
     for subject in ("database", "redis"):
         assert found[subject].level is Level.FAIL
-        assert "no usable answer from 127.0.0.1:1" in found[subject].text
+        assert "no usable answer at 127.0.0.1:1" in found[subject].text
     assert not any("secret" in finding.text for finding in found.values())
 
 
