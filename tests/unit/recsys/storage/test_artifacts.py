@@ -190,5 +190,7 @@ def test_a_header_that_lies_about_its_size_is_refused(tmp_path: Path, shape: tup
     with (tmp_path / "a.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         file.write(bytes(4 * 5))
-    with pytest.raises(DataError, match=r"a\.npy: not a plain \.npy array: shape .* takes .* bytes, but the file has 20"):
+    with pytest.raises(
+        DataError, match=r"a\.npy: not a plain \.npy array: shape .* takes .* bytes, but the file has 20"
+    ):
         read_array(tmp_path / "a.npy", mapped=mapped)
