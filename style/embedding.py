@@ -62,7 +62,7 @@ class StyleEmbedder:
         network = load_backbone(backbone)
         if backbone not in EMBEDDING_SHA256:
             raise WeightsError(
-                f"{backbone}: no whitening ships for it; fit one with `python -m style.training.recipes.embedding`"
+                f"{backbone}: no whitening ships for it; fit one with `python -m style.training embedding`"
             )
         file = Path(str(WEIGHTS / f"{backbone}-embedding.safetensors"))
         return cls(network, read_weights(file, EMBEDDING_SHA256[backbone]), recipe)

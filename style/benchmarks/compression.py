@@ -25,7 +25,7 @@ from style.export.export import ExportWish, batches_of, load_network, write_netw
 from style.export.formats import WAYS, ExportFormat
 from style.images import Pixels
 from style.metrics import psnr, ssim, transfer_score
-from style.training.recipes.prune import prune_film, shape_in, shape_of, thinner
+from style.training.recipes.prune import prune_film, shape_from_tensors, shape_of, shrink_shape
 from style.training.teachers import load_teacher
 from style.transfer.film import FilmNet, FilmStylizer
 from style.vector import StyleVector
@@ -109,12 +109,12 @@ def _variants(
         name = f"{share:.0%} of weights zero, deflated"
         yield Variant(name, _deflated(pruned), FilmStylizer(pruned, name, threads=1))
     for share in (0.25, 0.5):
-        thin = prune_film(module, thinner(shape_of(module), share))
+        thin = prune_film(module, shrink_shape(shape_of(module), share))
         name = f"{share:.0%} of channels pruned, untaught"
         yield Variant(name, _stored(thin), FilmStylizer(thin, name, threads=1))
     for file in small:
         tensors = read_weights(file, sha256="")
-        thin = FilmNet(shape_in(tensors))
+        thin = FilmNet(shape_from_tensors(tensors))
         thin.load_state_dict(tensors)
         name = f"width {thin.enter.out_channels}, distilled"
         yield Variant(name, file.stat().st_size, FilmStylizer(thin, name, threads=1))

@@ -20,7 +20,7 @@ from style.embedding import StyleEmbedder
 from style.images import Pixels, center_square, open_image, to_pixels
 from style.mask import product_mask
 from style.metrics import kernel_distance, transfer_score
-from style.training.crops import find_images, not_held_out
+from style.training.crops import drop_held_out, find_images
 from style.training.teachers import load_teacher
 from style.transfer.base import Stylizer
 from style.transfer.gan import GanStylizer, Generator, GeneratorShape
@@ -93,7 +93,7 @@ def main() -> None:
         load_teacher(given.judge),
         engines,
         _squares(products[::HELD_OUT], given.count),
-        _squares(not_held_out(styles), given.count),
+        _squares(drop_held_out(styles), given.count),
         _squares(styles[::HELD_OUT], given.count),
     )
     for line in lines:

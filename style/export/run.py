@@ -1,4 +1,4 @@
-"""An engine by name, made thinner if asked, and exported; what `recsys export` prints."""
+"""An engine by name, made shrink_shape if asked, and exported; what `recsys export` prints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from style.export.formats import ExportFormat, Precision
 from style.images import read_image
 from style.training.crops import find_images
 from style.training.recipes.compress import CompressSettings, compress, read_z
-from style.training.recipes.prune import shape_of, thinner
+from style.training.recipes.prune import shape_of, shrink_shape
 from style.transfer.film import FilmStylizer
 from style.transfer.network_spec import NetworkEngine
 from style.transfer.registry import load_stylizer
@@ -62,6 +62,6 @@ def exported_engine(
 def _pruned(stylizer: FilmStylizer, share: float, steps: int, files: list[Path], out: Path) -> FilmStylizer:
     looks = [files[index] for index in np.unique(np.linspace(0, len(files) - 1, LOOKS).astype(int))]
     z = read_z(looks, StyleEmbedder.load())
-    shape = thinner(shape_of(stylizer.module), share)
+    shape = shrink_shape(shape_of(stylizer.module), share)
     network = compress(stylizer.module, shape, files[:1000], z, out, CompressSettings(steps=steps))
     return FilmStylizer(network, f"{stylizer.version}-pruned-{round(100 * share)}")

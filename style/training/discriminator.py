@@ -1,4 +1,4 @@
-"""What a generator is trained against: a critic of patches, and the memory of pictures that it learns from."""
+"""Adversary of a generator: a discriminator of patches, and the replay buffer of images that it learns from."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 
 class PatchDiscriminator(nn.Module):
-    """Pictures `(B, 3, H, W)` in [0, 1] to one score for each patch `(B, 1, h, w)`: 1 for real ones, 0 for made ones.
+    """Network from images `(B, 3, H, W)` in [0, 1] to one score per patch `(B, 1, h, w)`: 1 real, 0 generated.
 
-    PatchGAN (Isola et al. 2017): with the two halvings here a score sees 34 pixels a side; texture, not composition.
-    Sides from 24 pixels.
+    PatchGAN (Isola et al. 2017): with the two halvings here a score sees 34 pixels a side, so it rates texture and not
+    composition. Sides of images must be at least 24 pixels.
     """
 
     def __init__(self, width: int = 32) -> None:
@@ -19,8 +19,12 @@ class PatchDiscriminator(nn.Module):
         self.layers = nn.Sequential(
             nn.Conv2d(3, width, 4, 2, 1),
             nn.LeakyReLU(0.2),
-            *_normed(width, 2 * width, 2),
-            *_normed(2 * width, 4 * width, 1),
+            nn.Conv2d(width, 2 * width, 4, 2, 1),
+            nn.InstanceNorm2d(2 * width),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(2 * width, 4 * width, 4, 1, 1),
+            nn.InstanceNorm2d(4 * width),
+            nn.LeakyReLU(0.2),
             nn.Conv2d(4 * width, 1, 4, 1, 1),
         )
 
@@ -29,45 +33,50 @@ class PatchDiscriminator(nn.Module):
         return scores
 
 
-def _normed(entering: int, leaving: int, stride: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(entering, leaving, 4, stride, 1), nn.InstanceNorm2d(leaving), nn.LeakyReLU(0.2)
-
-
-def least_squares(scores: Tensor, asked: float) -> Tensor:
-    """The mean squared distance of scores from `asked` (least-squares GAN, Mao et al. 2017, eq. 9)."""
-    return (scores - asked).square().mean()
+def least_squares(scores: Tensor, target: float) -> Tensor:
+    """Return the mean squared distance of scores from `target` (least-squares GAN, Mao et al. 2017, eq. 9)."""
+    return (scores - target).square().mean()
 
 
 class ReplayBuffer(nn.Module):
-    """The last pictures that a generator made, of which its critic is shown old ones, too (Shrivastava et al. 2017).
+    """Recent images of a generator, from which its discriminator sees old ones too (Shrivastava et al. 2017).
 
-    Critics that see only the newest pictures forget, and generators go in circles. The pictures are buffers of the
-    module, so that a checkpoint holds them. What is drawn depends on the generator of random numbers given alone.
+    Discriminators that see only the newest images forget, and generators go in circles. The images are buffers of the
+    module, so a checkpoint holds them.
+
+    Args:
+        size: Images to keep.
+        side: Side of an image, in pixels.
     """
 
-    pictures: Tensor
+    images: Tensor
     count: Tensor
 
     def __init__(self, size: int, side: int) -> None:
         super().__init__()
-        self.register_buffer("pictures", torch.zeros(size, 3, side, side))
+        self.register_buffer("images", torch.zeros(size, 3, side, side))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
-    def swap(self, made: Tensor, random: np.random.Generator) -> Tensor:
-        """As many pictures `(B, 3, side, side)` as `made` has: each itself or, in half the cases, an old one.
+    def swap(self, generated: Tensor, random: np.random.Generator) -> Tensor:
+        """Return as many images as `generated` has: each itself or, in half the cases, an old one.
 
-        An old one that is shown makes room for the new one. Until the buffer is full, new ones are kept and shown.
+        A new image takes the place of the old one that is returned. Until the buffer is full, new images are kept and
+        returned.
+
+        Args:
+            generated: New images `(B, 3, side, side)`.
+            random: Generator of the choices.
         """
-        shown: list[Tensor] = []
-        for picture in made.detach():
-            if self.count < len(self.pictures):
-                self.pictures[self.count] = picture
+        images: list[Tensor] = []
+        for image in generated.detach():
+            if self.count < len(self.images):
+                self.images[self.count] = image
                 self.count += 1
-                shown.append(picture)
-            elif len(self.pictures) and random.random() < 0.5:
-                place = int(random.integers(len(self.pictures)))
-                shown.append(self.pictures[place].clone())
-                self.pictures[place] = picture
+                images.append(image)
+            elif len(self.images) and random.random() < 0.5:
+                row = int(random.integers(len(self.images)))
+                images.append(self.images[row].clone())
+                self.images[row] = image
             else:
-                shown.append(picture)
-        return torch.stack(shown)
+                images.append(image)
+        return torch.stack(images)

@@ -1,4 +1,4 @@
-"""One step of gradient descent, and the schedule of its size; every recipe uses both."""
+"""Learning rate schedule, running average of weights and one step of gradient descent, for all recipes."""
 
 from __future__ import annotations
 
@@ -13,37 +13,38 @@ WARM_UP = 200
 
 
 def learning_rate(step: int, steps: int, warm_up: int = WARM_UP) -> float:
-    """The share of the peak in (0, 1]: linear warm-up, then cosine decay to 0.01 (Loshchilov and Hutter 2017)."""
+    """Return the share of the peak learning rate in (0, 1] for `step` of `steps`.
+
+    Linear warm-up, then cosine decay to 0.01 (Loshchilov and Hutter 2017).
+    """
     progress = max(0, step - warm_up) / max(1, steps - warm_up)
     return min(1.0, (step + 1) / warm_up) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, step: int, steps: int, peak: float) -> None:
-    """Set the rate of a step to its share of the peak."""
-    rate = peak * learning_rate(step, steps)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+def warm_up_steps(steps: int) -> int:
+    """Return the steps over which the learning rate rises: a tenth of a short run."""
+    return max(1, min(WARM_UP, steps // 10))
 
 
 def warming_average(keep: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """What `AveragedModel` takes for a running average of which a step leaves the share `keep`.
+    """Return the update that `AveragedModel` uses for a running average that keeps the share `keep` in each step.
 
-    Over the first steps it leaves less, (1 + n) / (10 + n): a short run would else end with the weights it began with.
+    It keeps less over the first steps, (1 + n) / (10 + n). Otherwise a short run ends with its initial weights.
     """
 
     def update(averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
         share = 1 - min(keep, (1 + int(count)) / (10 + int(count)))
-        for ours, theirs in zip(averaged, current, strict=True):
-            if ours.is_floating_point():
-                ours.lerp_(theirs, share)
+        for average, value in zip(averaged, current, strict=True):
+            if average.is_floating_point():
+                average.lerp_(value, share)
             else:
-                ours.copy_(theirs)
+                average.copy_(value)
 
     return update
 
 
 def descend(optimizer: torch.optim.Optimizer, losses: Mapping[str, Tensor]) -> None:
-    """Step down the sum of the losses; gradients longer than 1 are shortened to it."""
+    """Update weights by the gradient of the sum of the losses, clipped to length 1."""
     optimizer.zero_grad(set_to_none=True)
     total = torch.stack(list(losses.values())).sum()
     total.backward()  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The end of a training run: weights, card and record are written, and the engine is there."""
+"""Write a trained engine: its weights, its card and its record."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from torch import Tensor
 
 from style.backbone import Vgg, load_backbone
 from style.embedding import StyleEmbedder
-from style.training.card import Card, examples, measure, write_card
+from style.training.card import Card, load_examples, measure, write_card
+from style.training.checkpoint import to_half
 from style.training.recipe import Material, Recipe, RunSettings
-from style.training.run_state import Progress, as_json, write_whole
-from style.training.splits import Parts
+from style.training.run_state import Progress, to_json, write_atomically
+from style.training.splits import Splits
 from style.transfer.engine_names import RECORD_FILE
 from style.transfer.registry import load_stylizer
 from style.transfer.trained import FORMAT, KINDS, WEIGHTS_FILE, EngineRecord
 
-COMPARED = ("film", "color")
-"""Engines that ship and that a card shows beside its own, on the same pairs."""
+BASELINES = ("film", "color")
+"""Engines that ship and that a card shows on the same pairs."""
 
 
 def publish(
@@ -34,24 +35,34 @@ def publish(
     license: str,
     judge: Vgg | None,
 ) -> EngineRecord:
-    """Write the engine that the weights in the file `best` make, in half precision, and its card.
+    """Write the engine, with weights in half precision, and its card.
 
-    The record comes last, so that a kill leaves no engine or a whole one.
+    The record is written last: after a kill there is either no engine or a complete one.
+
+    Args:
+        out: Folder of the engine; its last part is the name.
+        recipe: Recipe of the run.
+        material: Images and loss network of the run.
+        settings: Settings of the run.
+        best: File with the best weights.
+        progress: Progress at the end of the run.
+        license: License of the style references.
+        judge: Network that measures results (default: vgg-slim).
     """
-    tensors = halved(load_file(best))
+    tensors = to_half(load_file(best))
     references = tuple(path.name for path in material.styles.sha256)
-    record = record_of(out.name, recipe.kind, recipe.shape(), tensors, references, license)
+    record = build_record(out.name, recipe.kind, recipe.shape(), tensors, references, license)
     judge = judge or load_backbone("vgg-slim")
-    pairs = examples(material.products.test, material.styles.test, StyleEmbedder.load())
+    pairs = load_examples(material.products.test, material.styles.test, StyleEmbedder.load())
     engine = KINDS[record.kind](record, {key: value.float() for key, value in tensors.items()}, 1)
     figures = {out.name: measure(engine, judge, pairs)}
-    figures |= {name: measure(load_stylizer(name, threads=1), judge, pairs) for name in COMPARED}
+    figures |= {name: measure(load_stylizer(name, threads=1), judge, pairs) for name in BASELINES}
     card = Card(
         name=out.name,
         recipe=recipe.kind,
         license=license,
         references=references,
-        pictures={"products": _counts(material.products), "styles": _counts(material.styles)},
+        pictures={"products": _count(material.products), "styles": _count(material.styles)},
         settings={**asdict(settings), **recipe.settings(), **recipe.shape()},
         loss_network=material.loss_network.record.name,
         judge=judge.record.name,
@@ -68,12 +79,7 @@ def publish(
     return write_engine(out, record.model_copy(update={"figures": asdict(figures[out.name])}), tensors)
 
 
-def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors in half precision, where they are not counts."""
-    return {key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in tensors.items()}
-
-
-def record_of(
+def build_record(
     name: str,
     kind: str,
     shape: Mapping[str, int],
@@ -81,7 +87,16 @@ def record_of(
     styles: Sequence[str],
     license: str,
 ) -> EngineRecord:
-    """The record of an engine made of these tensors, without figures."""
+    """Return the record of an engine with these tensors, without results.
+
+    Args:
+        name: Name of the engine.
+        kind: Key of `style.transfer.trained.KINDS`.
+        shape: Sizes from which the network is built.
+        tensors: Weights, as they are stored.
+        styles: File names of the style references.
+        license: License of the references.
+    """
     weights = save(dict(tensors))
     return EngineRecord(
         format=FORMAT,
@@ -97,17 +112,17 @@ def record_of(
 
 
 def write_engine(out: Path, record: EngineRecord, tensors: Mapping[str, Tensor]) -> EngineRecord:
-    """Write the two files that are an engine into a folder, the record last."""
+    """Write the two files of an engine into a folder, the record last."""
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / WEIGHTS_FILE, save(dict(tensors)))
-    write_whole(out / RECORD_FILE, as_json(record.model_dump(mode="json")))
+    write_atomically(out / WEIGHTS_FILE, save(dict(tensors)))
+    write_atomically(out / RECORD_FILE, to_json(record.model_dump(mode="json")))
     return record
 
 
-def _counts(parts: Parts) -> Mapping[str, int | str]:
+def _count(splits: Splits) -> Mapping[str, int | str]:
     return {
-        "train": len(parts.train),
-        "validation": len(parts.validation),
-        "test": len(parts.test),
-        "sha256": parts.digest(),
+        "train": len(splits.train),
+        "validation": len(splits.validation),
+        "test": len(splits.test),
+        "sha256": splits.digest(),
     }

@@ -1,11 +1,11 @@
-"""What a recipe is: the part of a training run that differs from engine to engine.
+"""Recipe interface: the part of training that differs from engine to engine.
 
-`style.training.workflow.train` owns all the rest: splits, the learning rate, checkpoints, early stopping, logs, sample
-pictures, the engine's file and its card. A recipe says how one step is made and how good the net is by now.
+`style.training.workflow.train` does all the rest: splits, learning rate, checkpoints, early stopping, logs, sample
+sheets, the engine's files and its card. A recipe defines one step and how good the network is so far.
 
 A new engine needs
-1. an engine class in `style/transfer/`, made from tensors, and its line in `style.transfer.trained.KINDS`,
-2. a class with the shape of `Recipe`, whose `begin` gives an object with the shape of `Training`,
+1. an engine class in `style/transfer/` that is built from tensors, and its line in `style.transfer.trained.KINDS`,
+2. a class with the methods of `Recipe`; its `begin` returns a `style.training.run.Training`,
 3. a line in `style.training.registry.RECIPES`.
 """
 
@@ -15,24 +15,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
-from torch import Tensor, nn
-
 from style.backbone import Vgg
-from style.training.splits import Parts
+from style.training.loop import LoopOptions
+from style.training.optim import warm_up_steps
+from style.training.run import Training
+from style.training.splits import Splits
 
 VALIDATION_BATCH = 16
-"""Crops of validation products, always the same, that recipes judge themselves by."""
-SHOWN = 6
-"""How many of them are on a sheet of samples."""
+"""Crops of validation products, always the same, on which recipes validate."""
+SHEET_ROWS = 6
+"""Products on a sample sheet."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    """What every run has: `steps` over `batch` crops of `side` pixels, the peak of the learning rate, the seed.
+    """Settings of every run.
 
-    Every `validate_every` steps the loss on the validation pictures is taken; the run stops early once `patience` of
-    them in a row brought no new least loss. `keep` is the short side in pixels to which pictures are brought in memory.
+    Attributes:
+        steps: Steps at most.
+        batch: Crops in a step.
+        side: Side of a crop, in pixels.
+        keep: Short side of images in memory, in pixels.
+        learning_rate: Peak of the learning rate.
+        seed: Seed of all random numbers.
+        validate_every: Steps between two validations.
+        patience: Validations in a row without a new least loss after which the run stops.
     """
 
     steps: int = 4000
@@ -44,75 +51,41 @@ class RunSettings:
     validate_every: int = 200
     patience: int = 6
 
+    def loop_options(self) -> LoopOptions:
+        """Return the options of the training loop for a run with these settings."""
+        return LoopOptions(self.steps, self.validate_every, warm_up_steps(self.steps), self.patience)
+
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a run learns from: the pictures, and a frozen loss network that gives relu1_1 .. relu4_1 at least."""
+    """Images to train on, and a frozen loss network with taps relu1_1 .. relu4_1 at least."""
 
-    products: Parts
-    styles: Parts
+    products: Splits
+    styles: Splits
     loss_network: Vgg
 
 
-class Training(Protocol):
-    """A run in progress. All that must outlive a kill is in `state` and `optimizers`.
-
-    `step` must depend on nothing but these and on its number, and draw what it draws from generators seeded by
-    (seed, purpose, step): a run that was stopped then ends the same as an unbroken one. What a step remembers (a replay
-    buffer, multipliers, averaged weights) is a buffer of `state`, of a size that never changes.
-    """
-
-    @property
-    def state(self) -> nn.Module:
-        """Networks, averages and buffers: what a checkpoint holds."""
-        ...
-
-    @property
-    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
-        """By name. Before each step the workflow sets their rates to one share of those that they were made with."""
-        ...
-
-    def step(self, step: int) -> Mapping[str, Tensor]:
-        """Descend once. Returns the losses by name, for the log."""
-        ...
-
-    def validate(self) -> Mapping[str, float]:
-        """Figures on the validation pictures; lower `loss` is better, and decides when to stop and what is kept."""
-        ...
-
-    def weights(self) -> dict[str, Tensor]:
-        """The tensors that the engine is made of, as they are now: what `style.transfer.trained.KINDS` takes."""
-        ...
-
-    def samples(self) -> Tensor:
-        """A few validation products and their paintings `(N, 3, H, 2W)` in [0, 1], side by side, for a person to see.
-
-        The same products each time.
-        """
-        ...
-
-
 class Recipe(Protocol):
-    """How engines of one kind are trained."""
+    """Training procedure for engines of one kind."""
 
     @property
     def kind(self) -> str:
-        """The engine's kind, a key of `style.transfer.trained.KINDS`."""
+        """Return the engine's kind, a key of `style.transfer.trained.KINDS`."""
         ...
 
     @property
     def defaults(self) -> RunSettings:
-        """What a run takes where its user says nothing else."""
+        """Return the settings of a run unless its user gives others."""
         ...
 
     def settings(self) -> Mapping[str, object]:
-        """The settings that this recipe alone has, as plain JSON values, for the card."""
+        """Return the settings that only this recipe has, as plain JSON values, for the card."""
         ...
 
     def shape(self) -> Mapping[str, int]:
-        """The sizes by which the network is built again before its tensors are read."""
+        """Return the sizes from which the network is built before its tensors are loaded."""
         ...
 
     def begin(self, material: Material, settings: RunSettings) -> Training:
-        """A run that has done no step. Raises ImageError that names pictures that cannot be read."""
+        """Return a run that has done no step. Raises ImageError that names images that cannot be read."""
         ...

@@ -1,4 +1,4 @@
-"""Recipes by the name of the engine that they train; what `recsys train-style --engine` takes."""
+"""Recipes of custom engines by the name that `recsys train-style --engine` takes."""
 
 from __future__ import annotations
 

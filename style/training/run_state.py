@@ -1,4 +1,4 @@
-"""What a training run must not forget when it is killed, beside the recipe's own state; and which run it is."""
+"""Progress of a training run, the record of which run a folder holds, and atomic writing of text files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ RUN_FILE = "run.json"
 
 
 class Progress(nn.Module):
-    """Steps done, the least validation loss, its step, how many validations brought none since, and seconds of work."""
+    """Progress of a run, as part of its checkpoint.
+
+    Attributes:
+        done: Steps done.
+        best: Least validation loss; infinite for a run without validation.
+        best_step: Steps done when the weights were best.
+        stale: Validations since then.
+        seconds: Seconds of training.
+    """
 
     done: Tensor
     best: Tensor
@@ -32,48 +40,60 @@ class Progress(nn.Module):
         self.register_buffer("stale", torch.tensor(0))
         self.register_buffer("seconds", torch.tensor(0.0, dtype=torch.float64))
 
-    def saw(self, loss: float, step: int) -> bool:
-        """Take note of a validation after `step` steps; whether it is the best so far."""
+    def update(self, loss: float | None, step: int) -> bool:
+        """Record a validation after `step` steps and return whether the weights are the best so far.
+
+        Without a loss, the latest weights are the best.
+        """
         self.done.fill_(step)
-        better = loss < float(self.best)
-        if better:
-            self.best.fill_(loss)
-            self.best_step.fill_(step)
-            self.stale.zero_()
-        else:
+        if loss is not None and loss >= float(self.best):
             self.stale.add_(1)
-        return better
+            return False
+        if loss is not None:
+            self.best.fill_(loss)
+        self.best_step.fill_(step)
+        self.stale.zero_()
+        return True
+
+    def is_stale(self, patience: int | None) -> bool:
+        """Return whether `patience` validations in a row brought no improvement; never for None."""
+        return patience is not None and int(self.stale) >= patience
 
 
 def claim(folder: Path, run: Mapping[str, object]) -> None:
-    """Make `folder` the place of the run that `run` (plain JSON) describes, or find that it is so already.
+    """Record in `folder` which run it holds, or check that it is this run already.
 
-    Raises TrainingError where it is another one's: resuming with other pictures or settings would be neither run.
+    Args:
+        folder: Folder of the run.
+        run: Plain JSON that identifies the run.
+
+    Raises:
+        TrainingError: The folder holds a run with other images or settings, which cannot be resumed as this one.
     """
     file = folder / RUN_FILE
-    text = as_json(run)
+    text = to_json(run)
     if not file.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(file, text)
+        write_atomically(file, text)
         return
     try:
-        held = json.loads(file.read_text(encoding="utf-8"))
+        stored = json.loads(file.read_text(encoding="utf-8"))
     except ValueError:
-        raise TrainingError(f"{file}: not JSON; remove {folder} to begin again") from None
-    differences = list(_differences(held, json.loads(text)))
+        raise TrainingError(f"{file}: not JSON; remove {folder} to start again") from None
+    differences = _differences(stored, json.loads(text))
     if differences:
         raise TrainingError(
-            f"{folder}: holds a run with other pictures or settings: {'; '.join(differences)}. Give the same ones to "
-            "go on with it, another name for another engine, or remove the folder to begin again"
+            f"{folder}: holds a run with other images or settings: {'; '.join(differences)}. Give the same ones to "
+            "continue it, another name for another engine, or remove the folder to start again"
         )
 
 
-def as_json(value: object) -> str:
-    """Plain data as JSON for people: indented, keys sorted, NaN refused (ValueError)."""
+def to_json(value: object) -> str:
+    """Return plain data as indented JSON with sorted keys; NaN raises ValueError."""
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write a file (text as UTF-8) through a temporary one: fsync, then rename."""
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:
@@ -83,17 +103,17 @@ def write_whole(path: Path, content: str | bytes) -> None:
     temporary.replace(path)
 
 
-def _differences(held: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
-    found = []
-    for key in sorted({*held, *wanted}):
-        was, now = held.get(key), wanted.get(key)
-        if isinstance(was, dict) and isinstance(now, dict):
-            found += [f"{key}.{inner}" for inner in _differences(was, now)]
-        elif was != now:
-            found.append(f"{key} was {_short(was)}, now {_short(now)}")
-    return found
+def _differences(stored: Mapping[str, object], current: Mapping[str, object]) -> list[str]:
+    differences = []
+    for key in sorted({*stored, *current}):
+        before, now = stored.get(key), current.get(key)
+        if isinstance(before, dict) and isinstance(now, dict):
+            differences += [f"{key}.{inner}" for inner in _differences(before, now)]
+        elif before != now:
+            differences.append(f"{key} was {_short(before)}, now {_short(now)}")
+    return differences
 
 
-def _short(value: object, most: int = 24) -> str:
+def _short(value: object, limit: int = 24) -> str:
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."

@@ -1,4 +1,4 @@
-"""Sheets of samples for a person to look at while a net learns."""
+"""Sample sheets: images beside their paintings, to look at while a network learns."""
 
 from __future__ import annotations
 

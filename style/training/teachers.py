@@ -1,11 +1,11 @@
-"""The networks that recipes learn from, read from files that the user names. None of them ships."""
+"""Load teacher networks from files that the user names. None of them ships."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from style.backbone import Vgg, WeightRecord, conv_names, read_weights
 
@@ -32,40 +32,30 @@ CAFFE = WeightRecord(
 
 
 def load_teacher(path: Path) -> Vgg:
-    """A frozen teacher, told apart by its tensors: the 16x compressed VGG-19 or the Caffe VGG-19 to relu4_1.
+    """Load a frozen teacher: the 16x compressed VGG-19, or the Caffe VGG-19 to relu4_1; its tensors say which.
 
-    Both take `(B, 3, H, W)` sRGB in [0, 1] and give the taps they have, like `Vgg`.
+    Both take `(B, 3, H, W)` sRGB in [0, 1] and return their taps, like `Vgg`.
     """
     tensors = read_weights(path, sha256="")
-    record = COMPRESSED if "conv0.weight" in tensors else CAFFE
-    network = Vgg(record)
-    state = _compressed_state(tensors) if record is COMPRESSED else _caffe_state(tensors)
-    network.load_state_dict(state)
-    if record is COMPRESSED:
-        _fold_input(network, tensors["conv0.weight"], tensors["conv0.bias"])
-    return network.eval().requires_grad_(False)
-
-
-def _compressed_state(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    names = conv_names(COMPRESSED.last_tap)
-    return {
-        f"convs.{name}.{part}": tensors[f"{name.replace('_', '')}.{part}"]
-        for name in names
-        for part in ("weight", "bias")
-    }
-
-
-def _caffe_state(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    state = {f"convs.{key}": value for key, value in tensors.items()}
-    state["convs.conv1_1.weight"] = state["convs.conv1_1.weight"].flip(1)  # the file takes BGR
-    return state
-
-
-def _fold_input(network: Vgg, weight: Tensor, bias: Tensor) -> None:
-    """Fold the input layer conv0 (1x1, RGB to Caffe's input) into conv1_1; exact under reflection padding."""
+    if "conv0.weight" not in tensors:
+        network = Vgg(CAFFE)
+        state = {f"convs.{key}": value for key, value in tensors.items()}
+        state["convs.conv1_1.weight"] = state["convs.conv1_1.weight"].flip(1)  # the file takes BGR
+        network.load_state_dict(state)
+        return network.eval().requires_grad_(False)
+    network = Vgg(COMPRESSED)
+    network.load_state_dict(
+        {
+            f"convs.{name}.{part}": tensors[f"{name.replace('_', '')}.{part}"]
+            for name in conv_names(COMPRESSED.last_tap)
+            for part in ("weight", "bias")
+        }
+    )
+    # Fold the input layer conv0 (1x1, RGB to Caffe's input) into conv1_1; this is exact under reflection padding.
     conv = network.convs["conv1_1"]
     assert isinstance(conv, nn.Conv2d)  # noqa: S101
     assert conv.bias is not None  # noqa: S101
     with torch.no_grad():
-        conv.bias += torch.einsum("oihw,i->o", conv.weight, bias)
-        conv.weight.copy_(torch.einsum("oihw,ic->ochw", conv.weight, weight[:, :, 0, 0]))
+        conv.bias += torch.einsum("oihw,i->o", conv.weight, tensors["conv0.bias"])
+        conv.weight.copy_(torch.einsum("oihw,ic->ochw", conv.weight, tensors["conv0.weight"][:, :, 0, 0]))
+    return network.eval().requires_grad_(False)

@@ -1,44 +1,50 @@
-"""Distil `vgg-slim` from a teacher: match its features and their statistics at every tap.
+"""Distill `vgg-slim` from a teacher: match its features and their statistics at every tap.
 
-Recipe (run it with `python -m style.training.recipes.distill --help`): random crops of product photos; per tap the
-loss is the mean squared error of features, plus those of channel means, standard deviations and Gram matrices, all in
-units of the teacher's channel RMS, so that every channel and every tap counts alike; and, over all taps, that of the
-whitened means and deviations, since style vectors are made of these: whitening enlarges the least of the errors.
-Adam, linear warm-up, cosine decay. The student predicts features already divided by that RMS, hence its statistics
-need no further scaling.
+One step takes random crops of product photos. The loss of a tap is the mean squared error of features, plus those of
+channel means, standard deviations and Gram matrices. All are in units of the teacher's channel RMS, so that all
+channels and taps count alike. One more loss compares whitened means and deviations of all taps together: style vectors
+are made of these, and whitening enlarges the smallest errors. Adam, linear warm-up, cosine decay. The student predicts
+features already divided by that RMS, so its statistics need no further scaling.
 
-For the first `blocks` share of the steps each block of the student (the convolutions between two taps) takes the
+During the first `blocks` share of the steps each block of the student (the convolutions between two taps) takes the
 teacher's features as its input, as in the stage-wise training of FitNets (Romero et al. 2015): shallow regressions
-settle in minutes, where a deep student waits for its lower layers. The rest of the steps train it as a whole.
+converge in minutes, but a deep student waits for its lower layers. The other steps train the student as a whole.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from tqdm import trange
 
 from style.backbone import BACKBONES, Vgg, channels_last
 from style.gram import gram, mean_std
-from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
-from style.training.crops import Crops, find_images, not_held_out
-from style.training.log import TrainingLog
-from style.training.optim import descend, set_learning_rate
+from style.training.checkpoint import to_half
+from style.training.crops import Crops
+from style.training.loop import LoopOptions, learn
+from style.training.optim import descend
+from style.training.run import Training
 from style.training.teachers import load_teacher
 from style.training.whitening import fit_whitening
 
 
 @dataclass(frozen=True, slots=True)
 class DistillSettings:
-    """Steps of Adam over batches of `batch` crops of `side` pixels; `statistics` weighs mean, std and Gram,
-    `whitened` the whitened statistics.
+    """Settings of the recipe.
 
-    `blocks` is the share of steps in which blocks learn apart, each from the teacher's features.
+    Attributes:
+        steps: Steps of Adam.
+        batch: Crops in a step.
+        side: Side of a crop, in pixels.
+        learning_rate: Peak of the learning rate.
+        statistics: Weight of means, deviations and Gram matrices.
+        whitened: Weight of whitened statistics.
+        blocks: Share of the steps in which each block is trained by itself, on the teacher's features.
+        seed: Seed of all random numbers.
+        save_every: Steps between two checkpoints.
     """
 
     steps: int = 6_000
@@ -53,122 +59,102 @@ class DistillSettings:
 
 
 def distill(images: Sequence[Path], teacher_file: Path, out: Path, settings: DistillSettings) -> Vgg:
-    """Train, or go on training, the student; writes `checkpoint.safetensors` and `vgg-slim.safetensors` in `out`.
+    """Train the student, or continue a stopped run.
 
-    A run that was stopped continues from its last checkpoint and gives the same network as an unbroken one.
+    Args:
+        images: Images of many kinds.
+        teacher_file: Weights of the teacher.
+        out: Folder that receives `checkpoint.safetensors`, `log.jsonl` and `vgg-slim.safetensors`.
+        settings: Settings of the recipe.
+
+    Returns:
+        Student.
     """
     torch.manual_seed(settings.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     crops = Crops(images, side=settings.side, keep=200, seed=settings.seed)
-    teacher = load_teacher(teacher_file).to(device)
-    student = Vgg(BACKBONES["vgg-slim"]).to(device)
-    channels_last(student)
-    _initialize(student)
-    units = channel_rms(teacher, crops, device)
-    whitening = _moments_whitening(teacher, crops, units, device)
-    optimizer = torch.optim.Adam(student.parameters(), lr=settings.learning_rate)
-    checkpoint = out / "checkpoint.safetensors"
-    done = load_checkpoint(checkpoint, student, optimizer)
-    log = TrainingLog(out, done=done)
-    for step in trange(done, settings.steps, initial=done, total=settings.steps, desc="distil", disable=None):
-        set_learning_rate(optimizer, step, settings.steps, settings.learning_rate)
-        batch = crops.batch(step, settings.batch).to(device, memory_format=torch.channels_last)
-        target = _in_units(teacher, batch, units)
-        apart = step < settings.blocks * settings.steps
-        found = _block_by_block(student, batch, target) if apart else student(batch)
-        losses = distill_losses(found, target, settings.statistics)
-        apart_by = (_moments(found) - _moments(target)) @ whitening
-        losses["whitened"] = settings.whitened * apart_by.square().mean()
-        descend(optimizer, losses)
-        log.write(step, losses)
-        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            save_checkpoint(checkpoint, student, optimizer, step + 1)
-    save_tensors(out / "vgg-slim.safetensors", {k: v.half().cpu() for k, v in student.state_dict().items()})
-    return student
+    training = DistillTraining(load_teacher(teacher_file).to(device), crops, settings, device)
+    options = LoopOptions(settings.steps, settings.save_every, weights_file="vgg-slim.safetensors")
+    learn(training, options, out, title="distill")
+    return training.student
+
+
+class DistillTraining(Training):
+    """Run of a student beside its teacher."""
+
+    def __init__(self, teacher: Vgg, crops: Crops, settings: DistillSettings, device: torch.device) -> None:
+        self.teacher, self.crops, self.settings, self.device = teacher, crops, settings, device
+        self.student = Vgg(BACKBONES["vgg-slim"]).to(device)
+        channels_last(self.student)
+        for layer in self.student.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                assert layer.bias is not None  # noqa: S101
+                nn.init.zeros_(layer.bias)
+        self.units = channel_rms(teacher, crops, device)
+        self.whitening = self._fit_whitening()
+        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=settings.learning_rate)
+        self.state, self.optimizers = self.student, {"student": self.optimizer}
+
+    def step(self, step: int) -> dict[str, Tensor]:
+        """Update weights once, block by block at first, on crops drawn by the step's number."""
+        settings = self.settings
+        batch = self.crops.batch(step, settings.batch).to(self.device, memory_format=torch.channels_last)
+        target = self._target(batch)
+        if step < settings.blocks * settings.steps:
+            # Each block starts from the teacher's features at the tap before it.
+            inputs = [self.student.prepare(batch), *target.values()]
+            features = {tap: self.student.block(tap, x) for tap, x in zip(self.student.taps, inputs, strict=False)}
+        else:
+            features = self.student(batch)
+        losses = distill_losses(features, target, settings.statistics)
+        difference = (_moments(features) - _moments(target)) @ self.whitening
+        losses["whitened"] = settings.whitened * difference.square().mean()
+        descend(self.optimizer, losses)
+        return losses
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the student's weights in half precision."""
+        return to_half(self.student.state_dict())
+
+    @torch.no_grad()
+    def _target(self, batch: Tensor) -> dict[str, Tensor]:
+        """Return the teacher's features in units of their RMS."""
+        return {tap: features / self.units[tap] for tap, features in self.teacher(batch).items()}
+
+    @torch.no_grad()
+    def _fit_whitening(self, batches: int = 100) -> Tensor:
+        """Return a projection `(S, 128)` that whitens the teacher's means and deviations, fitted on random crops."""
+        crops = (self.crops.batch(step, 16, stream=2).to(self.device) for step in range(batches))
+        statistics = torch.cat([_moments(self._target(batch)) for batch in crops]).cpu()
+        whitening = fit_whitening(statistics, torch.zeros(statistics.shape[1], dtype=torch.bool))
+        return whitening["projection"].to(self.device)
 
 
 def distill_losses(student: dict[str, Tensor], teacher: dict[str, Tensor], statistics: float) -> dict[str, Tensor]:
-    """One loss per tap: features, and `statistics` times means, deviations and Gram matrices."""
-    return {
-        tap: (student[tap] - teacher[tap]).square().mean() + statistics * _statistics_loss(student[tap], teacher[tap])
-        for tap in teacher
-    }
+    """Return one loss per tap: features, plus `statistics` times means, deviations and Gram matrices."""
+    losses: dict[str, Tensor] = {}
+    for tap, target in teacher.items():
+        error = (student[tap] - target).square().mean()
+        (mean, std), (target_mean, target_std) = mean_std(student[tap]), mean_std(target)
+        moments = (mean - target_mean).square().mean() + (std - target_std).square().mean()
+        grams = (gram(student[tap]) - gram(target)).square().mean()
+        losses[tap] = error + statistics * (moments + grams)
+    return losses
 
 
 @torch.no_grad()
 def channel_rms(teacher: nn.Module, crops: Crops, device: torch.device, batches: int = 16) -> dict[str, Tensor]:
-    """Root mean square of each of the teacher's channels over random crops, `(1, C, 1, 1)` per tap."""
+    """Return the root mean square of the teacher's channels over random crops, `(1, C, 1, 1)` per tap."""
     squares: dict[str, Tensor] = {}
     for step in range(batches):
         for tap, features in teacher(crops.batch(step, 16, stream=1).to(device)).items():
-            here = features.square().mean(dim=(0, 2, 3), keepdim=True) / batches
-            squares[tap] = squares.get(tap, torch.zeros_like(here)) + here
-    # A channel that hardly ever fires would be blown up to the size of the others: floor it.
+            mean = features.square().mean(dim=(0, 2, 3), keepdim=True) / batches
+            squares[tap] = squares.get(tap, torch.zeros_like(mean)) + mean
+    # A channel that is almost always 0 would be scaled up to the size of the others, so its RMS has a floor.
     return {tap: square.sqrt().clamp_min(0.05 * float(square.mean().sqrt())) for tap, square in squares.items()}
 
 
-def _block_by_block(student: Vgg, batch: Tensor, teacher: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The student's features at each tap, made from the teacher's at the tap before."""
-    inputs = [student.prepare(batch), *teacher.values()]
-    return {tap: student.block(tap, x) for tap, x in zip(student.taps, inputs, strict=False)}
-
-
-@torch.no_grad()
-def _moments_whitening(
-    teacher: nn.Module, crops: Crops, units: dict[str, Tensor], device: torch.device, batches: int = 100
-) -> Tensor:
-    """A projection that whitens the teacher's means and deviations, `(S, 128)`, fitted on random crops."""
-    rows = [_moments(_in_units(teacher, crops.batch(step, 16, stream=2).to(device), units)) for step in range(batches)]
-    statistics = torch.cat(rows).cpu()
-    return fit_whitening(statistics, torch.zeros(statistics.shape[1], dtype=torch.bool))["projection"].to(device)
-
-
 def _moments(features: dict[str, Tensor]) -> Tensor:
-    """Roots of means and deviations at all taps, `(B, S)`; the small number keeps the root's slope finite."""
-    return (torch.cat([part for maps in features.values() for part in mean_std(maps)], dim=1) + 1e-4).sqrt()
-
-
-def _statistics_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    mean_s, std_s = mean_std(student)
-    mean_t, std_t = mean_std(teacher)
-    return (
-        (mean_s - mean_t).square().mean()
-        + (std_s - std_t).square().mean()
-        + (gram(student) - gram(teacher)).square().mean()
-    )
-
-
-@torch.no_grad()
-def _in_units(teacher: nn.Module, batch: Tensor, units: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {tap: features / units[tap] for tap, features in teacher(batch).items()}
-
-
-def _initialize(network: nn.Module) -> None:
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            assert layer.bias is not None  # noqa: S101
-            nn.init.zeros_(layer.bias)
-
-
-def main() -> None:
-    """Command line of the recipe."""
-    parser = argparse.ArgumentParser(description=distill.__doc__)
-    parser.add_argument("--images", type=Path, nargs="+", required=True, help="folders of training images")
-    parser.add_argument("--styles", type=Path, nargs="*", default=[], help="folders of which each fifth is held out")
-    parser.add_argument("--teacher", type=Path, required=True, help="safetensors of the teacher")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and weights")
-    parser.add_argument("--steps", type=int, default=DistillSettings().steps)
-    parser.add_argument("--batch", type=int, default=DistillSettings().batch)
-    parser.add_argument("--blocks", type=float, default=DistillSettings().blocks, help="share of steps block by block")
-    parser.add_argument("--seed", type=int, default=DistillSettings().seed)
-    arguments = parser.parse_args()
-    settings = DistillSettings(
-        steps=arguments.steps, batch=arguments.batch, blocks=arguments.blocks, seed=arguments.seed
-    )
-    images = find_images(arguments.images) + not_held_out(find_images(arguments.styles))
-    distill(images, arguments.teacher, arguments.out, settings)
-
-
-if __name__ == "__main__":
-    main()
+    """Return the roots of means and deviations at all taps, `(B, S)`; 1e-4 keeps the slope of the root finite."""
+    return (torch.cat([values for maps in features.values() for values in mean_std(maps)], dim=1) + 1e-4).sqrt()

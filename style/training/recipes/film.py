@@ -1,19 +1,20 @@
 """Train the z-conditioned stylizer `film` on products (contents) and on paintings and products (styles).
 
-A step paints a batch of product crops with style vectors and asks that
-- channel means, deviations and Gram matrices of a loss network's features move to those of the style (Gatys et al.
-  2016, Li et al. 2017): distances relative to the style's size, as `style.metrics` judges them,
-- colors alone (the color head without texture) move to the style's colors: sliced Wasserstein distance,
-- the product stays recognizable: cosine of instance-normalized deep features, and SSIM of luma. These two have
-  floors, not weights: a multiplier of each rises while the batch lies under its floor and falls while above.
-Two departures make the net serve a recommender. Strength is drawn anew for every sample and the target statistics
-lie that far between product and style, so that the slider is real. A share of the styles are blends of two or three
-style vectors, with blended statistics as target: a user's taste is a blend, and must lie where the net was trained.
+One step paints a batch of product crops with style vectors. Its losses and constraints are:
+- Channel means, deviations and Gram matrices of a loss network's features move to those of the style (Gatys et al.
+  2016, Li et al. 2017). Distances are relative to the style's size, as in `style.metrics`.
+- Colors without texture (the color head) move to the style's colors: sliced Wasserstein distance.
+- The product stays recognizable: cosine of instance-normalized deep features, and SSIM of luma. Both have floors
+  instead of weights: the multiplier of each rises while the batch is under its floor and falls while it is above.
+
+Two departures make the network fit a recommender. First, strength is drawn anew for each sample, and the target
+statistics lie that far between product and style, so the slider is realistic. Second, a share of the styles are blends
+of two or three style vectors, with blended statistics as target. A user's taste is such a blend, so the network must
+be trained on blends.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,29 +23,38 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import trange
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from style.backbone import Vgg, channels_last
 from style.color_space import LUMA
 from style.embedding import StyleEmbedder
 from style.metrics import structural_similarity
-from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
-from style.training.crops import Crops, find_images, not_held_out, sample_evenly
-from style.training.log import TrainingLog
-from style.training.optim import descend, set_learning_rate
+from style.training.crops import Crops
+from style.training.loop import LoopOptions, learn
+from style.training.run import AveragedTraining
 from style.training.targets import FeatureStatistics, Palettes, Styles, read_styles
-from style.training.teachers import load_teacher
 from style.transfer.film import FilmNet
 from style.vector import DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)
 class FilmSettings:
-    """Steps of Adam over `batch` crops of `side` pixels, the weights of the losses, and the floors of likeness.
+    """Settings of the recipe.
 
-    `average` is how much of the running average of weights a step leaves.
-    `content` and `similarity` are what deep cosine and SSIM must not fall below at full strength, on average.
+    Attributes:
+        steps: Steps of Adam.
+        batch: Crops in a step.
+        side: Side of a crop, in pixels.
+        learning_rate: Peak of the learning rate.
+        average: Share of the running average of weights that a step keeps.
+        gram: Weight of Gram matrices.
+        palette: Weight of colors.
+        outside: Weight of pixel values outside [0, 1].
+        content: Floor of deep cosine at full strength, on average.
+        similarity: Floor of SSIM at full strength, on average.
+        blend_share: Share of styles that are blends.
+        seed: Seed of all random numbers.
+        save_every: Steps between two checkpoints.
     """
 
     steps: int = 12_000
@@ -73,33 +83,42 @@ class Floors(nn.Module):
         self.register_buffer("logs", torch.zeros(len(floors)))
 
     def losses(self, likeness: dict[str, Tensor], strength: Tensor) -> dict[str, Tensor]:
-        """One loss per likeness `(B,)`, where `strength` `(B,)` says how far the floor of each sample has sunk."""
-        found: dict[str, Tensor] = {}
+        """Return one loss per likeness and update its multiplier.
+
+        Args:
+            likeness: Likenesses by name, `(B,)` each.
+            strength: Strength of each sample, `(B,)`; the floor of a sample falls with it.
+        """
+        losses: dict[str, Tensor] = {}
         for index, (name, floor) in enumerate(self.floors.items()):
-            found[name] = self.logs[index].exp() * (1 - likeness[name]).mean()
-            # The floor sinks faster than strength: little of it must cost very little.
+            losses[name] = self.logs[index].exp() * (1 - likeness[name]).mean()
+            # The floor falls faster than strength: a little strength must cost very little likeness.
             short = (1 - (1 - floor) * strength**1.5 - likeness[name].detach()).mean()
             self.logs[index] = (self.logs[index] + self.pace * short).clamp(-2.0, 3.0)
-        return found
+        return losses
 
     def shortfall(self, likeness: Mapping[str, float]) -> float:
-        """Ten times what likenesses at full strength lack of their floors.
+        """Return ten times the total by which likenesses at full strength are below their floors.
 
-        This judges a validation: multipliers move, so that a loss with them in it compares with no earlier one.
+        Validation uses it in place of `losses`: multipliers change, so losses of different steps cannot be compared.
         """
         return 10 * sum(max(0.0, floor - likeness[name]) for name, floor in self.floors.items())
 
 
 def train_film(
-    contents: Sequence[Path],
-    styles: Sequence[Path],
-    loss_network: Vgg,
-    out: Path,
-    settings: FilmSettings,
+    contents: Sequence[Path], styles: Sequence[Path], loss_network: Vgg, out: Path, settings: FilmSettings
 ) -> FilmNet:
-    """Train, or go on training; writes `checkpoint.safetensors` and `film.safetensors` in `out`.
+    """Train the network, or continue a stopped run.
 
-    A run that was stopped continues from its last checkpoint, the same as an unbroken one.
+    Args:
+        contents: Product photos.
+        styles: Style references.
+        loss_network: Frozen network with taps relu1_1 .. relu4_1.
+        out: Folder that receives `checkpoint.safetensors`, `log.jsonl` and `film.safetensors`.
+        settings: Settings of the recipe.
+
+    Returns:
+        Network with averaged weights.
     """
     torch.manual_seed(settings.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -109,70 +128,59 @@ def train_film(
     targets = read_styles(styles, StyleEmbedder.load(), describe, device, seed=settings.seed)
     network = FilmNet().to(device)
     fit_palette(network.palette, targets)
-    run = FilmRun(network, crops, targets, describe, settings)
-    checkpoint = out / "checkpoint.safetensors"
-    done = load_checkpoint(checkpoint, run.state, run.optimizer)
-    log = TrainingLog(out, done=done)
-    for step in trange(done, settings.steps, initial=done, total=settings.steps, desc="film", disable=None):
-        set_learning_rate(run.optimizer, step, settings.steps, settings.learning_rate)
-        log.write(step, run.step(step))
-        if (step + 1) % settings.save_every == 0 or step + 1 == settings.steps:
-            save_checkpoint(checkpoint, run.state, run.optimizer, step + 1)
-            save_tensors(out / "film.safetensors", {k: v.half().cpu() for k, v in run.weights().items()})
-    network.load_state_dict(run.weights())
-    return network
+    training = FilmTraining(network, crops, targets, describe, settings)
+    learn(
+        training, LoopOptions(settings.steps, settings.save_every, weights_file="film.safetensors"), out, title="film"
+    )
+    return training.load_average()
 
 
-class FilmRun:
-    """A network that learns, with all that must outlive a kill in `state` and `optimizer`."""
+class FilmTraining(AveragedTraining[FilmNet]):
+    """Run of a `FilmNet`. Its result is a running average, as colors react strongly to small changes of weights."""
 
     def __init__(
         self, network: FilmNet, crops: Crops, targets: Styles, describe: FeatureStatistics, settings: FilmSettings
     ) -> None:
-        self.network, self.crops, self.targets = network, crops, targets
-        self.describe, self.settings = describe, settings
-        self.device = targets.z.device
-        channels_last(network)
-        self.floors = Floors({"content": settings.content, "similarity": settings.similarity}).to(self.device)
-        # Colors are sensitive to the numbers that make them: what ships is the average over the last steps.
-        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average))  # type: ignore[no-untyped-call]
-        self.state = nn.ModuleDict({"network": network, "floors": self.floors, "average": self.average})
-        learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, betas=(0.9, 0.99))
+        self.crops, self.targets, self.describe, self.settings = crops, targets, describe, settings
+        self.floors = Floors({"content": settings.content, "similarity": settings.similarity}).to(targets.z.device)
+        average = get_ema_multi_avg_fn(settings.average)  # type: ignore[no-untyped-call]
+        super().__init__(network, average, settings.learning_rate, floors=self.floors)
 
     def step(self, step: int) -> dict[str, Tensor]:
-        """Descend once, by what the step's number draws. Returns the losses."""
-        batch = self.settings.batch
+        """Update weights once, with crops, styles and strengths drawn by the step's number."""
+        batch, device = self.settings.batch, self.targets.z.device
         random = np.random.default_rng((self.settings.seed, 7, step))
-        images = self.crops.batch(step, batch).to(self.device, memory_format=torch.channels_last)
+        images = self.crops.batch(step, batch).to(device, memory_format=torch.channels_last)
         style = self.targets.draw(random, batch, self.settings.blend_share)
-        # Half of the samples at full strength: that is what the catalog shows most.
-        strength = torch.from_numpy(np.minimum(1.0, random.uniform(0.0, 2.0, batch))).float().to(self.device)
+        # Half of the samples have full strength, which is what the catalog shows most.
+        strength = torch.from_numpy(np.minimum(1.0, random.uniform(0.0, 2.0, batch))).float().to(device)
         losses, likeness = film_losses(self.network, self.describe, images, style, strength, self.settings)
         losses |= self.floors.losses(likeness, strength)
-        descend(self.optimizer, losses)
-        self.average.update_parameters(self.network)
+        self.descend(losses)
         return losses
-
-    def weights(self) -> dict[str, Tensor]:
-        """The averaged weights, as they are now."""
-        return dict(self.average.module.state_dict())
 
 
 @torch.no_grad()
-def fit_palette(layer: nn.Linear, styles: Styles, ridge: float = 10.0, *, afresh: bool = True) -> None:
-    """The map from z to colors by least squares. It stays so: descent is too rough for numbers as exact as these.
+def fit_palette(layer: nn.Linear, styles: Styles, ridge: float = 10.0, *, from_zero: bool = True) -> None:
+    """Fit the map from z to color means and log deviations by least squares, in place, and freeze it.
 
-    `afresh` False: of all maps that fit, the one nearest to what the layer is, which keeps what it knows of others.
+    Gradient descent is too rough for values that must be as exact as colors.
+
+    Args:
+        layer: Linear map from z, scaled to unit variance, to 6 numbers.
+        styles: Styles to fit.
+        ridge: Penalty of the squared distance from the start.
+        from_zero: Whether the map starts from zero. If not, the result is the fitting map that is nearest to the
+            present one, so that it keeps what it knows of other styles.
     """
-    if afresh:
+    if from_zero:
         nn.init.zeros_(layer.weight)
         nn.init.zeros_(layer.bias)
-    z = torch.cat([styles.z * DIMENSIONS**0.5, torch.ones_like(styles.z[:, :1])], dim=1).double()
-    asked = torch.cat([styles.moments[:, :3] / 4, (styles.moments[:, 3:6] / 4).log()], dim=1).double()
-    held = torch.cat([layer.weight, layer.bias[:, None]], dim=1).double()
+    z = torch.cat([styles.z * DIMENSIONS**0.5, torch.ones_like(styles.z[:, :1])], dim=1).double()  # (N, 129)
+    target = torch.cat([styles.moments[:, :3] / 4, (styles.moments[:, 3:6] / 4).log()], dim=1).double()  # (N, 6)
+    start = torch.cat([layer.weight, layer.bias[:, None]], dim=1).double()  # (6, 129)
     inner = z.T @ z + ridge * torch.eye(z.shape[1]).to(z)
-    solution = (held + torch.linalg.solve(inner, z.T @ (asked - z @ held.T)).T).float()
+    solution = (start + torch.linalg.solve(inner, z.T @ (target - z @ start.T)).T).float()
     layer.weight.copy_(solution[:, :-1])
     layer.bias.copy_(solution[:, -1])
     layer.requires_grad_(requires_grad=False)
@@ -186,68 +194,57 @@ def film_losses(
     strength: Tensor,
     settings: FilmSettings,
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The losses of one batch, and its likenesses `content` and `similarity` `(B,)`; see the module's text."""
+    """Compute losses and likenesses of one batch; the module's text explains them.
+
+    Args:
+        network: `FilmNet`, or its average.
+        describe: Statistics through the loss network.
+        images: Product crops `(B, 3, H, W)` in [0, 1].
+        style: B styles.
+        strength: Strength of each sample, `(B,)`.
+        settings: Weights of the losses.
+
+    Returns:
+        Losses by name, and the likenesses `content` and `similarity`, `(B,)` each.
+    """
     with torch.no_grad():
         before, content = describe(images)
-        target = before.toward(style.statistics, strength)
+        target = before.interpolate(style.statistics, strength)
     texture, color = network(images, style.z, torch.ones_like(images[:, :1]))
     painted = images + strength[:, None, None, None] * (texture + color)
-    after, kept = describe(painted)
-    likeness = {"content": cosine(content, kept), "similarity": similarity(luma(images), luma(painted))}
+    after, painted_content = describe(painted)
+    likeness = {"content": cosine(content, painted_content), "similarity": similarity(luma(images), luma(painted))}
     losses = {
         "moments": relative_distance(after.moments, target.moments),
         "gram": settings.gram * relative_distance(after.gram, target.gram),
-        "palette": settings.palette * (Palettes.of(images + color) - style.palettes).abs().mean(),
+        "palette": settings.palette * (Palettes.from_images(images + color) - style.palettes).abs().mean(),
         "outside": settings.outside * (painted - painted.clamp(0, 1)).square().mean(),
     }
     return losses, likeness
 
 
-def relative_distance(found: dict[str, Tensor], asked: dict[str, Tensor]) -> Tensor:
-    """Distance over the length of what is asked, summed over taps, averaged over samples."""
-    each = [(found[tap] - asked[tap]).flatten(1).norm(dim=1) / asked[tap].flatten(1).norm(dim=1) for tap in asked]
-    return torch.stack(each).sum(dim=0).mean()
+def relative_distance(values: dict[str, Tensor], target: dict[str, Tensor]) -> Tensor:
+    """Return the distance divided by the target's length, summed over taps and averaged over samples."""
+    distances = [
+        (values[tap] - target[tap]).flatten(1).norm(dim=1) / target[tap].flatten(1).norm(dim=1) for tap in target
+    ]
+    return torch.stack(distances).sum(dim=0).mean()
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
-    """Cosine of instance-normalized feature maps, `(B,)`."""
+    """Return the cosine of instance-normalized feature maps, `(B,)`."""
     return F.cosine_similarity(F.instance_norm(a).flatten(1), F.instance_norm(b).flatten(1), dim=1)
 
 
 def luma(images: Tensor) -> Tensor:
-    """Rec. 601 luma `(B, 1, H, W)`."""
+    """Return Rec. 601 luma `(B, 1, H, W)`."""
     return torch.einsum("bchw,c->bhw", images, torch.from_numpy(LUMA).to(images)).unsqueeze(1)
 
 
 def similarity(x: Tensor, y: Tensor) -> Tensor:
-    """Structural similarity of luma maps `(B, 1, H, W)`, `(B,)`; see `style.metrics.ssim`, here with a box of 8."""
+    """Return the structural similarity of luma maps `(B, 1, H, W)`, `(B,)`; `style.metrics.ssim` with a box of 8."""
 
-    def blurred(v: Tensor) -> Tensor:
+    def blur(v: Tensor) -> Tensor:
         return F.avg_pool2d(v, 8, stride=2)
 
-    return structural_similarity(x, y, blurred).flatten(1).mean(dim=1)
-
-
-def main() -> None:
-    """Command line of the recipe."""
-    default = FilmSettings()
-    parser = argparse.ArgumentParser(description=train_film.__doc__)
-    parser.add_argument("--products", type=Path, nargs="+", required=True, help="folders of content images")
-    parser.add_argument("--styles", type=Path, nargs="+", required=True, help="folders of which each fifth is held out")
-    parser.add_argument("--per-folder", type=int, default=150, help="how many products of a folder are styles, too")
-    parser.add_argument("--teacher", type=Path, required=True, help="safetensors of the loss network")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log and weights")
-    for name in ("steps", "batch", "side", "seed"):
-        parser.add_argument(f"--{name}", type=int, default=getattr(default, name))
-    for name in ("learning_rate", "content", "similarity", "gram", "palette"):
-        parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(default, name))
-    given = vars(parser.parse_args())
-    products, styles, per_folder, teacher, out = (
-        given.pop(k) for k in ("products", "styles", "per_folder", "teacher", "out")
-    )
-    chosen = not_held_out(find_images(styles)) + sample_evenly(products, per_folder)
-    train_film(find_images(products), chosen, load_teacher(teacher), out, FilmSettings(**given))
-
-
-if __name__ == "__main__":
-    main()
+    return structural_similarity(x, y, blur).flatten(1).mean(dim=1)

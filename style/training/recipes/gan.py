@@ -1,52 +1,65 @@
-"""Train the engine `gan`: unpaired products and paintings of one look (CycleGAN, Zhu et al. 2017).
+"""Train the engine `gan` on unpaired products and paintings of one style (CycleGAN, Zhu et al. 2017).
 
-Two generators lead from products to paintings and back, each against a critic of patches. A step asks of them that
-- critics take what they make for real (least squares, Mao et al. 2017),
-- there and back again gives the picture one began with (L1, the paper's eq. 2),
-- a picture that is of the kind already stays as it is (L1, the paper's section 5.2),
-and then of critics that they tell real pictures from made ones, old ones among them (`ReplayBuffer`). Adam; the rate is
-constant, then falls to 0 along a line. Products are flipped, cropped where most of the product is, and jittered in
-brightness, contrast and saturation; paintings keep their colors, which are what is learned.
+Two generators translate products to paintings and back, each against a discriminator of patches. A step asks that
+- discriminators rate generated images as real (least squares, Mao et al. 2017),
+- an image that is translated and translated back is the image again (L1, the paper's eq. 2),
+- an image that is of the target kind already stays as it is (L1, the paper's section 5.2).
+Then discriminators learn to tell real images from generated ones, old ones among them (`ReplayBuffer`). The optimizer
+is Adam; its rate is constant, then falls linearly to 0. Products are flipped, cropped where most of the product is, and
+jittered in brightness, contrast and saturation. Paintings keep their colors, which are what is learned.
 
-Departures from the paper: small nets and crops; `style.transfer.gan` names those of the generator; critics see 34
-pixels a side and not 70, as crops are small; cycle and identity weigh less against the critics, so that colors move in
-short runs; gradients longer than 1 are shortened; what ships is a running average of the weights.
+Departures from the paper: Networks and crops are small; `style.transfer.gan` lists departures of the generator.
+Discriminators see 34 pixels a side and not 70, as crops are small. Cycle and identity weigh less against the
+discriminators, so that colors move in short runs. Gradients are clipped to length 1. The result is a running average
+of the weights.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
-from tqdm import trange
 
 from style.backbone import channels_last
-from style.training.checkpoint import load_checkpoint, save_checkpoint, save_tensors
-from style.training.crops import Crops, find_images, not_held_out
+from style.training.checkpoint import to_half
+from style.training.crops import Crops
 from style.training.discriminator import PatchDiscriminator, ReplayBuffer, least_squares
-from style.training.log import TrainingLog
+from style.training.loop import LoopOptions, learn
 from style.training.optim import descend, warming_average
-from style.training.recipe import SHOWN
-from style.training.sample_sheet import write_sheet
+from style.training.recipe import SHEET_ROWS
+from style.training.run import Training
 from style.transfer.gan import Generator, GeneratorShape
 
 
 @dataclass(frozen=True, slots=True)
 class GanSettings:
-    """Steps over `batch` crops of `side` pixels of pictures whose short side is `keep`, and the weights of the losses.
+    """Settings of the recipe.
 
-    The rate is constant to `decay_from` of the steps. `average` is how much of the running average of weights a step
-    leaves. `jitter` is how far brightness, contrast and saturation of products are changed, as a share. An epoch, after
-    which samples and a checkpoint are written, has `epoch` steps. `tries`: see `Crops`. `bfloat16` computes in it,
-    which is faster where the processor has it.
+    Attributes:
+        steps: Steps of Adam.
+        batch: Crops in a step.
+        side: Side of a crop, in pixels.
+        keep: Short side of images in memory, in pixels.
+        learning_rate: Learning rate until it falls.
+        decay_from: Share of the steps after which the learning rate falls.
+        cycle: Weight of the way there and back.
+        identity: Weight of images that are of the target kind already.
+        width: Width of the generators.
+        blocks: Residual blocks of the generators.
+        critic: Width of the discriminators.
+        remembered: Images in a replay buffer.
+        average: Share of the running average of weights that a step keeps.
+        jitter: Largest change of brightness, contrast and saturation of products, as a share.
+        tries: Places from which a crop of a product is chosen, see `Crops`.
+        epoch: Steps after which samples and a checkpoint are written.
+        bfloat16: Whether to compute in bfloat16, which is faster if the processor supports it.
+        seed: Seed of all random numbers.
     """
 
     steps: int = 4000
@@ -69,50 +82,53 @@ class GanSettings:
     seed: int = 0
 
 
-class Players(nn.Module):
-    """Everything that a checkpoint holds: generators, critics, what they remember, and the average that ships."""
+class GanNetworks(nn.Module):
+    """State of a run: generators, discriminators, replay buffers, and the averaged generator that is the result."""
 
     def __init__(self, settings: GanSettings) -> None:
         super().__init__()
         shape = GeneratorShape(settings.width, settings.blocks)
         self.paint, self.unpaint = Generator(shape), Generator(shape)
-        self.critics = nn.ModuleDict({kind: PatchDiscriminator(settings.critic) for kind in ("style", "product")})
-        self.made = nn.ModuleDict(
+        self.discriminators = nn.ModuleDict(
+            {kind: PatchDiscriminator(settings.critic) for kind in ("style", "product")}
+        )
+        self.replay = nn.ModuleDict(
             {kind: ReplayBuffer(settings.remembered, settings.side) for kind in ("style", "product")}
         )
         channels_last(self)
         self.average = AveragedModel(self.paint, multi_avg_fn=warming_average(settings.average))
 
     @property
-    def shipped(self) -> Generator:
-        """The generator with averaged weights."""
-        found = self.average.module
-        assert isinstance(found, Generator)  # noqa: S101
-        return found
+    def result(self) -> Generator:
+        """Return the generator with averaged weights."""
+        generator = self.average.module
+        assert isinstance(generator, Generator)  # noqa: S101
+        return generator
 
 
 def train_gan(products: Sequence[Path], styles: Sequence[Path], out: Path, settings: GanSettings) -> Generator:
-    """Train, or go on training; writes `checkpoint.safetensors`, `gan.safetensors` and `samples-*.png` in `out`.
+    """Train the networks, or continue a stopped run.
 
-    A run that was stopped continues from its last checkpoint, the same as an unbroken one. Raises ImageError.
+    Args:
+        products: Product photos.
+        styles: Paintings of one style.
+        out: Folder that receives `checkpoint.safetensors`, `log.jsonl`, `gan.safetensors` and `samples-*.jpg`.
+        settings: Settings of the recipe.
+
+    Returns:
+        Generator of paintings with averaged weights.
+
+    Raises:
+        ImageError: Images cannot be read.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    run = GanRun(products, styles, settings, device)
-    checkpoint = out / "checkpoint.safetensors"
-    done = load_checkpoint(checkpoint, run.players, run.optimizer)
-    log = TrainingLog(out, done=done)
-    for step in trange(done, settings.steps, initial=done, total=settings.steps, desc="gan", disable=None):
-        log.write(step, run.step(step))
-        if (step + 1) % settings.epoch == 0 or step + 1 == settings.steps:
-            write_sheet(out / f"samples-{step + 1:06}.png", run.samples())
-            save_tensors(out / "gan.safetensors", run.weights())
-            save_checkpoint(checkpoint, run.players, run.optimizer, step + 1)
-    log.close()
-    return run.players.shipped
+    training = GanTraining(products, styles, settings, device)
+    learn(training, LoopOptions(settings.steps, settings.epoch, weights_file="gan.safetensors"), out, title="gan")
+    return training.state.result
 
 
-class GanRun:
-    """A run in progress: `step` depends on `players`, `optimizer` and its number alone."""
+class GanTraining(Training):
+    """Run of two generators against two discriminators."""
 
     def __init__(
         self, products: Sequence[Path], styles: Sequence[Path], settings: GanSettings, device: torch.device
@@ -120,59 +136,63 @@ class GanRun:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.device = device
-        self.products, self.styles = crops_of(products, styles, settings, settings.jitter)
-        self.players = Players(settings).to(device)
-        # One optimizer for both sides: whose turn it is not has no gradients, and Adam leaves it alone.
-        learned = [*_generators(self.players).parameters(), *self.players.critics.parameters()]
-        self.optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, betas=(0.5, 0.999))
+        self.products, self.styles = load_crops(products, styles, settings, settings.jitter)
+        self.state: GanNetworks = GanNetworks(settings).to(device)
+        # One optimizer serves both sides: networks whose turn it is not have no gradients, and Adam skips them.
+        generators = nn.ModuleList([self.state.paint, self.state.unpaint])
+        trainable = [*generators.parameters(), *self.state.discriminators.parameters()]
+        self.optimizer = torch.optim.Adam(trainable, lr=settings.learning_rate, betas=(0.5, 0.999))
+        self.optimizers = {"players": self.optimizer}
+
+    def rate(self, step: int, steps: int, warm_up: int) -> float:  # noqa: ARG002  there is no warm-up
+        """Return the share of the learning rate: 1 until `decay_from` of the steps, then linearly down to 0."""
+        return min(1.0, (1 - step / steps) / max(1 - self.settings.decay_from, 1e-9))
 
     def step(self, step: int) -> dict[str, Tensor]:
-        """Generators descend once, then critics. Returns the losses by name."""
-        settings, players = self.settings, self.players
+        """Update the generators once, then the discriminators."""
+        settings, networks = self.settings, self.state
         random = np.random.default_rng((settings.seed, 11, step))
         products = self.products.batch(step, settings.batch).to(self.device)
         styles = self.styles.batch(step, settings.batch, stream=1).to(self.device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = settings.learning_rate * rate_share(step, settings.steps, settings.decay_from)
-        players.critics.requires_grad_(False)
+        networks.discriminators.requires_grad_(False)
         with self._precision():
-            painted, unpainted, losses = generator_losses(players, products, styles, settings)
+            painted, unpainted, losses = generator_losses(networks, products, styles, settings)
         descend(self.optimizer, losses)
-        players.average.update_parameters(players.paint)
-        players.critics.requires_grad_(True)
-        shown = {
-            "style": (styles, self._replayed("style", painted, random)),
-            "product": (products, self._replayed("product", unpainted, random)),
-        }
+        networks.average.update_parameters(networks.paint)
+        networks.discriminators.requires_grad_(True)
+        # The order of the draws, style before product, is part of the recipe.
+        pairs = {}
+        for kind, real, generated in (("style", styles, painted), ("product", products, unpainted)):
+            buffer = networks.replay[kind]
+            assert isinstance(buffer, ReplayBuffer)  # noqa: S101
+            pairs[kind] = (real, buffer.swap(generated.float(), random))
         with self._precision():
-            judged = {f"critic {kind}": critic_loss(players.critics[kind], *pair) for kind, pair in shown.items()}
-        descend(self.optimizer, judged)
-        return {**losses, **judged}
+            rated = {
+                f"critic {kind}": discriminator_loss(networks.discriminators[kind], *pair)
+                for kind, pair in pairs.items()
+            }
+        descend(self.optimizer, rated)
+        return {**losses, **rated}
 
     @torch.no_grad()
     def samples(self) -> Tensor:
-        """Products, the same each time, their paintings, and these led back: `(N, 3, side, 3 * side)` in [0, 1]."""
-        products = self.products.batch(0, SHOWN, stream=2).to(self.device)
-        painted = self.players.shipped(products)
-        return torch.cat([products, painted, self.players.unpaint(painted)], dim=3).clamp(0, 1).cpu()
+        """Return products, their paintings and these translated back, `(N, 3, side, 3 * side)` in [0, 1]."""
+        products = self.products.batch(0, SHEET_ROWS, stream=2).to(self.device)
+        painted = self.state.result(products)
+        return torch.cat([products, painted, self.state.unpaint(painted)], dim=3).clamp(0, 1).cpu()
 
     def weights(self) -> dict[str, Tensor]:
-        """The tensors of the averaged generator, half precision."""
-        return {key: value.half().cpu() for key, value in self.players.shipped.state_dict().items()}
-
-    def _replayed(self, kind: str, made: Tensor, random: np.random.Generator) -> Tensor:
-        remembered = self.players.made[kind]
-        assert isinstance(remembered, ReplayBuffer)  # noqa: S101
-        return remembered.swap(made.float(), random)
+        """Return the averaged weights in half precision."""
+        return to_half(self.state.result.state_dict())
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.settings.bfloat16)
 
 
-def crops_of(
+def load_crops(
     products: Sequence[Path], styles: Sequence[Path], settings: GanSettings, jitter: float
 ) -> tuple[Crops, Crops]:
-    """Crops of products, where most of the product is, and of paintings, whose colors stay."""
+    """Return crops of products, where most of the product is, and of paintings, whose colors stay."""
     side, keep, seed = settings.side, settings.keep, settings.seed
     return (
         Crops(products, side=side, keep=keep, seed=seed, jitter=jitter, tries=settings.tries),
@@ -181,63 +201,33 @@ def crops_of(
 
 
 def generator_losses(
-    players: Players, products: Tensor, styles: Tensor, settings: GanSettings
+    networks: GanNetworks, products: Tensor, styles: Tensor, settings: GanSettings
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """Paintings of the products and products of the paintings `(B, 3, H, W)`, and the losses of having made them."""
-    painted, unpainted = players.paint(products), players.unpaint(styles)
-    fooled = [least_squares(players.critics[kind](made), 1.0) for kind, made in _both(painted, unpainted)]
-    cycle = F.l1_loss(players.unpaint(painted), products) + F.l1_loss(players.paint(unpainted), styles)
-    same = F.l1_loss(players.paint(styles), styles) + F.l1_loss(players.unpaint(products), products)
-    return (
-        painted,
-        unpainted,
-        {
-            "fool style": fooled[0],
-            "fool product": fooled[1],
-            "cycle": settings.cycle * cycle,
-            "identity": settings.identity * same,
-        },
-    )
+    """Translate a batch both ways.
+
+    Args:
+        networks: Networks of the run.
+        products: Products `(B, 3, H, W)` in [0, 1].
+        styles: Paintings `(B, 3, H, W)` in [0, 1].
+        settings: Weights of the losses.
+
+    Returns:
+        Paintings of the products, products of the paintings, `(B, 3, H, W)` each, and the generators' losses.
+    """
+    painted, unpainted = networks.paint(products), networks.unpaint(styles)
+    fool_style = least_squares(networks.discriminators["style"](painted), 1.0)
+    fool_product = least_squares(networks.discriminators["product"](unpainted), 1.0)
+    cycle = F.l1_loss(networks.unpaint(painted), products) + F.l1_loss(networks.paint(unpainted), styles)
+    same = F.l1_loss(networks.paint(styles), styles) + F.l1_loss(networks.unpaint(products), products)
+    losses = {
+        "fool style": fool_style,
+        "fool product": fool_product,
+        "cycle": settings.cycle * cycle,
+        "identity": settings.identity * same,
+    }
+    return painted, unpainted, losses
 
 
-def critic_loss(critic: nn.Module, real: Tensor, made: Tensor) -> Tensor:
-    """Half the least-squares losses of both kinds of pictures, as in the paper's section 7.1."""
-    return (least_squares(critic(real), 1.0) + least_squares(critic(made), 0.0)) / 2
-
-
-def rate_share(step: int, steps: int, decay_from: float) -> float:
-    """1 until `decay_from` of the steps, then along a line to 0 at the end."""
-    return min(1.0, (1 - step / steps) / max(1 - decay_from, 1e-9))
-
-
-def _both(style: Tensor, product: Tensor) -> tuple[tuple[str, Tensor], tuple[str, Tensor]]:
-    return ("style", style), ("product", product)
-
-
-def _generators(players: Players) -> nn.ModuleList:
-    return nn.ModuleList([players.paint, players.unpaint])
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Command line of the recipe."""
-    default = GanSettings()
-    parser = argparse.ArgumentParser(description=train_gan.__doc__)
-    parser.add_argument("--products", type=Path, nargs="+", required=True, help="folders; each fifth is held out")
-    parser.add_argument("--styles", type=Path, nargs="+", required=True, help="folders of one look; as with products")
-    parser.add_argument("--most", type=int, default=1000, help="products kept in memory, evenly from those there are")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoint, log, samples and weights")
-    for name, value in asdict(default).items():
-        option = f"--{name.replace('_', '-')}"
-        if isinstance(value, bool):
-            parser.add_argument(option, action="store_true")
-        else:
-            parser.add_argument(option, type=type(value), default=value)
-    given: Mapping[str, Any] = vars(parser.parse_args(arguments))
-    folders = {name: not_held_out(find_images(given[name])) for name in ("products", "styles")}
-    settings = GanSettings(**{name: given[name] for name in asdict(default)})
-    every = -(-len(folders["products"]) // given["most"])
-    train_gan(folders["products"][::every], folders["styles"], given["out"], settings)
-
-
-if __name__ == "__main__":
-    main()
+def discriminator_loss(discriminator: nn.Module, real: Tensor, generated: Tensor) -> Tensor:
+    """Return half the sum of the least-squares losses of both kinds of images, as in the paper's section 7.1."""
+    return (least_squares(discriminator(real), 1.0) + least_squares(discriminator(generated), 0.0)) / 2

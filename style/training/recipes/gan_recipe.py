@@ -1,4 +1,4 @@
-"""`style.training.recipes.gan` as a recipe of the training workflow."""
+"""Recipe `gan` for custom engines: the training of `style.training.recipes.gan`, with validation."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from style.embedding import StyleEmbedder
 from style.metrics import kernel_distance
-from style.training.recipe import SHOWN, VALIDATION_BATCH, Material, RunSettings
-from style.training.recipes.gan import GanRun, GanSettings, crops_of
+from style.training.recipe import SHEET_ROWS, VALIDATION_BATCH, Material, RunSettings
+from style.training.recipes.gan import GanSettings, GanTraining, load_crops
 from style.transfer.gan import GanStylizer
 
 DEFAULTS = RunSettings(steps=4000, batch=1, side=96, keep=160, learning_rate=5e-4, validate_every=250, patience=8)
-"""No loss that falls says that adversaries are done, least of all early: hence a long patience."""
+"""Settings with a long patience: the losses of adversaries do not fall steadily, least of all early."""
 
 
 @dataclass(frozen=True, slots=True)
 class GanRecipe:
-    """How engines of the kind `gan` are trained; of `own`, what `RunSettings` has too is taken from there."""
+    """`style.training.recipe.Recipe` of the engine `gan`; values in `own` that `RunSettings` has too are not used."""
 
     own: GanSettings = field(default_factory=GanSettings)
     kind: str = GanStylizer.name
     defaults: RunSettings = DEFAULTS
 
     def settings(self) -> Mapping[str, object]:
-        """The weights of the losses, and what else no other recipe has."""
+        """Return the weights of the losses and the other settings that only this recipe has."""
         shared = {one.name for one in fields(RunSettings)}
         return {name: value for name, value in asdict(self.own).items() if name not in {*shared, "epoch"}}
 
     def shape(self) -> Mapping[str, int]:
-        """What `GeneratorShape` takes."""
+        """Return the values of `GeneratorShape`."""
         return {"width": self.own.width, "blocks": self.own.blocks}
 
-    def begin(self, material: Material, settings: RunSettings) -> GanTraining:
-        """A run that has done no step. Raises ImageError that names pictures that cannot be read."""
+    def begin(self, material: Material, settings: RunSettings) -> ValidatedGanTraining:
+        """Return a run that has done no step. Raises ImageError that names images that cannot be read."""
         own = replace(
             self.own,
             steps=settings.steps,
@@ -47,46 +47,39 @@ class GanRecipe:
             learning_rate=settings.learning_rate,
             seed=settings.seed,
         )
-        return GanTraining(material, own)
+        return ValidatedGanTraining(material, own)
 
 
-class GanTraining:
-    """A run in progress. It sets its own learning rate: constant, then falling to 0 along a line."""
+class ValidatedGanTraining(GanTraining):
+    """Run that measures itself on validation images."""
 
     def __init__(self, material: Material, settings: GanSettings) -> None:
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.run = GanRun(material.products.train, material.styles.train, settings, self.device)
-        self.state: nn.Module = self.run.players
-        self.optimizers: Mapping[str, torch.optim.Optimizer] = {"players": self.run.optimizer}
-        products, styles = crops_of(material.products.validation, material.styles.validation, settings, 0.0)
-        self._products = products.batch(0, VALIDATION_BATCH)
-        self._embedder = StyleEmbedder.load()
-        self._styles = self._vectors(styles.batch(0, VALIDATION_BATCH, stream=1))
-
-    def step(self, step: int) -> Mapping[str, Tensor]:
-        """Generators descend once, then critics."""
-        return self.run.step(step)
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        super().__init__(material.products.train, material.styles.train, settings, device)
+        products, styles = load_crops(material.products.validation, material.styles.validation, settings, 0.0)
+        self.validation_products = products.batch(0, VALIDATION_BATCH)
+        self.embedder = StyleEmbedder.load()
+        self.validation_vectors = self._embed(styles.batch(0, VALIDATION_BATCH, stream=1))
 
     @torch.no_grad()
     def validate(self) -> Mapping[str, float]:
-        """`loss`: kernel distance of painted products to paintings, plus how far the way back misses (mean of |.|)."""
-        players = self.run.players
-        painted = players.shipped(self._products.to(self.device))
-        cycle = float((players.unpaint(painted).cpu() - self._products).abs().mean())
-        distance = kernel_distance(self._vectors(painted.cpu()), self._styles)
-        return {"loss": distance + cycle, "distance": distance, "cycle": cycle}
+        """Return the kernel distance of painted products to paintings, the error of the way back, and their sum.
 
-    def weights(self) -> dict[str, Tensor]:
-        """The tensors of the averaged generator, half precision."""
-        return self.run.weights()
+        The error is the mean absolute difference between a product and its painting translated back.
+        """
+        painted = self.state.result(self.validation_products.to(self.device))
+        cycle = float((self.state.unpaint(painted).cpu() - self.validation_products).abs().mean())
+        distance = kernel_distance(self._embed(painted.cpu()), self.validation_vectors)
+        return {"loss": distance + cycle, "distance": distance, "cycle": cycle}
 
     @torch.no_grad()
     def samples(self) -> Tensor:
-        """Some validation products and their paintings, side by side."""
-        products = self._products[:SHOWN].to(self.device)
-        return torch.cat([products, self.run.players.shipped(products).clamp(0, 1)], dim=3).cpu()
+        """Return validation products and their paintings, side by side, `(N, 3, side, 2 * side)` in [0, 1]."""
+        products = self.validation_products[:SHEET_ROWS].to(self.device)
+        return torch.cat([products, self.state.result(products).clamp(0, 1)], dim=3).cpu()
 
-    def _vectors(self, images: Tensor) -> np.ndarray:
-        whole = np.ones(images.shape[2:], dtype=np.float32)
-        pictures = images.clamp(0, 1).permute(0, 2, 3, 1).contiguous().numpy()
-        return np.stack([self._embedder.embed(picture, whole).values for picture in pictures])
+    def _embed(self, images: Tensor) -> np.ndarray:
+        """Return style vectors `(B, 128)` over the whole of images `(B, 3, H, W)`."""
+        mask = np.ones(images.shape[2:], dtype=np.float32)
+        arrays = images.clamp(0, 1).permute(0, 2, 3, 1).contiguous().numpy()
+        return np.stack([self.embedder.embed(array, mask).values for array in arrays])

@@ -12,10 +12,10 @@ from PIL import Image
 
 from style.backbone import load_backbone
 from style.embedding import StyleEmbedder
-from style.training.card import examples, measure
+from style.training.card import load_examples, measure
 from style.training.recipe import Material, RunSettings
 from style.training.recipes.feedforward import FeedforwardRecipe, FeedforwardSettings, mean_statistics, total_variation
-from style.training.splits import Parts
+from style.training.splits import Splits
 from style.training.targets import Statistics
 from style.transfer.base import Follows
 from style.transfer.feedforward import FeedforwardNet, FeedforwardShape, FeedforwardStylizer
@@ -77,12 +77,12 @@ def test_training_moves_paintings_toward_the_style(tmp_path: Path) -> None:
     stripes = np.where(((x + y) // 4 % 2 == 0)[:, :, None], (230, 120, 20), (60, 10, 90)).astype(np.uint8)
     style = tmp_path / "style.bmp"
     Image.fromarray(stripes).save(style)
-    products = Parts.of(sorted(tmp_path.glob("*.png")))
+    products = Splits.from_files(sorted(tmp_path.glob("*.png")))
     settings = RunSettings(steps=40, batch=2, side=32, keep=48, learning_rate=1e-2)
     torch.manual_seed(0)
     # Blobs have little content that could be kept: with the usual floors nothing else would be learned from them.
     recipe = FeedforwardRecipe(FeedforwardSettings(content=0.2, similarity=0.2), FeedforwardShape(8, 1, 5))
-    run = recipe.begin(Material(products, Parts.of([style]), load_backbone("vgg-slim")), settings)
+    run = recipe.begin(Material(products, Splits.from_files([style]), load_backbone("vgg-slim")), settings)
     before = run.validate()["loss"]
     for step in range(settings.steps):
         run.step(step)
@@ -102,7 +102,7 @@ def test_the_engine_that_ships_paints_its_style_and_keeps_the_product() -> None:
     """On products that it was not trained on, it comes nearer to the style's picture than colors alone can."""
     files = Path(str(resources.files("recsys"))) / "dataset" / "sample" / "files"
     paths = [files / "images" / f"p{number:04d}.jpg" for number in (1, 120, 240)]
-    pairs = examples(paths, [files / "styles" / "autumn-leaves.jpg"], StyleEmbedder.load())
+    pairs = load_examples(paths, [files / "styles" / "autumn-leaves.jpg"], StyleEmbedder.load())
     judge = load_backbone("vgg-slim")
     own, colors = (measure(load_stylizer(name, threads=1), judge, pairs) for name in ("feedforward", "color"))
     assert own.style_gain > colors.style_gain + 0.15

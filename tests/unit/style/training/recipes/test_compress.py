@@ -13,7 +13,7 @@ from torch import nn
 from style.errors import ShapeError
 from style.training.crops import find_images
 from style.training.recipes.compress import CompressSettings, compress, distillation_losses
-from style.training.recipes.prune import prune_film, shape_in, shape_of, thinner
+from style.training.recipes.prune import prune_film, shape_from_tensors, shape_of, shrink_shape
 from style.transfer.film import FilmBlock, FilmNet, FilmShape
 
 WHOLE = FilmShape(width=16, blocks=2, fine=8, colors=8, hidden=32)
@@ -74,16 +74,16 @@ def test_all_channels_are_the_network_itself(network: FilmNet) -> None:
 
 
 def test_shapes() -> None:
-    assert thinner(FilmShape(), 0.5) == FilmShape(width=24, blocks=4, fine=12, colors=8, hidden=128)
-    assert shape_in(FilmNet(WHOLE).state_dict()) == WHOLE
+    assert shrink_shape(FilmShape(), 0.5) == FilmShape(width=24, blocks=4, fine=12, colors=8, hidden=128)
+    assert shape_from_tensors(FilmNet(WHOLE).state_dict()) == WHOLE
     with pytest.raises(ShapeError, match=r"must lie in \[0, 1\), got 1"):
-        thinner(FilmShape(), 1.0)
+        shrink_shape(FilmShape(), 1.0)
     with pytest.raises(ShapeError, match="no more channels"):
         prune_film(FilmNet(WHOLE), FilmShape())
 
 
 def test_teaching_brings_a_pruned_network_nearer(network: FilmNet, images: list[Path], tmp_path: Path) -> None:
-    small, z = thinner(WHOLE, 0.5), nn.functional.normalize(torch.randn(5, 128), dim=1)
+    small, z = shrink_shape(WHOLE, 0.5), nn.functional.normalize(torch.randn(5, 128), dim=1)
     settings = CompressSettings(steps=24, batch=2, side=32, learning_rate=2e-2, average=0.5, save_every=8)
     whole = compress(network, small, images, z, tmp_path / "whole", settings)
     apart = {
