@@ -1,11 +1,9 @@
-"""Pictures as answers: toward what they go, and what the headers say of them."""
+"""Images over HTTP: from the options of a request to a render request, and from a result to a response."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request, Response
@@ -14,44 +12,31 @@ from starlette.concurrency import run_in_threadpool
 from recsys.api.context import request_context_of
 from recsys.api.schemas.recommendations import PictureOptions
 from recsys.api.services import Services
-from recsys.profiles.style_library import StyleNeighbor
-from recsys.ranking.recommender import Recommender
-from recsys.ranking.request import Request as RecommendationRequest
-from recsys.restyling.render_request import decode_style
+from recsys.profiles.taste import Taste
+from recsys.restyling.render_request import RenderRequest
 from recsys.restyling.render_result import RenderResult
-from recsys.restyling.renderer import Renderer
+from recsys.restyling.target import StyleTarget
 from recsys.schema import ItemId, UserId
-from recsys.serving.render_audit import keep_render
-from style.credit import StyleCredit
+from recsys.serving.render_audit import log_image
 from style.fidelity import Limit
 from style.provenance.mark import ImageFormat
-from style.vector import StyleVector
 
-
-class Target(NamedTuple):
-    """What to restyle toward, whose work that is, and the styles of the library nearest to what words asked for."""
-
-    style: StyleVector | None
-    credit: StyleCredit | None = None
-    near: tuple[StyleNeighbor, ...] = ()
-
-
-PICTURE: dict[str, Any] = {
-    "description": "The picture. `Restyle-Status` says whether it was computed, cached, or is the original.",
+IMAGE_RESPONSE: dict[str, Any] = {
+    "description": "The image. `Restyle-Status` says if it was computed, cached, or is the original.",
     "content": {kind.media_type: {"schema": {"type": "string", "format": "binary"}} for kind in ImageFormat},
     "headers": {
         "Restyle-Status": {"schema": {"type": "string", "enum": ["computed", "cached", "original"]}},
         "Restyle-Strength": {
             "schema": {"type": "number"},
-            "description": "The strength used: at most the one asked, 0 for the original.",
+            "description": "The strength used: at most the requested strength, 0 for the original.",
         },
         "Restyle-Limited-By": {
             "schema": {"type": "string"},
-            "description": f"What lowered the strength, separated by commas: {', '.join(Limit)}.",
+            "description": f"Limits that lowered the strength, separated by commas: {', '.join(Limit)}.",
         },
         "Restyle-Near": {
             "schema": {"type": "string"},
-            "description": "With `text`: the styles nearest to what it asks for, and the cosine of each.",
+            "description": "With `text`: the style references nearest to the words, and the cosine of each.",
         },
         "Restyle-Engine": {"schema": {"type": "string"}, "description": "Version of the engine, if one painted."},
         "ETag": {"schema": {"type": "string"}},
@@ -59,48 +44,51 @@ PICTURE: dict[str, Any] = {
 }
 
 
-def target_of(options: PictureOptions, recommender: Recommender, person: RecommendationRequest | None) -> Target:
-    """What options name; no style for a `person` without a taste, or if none is asked for.
+async def build_render_request(
+    options: PictureOptions, photo: Path | bytes, services: Services, engine: str | None = None
+) -> RenderRequest:
+    """Build the render request of an image route. Only the lookup of a user needs a thread.
 
-    Raises UnknownIdError, RequestError, VectorError.
+    Args:
+        options: Query of the HTTP request.
+        photo: File of an item, or the bytes of the caller's photo.
+        services: Services with the snapshot of this HTTP request.
+        engine: Name of an engine; default: the setting.
+
+    Raises:
+        UnknownIdError: The options name an unknown item or style reference.
+        RightsError: The license of the style reference forbids restyling.
+        RequestError: The options name an unknown scene, words or taste component.
+        VectorError: The options hold a text that is not an encoded style vector.
     """
-    if options.scene is not None:
-        known = None if person is None else recommender.profile(person).taste
-        card = recommender.styles.card_for_scene(options.scene, known, options.taste_mode)
-        return Target(*recommender.styles.reference_with_credit(card.style_id))
-    taste = None if person is None else recommender.style_for(person, options.taste_mode)
-    if options.text is not None:
-        report = recommender.similar.style_of_text(options.text, taste)
-        return Target(report.style, near=report.styles)
-    if person is not None:
-        return Target(taste)
-    if options.style is not None:
-        return Target(*recommender.styles.reference_with_credit(options.style))
-    if options.item is not None:
-        return Target(recommender.catalog.style(ItemId(options.item)))
-    return Target(None if options.vector is None else decode_style(options.vector))
+    recommender = services.recommender
 
+    def resolve(taste: Taste | None) -> StyleTarget | None:
+        return StyleTarget.resolve(
+            recommender,
+            taste=taste,
+            component=options.taste_mode,
+            style=options.style,
+            item=None if options.item is None else ItemId(options.item),
+            scene=options.scene,
+            text=options.text,
+            vector=options.vector,
+        )
 
-async def awaited_target(options: PictureOptions, services: Services) -> Target:
-    """`target_of` for an event loop: only what has to look up a person goes to a thread."""
     if options.user is None:
-        return target_of(options, services.recommender, None)
-    user_id = UserId(options.user)
-    state = await services.state(user_id)
-    return await run_in_threadpool(
-        lambda: target_of(options, services.recommender, services.request_of(user_id, state))
-    )
-
-
-def submitted(
-    restyler: Renderer, photo: Path | bytes, target: Target, options: PictureOptions, engine: str | None = None
-) -> Future[RenderResult]:
-    """The picture that options ask for, to be awaited; it carries ImageError. `engine`: default the setting's."""
-    if target.style is None:
-        return restyler.submit_original(photo, width=options.width, image_format=options.format)
-    return restyler.submit(
+        target = resolve(None)
+    else:
+        user_id = UserId(options.user)
+        state = await services.state(user_id)
+        target = await run_in_threadpool(
+            lambda: resolve(recommender.profile(services.request_of(user_id, state)).taste)
+        )
+    renderer = services.restyler
+    return RenderRequest.from_settings(
+        renderer.settings,
         photo,
-        target.style,
+        target,
+        recipe=renderer.recipe,
         strength=options.strength,
         mode=options.mode,
         keep_color=options.keep_color,
@@ -108,41 +96,51 @@ def submitted(
         engine=engine,
         image_format=options.format,
         deadline_ms=options.deadline_ms,
-        credit=target.credit,
     )
 
 
-def picture_response(
-    picture: RenderResult, cache_control: str, request: Request, near: Sequence[StyleNeighbor] = ()
-) -> Response:
-    """The picture with its headers, or 304 where the caller has it already; `near` as in `Target`."""
+def image_response(result: RenderResult, target: StyleTarget | None, cache_control: str, request: Request) -> Response:
+    """Return an image with its headers, or status 304 if the caller already has it.
+
+    Args:
+        result: The image.
+        target: Target of the render request; if it was named by words, the nearest styles become a header.
+        cache_control: Value of the header `Cache-Control`.
+        request: HTTP request.
+    """
     headers = {
-        "ETag": f'"{picture.etag}"',
+        "ETag": f'"{result.etag}"',
         "Cache-Control": cache_control,
-        "Restyle-Status": picture.status.value,
-        "Restyle-Strength": f"{picture.strength:.3g}",
-        # A picture must never be taken for a page of this origin.
+        "Restyle-Status": result.status.value,
+        "Restyle-Strength": f"{result.strength:.3g}",
+        # Browsers must never take an image for a page of this origin.
         "X-Content-Type-Options": "nosniff",
     }
-    if picture.limited_by:
-        headers["Restyle-Limited-By"] = ", ".join(picture.limited_by)
-    if near:
-        headers["Restyle-Near"] = ", ".join(f"{quote(one.style_id)};q={one.similarity:.2f}" for one in near)
-    if picture.engine is not None:
-        headers["Restyle-Engine"] = picture.engine
-    if request.method == "GET" and _has_already(request.headers.get("If-None-Match", ""), picture.etag):
-        return Response(status_code=304, headers=headers)
-    return Response(picture.data, media_type=picture.media_type, headers=headers)
+    if result.limited_by:
+        headers["Restyle-Limited-By"] = ", ".join(result.limited_by)
+    if target is not None and target.words is not None and target.words.styles:
+        near = (f"{quote(style.style_id)};q={style.similarity:.2f}" for style in target.words.styles)
+        headers["Restyle-Near"] = ", ".join(near)
+    if result.engine is not None:
+        headers["Restyle-Engine"] = result.engine
+    if request.method == "GET":
+        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")}
+        if "*" in known or headers["ETag"] in known:
+            return Response(status_code=304, headers=headers)
+    return Response(result.data, media_type=result.media_type, headers=headers)
 
 
 def log_render(
-    services: Services, request: Request, picture: RenderResult, user_id: str | None, item_id: str | None
+    services: Services, request: Request, result: RenderResult, user_id: str | None, item_id: str | None
 ) -> None:
-    """Have the audit log keep that a restyled picture was given out; nobody waits for that."""
+    """Log on the writing thread that a restyled image was served; the response does not wait for it.
+
+    Args:
+        services: Services with the writing thread and the audit log.
+        request: HTTP request.
+        result: The image.
+        user_id: User whose taste was the target, None if there was none.
+        item_id: Item of the photo, None for a caller's own photo.
+    """
     request_id = request_context_of(request.scope).request_id
-    services.writer.submit(keep_render, services.live.renders, picture, request_id, user_id, item_id)
-
-
-def _has_already(if_none_match: str, etag: str) -> bool:
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in tags or f'"{etag}"' in tags
+    services.writer.submit(log_image, services.live.renders, result, request_id, user_id, item_id)

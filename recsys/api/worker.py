@@ -12,8 +12,8 @@ from recsys.api.app import create_app
 from recsys.api.middleware.tracing import tracer_provider
 from recsys.api.overload.drain import Drain, stop_service
 from recsys.dataset.project import Project
-from recsys.restyling.engines import engines_of
-from recsys.restyling.renderer import Renderer, render_cache
+from recsys.restyling.engines import engine_loader
+from recsys.restyling.renderer import Renderer, open_render_cache
 from recsys.serving.live_store import LiveStore
 from recsys.serving.model_host import ModelHost
 from style.preprocess.recipe import Recipe
@@ -34,6 +34,6 @@ def service() -> FastAPI:
     host = ModelHost(project.bundles, project.root, live.items, project.settings.service.refresh_s)
     # A missing engine must not keep recommendations from being served: photos are then served as they are.
     recipe = Recipe.of(project.settings.preprocess.steps)
-    cache, engines = render_cache(project), engines_of(project)
+    cache, engines = open_render_cache(project), engine_loader(project)
     restyler = Renderer(project.settings.restyle, cache, load_engine=engines, recipe=recipe)
     return create_app(host, restyler, live, drain=Drain(stop_service), provider=tracer_provider(os.environ))

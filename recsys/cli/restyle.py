@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from recsys.cli.shared import ProjectPath, choose, load_recommender, open_project
-
-if TYPE_CHECKING:
-    from recsys.ranking.recommender import Recommender
-    from style.credit import StyleCredit
-    from style.vector import StyleVector
 
 
 def restyle(
@@ -46,10 +41,13 @@ def restyle(
 ) -> None:
     """Repaint one product photo toward a taste, a style reference, a scene, another item, or words."""
     from recsys.errors import RequestError
-    from recsys.reports.inline_images import format_of, ready_restyler, refuse_overwriting, render_patiently
+    from recsys.ranking.request import Request
+    from recsys.reports.inline_images import format_of, load_renderer, refuse_overwriting
     from recsys.reports.output_files import Delivery
-    from recsys.reports.terminal import print_fidelity
-    from recsys.schema import ItemId
+    from recsys.reports.terminal import print_fidelity, print_words
+    from recsys.restyling.render_request import RenderRequest
+    from recsys.restyling.target import StyleTarget
+    from recsys.schema import ItemId, UserId
     from style.modes import PaintMode
 
     named = sum(one is not None for one in (style, like, scene, text))
@@ -64,59 +62,38 @@ def restyle(
     delivery = Delivery(out, format_of(out), sidecar=sidecar, certificate=sign_cert, key=sign_key)
     project = open_project(path)
     recommender = load_recommender(project)
-    image = recommender.catalog.card(ItemId(item)).image
-    if image is None:
+    photo = recommender.catalog.card(ItemId(item)).image
+    if photo is None:
         raise RequestError("item", f"{item!r} has no picture to restyle")
     refuse_overwriting(out, recommender.catalog.image_paths())
-    vector, credit = resolve_target(recommender, user, taste_mode, style, scene, like, text)
-    with ready_restyler(project, engine, fidelity=not no_fidelity) as restyler:
-        picture = render_patiently(
-            restyler,
-            image,
-            vector,
+    target = StyleTarget.resolve(
+        recommender,
+        taste=None if user is None else recommender.profile(Request(user_id=UserId(user))).taste,
+        component=taste_mode,
+        style=style,
+        item=None if like is None else ItemId(like),
+        scene=scene,
+        text=text,
+    )
+    if target is None:
+        raise RequestError("user", f"nothing is known about the taste of {user!r}; choose a style instead")
+    if target.words is not None:
+        print_words(target.words)
+    with load_renderer(project, engine, fidelity=not no_fidelity) as renderer:
+        request = RenderRequest.from_settings(
+            renderer.settings,
+            photo,
+            target,
+            recipe=renderer.recipe,
             strength=strength,
             mode=paint_mode,
             keep_color=keep_color,
             width=size,
             image_format=delivery.image_format,
-            credit=credit,
         )
-    for written in delivery.deliver(picture):
+        result = renderer.render_or_raise(request)
+    for written in delivery.deliver(result):
         typer.echo(f"wrote {written}")
-    typer.echo(f"{picture.media_type}, engine {picture.engine}, strength {picture.strength:.3g}")
-    if picture.report is not None:
-        print_fidelity(picture.report)
-
-
-def resolve_target(
-    recommender: Recommender,
-    user: str | None,
-    taste_mode: int | None,
-    style: str | None,
-    scene: str | None,
-    like: str | None,
-    text: str | None,
-) -> tuple[StyleVector, StyleCredit | None]:
-    """The style that one of the options names, and whose work it is; says what words were understood."""
-    from recsys.errors import RequestError
-    from recsys.ranking.request import Request
-    from recsys.reports.terminal import print_words
-    from recsys.schema import ItemId, UserId
-
-    person = None if user is None else Request(user_id=UserId(user))
-    if scene is not None:
-        known = None if person is None else recommender.profile(person).taste
-        card = recommender.styles.card_for_scene(scene, known, taste_mode)
-        return recommender.styles.reference_with_credit(card.style_id)
-    if style is not None:
-        return recommender.styles.reference_with_credit(style)
-    if like is not None:
-        return recommender.catalog.style(ItemId(like)), None
-    vector = None if person is None else recommender.style_for(person, taste_mode)
-    if text is not None:
-        report = recommender.similar.style_of_text(text, vector)
-        print_words(report)
-        return report.style, None
-    if vector is None:
-        raise RequestError("user", f"nothing is known about the taste of {user!r}; choose a style instead")
-    return vector, None
+    typer.echo(f"{result.media_type}, engine {result.engine}, strength {result.strength:.3g}")
+    if result.report is not None:
+        print_fidelity(result.report)

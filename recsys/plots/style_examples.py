@@ -15,10 +15,11 @@ from recsys.plots.strips import Row, Tile
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request, TasteMode
 from recsys.reports.example_users import liked_items
-from recsys.reports.inline_images import render_patiently
 from recsys.reports.labels import EVENT_WORDS, named_styles
 from recsys.reports.page import plainest_item
+from recsys.restyling.render_request import RenderRequest
 from recsys.restyling.renderer import Renderer
+from recsys.restyling.target import StyleTarget
 from recsys.rng import derive_seed
 from recsys.schema import ItemId, UserId
 from style.errors import ImageError
@@ -72,7 +73,7 @@ def taste_rows(project: Project, recommender: Recommender, restyler: Renderer, u
     rows.append(Row("recommended, best first", [_item(recommender, item) for item in items]))
     plain = plainest_item(recommender)
     if plain is not None and report.modes:
-        rows.append(_restyled_row(recommender, restyler, plain, StyleVector.of(report.modes[0].vector)))
+        rows.append(_restyled_row(recommender, restyler, plain, StyleTarget(StyleVector.of(report.modes[0].vector))))
     return rows
 
 
@@ -88,17 +89,18 @@ def _mode_row(recommender: Recommender, number: int, mode: TasteMode) -> Row:
     )
 
 
-def _restyled_row(recommender: Recommender, restyler: Renderer, item_id: ItemId, style: StyleVector) -> Row:
+def _restyled_row(recommender: Recommender, restyler: Renderer, item_id: ItemId, target: StyleTarget) -> Row:
     card = recommender.catalog.card(item_id)
     tiles = [Tile(card.image, "photo")]
     if card.image is not None:
-        tiles += [_restyled(restyler, card.image, style, strength) for strength in STRENGTHS]
+        tiles += [_restyled(restyler, card.image, target, strength) for strength in STRENGTHS]
     return Row(f"{card.title or item_id}, restyled toward taste 1, by strength", tiles)
 
 
-def _restyled(restyler: Renderer, image: Path, style: StyleVector, strength: float) -> Tile:
+def _restyled(restyler: Renderer, image: Path, target: StyleTarget, strength: float) -> Tile:
+    request = RenderRequest.from_settings(restyler.settings, image, target, recipe=restyler.recipe, strength=strength)
     try:
-        picture = render_patiently(restyler, image, style, strength=strength)
+        picture = restyler.render_or_raise(request)
     except ImageError:
         # One damaged file must not cost the figure.
         return Tile(None)

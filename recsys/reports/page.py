@@ -14,10 +14,11 @@ from recsys.progress import stage
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
 from recsys.reports.example_users import clear_tastes
-from recsys.reports.inline_images import Pictures, ready_restyler, usual_ratio, write_file
+from recsys.reports.inline_images import InlineImages, load_renderer, typical_aspect_ratio, write_file
 from recsys.reports.labels import FEATURE_WORDS
 from recsys.reports.shop_view import LogReader, Shopper, Strip
 from recsys.restyling.renderer import Renderer
+from recsys.restyling.target import StyleTarget
 from recsys.schema import ItemId, ItemRow, UserId
 
 SHOPPERS = 5
@@ -41,7 +42,7 @@ def write_page(
     """
     recommender = Recommender(load_bundle(project.bundles, project.root))
     if restyler is None:
-        with ready_restyler(project) as own:
+        with load_renderer(project) as own:
             html = _page(project, recommender, own, users, note)
     else:
         html = _page(project, recommender, restyler, users, note)
@@ -49,7 +50,7 @@ def write_page(
 
 
 def _page(project: Project, recommender: Recommender, restyler: Renderer, users: Sequence[UserId], note: str) -> str:
-    gatherer = LogReader(recommender, Pictures(restyler), project.load_interactions())
+    gatherer = LogReader(recommender, InlineImages(restyler), project.load_interactions())
     shown = list(users) or clear_tastes(recommender, SHOPPERS)
     shoppers = []
     with stage("page", len(shown), "user") as counting:
@@ -62,10 +63,11 @@ def _page(project: Project, recommender: Recommender, restyler: Renderer, users:
 def _strips(gatherer: LogReader, recommender: Recommender, users: Sequence[UserId]) -> list[Strip]:
     """One product of the first person's in the taste of the last, and the plainest product in style references."""
     first, last = users[0], users[-1]
-    items, style = gatherer.pictured(first), recommender.style_for(Request(user_id=last))
+    items = gatherer.pictured(first)
+    target = StyleTarget.resolve(recommender, taste=recommender.profile(Request(user_id=last)).taste)
     strips = []
-    if items and style is not None:
-        strips.append(gatherer.strength_strip(items[0], style, f"the taste of {last}"))
+    if items and target is not None:
+        strips.append(gatherer.strength_strip(items[0], target, f"the taste of {last}"))
     plainest = plainest_item(recommender)
     if plainest is not None and recommender.styles.cards:
         strips.append(gatherer.style_strip(plainest))
@@ -92,7 +94,7 @@ def render(
         shoppers=shoppers,
         strips=strips,
         features=FEATURE_WORDS,
-        ratio=usual_ratio(image for image, _ in zip(images, range(RATIO_SAMPLE), strict=False)),
+        ratio=typical_aspect_ratio(image for image, _ in zip(images, range(RATIO_SAMPLE), strict=False)),
         engine=restyler.settings.engine,
         strength=restyler.settings.strength,
         bundle=bundle,

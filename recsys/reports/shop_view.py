@@ -13,8 +13,9 @@ from recsys.ranking.catalog_view import ItemCard
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Recommendation, Request, TasteMode
 from recsys.reports.example_users import liked_items
-from recsys.reports.inline_images import THUMBNAIL_WIDTH, Pictures
+from recsys.reports.inline_images import THUMBNAIL_WIDTH, InlineImages
 from recsys.reports.labels import BASIS_WORDS, EVENT_WORDS, FEATURE_WORDS, named_styles
+from recsys.restyling.target import StyleTarget
 from recsys.schema import ItemId, UserId
 from style.vector import StyleVector
 
@@ -92,7 +93,7 @@ class LogReader:
     `interactions` has `recsys.schema.INTERACTION_COLUMNS`, sorted by time.
     """
 
-    def __init__(self, recommender: Recommender, pictures: Pictures, interactions: pd.DataFrame) -> None:
+    def __init__(self, recommender: Recommender, pictures: InlineImages, interactions: pd.DataFrame) -> None:
         self._recommender = recommender
         self._pictures = pictures
         self._interactions = interactions
@@ -102,7 +103,7 @@ class LogReader:
         """All about one person; of whom nothing is known, what is popular."""
         request = Request(user_id=user_id, limit=RECOMMENDATIONS)
         answer, report = self._recommender.recommend(request), self._recommender.taste(request)
-        styles = [StyleVector.of(mode.vector) for mode in report.modes]
+        targets = [StyleTarget(StyleVector.of(mode.vector)) for mode in report.modes]
         return Shopper(
             user_id=user_id,
             basis=BASIS_WORDS[answer.basis],
@@ -112,18 +113,18 @@ class LogReader:
                 for item, kind in liked_items(self._interactions, user_id, HISTORY_ITEMS)
             ],
             modes=[self._mode(mode) for mode in report.modes],
-            recommendations=[self._recommended(found, styles) for found in answer.recommendations],
+            recommendations=[self._recommended(found, targets) for found in answer.recommendations],
         )
 
-    def strength_strip(self, item_id: ItemId, style: StyleVector, toward: str) -> Strip:
+    def strength_strip(self, item_id: ItemId, target: StyleTarget, toward: str) -> Strip:
         """A product from its photo to a style at full strength."""
         card = self._recommender.catalog.card(item_id)
-        pictures = [self._graded(card, style, strength) for strength in STRENGTHS]
+        pictures = [self._graded(card, target, strength) for strength in STRENGTHS]
         text = f"{card.title or item_id}, restyled toward {toward}, by strength"
         return Strip("From the photo to a taste", text, pictures, graded=True)
 
-    def _graded(self, card: ItemCard, style: StyleVector, strength: float) -> Shown:
-        source, used = self._pictures.at_strength(card.image, style, strength)
+    def _graded(self, card: ItemCard, target: StyleTarget, strength: float) -> Shown:
+        source, used = self._pictures.restyled_at(card.image, target, strength)
         note = f"limited to {used:.0%}" if source and used < strength else ""
         return Shown(source, f"{strength:.0%}", note)
 
@@ -139,7 +140,7 @@ class LogReader:
 
     def _in_style(self, card: ItemCard, style: StyleCard) -> Shown:
         return Shown(
-            self._pictures.restyled(card.image, *self._recommender.styles.reference_with_credit(style.style_id)),
+            self._pictures.restyled(card.image, StyleTarget.resolve(self._recommender, style=style.style_id)),
             style.title,
             ", ".join(style.scenes),
             self._style_picture(style.style_id),
@@ -154,9 +155,9 @@ class LogReader:
             if self._recommender.catalog.card(found.item_id).image is not None
         ]
 
-    def _recommended(self, found: Recommendation, styles: Sequence[StyleVector]) -> Recommended:
+    def _recommended(self, found: Recommendation, targets: Sequence[StyleTarget]) -> Recommended:
         card = self._recommender.catalog.card(found.item_id)
-        restyled = "" if found.mode is None else self._pictures.restyled(card.image, styles[found.mode])
+        restyled = "" if found.mode is None else self._pictures.restyled(card.image, targets[found.mode])
         price = "" if card.price is None else f"{card.price:,.2f}"
         return Recommended(
             product=Shown(self._pictures.original(card.image), card.title or card.item_id, price),

@@ -1,4 +1,4 @@
-"""Calls at given times, all by one thread: thousands may wait for a picture without a thread each."""
+"""Deadlines: one thread runs calls at given times, so that thousands can wait for an image without a thread each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from itertools import count
 
 
 class Deadlines:
-    """Runs calls at their times, one after the other; they must be short and must not raise.
+    """Runs calls at their times, one after the other. Calls must be short and must not raise.
 
-    Safe to share between threads. The thread begins with the first call.
+    Safe to share between threads. The thread starts with the first call.
     """
 
     def __init__(self) -> None:
@@ -23,11 +23,11 @@ class Deadlines:
         self._closed = False
 
     def at(self, when: float, call: Callable[[], None]) -> None:
-        """Run `call` at `when`, a time of `time.monotonic`; here and now where that is past, or after `close`."""
+        """Run `call` at `when`, a time of `time.monotonic`; at once if that is past, or after `close`."""
         with self._changed:
             late = self._closed or when <= time.monotonic()
             if not late:
-                # The count keeps calls of one time apart, as functions have no order.
+                # The count orders calls of the same time, because functions cannot be compared.
                 heapq.heappush(self._waiting, (when, next(self._order), call))
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
@@ -38,7 +38,7 @@ class Deadlines:
             call()
 
     def close(self) -> None:
-        """Run all that waits now, and end the thread."""
+        """Run all waiting calls now, and end the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -46,11 +46,11 @@ class Deadlines:
             self._thread.join()
 
     def _run(self) -> None:
-        while (call := self._next()) is not None:
+        while (call := self._wait_for_next()) is not None:
             call()
 
-    def _next(self) -> Callable[[], None] | None:
-        """The next call that is due, once it is; None at the end."""
+    def _wait_for_next(self) -> Callable[[], None] | None:
+        """Wait until the next call is due, and return it; None after the last call and `close`."""
         with self._changed:
             while not self._closed:
                 left = self._waiting[0][0] - time.monotonic() if self._waiting else None

@@ -1,43 +1,51 @@
-"""One picture to render, with every choice made, and the key under which its rendering is kept."""
+"""Render requests: one photo, one style target and all options, with defaults taken from the settings."""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import re
 import secrets
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from recsys import __version__
 from recsys.config import RestyleSettings
-from recsys.restyling.originals import state
-from style.credit import StyleCredit
-from style.errors import ImageError, VectorError
+from recsys.restyling.originals import file_state
+from recsys.restyling.target import StyleTarget
+from style.errors import ImageError
 from style.fidelity import FidelityLimits
-from style.modes import PaintMode, Strength
+from style.modes import PaintMode, Strength, check_strength
 from style.preprocess.recipe import NO_RECIPE, Recipe
 from style.provenance.mark import ImageFormat
 from style.repaint import RestyleOptions
-from style.vector import StyleVector
 
-# 128 bytes in base64, without the padding sign.
-_ENCODED_STYLE = re.compile(r"[A-Za-z0-9_-]{171}")
+MAX_WIDTH = 2048
+"""Largest width of an image in pixels."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RenderRequest:
-    """One picture to render. `style` holds only vectors that `encode_style` keeps exactly.
+    """Request for one image. Build it with `from_settings`, then pass it whole.
 
-    `photo`: a file, or the bytes of one that somebody lent; it goes through `recipe` before it is painted.
+    Raises VectorError if the strength lies outside [0, 1].
+
+    Attributes:
+        photo: File, or the bytes of a photo that belongs to the caller and is not stored.
+        target: Style to restyle toward. Without one, the answer is the original.
+        strength: Requested strength in [0, 1], three decimals. At 0, the answer is the original.
+        mode: Part of the photo that is painted.
+        keep_color: Change only the lightness.
+        limits: Limits of fidelity, None for no limits.
+        width: Largest width in pixels; the image is at most twice as high. Images are never enlarged.
+        engine: Name of the engine.
+        image_format: File format of the answer.
+        deadline_ms: Milliseconds after which the original is the answer. At 0, only a cached image is used.
+        recipe: Preprocessing of the photo before it is painted; originals are not preprocessed.
     """
 
     photo: Path | bytes
-    style: StyleVector
+    target: StyleTarget | None
     strength: float
     mode: PaintMode
     keep_color: bool
@@ -45,82 +53,111 @@ class RenderRequest:
     width: int
     engine: str
     image_format: ImageFormat
-    credit: StyleCredit | None
-    recipe: Recipe = NO_RECIPE
+    deadline_ms: int
+    recipe: Recipe
+
+    def __post_init__(self) -> None:
+        check_strength(self.strength)
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: RestyleSettings,
+        photo: Path | bytes,
+        target: StyleTarget | None,
+        *,
+        recipe: Recipe = NO_RECIPE,
+        strength: float | None = None,
+        mode: PaintMode | None = None,
+        keep_color: bool | None = None,
+        width: int | None = None,
+        engine: str | None = None,
+        image_format: ImageFormat = ImageFormat.JPEG,
+        deadline_ms: int | None = None,
+    ) -> RenderRequest:
+        """Build a request; options that are None take the value of the settings."""
+        return cls(
+            photo=photo,
+            target=target,
+            strength=round(settings.strength if strength is None else strength, 3),
+            mode=mode or settings.mode,
+            keep_color=settings.keep_color if keep_color is None else keep_color,
+            limits=settings.limits,
+            width=min(width or settings.size, MAX_WIDTH),
+            engine=engine or settings.engine,
+            image_format=image_format,
+            deadline_ms=settings.deadline_ms if deadline_ms is None else deadline_ms,
+            recipe=recipe,
+        )
 
     @property
-    def wish(self) -> RestyleOptions:
-        """As the style tower takes it."""
-        return RestyleOptions(Strength.of(self.strength, self.mode), self.mode, self.keep_color, self.limits)
+    def is_original(self) -> bool:
+        """True if the photo itself is requested: there is no target, or the strength is 0."""
+        return self.target is None or self.strength == 0
 
     @property
-    def kept(self) -> bool:
-        """Whether the picture may be kept for others: not that of a photo which was only lent."""
+    def is_cacheable(self) -> bool:
+        """True if the image may be stored in the cache: its photo is a file, not bytes of the caller."""
         return isinstance(self.photo, Path)
 
+    @property
+    def options(self) -> RestyleOptions:
+        """The options that `style.repaint` takes."""
+        return RestyleOptions(Strength.of(self.strength, self.mode), self.mode, self.keep_color, self.limits)
+
     def key(self) -> str:
-        """A hash of all that decides how the picture looks but the engine's weights; of a photo that was only lent, a
-        key that no other order has. Raises ImageError."""
+        """Return a hash of everything that decides the pixels, except for the version of the engine.
+
+        For a photo given as bytes, it is random. Raises ImageError if the file cannot be read.
+        """
         if not isinstance(self.photo, Path):
             return secrets.token_hex(32)
-        parts = (
-            *state(self.photo),
-            encode_style(self.style),
-            self.strength,
-            self.mode,
-            self.keep_color,
-            None if self.limits is None else astuple(self.limits),
-            self.width,
-            self.engine,
-            self.image_format,
-            None if self.credit is None else (self.credit.style_id, self.credit.license),
-            self.recipe.identity,
+        credit = None if self.target is None else self.target.credit
+        return _hash(
+            (
+                *file_state(self.photo),
+                None if self.target is None else self.target.style.text,
+                self.strength,
+                self.mode,
+                self.keep_color,
+                None if self.limits is None else astuple(self.limits),
+                self.width,
+                self.engine,
+                self.image_format,
+                None if credit is None else (credit.style_id, credit.license),
+                self.recipe.identity,
+            )
         )
-        return _hash(parts)
+
+    def link_state(self) -> str:
+        """Return 16 hexadecimal digits that change whenever the image behind a link may change.
+
+        They depend on the photo's file, the style, the limits, the engine, this package's version and the recipe.
+        Returns "" if there is no file.
+        """
+        if not isinstance(self.photo, Path):
+            return ""
+        try:
+            _, *changed = file_state(self.photo)
+        except ImageError:
+            return ""
+        style = None if self.target is None else self.target.style.text
+        made_by = _hash_settings(self.limits, self.engine, self.recipe)
+        return hashlib.sha256(f"{changed}|{style}|{made_by}".encode()).hexdigest()[:16]
 
 
-def photo_state(photo: Path, style: str | None, made_by: str) -> str:
-    """16 hexadecimal digits that change whenever the picture of a link may: with the photo's file, the style that it
-    names (as `encode_style` writes it), and what it is made by (`settings_state`). "" where there is no file."""
-    try:
-        _, *changed = state(photo)
-    except ImageError:
-        return ""
-    return hashlib.sha256(f"{changed}|{style}|{made_by}".encode()).hexdigest()[:16]
+def cache_key(request_key: str, engine_version: str) -> str:
+    """Return the key of an image in the cache, for one version of the engine.
 
-
-@lru_cache(maxsize=8)
-def settings_state(settings: RestyleSettings, recipe: str = "") -> str:
-    """Changes with all that makes pictures: the limits of fidelity, the engine, this package's version, and `recipe`,
-    the identity of the preprocessing."""
-    limits = None if settings.limits is None else astuple(settings.limits)
-    return _hash((limits, settings.engine, __version__, recipe))
-
-
-def cache_key(order_key: str, engine_version: str) -> str:
-    """The key of a rendering by one version of an engine."""
-    # Masking, measuring and encoding change with this package's version, painting with the engine's.
-    return _hash((order_key, engine_version, __version__))
-
-
-def encode_style(style: StyleVector) -> str:
-    """A style vector as 171 URL-safe characters: 8 bits a number, relative to the largest.
-
-    The cosine to the vector that `decode_style` gives back is above 0.999; encoding that one again gives the same
-    text.
+    Masks, fidelity and encoding change with this package's version, the painting with the engine's.
     """
-    largest = np.abs(style.values).max()
-    numbers = np.rint(style.values / largest * 127).astype(np.int8)
-    return base64.urlsafe_b64encode(numbers.tobytes()).decode().rstrip("=")
+    return _hash((request_key, engine_version, __version__))
 
 
-def decode_style(text: str) -> StyleVector:
-    """The style vector in a text of `encode_style`. Raises VectorError where it is none."""
-    if not _ENCODED_STYLE.fullmatch(text):
-        raise VectorError(
-            f"an encoded style vector has 171 characters of A-Z a-z 0-9 - _, got {len(text)}: {text[:8]!r}"
-        )
-    return StyleVector.of(np.frombuffer(base64.urlsafe_b64decode(text + "="), dtype=np.int8))
+# A list has twenty links, all of them with the same settings.
+@lru_cache(maxsize=32)
+def _hash_settings(limits: FidelityLimits | None, engine: str, recipe: Recipe) -> str:
+    return _hash((None if limits is None else astuple(limits), engine, __version__, recipe.identity))
 
 
 def _hash(parts: tuple[object, ...]) -> str:

@@ -1,4 +1,4 @@
-"""What a render gives: a picture's bytes, and what was used to make them."""
+"""Render results: an encoded image and the report of how it was made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
 
 from style.fidelity import FidelityReport, Limit, Measures
 from style.images import Pixels
@@ -15,7 +14,7 @@ from style.provenance.mark import ImageFormat, encode
 
 
 class RestyleStatus(StrEnum):
-    """Where the bytes come from: rendered now, rendered before, or the photo as it is."""
+    """Source of an image: rendered now, rendered before, or the original."""
 
     COMPUTED = "computed"
     CACHED = "cached"
@@ -24,11 +23,17 @@ class RestyleStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RenderResult:
-    """An encoded picture.
+    """Encoded image.
 
-    `etag` is the SHA-256 of `data` in hexadecimal. `engine` is the engine's version, None for an original.
-    `settled` is False where an original stands in for a restyled picture that could not be had in time: asking
-    again may give another answer. `report` says what was asked, what was used and why; None where nothing was tried.
+    Attributes:
+        data: Bytes of the file.
+        media_type: Media type of the file.
+        status: Source of the image.
+        etag: SHA-256 of `data` in hexadecimal.
+        engine: Version of the engine, None for an original.
+        settled: False if the original replaces a restyled image that was not ready in time. The same request may
+            then give another answer later.
+        report: Requested and used strength, and the limits that lowered it. None if nothing was painted.
     """
 
     data: bytes
@@ -40,10 +45,18 @@ class RenderResult:
     report: FidelityReport | None
 
     @classmethod
-    def of(
+    def from_rendering(
         cls, data: bytes, image_format: ImageFormat, status: RestyleStatus, engine: str, report: FidelityReport
     ) -> RenderResult:
-        """A rendering; one whose strength was lowered to 0 is the original."""
+        """Return the result of a rendering. If its strength was lowered to 0, it is an original.
+
+        Args:
+            data: Bytes of the file.
+            image_format: Format of the file.
+            status: Whether the image was computed or cached.
+            engine: Version of the engine.
+            report: Report of fidelity.
+        """
         painted = report.used.largest > 0
         return cls(
             data,
@@ -56,38 +69,36 @@ class RenderResult:
         )
 
     @classmethod
-    def original(cls, pixels: Pixels, image_format: ImageFormat, *, settled: bool) -> RenderResult:
-        """A photo as it is, without a mark."""
+    def from_photo(cls, pixels: Pixels, image_format: ImageFormat) -> RenderResult:
+        """Encode a photo `(H, W, 3)` without a mark."""
         data = encode(pixels, image_format, None)
         etag = hashlib.sha256(data).hexdigest()
-        return cls(data, image_format.media_type, RestyleStatus.ORIGINAL, etag, None, settled, None)
+        return cls(data, image_format.media_type, RestyleStatus.ORIGINAL, etag, None, settled=True, report=None)
 
     @property
     def strength(self) -> float:
-        """The strength used, of texture or color, whichever is larger; 0 for an original."""
+        """Used strength of texture or color, the larger of both; 0 for an original."""
         return 0.0 if self.report is None else self.report.used.largest
 
     @property
     def limited_by(self) -> tuple[Limit, ...]:
-        """What held the strength back."""
+        """Limits that lowered the strength."""
         return () if self.report is None else self.report.limited_by
 
 
 def pack(data: bytes, report: FidelityReport) -> bytes:
-    """A rendering as the cache keeps it: the report as one line of JSON, then the picture."""
+    """Return a rendering as bytes for the cache: the report as one line of JSON, then the image."""
     return json.dumps(asdict(report)).encode() + b"\n" + data
 
 
 def unpack(packed: bytes) -> tuple[bytes, FidelityReport]:
-    """The picture and the report in bytes of `pack`."""
+    """Return the image and the report in bytes of `pack`."""
     line, _, data = packed.partition(b"\n")
-    return data, _report(json.loads(line))
-
-
-def _report(found: dict[str, Any]) -> FidelityReport:
-    return FidelityReport(
-        asked=Strength(**found["asked"]),
-        used=Strength(**found["used"]),
-        measures=None if found["measures"] is None else Measures(**found["measures"]),
-        limited_by=tuple(map(Limit, found["limited_by"])),
+    fields = json.loads(line)
+    report = FidelityReport(
+        asked=Strength(**fields["asked"]),
+        used=Strength(**fields["used"]),
+        measures=None if fields["measures"] is None else Measures(**fields["measures"]),
+        limited_by=tuple(map(Limit, fields["limited_by"])),
     )
+    return data, report

@@ -1,5 +1,7 @@
-"""What the audit log keeps of a picture that was given out: read from the picture's own mark, so that it says what was
-done and not what was asked."""
+"""Audit log of restyled images that were served by name or made of a caller's photo.
+
+Entries are read from the image's own mark, so that they record the image as it was painted, not as it was requested.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,17 @@ from style.provenance.mark import read_mark
 logger = logging.getLogger(__name__)
 
 
-def keep_render(
-    log: RenderLog, picture: RenderResult, request_id: str, user_id: str | None, item_id: str | None
-) -> None:
-    """Keep that a picture was given out; originals are not kept. A database that fails is told in the log alone."""
-    mark = read_mark(picture.data)
+def log_image(log: RenderLog, result: RenderResult, request_id: str, user_id: str | None, item_id: str | None) -> None:
+    """Log that an image was served; originals are not logged. If the database fails, only the process's log says so.
+
+    Args:
+        log: Audit log.
+        result: The image.
+        request_id: Id of the HTTP request.
+        user_id: User whose taste was the target, None if there was none.
+        item_id: Item of the photo, None for a caller's own photo.
+    """
+    mark = read_mark(result.data)
     if mark is None:
         return
     render = Render(
@@ -29,8 +37,8 @@ def keep_render(
         style_id="" if mark.credit is None else mark.credit.style_id,
         license="" if mark.credit is None else mark.credit.license,
         engine=mark.version,
-        strength=picture.strength,
-        sha256=picture.etag,
+        strength=result.strength,
+        sha256=result.etag,
     )
     try:
         log.append(render)

@@ -14,6 +14,7 @@ from recsys.experiments.design.overrides import Overrides, defaults
 from recsys.ranked import NO_ROW
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
+from recsys.restyling.target import StyleTarget
 from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId
 from recsys.serving.experiment_arms import apply_overrides
 
@@ -84,10 +85,11 @@ class Lists:
         propensities[: len(found)] = [one.propensity for one in found]
         taste = answer.taste
         direction = None
+        target = None
         if served.scene is not None:
-            card = self.recommender.styles.card_for_scene(served.scene, taste)
-            vector = self.recommender.styles.reference(card.style_id)
-            direction = self.bundle.space.to_direction(vector.values)
+            target = StyleTarget.resolve(self.recommender, taste=taste, scene=served.scene)
+        if target is not None:
+            direction = self.bundle.space.to_direction(target.vector.values)
         elif taste:
             direction = taste.directions[0]
         restyled = served.restyle is not False and direction is not None

@@ -43,6 +43,7 @@ from style.images import Pixels
 from style.mask import Mask
 from style.transfer.base import Painting, Stylizer
 from style.vector import StyleVector
+from tests.render_requests import request_for
 
 CATEGORIES = ("chair", "lamp", "vase")
 LINK_KEY = "a link key for tests only"
@@ -288,4 +289,5 @@ def client(
     if not engine.gate.is_set():
         engine.gate.set()
         # One worker renders in order: with this picture, all that the test began are done.
-        restyler.render(recommender.bundle.image_root / "35.jpg", recommender.styles.reference("plain"), strength=0.999)
+        photo, style = recommender.bundle.image_root / "35.jpg", recommender.styles.reference("plain")
+        restyler.render(request_for(restyler, photo, style, strength=0.999))

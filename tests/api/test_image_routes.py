@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from recsys.ranking.recommender import Recommender
-from recsys.restyling.render_request import encode_style
+from recsys.restyling.target import EncodedStyle
 from style.fidelity import Limit
 from style.images import decode_image, read_image, to_pixels
 from style.modes import PaintMode, Strength
@@ -47,7 +47,7 @@ def test_computed_then_cached_then_not_sent_again(client: httpx.Client, toward: 
 
 def test_the_same_style_is_rendered_once_however_it_is_named(client: httpx.Client, recommender: Recommender) -> None:
     client.get("/v1/items/p03/image", params={"item": "p07"})
-    vector = encode_style(recommender.catalog.style("p07"))  # type: ignore[arg-type]
+    vector = EncodedStyle.from_vector(recommender.catalog.style("p07")).text  # type: ignore[arg-type]
     assert client.get("/v1/items/p03/image", params={"vector": vector}).headers["Restyle-Status"] == "cached"
 
 

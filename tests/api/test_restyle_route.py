@@ -14,8 +14,8 @@ from PIL import Image
 
 from recsys.api.limits import MAX_IMAGE_BYTES
 from recsys.ranking.recommender import Recommender
-from recsys.restyling.render_request import encode_style
 from recsys.restyling.renderer import Renderer
+from recsys.restyling.target import EncodedStyle
 from style.images import decode_image, read_image, to_pixels
 from style.provenance.mark import read_mark
 
@@ -48,7 +48,7 @@ def test_it_is_the_picture_that_an_item_with_this_photo_has(
 
 
 def test_a_style_vector_is_taken_too(client: httpx.Client, photo: bytes, recommender: Recommender) -> None:
-    vector = encode_style(recommender.catalog.style("p07"))  # type: ignore[arg-type]
+    vector = EncodedStyle.from_vector(recommender.catalog.style("p07")).text  # type: ignore[arg-type]
     query = {"vector": vector, "strength": "0.2", "mode": "full", "keep_color": "true", "width": "40"}
     answer = client.post("/v1/restyle", params={**query, "format": "png"}, content=photo, headers=JPEG)
     assert decode_image(answer.content).size == (40, 53)

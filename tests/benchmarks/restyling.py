@@ -36,6 +36,7 @@ from style.transfer.base import Stylizer
 from style.transfer.film import FILM_SHA256, FilmNet
 from style.transfer.registry import load_stylizer
 from style.vector import DIMENSIONS, StyleVector
+from tests.render_requests import request_for
 
 SIDE = 256
 BATCHES = (2, 4, 8)
@@ -114,7 +115,9 @@ def _painting(engine: Stylizer | None, photos: list[Path]) -> Iterator[Callable[
             while not over.is_set():
                 style = StyleVector.of(random.normal(size=DIMENSIONS))
                 pair = [photos[int(place)] for place in random.integers(len(photos), size=2)]
-                for future in [restyler.submit(photo, style, deadline_ms=60_000) for photo in pair]:
+                for future in [
+                    restyler.submit(request_for(restyler, photo, style, deadline_ms=60_000)) for photo in pair
+                ]:
                     painted[0] += future.result().settled
 
         thread = threading.Thread(target=ask)

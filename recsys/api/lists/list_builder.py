@@ -129,13 +129,13 @@ class ListBuilder:
         )
         deadline_ms = services.restyler.settings.deadline_ms if options.deadline_ms is None else options.deadline_ms
         until = self.started_at + deadline_ms / 1000
-        pending = PendingList.of(services, self.links, answer, options, choose, until, overrides.engine)
+        pending = PendingList.from_answer(services, self.links, answer, options, choose, until, overrides.engine)
         return pending, self._encode_cursor(viewer, shown, [one.item_id for one in answer.recommendations])
 
     def _write(self, viewer: Viewer, pending: PendingList, cursor: str | None) -> CachedList:
         """Return the list as JSON, with the data for its exposure."""
         answer, options, arms = pending.answer, self.options, self.arms
-        listed = pending.written(
+        listed = pending.view(
             self.services, self.links, explain=options.explain, next_cursor=cursor, experiments=arms.names
         )
         items = tuple(one.item_id for one in answer.recommendations)
@@ -144,8 +144,8 @@ class ListBuilder:
             body=listed.model_dump_json().encode(),
             items=items,
             propensities=propensities,
-            pictures=pending.pictures,
-            encoded=EncodedLists.from_lists(items, propensities, pending.pictures),
+            pictures=pending.exposures,
+            encoded=EncodedLists.from_lists(items, propensities, pending.exposures),
             model_version=answer.model_version,
             exposed=arms.exposures(self._trigger(viewer, answer)) if arms.assignments else {},
             session_id=options.session_id,

@@ -47,7 +47,7 @@ async def check_route(request: Request) -> None:
 
 async def _links(request: Request, services: Served) -> Links:
     restyler = services.restyler
-    return Links(services.security, restyler.settings, request.scope.get("root_path", ""), restyler.recipe.identity)
+    return Links(services.security, restyler.settings, request.scope.get("root_path", ""), restyler.recipe)
 
 
 LinkMaker = Annotated[Links, Depends(_links)]

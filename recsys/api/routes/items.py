@@ -1,4 +1,4 @@
-"""Single items and their pictures."""
+"""Routes of single items and their images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from recsys.api.auth.security import require_key, require_key_or_signature
-from recsys.api.images import PICTURE, awaited_target, log_render, picture_response, submitted
+from recsys.api.images import IMAGE_RESPONSE, build_render_request, image_response, log_render
 from recsys.api.lists.presenters import item_view
 from recsys.api.problems.answers import ProblemError, problem_responses
 from recsys.api.problems.types import (
@@ -23,7 +23,6 @@ from recsys.api.problems.types import (
 from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery
 from recsys.api.schemas.recommendations import ImageOptions, Item
 from recsys.api.services import Served, Services
-from recsys.restyling.render_request import encode_style, photo_state, settings_state
 from recsys.restyling.render_result import RenderResult
 from recsys.schema import ItemId
 
@@ -32,12 +31,12 @@ router = APIRouter(prefix="/v1", tags=["items"])
 
 @router.get(
     "/items/{item_id:path}/image",
-    summary="A picture, restyled",
+    summary="Get an image of an item",
     dependencies=[Depends(require_key_or_signature)],
     response_class=Response,
     responses={
-        200: PICTURE,
-        304: {"description": "The picture that you have is still the right one."},
+        200: IMAGE_RESPONSE,
+        304: {"description": "The image that the caller has is still the right one."},
         **problem_responses(
             MISSING_KEY, BAD_SIGNATURE, UNKNOWN_ITEM, NO_IMAGE, UNREADABLE_IMAGE, UNKNOWN_REFERENCE, LICENSE_FORBIDS
         ),
@@ -46,48 +45,47 @@ router = APIRouter(prefix="/v1", tags=["items"])
 async def item_image(
     item_id: ItemPath, options: Annotated[ImageOptions, Query()], services: Served, request: Request
 ) -> Response:
-    """The item's picture toward a user's taste, a style, a scene, another item's style, words, or as it is.
+    """Return the item's photo, restyled toward a user's taste, a style, a scene, another item or words, or unchanged.
 
-    Where the product would no longer look like the one on sale, the strength is lowered, and the headers say so. What
-    cannot be rendered within the deadline is answered with the original, and rendered for the next caller.
-    Restyled pictures say in their metadata (XMP, IPTC digital source type) that they are. Links from lists are
-    `immutable` for caches as long as photo, style and engine are those that they were made for.
+    Limits of fidelity keep the product recognizable: they can lower the strength, and headers say so. If the image is
+    not ready by the deadline, the answer is the original; the restyled image is ready for the next caller. Restyled
+    images say in their metadata (XMP, IPTC digital source type) that they are. Links from lists are `immutable` for
+    caches as long as photo, style and engine are those that the link was made for.
     """
-    image = services.recommender.catalog.card(ItemId(item_id)).image
-    if image is None:
+    photo = services.recommender.catalog.card(ItemId(item_id)).image
+    if photo is None:
         raise ProblemError(NO_IMAGE, f"Item {item_id!r} has no picture.")
-    target = await awaited_target(options, services)
-    coming = submitted(services.restyler, image, target, options, options.engine)
-    # Before the picture is there: what changes in the meantime must not be said to stay.
-    made_by = settings_state(services.restyler.settings, services.restyler.recipe.identity)
-    encoded = None if target.style is None else encode_style(target.style)
-    same = options.photo is not None and options.photo == photo_state(image, encoded, made_by)
-    picture = await asyncio.wrap_future(coming)
-    services.metrics.picture(picture.status, settled=picture.settled)
+    render_request = await build_render_request(options, photo, services, options.engine)
+    future = services.restyler.submit(render_request)
+    # Compared before the image is ready: an image that changes in the meantime must not be called immutable.
+    is_current = options.photo is not None and options.photo == render_request.link_state()
+    result = await asyncio.wrap_future(future)
+    services.metrics.picture(result.status, settled=result.settled)
     if options.signature is None:
-        # Links come from lists, whose exposures say to whom they were shown.
-        log_render(services, request, picture, options.user, item_id)
-    return picture_response(picture, _cache_control(picture, options, services, same=same), request, target.near)
+        # Signed links come from lists, whose exposures log the user.
+        log_render(services, request, result, options.user, item_id)
+    cache_control = _cache_control(result, options, services, is_current=is_current)
+    return image_response(result, render_request.target, cache_control, request)
 
 
 @router.get(
     "/items/{item_id:path}",
-    summary="One item",
+    summary="Get an item",
     dependencies=[Depends(require_key)],
     responses=problem_responses(MISSING_KEY, UNKNOWN_ITEM),
 )
 async def item(item_id: ItemPath, _: NoQuery, services: Served, links: LinkMaker) -> Item:
-    """Title, category, price, availability and picture of an item."""
+    """Return the title, category, price, availability and image of an item."""
     return item_view(services.recommender.catalog.card(ItemId(item_id)), links)
 
 
-def _cache_control(picture: RenderResult, options: ImageOptions, services: Services, *, same: bool) -> str:
-    if not picture.settled:
+def _cache_control(result: RenderResult, options: ImageOptions, services: Services, *, is_current: bool) -> str:
+    if not result.settled:
         return "no-cache"
     if options.user is not None:
         return "private, max-age=300"
-    if options.signature is not None and same:
+    if options.signature is not None and is_current:
         return "public, max-age=31536000, immutable"
-    # A signed link is itself the right to see the picture, hence any cache may keep it.
-    shared = services.security.is_open or options.signature is not None
-    return f"{'public' if shared else 'private'}, max-age=86400"
+    # A signed link gives the right to see the image, hence any cache may store it.
+    is_public = services.security.is_open or options.signature is not None
+    return f"{'public' if is_public else 'private'}, max-age=86400"

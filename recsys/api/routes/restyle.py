@@ -1,4 +1,4 @@
-"""A caller's own picture, restyled."""
+"""Route that restyles a caller's own photo."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from recsys.api.auth.security import require_key
-from recsys.api.images import PICTURE, awaited_target, log_render, picture_response, submitted
+from recsys.api.images import IMAGE_RESPONSE, build_render_request, image_response, log_render
 from recsys.api.problems.answers import ProblemError, problem_responses
 from recsys.api.problems.types import (
     BAD_PICTURE,
@@ -34,35 +34,33 @@ PICTURE_BODY = {
 
 @router.post(
     "/restyle",
-    summary="Your own picture, restyled",
+    summary="Restyle a photo",
     dependencies=[Depends(require_key)],
     response_class=Response,
     responses={
-        200: PICTURE,
+        200: IMAGE_RESPONSE,
         **problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, LICENSE_FORBIDS, BAD_PICTURE, UNSUPPORTED_MEDIA, TOO_LARGE),
     },
     openapi_extra={"requestBody": PICTURE_BODY},
 )
 async def restyle(options: Annotated[PictureOptions, Query()], services: Served, request: Request) -> Response:
-    """The picture in the body toward a user's taste, a style, a scene, an item's style or words; without any, as
-    it is.
+    """Return the photo in the body, restyled toward a user's taste, a style, a scene, an item or words, or unchanged.
 
-    Nothing of it is kept, neither the picture nor what was made of it, and its metadata are dropped; the audit log
-    keeps the answer's SHA-256, toward what it went and under which license.
+    Neither the photo nor the image made of it is stored, and the photo's metadata are dropped. The audit log stores
+    the SHA-256 of the answer, its style reference and license.
     """
     check_picture_type(request)
-    target = await awaited_target(options, services)
-    coming = submitted(services.restyler, await request.body(), target, options)
+    render_request = await build_render_request(options, await request.body(), services)
     try:
-        picture = await asyncio.wrap_future(coming)
+        result = await asyncio.wrap_future(services.restyler.submit(render_request))
     except ImageError as error:
         raise ProblemError(BAD_PICTURE, f"{str(error)[:300]}.") from None
-    log_render(services, request, picture, options.user, None)
-    return picture_response(picture, "private, no-store", request, target.near)
+    log_render(services, request, result, options.user, None)
+    return image_response(result, render_request.target, "private, no-store", request)
 
 
 def check_picture_type(request: Request) -> None:
-    """Raises ProblemError unless the body is said to be a picture that is accepted."""
+    """Raise ProblemError unless the Content-Type names an accepted image format."""
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type not in _TYPES:
         raise ProblemError(UNSUPPORTED_MEDIA, f"The body is said to be {media_type[:80] or 'nothing'!r}.")

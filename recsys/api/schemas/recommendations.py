@@ -21,8 +21,8 @@ from recsys.api.route_table import image_path
 from recsys.profiles.text_style import LONGEST_TEXT
 from recsys.ranking.request import MAX_COLOR_TOLERANCE, MAX_LIMIT, Filters
 from recsys.ranking.similar import SimilarBy
+from recsys.restyling.render_request import MAX_WIDTH
 from recsys.restyling.render_result import RestyleStatus
-from recsys.restyling.renderer import MAX_WIDTH
 from recsys.schema import Basis, EventKind, ItemId
 from style.fidelity import Limit
 from style.modes import PaintMode

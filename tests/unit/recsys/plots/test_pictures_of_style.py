@@ -29,7 +29,7 @@ from recsys.plots.vectors import (
 )
 from recsys.ranking.recommender import Recommender
 from recsys.reports.drawing import RULE
-from recsys.reports.inline_images import ready_restyler
+from recsys.reports.inline_images import load_renderer
 from recsys.schema import ITEM_ID, UserId
 from style.metrics import retrieval_score
 
@@ -115,7 +115,7 @@ def test_typical_items_differ_in_look_and_their_neighbors_do_not(recommender: Re
 
 
 def test_a_person_from_what_they_liked_to_a_restyled_product(sample_project: Project, recommender: Recommender) -> None:
-    with ready_restyler(sample_project, "color") as restyler:
+    with load_renderer(sample_project, "color") as restyler:
         rows = taste_rows(sample_project, recommender, restyler, UserId("u001"))
         strangers = taste_rows(sample_project, recommender, restyler, UserId("nobody"))
     titles = [row.title for row in rows]

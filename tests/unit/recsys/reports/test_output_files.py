@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from recsys.config import RestyleSettings
 from recsys.errors import ConfigError, RequestError
-from recsys.reports.inline_images import refuse_overwriting, render_patiently
+from recsys.reports.inline_images import refuse_overwriting
 from recsys.reports.output_files import Delivery
 from recsys.restyling.renderer import Renderer
 from recsys.storage.cache import DiskCache
@@ -20,6 +20,7 @@ from style.provenance.mark import ImageFormat, read_mark
 from style.provenance.sidecar import read_sidecar
 from style.transfer.color import ColorStylizer
 from style.vector import StyleVector
+from tests.render_requests import request_for
 
 STYLE = StyleVector.of(np.random.default_rng(1).normal(size=128))
 
@@ -43,7 +44,7 @@ def studio(tmp_path: Path) -> Path:
 
 def test_a_picture_and_its_sidecar(restyler: Renderer, studio: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "r.webp"
-    picture = render_patiently(restyler, studio, STYLE, image_format=ImageFormat.WEBP)
+    picture = restyler.render_or_raise(request_for(restyler, studio, STYLE, image_format=ImageFormat.WEBP))
     assert Delivery(out, ImageFormat.WEBP).deliver(picture) == [out]
     beside = out.with_name("r.webp.json")
     assert not beside.exists()
@@ -55,7 +56,7 @@ def test_a_picture_and_its_sidecar(restyler: Renderer, studio: Path, tmp_path: P
 
 def test_an_original_is_neither_described_nor_signed(restyler: Renderer, studio: Path, tmp_path: Path) -> None:
     out = tmp_path / "r.jpg"
-    original = render_patiently(restyler, studio, STYLE, strength=0.0)
+    original = restyler.render_or_raise(request_for(restyler, studio, STYLE, strength=0.0))
     delivery = Delivery(out, ImageFormat.JPEG, sidecar=True, certificate=tmp_path / "absent", key=tmp_path / "absent")
     assert delivery.deliver(original) == [out]
     assert out.read_bytes() == original.data
@@ -64,7 +65,7 @@ def test_an_original_is_neither_described_nor_signed(restyler: Renderer, studio:
 def test_a_background_that_is_not_there_is_refused(restyler: Renderer, tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (12, 10, 3), dtype=np.uint8)
     Image.fromarray(noise).resize((200, 240)).save(tmp_path / "busy.png")
-    picture = render_patiently(restyler, tmp_path / "busy.png", STYLE, mode=PaintMode.BACKGROUND)
+    picture = restyler.render_or_raise(request_for(restyler, tmp_path / "busy.png", STYLE, mode=PaintMode.BACKGROUND))
     with pytest.raises(RequestError, match="no plain backdrop"):
         Delivery(tmp_path / "r.jpg", ImageFormat.JPEG).deliver(picture)
     assert not (tmp_path / "r.jpg").exists()

@@ -22,17 +22,19 @@ from recsys.errors import ProjectError
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Recommendation, Request
 from recsys.reports.example_users import clear_tastes, liked_items
-from recsys.reports.inline_images import Pictures, ready_restyler, render_patiently, usual_ratio
+from recsys.reports.inline_images import InlineImages, load_renderer, typical_aspect_ratio
 from recsys.reports.labels import BASIS_WORDS, EVENT_WORDS, FEATURE_WORDS
 from recsys.reports.page import render, write_page
 from recsys.reports.shop_view import STRENGTHS, Mode, Part, Recommended, Shopper, Shown, Strip, score_parts
 from recsys.restyling.renderer import Renderer
+from recsys.restyling.target import StyleTarget
 from recsys.schema import FEATURES, Basis, EventKind, ItemId, UserId
 from recsys.storage.cache import DiskCache
 from style.errors import WeightsError
 from style.provenance.mark import read_mark
 from style.transfer.color import ColorStylizer
 from style.vector import StyleVector
+from tests.render_requests import request_for
 
 USER = UserId("u001")
 STRANGER = UserId("<b>nobody</b>")
@@ -193,13 +195,13 @@ def _six(recommender: Recommender) -> tuple[Recommendation, ...]:
     return recommender.recommend(Request(user_id=USER, limit=6)).recommendations
 
 
-class TestPictures:
+class TestInlineImages:
     def test_a_damaged_or_absent_photo_costs_only_itself(self, restyler: Renderer, tmp_path: Path) -> None:
         (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff torn")
-        pictures, style = Pictures(restyler), StyleVector.of(np.ones(128))
+        images, target = InlineImages(restyler), StyleTarget(StyleVector.of(np.ones(128)))
         for image in (tmp_path / "torn.jpg", tmp_path / "none.jpg", None):
-            assert pictures.original(image) == ""
-            assert pictures.restyled(image, style) == ""
+            assert images.original(image) == ""
+            assert images.restyled(image, target) == ""
 
     def test_a_failing_engine_is_an_error_not_a_plain_photo(self, tmp_path: Path) -> None:
         class Broken(ColorStylizer):
@@ -212,20 +214,20 @@ class TestPictures:
             Renderer(RestyleSettings(), cache, load_engine=lambda _: Broken()) as restyler,
             pytest.raises(ProjectError, match="could not be restyled"),
         ):
-            render_patiently(restyler, tmp_path / "photo.png", StyleVector.of(np.ones(128)))
+            restyler.render_or_raise(request_for(restyler, tmp_path / "photo.png", StyleVector.of(np.ones(128))))
 
     def test_an_engine_given_replaces_the_setting(self, sample_project: Project) -> None:
-        with ready_restyler(sample_project, "color") as restyler:
+        with load_renderer(sample_project, "color") as restyler:
             assert restyler.settings.engine == "color"
 
     @pytest.mark.parametrize(("size", "ratio"), [((100, 150), 2 / 3), ((100, 400), 0.6), ((400, 100), 1.5)])
     def test_frames_take_the_usual_shape_of_photos(self, size: tuple[int, int], ratio: float, tmp_path: Path) -> None:
         Image.new("RGB", size).save(tmp_path / "a.png")
         (tmp_path / "torn.png").write_bytes(b"no picture")
-        assert usual_ratio([tmp_path / "a.png", tmp_path / "torn.png"]) == pytest.approx(ratio, abs=0.01)
+        assert typical_aspect_ratio([tmp_path / "a.png", tmp_path / "torn.png"]) == pytest.approx(ratio, abs=0.01)
 
     def test_frames_are_square_without_photos(self) -> None:
-        assert usual_ratio([]) == 1.0
+        assert typical_aspect_ratio([]) == 1.0
 
 
 class TestShoppers:

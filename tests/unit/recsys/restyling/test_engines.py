@@ -10,11 +10,12 @@ import pytest
 from PIL import Image
 
 from recsys.dataset.project import Project
-from recsys.reports.inline_images import ready_restyler, render_patiently
-from recsys.restyling.engines import engines_of
+from recsys.reports.inline_images import load_renderer
+from recsys.restyling.engines import engine_loader
 from style.credit import StyleCredit
 from style.errors import RightsError, UnknownEngineError, WeightsError
 from style.vector import StyleVector
+from tests.render_requests import request_for
 from tests.trained_engines import write_feedforward, write_film
 
 STYLE = StyleVector.of(np.eye(128)[0])
@@ -38,21 +39,21 @@ def photo(tmp_path: Path) -> Path:
 def test_a_projects_engine_is_known_by_its_name(project: Project) -> None:
     assert project.engine_names[:2] == ("film", "color")
     assert project.engine_names[-1] == "leaf"
-    assert engines_of(project)("leaf").version.startswith("leaf-")
+    assert engine_loader(project)("leaf").version.startswith("leaf-")
     with pytest.raises(UnknownEngineError, match=r"'laef'; known ones: film, color, .*leaf"):
-        engines_of(project)("laef")
+        engine_loader(project)("laef")
 
 
 def test_an_engine_of_a_style_that_may_not_be_sold_with_is_refused(project: Project) -> None:
     write_feedforward(project.engines / "study", license="research use only")
     with pytest.raises(RightsError, match=r"'study'.*does not allow use in trade"):
-        engines_of(project)("study")
+        engine_loader(project)("study")
 
 
 def test_a_damaged_engine_is_no_unknown_one(project: Project) -> None:
     (project.engines / "leaf" / "engine.safetensors").write_bytes(b"")
     with pytest.raises(WeightsError, match="sha256 is"):
-        engines_of(project)("leaf")
+        engine_loader(project)("leaf")
 
 
 def test_a_picture_credits_the_engines_own_style_and_not_the_one_asked_for(project: Project, photo: Path) -> None:
@@ -60,8 +61,8 @@ def test_a_picture_credits_the_engines_own_style_and_not_the_one_asked_for(proje
     write_film(project.engines / "ours")
     told = {}
     for name in ("leaf", "ours"):
-        with ready_restyler(project, name, fidelity=False) as restyler:
-            picture = render_patiently(restyler, photo, STYLE, credit=asked)
+        with load_renderer(project, name, fidelity=False) as restyler:
+            picture = restyler.render_or_raise(request_for(restyler, photo, STYLE, credit=asked))
         with Image.open(io.BytesIO(picture.data)) as opened:
             told[name] = opened.info["xmp"].decode()
         assert str(picture.engine).startswith(f"{name}-")
