@@ -102,7 +102,7 @@ def create_app(
         snapshot=snapshot,
         host=host,
         restyler=restyler,
-        choices=RestylePolicy(project.settings, live.verdicts),
+        choices=RestylePolicy(project.settings, live.ratings),
         experiments=LiveExperiments(project.experiments, snapshot.recommender, host, settings.refresh_s),
         live=live,
         events=project.settings.events,
@@ -181,7 +181,7 @@ async def _start(services: Services) -> list[asyncio.Task[None]]:
     drain_on_signals(services.drain, settings.drain_s)
     # Loading a network holds the interpreter for seconds, so it happens before the first request.
     await run_in_threadpool(services.restyler.warm_up)
-    await run_in_threadpool(services.choices.refresh)
+    await run_in_threadpool(services.choices.reload)
     if services.host is not None:
         services.host.start()
     services.experiments.start()

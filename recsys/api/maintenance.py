@@ -25,7 +25,7 @@ KEPT_ANSWERS_S = 86_400
 def start_maintenance(live: LiveStore, choices: RestylePolicy) -> list[asyncio.Task[None]]:
     """Tasks that run until they are cancelled."""
     return [
-        _every(VERDICTS_EVERY_S, "verdicts", choices.refresh),
+        _every(VERDICTS_EVERY_S, "ratings", choices.reload),
         _every(ERASURES_EVERY_S, "erasures", lambda: purge(live.project, live.database)),
         _every(ANSWERS_EVERY_S, "kept answers", lambda: live.answers.prune(now() - KEPT_ANSWERS_S)),
     ]

@@ -402,14 +402,14 @@ def off_policy(
     policy: Annotated[
         Path | None,
         typer.Option(
-            help="CSV or Parquet: request_id, position, item_id[, probability] of a ranker; or arm, strength, "
+            help="CSV or Parquet: request_id, position, item_id[, probability] of a ranker; or action, strength, "
             "probability[, user_id] of pictures."
         ),
     ] = None,
     strength: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Ask of pictures all restyled at this strength.")
     ] = None,
-    arm: Annotated[str, typer.Option(help="With --strength: toward which look, as taste or style:ID.")] = "taste",
+    action: Annotated[str, typer.Option(help="With --strength: the style target, as taste or style:ID.")] = "taste",
     feedback: Annotated[Path | None, typer.Option(help="Verdicts, instead of the project's.")] = None,
     exposures: Annotated[Path | None, typer.Option(help="Exposures, instead of the project's; with --events.")] = None,
     events: Annotated[Path | None, typer.Option(help="Events, instead of the project's; with --exposures.")] = None,
@@ -443,7 +443,7 @@ def off_policy(
         if table is not None:
             log, wanted = pictures.policy_of(verdicts, table)
         else:
-            log, wanted = pictures.always(verdicts, arm, strength or 0.0)
+            log, wanted = pictures.always(verdicts, action, strength or 0.0)
         found = pictures.evaluate_pictures(log, wanted, level=level, seed=seed)
         typer.echo(f"pictures: the share of satisfied verdicts; left out, as nothing was random: {verdicts.certain:,}")
     for line in words.lines(found):

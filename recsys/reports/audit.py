@@ -79,7 +79,7 @@ def _of_lists(database: Database) -> Iterator[AuditEntry]:
     for frame in exposure_frames(database):
         for row in frame.to_dict("records"):
             for item_id, picture in zip(row["items"], row["pictures"], strict=True):
-                if picture is None or picture["arm"] == ORIGINAL:
+                if picture is None or picture["action"] == ORIGINAL:
                     continue
                 yield AuditEntry(
                     timestamp=int(row["timestamp"]),

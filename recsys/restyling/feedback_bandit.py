@@ -1,11 +1,12 @@
-"""How each person's pictures are restyled: a bandit that learns from who was satisfied, with exact propensities.
+"""Restyling bandit: adapts images to a user's ratings, with exact propensities.
 
-Arms are a look (the person's own taste, or one of the styles nearest to it) at a strength, and the photo as it was.
-Their rates come from `satisfaction`: everybody's verdicts are the prior of a person's own. The arm of the highest rate
-is shown, and once somebody has given a verdict, a share of their pictures tries something out (epsilon-greedy; Sutton
-and Barto 2018, section 2.2). Every probability is in closed form, so that logged verdicts, weighted by 1 / propensity,
-say without bias how another policy would have done (inverse propensity scores; Horvitz and Thompson 1952), wherever
-something is tried out: who has given no verdict gets one arm for certain. Weights are up to A / `exploration`.
+Actions are a target (the user's taste, or one of the style references nearest to it) at a strength, and the original.
+Their rates come from `estimate_satisfaction`: ratings of all users are the prior of a user's own ratings. The action
+with the highest rate is shown. Once a user has rated an image, a share of the images explores other actions
+(epsilon-greedy; Sutton and Barto 2018, section 2.2). Every probability is in closed form, so that logged ratings,
+weighted by 1 / propensity, estimate without bias how another policy would have done (inverse propensity scores;
+Horvitz and Thompson 1952). That holds only if something is explored: a user without ratings gets one action with
+certainty. Weights are at most A / `exploration`.
 """
 
 from __future__ import annotations
@@ -20,131 +21,159 @@ from numpy.typing import NDArray
 
 from recsys.config import FeedbackSettings
 from recsys.errors import RequestError
-from recsys.restyling.satisfaction_model import ORIGINAL, Arm, Counts, Ratings, Satisfaction, satisfaction
+from recsys.restyling.satisfaction_model import (
+    ORIGINAL,
+    Action,
+    Counts,
+    Ratings,
+    Satisfaction,
+    estimate_satisfaction,
+)
 from recsys.rng import generator
 
 TASTE = "taste"
-STYLE = "style:"
-"""Before a style's id in the name of a look."""
-MOST_STYLES = 3
+"""Target of an action: the user's taste."""
+STYLE_PREFIX = "style:"
+"""Prefix of a style reference's id in the target of an action."""
+MAX_STYLES = 3
 
-DEFAULT_RATE, SAME_LOOK_RATE, OTHER_LOOK_RATE, ORIGINAL_RATE = 0.7, 0.6, 0.5, 0.45
-"""What is expected of arms before anybody has said anything. They decide in which order arms are left: one dissatisfied
-verdict on the default makes pictures milder, one on those, or two more on the default, show photos as they were."""
-CLEAR = 2.0
-"""For who has given no verdict, an arm must be better than the default by so many standard deviations."""
-NO_VERDICTS = Ratings.of({})
+DEFAULT_RATE, SAME_TARGET_RATE, OTHER_TARGET_RATE, ORIGINAL_RATE = 0.7, 0.6, 0.5, 0.45
+"""Rates that are expected without ratings. They decide in which order actions are left: one dissatisfied rating of the
+default makes images milder; one of the milder ones, or two more of the default, lead to originals."""
+CLEAR_SPREADS = 2.0
+"""Standard deviations by which an action must be better than the default to be shown to a user without ratings."""
+NO_RATINGS = Ratings.from_counts({})
 
 
 class Rating(Protocol):
-    """What counts of a verdict: the look and strength that were shown, and whether the person was satisfied."""
+    """Rating of an image by a user."""
 
     @property
-    def arm(self) -> str:
-        """The look, as in `Arm.look`."""
+    def action(self) -> str:
+        """Target of the action, as in `Action.target`."""
 
     @property
     def strength(self) -> float:
-        """In [0, 1]."""
+        """Requested strength in [0, 1]."""
 
     @property
     def satisfied(self) -> bool:
-        """Whether they were."""
+        """True if the user was satisfied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How a picture is to be shown, and how probable that was before the draw, in (0, 1]."""
+    """Chosen action, and its probability before the draw, in (0, 1]."""
 
-    arm: Arm
+    action: Action
     propensity: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """How one person's pictures are shown for now.
+    """Policy for the images of one user.
 
-    `arms` (A), the default first; `probabilities` (A,), which sum to 1; `rates`, how likely each is to satisfy.
+    Attributes:
+        actions: The A actions, the default first.
+        probabilities: (A,) in [0, 1]; their sum is 1.
+        rates: Posteriors of the rate of satisfied ratings, (A,).
     """
 
-    arms: tuple[Arm, ...]
+    actions: tuple[Action, ...]
     probabilities: NDArray[np.float64]
     rates: Satisfaction
 
     @property
-    def default(self) -> Arm:
-        """What is shown as long as nothing speaks for anything else."""
-        return self.arms[0]
+    def default(self) -> Action:
+        """Action without ratings."""
+        return self.actions[0]
 
     @property
-    def best(self) -> Arm:
-        """What is shown most."""
-        return self.arms[int(self.probabilities.argmax())]
+    def best(self) -> Action:
+        """Action with the highest probability."""
+        return self.actions[int(self.probabilities.argmax())]
 
-    def choose(self, seed: int, user_id: str, item_id: str, refresh: str = "") -> Choice:
-        """Draw the arm of one picture; the same arguments draw the same."""
+    def choose(self, seed: int, user_id: str, item_id: str, visit: str = "") -> Choice:
+        """Draw the action for one image. Equal arguments give equal actions.
+
+        Args:
+            seed: Seed of the project.
+            user_id: Id of the user.
+            item_id: Id of the item.
+            visit: Text that tells this request from others of the same user.
+        """
         if self.probabilities.max() == 1:
             return Choice(self.best, 1.0)
-        draw = generator(seed, "picture", user_id, item_id, refresh).choice(len(self.arms), p=self.probabilities)
-        return Choice(self.arms[draw], float(self.probabilities[draw]))
+        draw = generator(seed, "picture", user_id, item_id, visit).choice(len(self.actions), p=self.probabilities)
+        return Choice(self.actions[draw], float(self.probabilities[draw]))
 
 
 @dataclass(frozen=True, slots=True)
 class RestyleBandit:
-    """Adjusts style and strength to a person; `default_strength` in [0, 1] is that of who has said nothing."""
+    """Bandit over actions.
+
+    Attributes:
+        settings: Settings of feedback.
+        default_strength: Strength in [0, 1] for users without ratings.
+    """
 
     settings: FeedbackSettings
     default_strength: float
 
-    def arms(self, styles: Sequence[str] = ()) -> tuple[Arm, ...]:
-        """What a person may be shown: the default, then all else, given the ids of the `styles` nearest to their taste.
+    def actions(self, styles: Sequence[str] = ()) -> tuple[Action, ...]:
+        """Return the actions for a user: the default first, the original last.
 
-        The first MOST_STYLES count. Raises RequestError for a default strength outside [0, 1].
+        Args:
+            styles: Ids of the style references nearest to the user's taste; the first MAX_STYLES are used.
+
+        Raises:
+            RequestError: The default strength lies outside of [0, 1].
         """
-        looks = [TASTE, *(STYLE + style_id for style_id in dict.fromkeys(styles))][: 1 + MOST_STYLES]
+        targets = [TASTE, *(STYLE_PREFIX + style_id for style_id in dict.fromkeys(styles))][: 1 + MAX_STYLES]
         strengths = sorted({self.default_strength, *self.settings.strengths} - {0.0})
-        default = Arm.shown(TASTE, self.default_strength)
-        all_ = [Arm(look, strength) for look in looks for strength in strengths]
-        return tuple(dict.fromkeys([default, *all_, Arm(ORIGINAL, 0.0)]))
+        default = Action.from_target(TASTE, self.default_strength)
+        restyled = [Action(target, strength) for target in targets for strength in strengths]
+        return tuple(dict.fromkeys([default, *restyled, Action(ORIGINAL, 0.0)]))
 
-    def policy(self, arms: Sequence[Arm], own: Sequence[Rating], everybody: Ratings = NO_VERDICTS) -> Policy:
-        """What to show to a person, of `arms` (the default first), after their `own` verdicts and `everybody`'s.
+    def policy(self, actions: Sequence[Action], own: Sequence[Rating], all_users: Ratings = NO_RATINGS) -> Policy:
+        """Return the policy for a user.
 
-        Without own verdicts nothing is random: the default, or what is clearly better for most people. With own ones,
-        each arm has at least the probability `exploration` / A. The order of verdicts does not matter. Raises
-        RequestError where there is no arm or one occurs twice.
+        Without ratings of the user, nothing is random: the policy is the default, or an action that is clearly better
+        for most users. With ratings, each action has at least the probability `exploration` / A. The order of ratings
+        does not matter.
+
+        Args:
+            actions: The A actions, the default first.
+            own: Ratings of the user.
+            all_users: Ratings of all users.
+
+        Raises:
+            RequestError: There is no action, or one occurs twice.
         """
-        if not arms or len(set(arms)) < len(arms):
-            raise RequestError("arms", f"there must be some, each once, got {', '.join(map(str, arms)) or 'none'}")
-        shared = satisfaction(arms, everybody, _expected(arms), self.settings.prior)
+        if not actions or len(set(actions)) < len(actions):
+            given = ", ".join(map(str, actions)) or "none"
+            raise RequestError("actions", f"there must be at least one, and each only once, got {given}")
+        others = {ORIGINAL: ORIGINAL_RATE, actions[0].target: SAME_TARGET_RATE}
+        expected = np.array([DEFAULT_RATE, *(others.get(action.target, OTHER_TARGET_RATE) for action in actions[1:])])
+        shared = estimate_satisfaction(actions, all_users, expected, self.settings.prior)
+        count = len(actions)
         if not own:
-            return Policy(tuple(arms), _certain(_clearly_best(shared), len(arms)), shared)
-        rates = satisfaction(arms, Ratings.of(counted(own)), shared.mean, self.settings.prior)
-        tried = self.settings.exploration
-        greedy = _certain(int(rates.mean.argmax()), len(arms))
-        return Policy(tuple(arms), (1 - tried) * greedy + tried / len(arms), rates)
+            best = int(shared.mean.argmax())
+            spread = np.sqrt(shared.variance[best] + shared.variance[0])
+            is_clear = shared.mean[best] - shared.mean[0] > CLEAR_SPREADS * spread
+            return Policy(tuple(actions), np.eye(count)[best if is_clear else 0], shared)
+        rates = estimate_satisfaction(
+            actions, Ratings.from_counts(count_ratings(own)), shared.mean, self.settings.prior
+        )
+        # Epsilon-greedy: exploration is spread evenly over all actions.
+        exploration = self.settings.exploration
+        greedy = np.eye(count)[int(rates.mean.argmax())]
+        return Policy(tuple(actions), (1 - exploration) * greedy + exploration / count, rates)
 
 
-def counted(verdicts: Sequence[Rating]) -> Counts:
-    """Verdicts by (look, strength): how many were satisfied, and how many there are."""
-    found: defaultdict[tuple[str, float], list[bool]] = defaultdict(list)
-    for verdict in verdicts:
-        found[verdict.arm, verdict.strength].append(verdict.satisfied)
-    return {shown: (sum(said), len(said)) for shown, said in found.items()}
-
-
-def _expected(arms: Sequence[Arm]) -> NDArray[np.float64]:
-    """The rates (A,) that are expected before any verdict."""
-    rates = {ORIGINAL: ORIGINAL_RATE, arms[0].look: SAME_LOOK_RATE}
-    return np.array([DEFAULT_RATE, *(rates.get(arm.look, OTHER_LOOK_RATE) for arm in arms[1:])])
-
-
-def _clearly_best(rates: Satisfaction) -> int:
-    """The best arm if it beats the first by CLEAR standard deviations of the difference, else the first."""
-    best = int(rates.mean.argmax())
-    spread = np.sqrt(rates.variance[best] + rates.variance[0])
-    return best if rates.mean[best] - rates.mean[0] > CLEAR * spread else 0
-
-
-def _certain(arm: int, count: int) -> NDArray[np.float64]:
-    return np.asarray(np.arange(count) == arm, dtype=np.float64)
+def count_ratings(ratings: Sequence[Rating]) -> Counts:
+    """Count ratings by (target, strength): satisfied ones, and all."""
+    answers: defaultdict[tuple[str, float], list[bool]] = defaultdict(list)
+    for rating in ratings:
+        answers[rating.action, rating.strength].append(rating.satisfied)
+    return {key: (sum(satisfied), len(satisfied)) for key, satisfied in answers.items()}

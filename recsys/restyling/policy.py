@@ -1,5 +1,7 @@
-"""How each picture of a list is restyled for a person: by what they chose, by their verdicts, or as the shop's
-settings say, with the probability of that choice."""
+"""Restyle policy: chooses the action for each image of a list, with the probability of that choice.
+
+The choice follows the request, then the user's own setting, then an experiment, then ratings, then the settings.
+"""
 
 from __future__ import annotations
 
@@ -9,96 +11,102 @@ from dataclasses import dataclass
 from recsys.config import ProjectSettings
 from recsys.profiles.taste import Taste
 from recsys.ranking.recommender import Recommender
-from recsys.restyling.feedback_bandit import NO_VERDICTS, TASTE, Choice, Policy, Rating, RestyleBandit
+from recsys.restyling.feedback_bandit import NO_RATINGS, TASTE, Choice, Policy, Rating, RestyleBandit
 from recsys.restyling.feedback_text import explain
-from recsys.restyling.satisfaction_model import Arm, Ratings
+from recsys.restyling.satisfaction_model import Action, Ratings
 from recsys.schema import ItemId, UserId
 from recsys.storage.live.feedback import FeedbackStore
 from recsys.storage.live.user_state import UserState
 
-SCENE = "scene:"
-"""Before a scene in the name of a look."""
+SCENE_PREFIX = "scene:"
+"""Prefix of a scene in the target of an action."""
 
 Choose = Callable[[ItemId], Choice]
-"""Says how the picture of an item is to be shown."""
+"""Function that chooses the action for the image of an item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who is to see pictures; `user_id` is None without an account."""
+    """Viewer of images, with live data; `user_id` is None for a session."""
 
     user_id: UserId | None
     state: UserState
 
 
 class RestylePolicy:
-    """Chooses with the verdicts of a store. Safe to share between threads."""
+    """Chooses actions with the ratings of a store. Safe to share between threads.
 
-    def __init__(self, settings: ProjectSettings, verdicts: FeedbackStore) -> None:
+    Args:
+        settings: Settings of the project.
+        ratings: Store of ratings.
+    """
+
+    def __init__(self, settings: ProjectSettings, ratings: FeedbackStore) -> None:
         self._seed = settings.seed
         self._default = settings.restyle.strength
         self._bandit = RestyleBandit(settings.feedback, settings.restyle.strength)
-        self._verdicts = verdicts
-        self._everybody = NO_VERDICTS
+        self._store = ratings
+        self._all_users = NO_RATINGS
 
-    def refresh(self) -> None:
-        """Take in everybody's verdicts as they are now: a look at the whole table. Raises StorageError."""
-        self._everybody = Ratings.of(self._verdicts.counts())
+    def reload(self) -> None:
+        """Read the ratings of all users, which reads the whole table. Raises StorageError."""
+        self._all_users = Ratings.from_counts(self._store.counts())
 
     def chooser(
         self,
-        who: Viewer,
+        viewer: Viewer,
         recommender: Recommender,
         taste: Taste | None,
         strength: float | None,
         scene: str | None,
-        refresh: str,
+        visit: str,
         arm_strength: float | None = None,
     ) -> Choose:
-        """What chooses for all pictures of one answer; `strength` and `scene`, as asked, go before all else, and what
-        the person chose before `arm_strength`, which an experiment sets."""
-        strength = next((one for one in (strength, who.state.strength, arm_strength) if one is not None), None)
-        if scene is not None:
-            return _always(Arm.shown(SCENE + scene, self._default if strength is None else strength))
-        if strength is not None:
-            return _always(Arm.shown(TASTE, strength))
-        policy = self.policy(who, recommender, taste)
-        if policy is None or who.user_id is None:
-            return _always(Arm.shown(TASTE, self._default))
-        user_id = who.user_id
-        return lambda item_id: policy.choose(self._seed, user_id, item_id, refresh)
+        """Return a function that chooses the actions for all images of one list.
 
-    def learned_for(self, who: Viewer) -> bool:
-        """Whether verdicts have a say in how pictures are shown to a person; False: it is as the settings say."""
-        return bool(who.state.last_rating or len(self._everybody)) and who.user_id is not None
+        Args:
+            viewer: Viewer of the list.
+            recommender: Model with the style references.
+            taste: Taste of the viewer.
+            strength: Strength of the request; it overrides all others.
+            scene: Scene of the request; it overrides ratings.
+            visit: Text that tells this request from others of the same user.
+            arm_strength: Strength that an arm of an experiment sets; the viewer's own setting overrides it.
+        """
+        fixed = next((one for one in (strength, viewer.state.strength, arm_strength) if one is not None), None)
+        policy = None
+        if scene is None and fixed is None:
+            policy = self.policy(viewer, recommender, taste)
+        if policy is None or viewer.user_id is None:
+            target = TASTE if scene is None else SCENE_PREFIX + scene
+            choice = Choice(Action.from_target(target, self._default if fixed is None else fixed), 1.0)
+            return lambda _: choice
+        user_id, chosen = viewer.user_id, policy
+        return lambda item_id: chosen.choose(self._seed, user_id, item_id, visit)
 
-    def policy(self, who: Viewer, recommender: Recommender, taste: Taste | None) -> Policy | None:
-        """The probabilities of all ways to show a picture to a person; None where nobody has said anything yet."""
-        if not who.state.last_rating and not len(self._everybody):
+    def uses_ratings(self, viewer: Viewer) -> bool:
+        """Return True if ratings influence the images of a viewer; else the settings decide."""
+        return bool(viewer.state.last_rating or len(self._all_users)) and viewer.user_id is not None
+
+    def policy(self, viewer: Viewer, recommender: Recommender, taste: Taste | None) -> Policy | None:
+        """Return the policy for a viewer, None if there are no ratings at all."""
+        if not viewer.state.last_rating and not len(self._all_users):
             return None
-        styles = [] if taste is None else _usable(recommender, taste)
-        return self._bandit.policy(self._bandit.arms(styles), self._own(who), self._everybody)
+        styles: list[str] = []
+        if taste is not None:
+            near = (style.style_id for style in recommender.styles.nearest_to_taste(taste))
+            styles = [style_id for style_id in near if recommender.styles.may_restyle(style_id)]
+        return self._bandit.policy(self._bandit.actions(styles), self._own_ratings(viewer), self._all_users)
 
-    def learned(self, who: Viewer, recommender: Recommender, taste: Taste | None) -> str:
-        """What verdicts have changed for a person, in plain words."""
-        policy = self.policy(who, recommender, taste)
+    def explain(self, viewer: Viewer, recommender: Recommender, taste: Taste | None) -> str:
+        """Return sentences on how ratings have changed the images of a viewer."""
+        policy = self.policy(viewer, recommender, taste)
         titles = {card.style_id: card.title for card in recommender.styles.cards}
         if policy is None:
-            policy = self._bandit.policy(self._bandit.arms(()), ())
-        return explain(policy, self._own(who), titles)
+            policy = self._bandit.policy(self._bandit.actions(()), ())
+        return explain(policy, self._own_ratings(viewer), titles)
 
-    def _own(self, who: Viewer) -> Sequence[Rating]:
-        if who.user_id is None or not who.state.last_rating:
+    def _own_ratings(self, viewer: Viewer) -> Sequence[Rating]:
+        if viewer.user_id is None or not viewer.state.last_rating:
             return ()
-        return self._verdicts.user_ratings(who.user_id)
-
-
-def _usable(recommender: Recommender, taste: Taste) -> list[str]:
-    """The styles near a taste that pictures may go toward."""
-    near = (one.style_id for one in recommender.styles.nearest_to_taste(taste))
-    return [style_id for style_id in near if recommender.styles.may_restyle(style_id)]
-
-
-def _always(arm: Arm) -> Choose:
-    choice = Choice(arm, 1.0)
-    return lambda _: choice
+        return self._store.user_ratings(viewer.user_id)

@@ -29,7 +29,7 @@ class LiveStore:
     exposures: ExposureLog
     items: ItemStore
     tastes: TasteStore
-    verdicts: FeedbackStore
+    ratings: FeedbackStore
     renders: RenderLog
     keys: KeyStore
     answers: IdempotencyStore
@@ -51,7 +51,7 @@ class LiveStore:
             exposures=ExposureLog(database),
             items=ItemStore(database),
             tastes=TasteStore(database),
-            verdicts=FeedbackStore(database),
+            ratings=FeedbackStore(database),
             renders=RenderLog(database),
             keys=KeyStore(database),
             answers=IdempotencyStore(database),

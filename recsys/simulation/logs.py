@@ -25,7 +25,7 @@ from recsys.storage.live.feedback import FeedbackStore, Rating
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
 
-PICTURE_ARM = "taste"
+IMAGE_ACTION = "taste"
 """As the service names pictures that go toward a person's own taste."""
 _READING, _PER_PLACE, _DECIDING, _PAYING = 5, 8, 20, 600
 """Seconds from the visit to the first place, from place to place, from click to cart, and from cart to purchase."""
@@ -167,7 +167,7 @@ def _exposure(row: object) -> Exposure:
     values = row._asdict()  # type: ignore[attr-defined]
     picture: Picture = None
     if values["strength"] > 0:
-        picture = {"arm": PICTURE_ARM, "strength": float(values["strength"]), "propensity": 1.0}
+        picture = {"action": IMAGE_ACTION, "strength": float(values["strength"]), "propensity": 1.0}
     return Exposure(
         request_id=values["request_id"],
         user_id=UserId(values["unit"]),
@@ -201,7 +201,7 @@ def _verdict(number: int, row: object) -> Rating:
         feedback_id=f"{values['request_id']}-{number}",
         user_id=values["unit"],
         item_id=values["item_id"],
-        arm=PICTURE_ARM,
+        action=IMAGE_ACTION,
         strength=float(values["strength"]),
         propensity=1.0,
         satisfied=bool(values["satisfied"]),

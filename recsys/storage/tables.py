@@ -94,7 +94,7 @@ FEEDBACK = Table(
     Column("user_id", ID, nullable=False),
     Column("item_id", ID, nullable=False),
     # The action shown: style (as a name), strength, and probability of that choice.
-    Column("arm", String(640), nullable=False),
+    Column("action", String(640), nullable=False),
     Column("strength", Float, nullable=False),
     Column("propensity", Float, nullable=False),
     Column("satisfied", Boolean, nullable=False),

@@ -182,11 +182,11 @@ def test_an_arm_can_leave_pictures_as_they_are_or_take_them_to_a_scene(shop: Sho
             entries = [entry["restyled"] for entry in answer.json()["items"]]
             assert shop.logged(answer).arms == {key: arm}
             if arm == "now":
-                assert {entry["arm"] for entry in entries if entry} == {"taste"}
+                assert {entry["action"] for entry in entries if entry} == {"taste"}
             elif key == "plain":
                 assert set(entries) == {None}
             else:
-                assert {entry["arm"] for entry in entries if entry} == {"scene:floral day"}
+                assert {entry["action"] for entry in entries if entry} == {"scene:floral day"}
                 assert {link["style"] for link in links(answer)} == {"floral"}
         shop.stop(key)
 

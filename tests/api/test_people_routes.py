@@ -50,7 +50,7 @@ def says(client: httpx.Client, user_id: str, shown: httpx.Response, satisfied: b
 
 
 def strengths(answer: httpx.Response) -> list[float]:
-    return [entry["restyled"]["asked"] if entry["restyled"] else 0.0 for entry in answer.json()["items"]]
+    return [entry["restyled"]["requested_strength"] if entry["restyled"] else 0.0 for entry in answer.json()["items"]]
 
 
 @pytest.mark.parametrize(("style", "floral"), [("floral", True), ("plain", False)])
@@ -131,8 +131,8 @@ def test_a_verdict_counts_once_and_its_probability_is_kept(live_shop: Any) -> No
     first = says(client, "u09", shown, satisfied=False, feedback_id="once")
     again = says(client, "u09", shown, satisfied=False, feedback_id="once")
     assert (first.json()["status"], again.json()["status"]) == ("accepted", "duplicate")
-    (verdict,) = live_shop.live.verdicts.user_ratings("u09")
-    assert (verdict.strength, verdict.arm) == (entry["restyled"]["asked"], entry["restyled"]["arm"])
+    (verdict,) = live_shop.live.ratings.user_ratings("u09")
+    assert (verdict.strength, verdict.action) == (entry["restyled"]["requested_strength"], entry["restyled"]["action"])
     assert (verdict.propensity, verdict.satisfied) == (entry["restyled"]["propensity"], False)
 
 
@@ -165,9 +165,9 @@ def test_exposures_hold_what_was_shown_with_its_probabilities(live_shop: Any) ->
         if restyled is None:
             assert picture is None
         else:
-            said = (restyled["arm"], restyled["asked"], restyled["propensity"])
+            said = (restyled["action"], restyled["requested_strength"], restyled["propensity"])
             assert picture is not None
-            assert (picture["arm"], picture["strength"], picture["propensity"]) == said
+            assert (picture["action"], picture["strength"], picture["propensity"]) == said
 
 
 def test_a_list_without_pictures_and_one_of_a_session_are_logged_too(live_shop: Any) -> None:
@@ -203,7 +203,7 @@ def test_who_is_erased_is_unknown_everywhere(live_shop: Any) -> None:
     # Those two lists were shown to somebody who is unknown now, and are all that is left.
     live.exposures.flush()
     assert live.events.user_events("u19", 0, 10) == []
-    assert list(live.verdicts.user_ratings("u19")) == []
+    assert list(live.ratings.user_ratings("u19")) == []
     assert live.exposures.request_exposures(shown.headers["X-Request-ID"]) == []
     for file in live_shop.project.root.rglob("*"):
         if file.is_file() and "bundles" in file.parts:

@@ -20,7 +20,7 @@ from recsys.experiments.off_policy.evaluate import Evaluation, evaluate
 from recsys.experiments.off_policy.lists import Lists, Ranking, evaluate_lists
 from recsys.experiments.off_policy.pictures import always, evaluate_pictures, verdicts_of
 from recsys.restyling.feedback_bandit import RestyleBandit
-from recsys.restyling.satisfaction_model import Arm
+from recsys.restyling.satisfaction_model import Action
 from recsys.rng import generator
 from recsys.simulation.synthetic_policies import World
 
@@ -130,7 +130,7 @@ def test_lists(record: Record) -> None:
 def test_the_picture_bandits_own_log(record: Record) -> None:
     """What satisfies everybody by the same chances is found from logs of the bandit, which learns as it goes."""
     bandit = RestyleBandit(FeedbackSettings(exploration=0.6), 0.6)
-    arms = bandit.arms([])
+    actions = bandit.actions([])
     rates = {0.0: 0.5, 0.3: 0.8, 0.6: 0.4, 0.9: 0.2}
     truth, covered, values = rates[0.3], 0, []
     for seed in range(LOGS):
@@ -138,10 +138,12 @@ def test_the_picture_bandits_own_log(record: Record) -> None:
         for person in range(25):
             answers, own = generator(seed, "answers", person).random(8), []
             for turn in range(8):
-                shown = bandit.policy(arms, own).choose(seed, str(person), str(turn))
-                own.append(_Said(shown.arm, bool(answers[turn] < rates[shown.arm.strength])))
-                rows.append((str(person), shown.arm.look, shown.arm.strength, shown.propensity, own[-1].satisfied))
-        frame = pd.DataFrame(rows, columns=["user_id", "arm", "strength", "propensity", "satisfied"])
+                shown = bandit.policy(actions, own).choose(seed, str(person), str(turn))
+                own.append(_Said(shown.action, bool(answers[turn] < rates[shown.action.strength])))
+                rows.append(
+                    (str(person), shown.action.target, shown.action.strength, shown.propensity, own[-1].satisfied)
+                )
+        frame = pd.DataFrame(rows, columns=["user_id", "action", "strength", "propensity", "satisfied"])
         one = evaluate_pictures(
             *always(verdicts_of(frame), "taste", 0.3), only=[Estimator.SNIPS, Estimator.IPS], seed=seed
         )
@@ -155,8 +157,8 @@ def test_the_picture_bandits_own_log(record: Record) -> None:
 class _Said:
     """A verdict as the bandit takes it."""
 
-    def __init__(self, arm: Arm, satisfied: bool) -> None:
-        self.arm, self.strength, self.satisfied = arm.look, arm.strength, satisfied
+    def __init__(self, action: Action, satisfied: bool) -> None:
+        self.action, self.strength, self.satisfied = action.target, action.strength, satisfied
 
 
 def test_a_log_without_overlap_is_called_so_and_one_with_it_is_not() -> None:

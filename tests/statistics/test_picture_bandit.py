@@ -10,34 +10,36 @@ import numpy as np
 import pytest
 
 from recsys.config import FeedbackSettings
-from recsys.restyling.feedback_bandit import NO_VERDICTS, TASTE, RestyleBandit
-from recsys.restyling.satisfaction_model import ORIGINAL, Arm, Ratings
+from recsys.restyling.feedback_bandit import NO_RATINGS, TASTE, RestyleBandit
+from recsys.restyling.satisfaction_model import ORIGINAL, Action, Ratings
 from recsys.rng import generator
 
 PICTURES = 30
 BANDIT = RestyleBandit(FeedbackSettings(), 0.6)
-ARMS = BANDIT.arms(["marble", "ukiyo-e"])
-MILD = Arm(TASTE, 0.3)
+ACTIONS = BANDIT.actions(["marble", "ukiyo-e"])
+MILD = Action(TASTE, 0.3)
 
 
-def _mild(arm: Arm) -> float:
-    return {0.0: 0.5, 0.3: 0.9, 0.6: 0.3, 0.9: 0.1}[arm.strength]
+def _mild(action: Action) -> float:
+    return {0.0: 0.5, 0.3: 0.9, 0.6: 0.3, 0.9: 0.1}[action.strength]
 
 
-def _hates_restyling(arm: Arm) -> float:
-    return 0.95 if arm.look == ORIGINAL else 0.1
+def _hates_restyling(action: Action) -> float:
+    return 0.95 if action.target == ORIGINAL else 0.1
 
 
-def _another_look(arm: Arm) -> float:
-    return 0.9 if arm.look == "style:ukiyo-e" else 0.25
+def _another_look(action: Action) -> float:
+    return 0.9 if action.target == "style:ukiyo-e" else 0.25
 
 
-def _content(arm: Arm) -> float:
-    return {0.0: 0.5, 0.3: 0.75, 0.6: 0.85, 0.9: 0.5}[arm.strength] * (1.0 if arm.look in {TASTE, ORIGINAL} else 0.8)
+def _content(action: Action) -> float:
+    return {0.0: 0.5, 0.3: 0.75, 0.6: 0.85, 0.9: 0.5}[action.strength] * (
+        1.0 if action.target in {TASTE, ORIGINAL} else 0.8
+    )
 
 
-def _nothing_else(arm: Arm) -> float:
-    return 0.85 if arm == ARMS[0] else 0.4
+def _nothing_else(action: Action) -> float:
+    return 0.85 if action == ACTIONS[0] else 0.4
 
 
 KINDS = {
@@ -56,29 +58,31 @@ class Logged:
     kind: str
     person: str
     turn: int
-    arm: str
+    action: str
     strength: float
     propensity: float
     satisfied: bool
 
 
 def simulate(
-    kind: str, seed: int, people: int = 40, everybody: Ratings = NO_VERDICTS, bandit: RestyleBandit = BANDIT
+    kind: str, seed: int, people: int = 40, everybody: Ratings = NO_RATINGS, bandit: RestyleBandit = BANDIT
 ) -> Iterator[Logged]:
     """People of one kind who give a verdict on each of their PICTURES."""
     for person in (f"{kind}-{n}" for n in range(people)):
         answers = generator(seed, "verdicts", person).random(PICTURES)
         own: list[Logged] = []
         for turn in range(PICTURES):
-            shown = bandit.policy(ARMS, own, everybody).choose(seed, person, str(turn))
-            likes = bool(answers[turn] < KINDS[kind](shown.arm))
-            own.append(Logged(kind, person, turn, shown.arm.look, shown.arm.strength, shown.propensity, likes))
+            shown = bandit.policy(ACTIONS, own, everybody).choose(seed, person, str(turn))
+            likes = bool(answers[turn] < KINDS[kind](shown.action))
+            own.append(Logged(kind, person, turn, shown.action.target, shown.action.strength, shown.propensity, likes))
         yield from own
 
 
 def counts(log: list[Logged]) -> Ratings:
-    total, good = (Counter((one.arm, one.strength) for one in log if one.satisfied or every) for every in (True, False))
-    return Ratings.of({shown: (good[shown], total[shown]) for shown in total})
+    total, good = (
+        Counter((one.action, one.strength) for one in log if one.satisfied or every) for every in (True, False)
+    )
+    return Ratings.from_counts({shown: (good[shown], total[shown]) for shown in total})
 
 
 def share(log: list[Logged], turns: range = range(PICTURES)) -> float:
@@ -110,7 +114,7 @@ def test_three_verdicts_move_pictures() -> None:
 
 def test_a_person_without_verdicts_profits_from_everybodys() -> None:
     log = list(simulate("mild", 0))
-    first = BANDIT.policy(ARMS, [], counts(log))
+    first = BANDIT.policy(ACTIONS, [], counts(log))
     assert first.best.strength == MILD.strength
     assert first.probabilities.max() == 1
     # The first pictures of new people like these then satisfy as often as the last ones of those.
@@ -119,15 +123,15 @@ def test_a_person_without_verdicts_profits_from_everybodys() -> None:
 
 
 def test_logged_propensities_tell_without_bias_what_another_policy_would_do() -> None:
-    # Always mild restyling, asked of logs of the bandit: from the second picture on each arm is tried sometimes. Half
-    # of the pictures are tries, or the estimate would hang on few verdicts of weight 100, too few for a standard error.
+    # Always mild restyling, asked of logs of the bandit: from the second picture on each action is tried sometimes.
+    # Half of the pictures are tries, or the estimate would hang on few verdicts of weight 100, too few for a standard error.
     curious = RestyleBandit(FeedbackSettings(exploration=0.5), 0.6)
     scores, naive = [], []
     for seed in range(6):
         kinds = ("mild", "hates", "another")
         log = [one for kind in kinds for one in simulate(kind, seed, people=20, bandit=curious) if one.turn]
         planted = float(np.mean([KINDS[one.kind](MILD) for one in log]))
-        same = np.array([(one.arm, one.strength) == (MILD.look, MILD.strength) for one in log])
+        same = np.array([(one.action, one.strength) == (MILD.target, MILD.strength) for one in log])
         satisfied = np.array([one.satisfied for one in log])
         weighted = same * satisfied / np.array([one.propensity for one in log])
         scores.append((weighted.mean() - planted) / (weighted.std() / np.sqrt(len(weighted))))

@@ -166,7 +166,7 @@ class ListBuilder:
             base=default_overrides(
                 self.context.snapshot.recommender,
                 services.restyler.settings,
-                learned=services.choices.learned_for(viewer),
+                learned=services.choices.uses_ratings(viewer),
             ),
         )
 

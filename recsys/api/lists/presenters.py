@@ -27,7 +27,7 @@ from recsys.profiles.style_library import StyleNeighbor
 from recsys.profiles.taste import Taste as UserTaste
 from recsys.ranking.catalog_view import ItemCard
 from recsys.ranking.request import Answer, Recommendation, TasteMode, TasteReport
-from recsys.restyling.feedback_bandit import STYLE, Choice
+from recsys.restyling.feedback_bandit import STYLE_PREFIX, Choice
 from recsys.restyling.policy import Choose
 from recsys.restyling.render_request import RenderRequest
 from recsys.restyling.render_result import RenderResult
@@ -157,15 +157,20 @@ class ItemImage:
 
     def exposure(self) -> Picture:
         """Return the image as exposures log it."""
-        arm = self.choice.arm
-        return {"arm": arm.look, "strength": arm.strength, "propensity": self.choice.propensity, **self.rights}
+        action, propensity = self.choice.action, self.choice.propensity
+        return {"action": action.target, "strength": action.strength, "propensity": propensity, **self.rights}
 
     def view(self, services: Services) -> RestyledImage | None:
         """Return the image as callers read it, None for the original. Waits until the deadline at the latest."""
         if self.url is None:
             return None
-        arm = self.choice.arm
-        link = RestyledImage(url=self.url, arm=arm.look, asked=arm.strength, propensity=self.choice.propensity)
+        action = self.choice.action
+        link = RestyledImage(
+            url=self.url,
+            action=action.target,
+            requested_strength=action.strength,
+            propensity=self.choice.propensity,
+        )
         if self.rendering is None:
             return link
         try:
@@ -302,10 +307,10 @@ class _ImageBuilder:
         if card.image is None:
             return None
         choice, options = self.choose(card.item_id), self.options
-        target = self._find_target(choice.arm.look, component)
+        target = self._resolve_target(choice.action.target, component)
         if target is None:
             return None
-        if choice.arm.look == ORIGINAL:
+        if choice.action.target == ORIGINAL:
             return ItemImage(choice)
         renderer = self.services.restyler
         request = RenderRequest.from_settings(
@@ -313,7 +318,7 @@ class _ImageBuilder:
             card.image,
             target,
             recipe=renderer.recipe,
-            strength=choice.arm.strength,
+            strength=choice.action.strength,
             mode=options.mode,
             keep_color=options.keep_color,
             engine=self.engine,
@@ -328,15 +333,15 @@ class _ImageBuilder:
             rights |= {"style": target.credit.style_id, "license": target.credit.license}
         return ItemImage(choice, self.links.restyled(card.item_id, request), rendering, rights)
 
-    def _find_target(self, look: str, component: int | None) -> StyleTarget | None:
+    def _resolve_target(self, name: str, component: int | None) -> StyleTarget | None:
         """Return the target of an action; it is resolved, and its style encoded, once for each list."""
-        key = (look, component)
+        key = (name, component)
         if key not in self.targets:
             self.targets[key] = StyleTarget.resolve(
                 self.services.recommender,
                 taste=self.taste,
                 component=component,
-                style=look.removeprefix(STYLE) if look.startswith(STYLE) else None,
+                style=name.removeprefix(STYLE_PREFIX) if name.startswith(STYLE_PREFIX) else None,
                 scene=self.options.scene,
             )
         return self.targets[key]

@@ -93,7 +93,7 @@ async def post_feedback(user_id: UserPath, body: FeedbackIn, _: NoQuery, service
     service's own log, so that nothing of it has to be sent back.
     """
     verdict = await run_in_threadpool(_verdict, UserId(user_id), body, services)
-    is_new = await services.write(lambda: services.live.verdicts.append(verdict))
+    is_new = await services.write(lambda: services.live.ratings.append(verdict))
     state = await services.state(user_id)
     learned = await services.ranking.run(_learned, UserId(user_id), state, services)
     return FeedbackResult(status="accepted" if is_new else "duplicate", learned=learned)
@@ -148,13 +148,13 @@ async def _taste(user_id: UserId, services: Services, links: Links) -> Taste:
 
 def _taste_now(user_id: UserId, state: UserState, services: Services, links: Links) -> Taste:
     report = services.recommender.taste(services.request_of(user_id, state))
-    learned = services.choices.learned(Viewer(user_id, state), services.recommender, report.taste)
+    learned = services.choices.explain(Viewer(user_id, state), services.recommender, report.taste)
     return taste_view(services, links, user_id, state, report, learned)
 
 
 def _learned(user_id: UserId, state: UserState, services: Services) -> str:
     taste = services.recommender.profile(services.request_of(user_id, state)).taste
-    return services.choices.learned(Viewer(user_id, state), services.recommender, taste)
+    return services.choices.explain(Viewer(user_id, state), services.recommender, taste)
 
 
 def _verdict(user_id: UserId, body: FeedbackIn, services: Services) -> Rating:
@@ -174,7 +174,7 @@ def _verdict(user_id: UserId, body: FeedbackIn, services: Services) -> Rating:
         feedback_id=body.feedback_id,
         user_id=user_id,
         item_id=body.item_id,
-        arm=str(picture["arm"]),
+        action=str(picture["action"]),
         strength=float(picture["strength"]),
         propensity=float(picture["propensity"]),
         satisfied=body.satisfied,

@@ -346,11 +346,12 @@ class RestyledImage(BaseModel):
     """A picture of the product in the style of the person's taste, and how that way to show it was chosen."""
 
     url: str = Field(description="Where the picture is rendered on request.")
-    arm: str = Field(
-        description="What it goes toward: `taste`, `style:` and an id where feedback says so, or `scene:` and a name.",
+    action: str = Field(
+        description="The style that it goes toward: `taste`, `style:` and an id if ratings led to it, or `scene:` and "
+        "a name.",
         examples=["taste"],
     )
-    asked: float = Field(description="How strongly, before fidelity's limits.", examples=[0.6])
+    requested_strength: float = Field(description="Strength in [0, 1] before the limits of fidelity.", examples=[0.6])
     propensity: float = Field(
         description="How probable this way to show it was, before any draw; 1 where nothing was random.", examples=[1.0]
     )
@@ -359,7 +360,7 @@ class RestyledImage(BaseModel):
     )
     data: str | None = Field(default=None, description="The picture as a data URI, with restyle=inline.")
     strength: float | None = Field(
-        default=None, description="Of `data`: the strength used, at most the one asked.", examples=[0.6]
+        default=None, description="Of `data`: the strength used, at most the requested one.", examples=[0.6]
     )
     limited_by: list[Limit] | None = Field(
         default=None, description="Of `data`: the limits of fidelity that lowered the strength.", examples=[[]]

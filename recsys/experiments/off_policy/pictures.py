@@ -13,10 +13,10 @@ from recsys.experiments.off_policy.estimators import Estimator
 from recsys.experiments.off_policy.evaluate import Evaluation, evaluate
 from recsys.experiments.off_policy.log import SUM_SLACK, Log, Values, check_propensities
 from recsys.experiments.off_policy.tables import check_columns
-from recsys.restyling.satisfaction_model import Arm
+from recsys.restyling.satisfaction_model import Action
 
-COLUMNS = ("user_id", "arm", "strength", "propensity", "satisfied")
-POLICY_COLUMNS = ("arm", "strength", "probability")
+COLUMNS = ("user_id", "action", "strength", "propensity", "satisfied")
+POLICY_COLUMNS = ("action", "strength", "probability")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +36,7 @@ class Ratings:
 def verdicts_of(feedback: pd.DataFrame) -> Ratings:
     """From a table with COLUMNS and, if any, `timestamp`, a row a verdict, in the order given.
 
-    Actions are the arms shown, named by `name_of`; a verdict's context is what its person had said before: how often,
+    Actions are those shown, named by `name_of`; a verdict's context is what its person had said before: how often,
     and how satisfied. Raises DataError for wrong propensities, and where nothing was left to chance.
     """
     check_columns(feedback, COLUMNS, "feedback")
@@ -52,7 +52,7 @@ def verdicts_of(feedback: pd.DataFrame) -> Ratings:
             "pictures. Set feedback.exploration above 0, and log again"
         )
     names = [
-        name_of(str(look), float(strength)) for look, strength in zip(frame["arm"], frame["strength"], strict=True)
+        name_of(str(look), float(strength)) for look, strength in zip(frame["action"], frame["strength"], strict=True)
     ]
     satisfied = frame["satisfied"].to_numpy(np.float64)
     users = frame["user_id"].astype(str)
@@ -68,29 +68,35 @@ def verdicts_of(feedback: pd.DataFrame) -> Ratings:
 
 
 def name_of(look: str, strength: float) -> str:
-    """An arm as an action of the log, as "taste at 0.3"; at strength 0 every look is the original photo.
+    """An action by name, as "taste at 0.3"; at strength 0 every look is the original photo.
 
     Raises RequestError for a strength outside [0, 1].
     """
-    arm = Arm.shown(look, strength)
-    return arm.look if arm.strength == 0 else f"{arm.look} at {arm.strength:g}"
+    action = Action.from_target(look, strength)
+    return action.target if action.strength == 0 else f"{action.target} at {action.strength:g}"
 
 
 def policy_of(verdicts: Ratings, table: pd.DataFrame) -> tuple[Log, Values]:
     """The log and a policy (n, A) from a table with POLICY_COLUMNS; with a column `user_id`, by person.
 
-    The log's actions are those of both. Raises DataError for people whom the table lacks, an arm that occurs twice, and
-    probabilities that do not sum to 1.
+    The log's actions are those of both. Raises DataError for people whom the table lacks, an action that occurs twice,
+    and probabilities that do not sum to 1.
     """
     check_columns(table, POLICY_COLUMNS, "the policy")
-    arms = [name_of(str(look), float(strength)) for look, strength in zip(table["arm"], table["strength"], strict=True)]
-    log = _with_names(verdicts.log, arms)
+    actions = [
+        name_of(str(look), float(strength)) for look, strength in zip(table["action"], table["strength"], strict=True)
+    ]
+    log = _with_names(verdicts.log, actions)
     people = table["user_id"].astype(str) if "user_id" in table else pd.Series([""] * len(table))
-    wide = pd.DataFrame({"person": people.to_numpy(), "arm": arms, "probability": table["probability"].to_numpy(float)})
-    if wide.duplicated(["person", "arm"]).any():
-        twice = wide[wide.duplicated(["person", "arm"])].iloc[0]
-        raise DataError(f"the policy has two rows for {twice['arm']!r}: give one probability for each arm (and person)")
-    pivot = wide.pivot(index="person", columns="arm", values="probability").fillna(0.0)
+    wide = pd.DataFrame(
+        {"person": people.to_numpy(), "action": actions, "probability": table["probability"].to_numpy(float)}
+    )
+    if wide.duplicated(["person", "action"]).any():
+        twice = wide[wide.duplicated(["person", "action"])].iloc[0]
+        raise DataError(
+            f"the policy has two rows for {twice['action']!r}: give one probability for each action (and person)"
+        )
+    pivot = wide.pivot(index="person", columns="action", values="probability").fillna(0.0)
     _check_sums(pivot.to_numpy(np.float64))
     pivot = pivot.reindex(columns=list(log.names), fill_value=0.0)
     if "user_id" not in table:

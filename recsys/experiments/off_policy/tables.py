@@ -11,7 +11,7 @@ import pandas as pd
 
 from recsys.errors import DataError
 
-IDS = ("request_id", "user_id", "item_id", "arm", "event")
+IDS = ("request_id", "user_id", "item_id", "action", "event")
 NUMBERS = ("strength", "propensity", "probability", "timestamp", "position")
 LISTS = ("items", "propensities")
 TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False}

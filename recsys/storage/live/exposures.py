@@ -31,7 +31,7 @@ _INSERT = (
 )
 
 Picture = Mapping[str, str | float] | None
-"""Action of an item's image (style as `arm`, strength, propensity and so on), or None for the original."""
+"""Action of an item's image (target as `action`, strength, propensity and so on), or None for the original."""
 
 
 class EncodedLists(NamedTuple):

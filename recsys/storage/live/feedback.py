@@ -21,7 +21,7 @@ class Rating:
         feedback_id: chosen by the caller, unique for each rating.
         user_id: user.
         item_id: item of the image.
-        arm: style of the action that was shown.
+        action: target of the action that was shown.
         strength: strength of that action, in [0, 1].
         propensity: probability of that action, in (0, 1].
         satisfied: the rating.
@@ -33,7 +33,7 @@ class Rating:
     feedback_id: str
     user_id: str
     item_id: str
-    arm: str
+    action: str
     strength: float
     propensity: float
     satisfied: bool
@@ -63,16 +63,19 @@ class FeedbackStore:
             return tuple(Rating(*row) for row in connection.execute(statement))
 
     def counts(self) -> Mapping[tuple[str, float], tuple[int, int]]:
-        """Count all users' ratings of each (arm, strength): satisfied ones, and all.
+        """Count all users' ratings of each (action, strength): satisfied ones, and all.
 
         Reads the whole table: cache the result instead of calling this for every request.
         """
         satisfied = func.sum(cast(FEEDBACK.c.satisfied, Integer))
-        statement = select(FEEDBACK.c.arm, FEEDBACK.c.strength, satisfied, func.count()).group_by(
-            FEEDBACK.c.arm, FEEDBACK.c.strength
+        statement = select(FEEDBACK.c.action, FEEDBACK.c.strength, satisfied, func.count()).group_by(
+            FEEDBACK.c.action, FEEDBACK.c.strength
         )
         with self._database.reading() as connection:
-            return {(arm, strength): (int(good), total) for arm, strength, good, total in connection.execute(statement)}
+            return {
+                (action, strength): (int(good), total)
+                for action, strength, good, total in connection.execute(statement)
+            }
 
     def erase(self, user_id: str) -> int:
         """Delete a user's ratings; return their number."""

@@ -69,7 +69,7 @@ def test_pictures_from_the_database_and_from_a_file(shop: Project, tmp_path: Pat
     )
     frame.to_csv(tmp_path / "verdicts.csv", index=False)
     assert _told(_run(shop, "--strength", MILD, "--feedback", tmp_path / "verdicts.csv")) == stored
-    policy = pd.DataFrame({"arm": ["taste"], "strength": [MILD], "probability": [1.0]})
+    policy = pd.DataFrame({"action": ["taste"], "strength": [MILD], "probability": [1.0]})
     policy.to_parquet(tmp_path / "policy.parquet")
     assert _told(_run(shop, "--policy", tmp_path / "policy.parquet")) == stored
     _told(_run(shop, "--strength", 0.9), "'taste at 0.9' was never logged", "taste at 0.3", code=1)

@@ -12,63 +12,63 @@ from hypothesis import strategies as st
 
 from recsys.config import FeedbackSettings
 from recsys.errors import RequestError
-from recsys.restyling.feedback_bandit import NO_VERDICTS, TASTE, Policy, RestyleBandit, counted
+from recsys.restyling.feedback_bandit import NO_RATINGS, TASTE, Policy, RestyleBandit, count_ratings
 from recsys.restyling.feedback_text import explain
-from recsys.restyling.satisfaction_model import ORIGINAL, Arm, Ratings, satisfaction
+from recsys.restyling.satisfaction_model import ORIGINAL, Action, Ratings, estimate_satisfaction
 
 BANDIT = RestyleBandit(FeedbackSettings(), 0.6)
-ARMS = BANDIT.arms(["marble", "ukiyo-e"])
-DEFAULT, MILD, STRONG, PHOTO = Arm(TASTE, 0.6), Arm(TASTE, 0.3), Arm(TASTE, 0.9), Arm(ORIGINAL, 0.0)
-MARBLE = Arm("style:marble", 0.6)
+ACTIONS = BANDIT.actions(["marble", "ukiyo-e"])
+DEFAULT, MILD, STRONG, PHOTO = Action(TASTE, 0.6), Action(TASTE, 0.3), Action(TASTE, 0.9), Action(ORIGINAL, 0.0)
+MARBLE = Action("style:marble", 0.6)
 
 
 @dataclass(frozen=True)
 class Said:
-    arm: str
+    action: str
     strength: float
     satisfied: bool
 
 
-def said(arm: Arm, *answers: bool) -> list[Said]:
-    return [Said(arm.look, arm.strength, answer) for answer in answers]
+def said(action: Action, *answers: bool) -> list[Said]:
+    return [Said(action.target, action.strength, answer) for answer in answers]
 
 
 def after(*own: Said) -> Policy:
-    return BANDIT.policy(ARMS, own)
+    return BANDIT.policy(ACTIONS, own)
 
 
-VERDICTS = st.lists(st.builds(lambda arm, answer: said(arm, answer)[0], st.sampled_from(ARMS), st.booleans()))
+VERDICTS = st.lists(st.builds(lambda action, answer: said(action, answer)[0], st.sampled_from(ACTIONS), st.booleans()))
 EVERYBODY = st.dictionaries(
-    st.sampled_from([(arm.look, arm.strength) for arm in ARMS] + [("style:other", 0.45)]),
+    st.sampled_from([(action.target, action.strength) for action in ACTIONS] + [("style:other", 0.45)]),
     st.tuples(st.integers(0, 500), st.integers(0, 500)).map(lambda two: (min(two), max(two))),
 ).map(Ratings.of)
 
 
 def test_arms_are_the_default_first_then_looks_by_strengths_and_the_photo() -> None:
-    assert ARMS[0] == DEFAULT
-    assert ARMS[-1] == PHOTO
-    assert len(ARMS) == len(set(ARMS)) == 3 * 3 + 1
-    assert len(BANDIT.arms(list("abcde"))) == 4 * 3 + 1
-    own_strength = RestyleBandit(FeedbackSettings(strengths=(0.0, 0.5)), 0.45).arms()
-    assert own_strength == (Arm(TASTE, 0.45), Arm(TASTE, 0.5), PHOTO)
-    assert RestyleBandit(FeedbackSettings(), 0.0).arms()[0] == PHOTO
+    assert ACTIONS[0] == DEFAULT
+    assert ACTIONS[-1] == PHOTO
+    assert len(ACTIONS) == len(set(ACTIONS)) == 3 * 3 + 1
+    assert len(BANDIT.actions(list("abcde"))) == 4 * 3 + 1
+    own_strength = RestyleBandit(FeedbackSettings(strengths=(0.0, 0.5)), 0.45).actions()
+    assert own_strength == (Action(TASTE, 0.45), Action(TASTE, 0.5), PHOTO)
+    assert RestyleBandit(FeedbackSettings(), 0.0).actions()[0] == PHOTO
 
 
 @pytest.mark.parametrize(("look", "strength"), [(TASTE, 1.1), (TASTE, float("nan")), (TASTE, 0.0), (ORIGINAL, 0.5)])
 def test_arms_that_cannot_be_shown_are_refused(look: str, strength: float) -> None:
-    with pytest.raises(RequestError, match=r"strength|arm"):
-        Arm(look, strength)
+    with pytest.raises(RequestError, match=r"strength|action"):
+        Action(look, strength)
 
 
-def test_a_policy_needs_arms_each_once() -> None:
-    for arms in ([], [DEFAULT, DEFAULT]):
-        with pytest.raises(RequestError, match="arms"):
-            BANDIT.policy(arms, [])
+def test_a_policy_needs_actions_each_once() -> None:
+    for actions in ([], [DEFAULT, DEFAULT]):
+        with pytest.raises(RequestError, match="actions"):
+            BANDIT.policy(actions, [])
 
 
 def test_posteriors_by_hand() -> None:
-    told = Ratings.of({(TASTE, 0.6): (1, 3), ("style:marble", 0.3): (1, 1)})
-    found = satisfaction([DEFAULT, MILD, STRONG, MARBLE, PHOTO], told, np.full(5, 0.5), 2.0)
+    told = Ratings.from_counts({(TASTE, 0.6): (1, 3), ("style:marble", 0.3): (1, 1)})
+    found = estimate_satisfaction([DEFAULT, MILD, STRONG, MARBLE, PHOTO], told, np.full(5, 0.5), 2.0)
     # 1 good and 2 bad at 0.6 of taste; 1 good at 0.3 of marble. Ratios are squared but for bad ones on milder
     # pictures; looks count half.
     np.testing.assert_allclose(
@@ -78,16 +78,16 @@ def test_posteriors_by_hand() -> None:
     np.testing.assert_allclose(found.mean + found.dissatisfied / (found.satisfied + found.dissatisfied), 1)
 
 
-def test_what_other_arms_tell_is_bounded_so_that_an_arm_ends_at_its_own_rate() -> None:
-    told = Ratings.of({(TASTE, 0.6): (0, 100_000), (TASTE, 0.9): (900, 1_000)})
-    assert satisfaction([STRONG], told, np.array([0.5]), 2.0).mean[0] == pytest.approx(0.9, abs=0.01)
+def test_what_other_actions_tell_is_bounded_so_that_an_action_ends_at_its_own_rate() -> None:
+    told = Ratings.from_counts({(TASTE, 0.6): (0, 100_000), (TASTE, 0.9): (900, 1_000)})
+    assert estimate_satisfaction([STRONG], told, np.array([0.5]), 2.0).mean[0] == pytest.approx(0.9, abs=0.01)
 
 
 def test_who_said_nothing_gets_the_default_for_certain() -> None:
     policy = after()
     assert policy.best == DEFAULT
     assert policy.probabilities.max() == 1
-    assert {policy.choose(0, "u", str(item)).arm for item in range(50)} == {DEFAULT}
+    assert {policy.choose(0, "u", str(item)).action for item in range(50)} == {DEFAULT}
     assert policy.choose(0, "u", "i").propensity == 1
 
 
@@ -106,13 +106,13 @@ def test_who_said_nothing_gets_the_default_for_certain() -> None:
         (said(PHOTO, True, True, True), PHOTO),
     ],
 )
-def test_few_verdicts_move_pictures_where_a_person_would_expect(own: list[Said], best: Arm) -> None:
+def test_few_verdicts_move_pictures_where_a_person_would_expect(own: list[Said], best: Action) -> None:
     assert after(*own).best == best
 
 
 def test_a_dissatisfied_verdict_says_most_of_stronger_pictures_and_nothing_of_the_photo() -> None:
-    before, now = BANDIT.policy(ARMS, []).rates.mean, after(*said(DEFAULT, False)).rates.mean
-    lost = dict(zip(ARMS, 1 - now / before, strict=True))
+    before, now = BANDIT.policy(ACTIONS, []).rates.mean, after(*said(DEFAULT, False)).rates.mean
+    lost = dict(zip(ACTIONS, 1 - now / before, strict=True))
     assert lost[DEFAULT] > lost[STRONG] > lost[MILD] > 0
     assert lost[DEFAULT] > lost[MARBLE] > 0
     assert lost[PHOTO] == 0
@@ -120,14 +120,16 @@ def test_a_dissatisfied_verdict_says_most_of_stronger_pictures_and_nothing_of_th
 
 def test_epsilon_greedy_probabilities() -> None:
     policy = after(*said(DEFAULT, False))
-    assert policy.probabilities[ARMS.index(MILD)] == pytest.approx(0.9 + 0.1 / 10)
-    others = np.delete(policy.probabilities, ARMS.index(MILD))
+    assert policy.probabilities[ACTIONS.index(MILD)] == pytest.approx(0.9 + 0.1 / 10)
+    others = np.delete(policy.probabilities, ACTIONS.index(MILD))
     np.testing.assert_allclose(others, 0.1 / 10)
 
 
 def test_everybody_moves_who_said_nothing_only_where_it_is_clear() -> None:
     def shown(**told: tuple[int, int]) -> Policy:
-        return BANDIT.policy(ARMS, [], Ratings.of({(TASTE, float(f"0.{key[1:]}")): two for key, two in told.items()}))
+        return BANDIT.policy(
+            ACTIONS, [], Ratings.from_counts({(TASTE, float(f"0.{key[1:]}")): two for key, two in told.items()})
+        )
 
     assert shown(s6=(0, 3)).best == DEFAULT
     assert shown(s6=(10, 50), s3=(18, 20)).best == MILD
@@ -135,29 +137,31 @@ def test_everybody_moves_who_said_nothing_only_where_it_is_clear() -> None:
 
 
 def test_everybodys_verdicts_are_the_prior_of_ones_own() -> None:
-    most_like_marble = Ratings.of({(TASTE, 0.6): (60, 100), ("style:marble", 0.6): (90, 100)})
-    one = BANDIT.policy(ARMS, said(DEFAULT, False), most_like_marble)
+    most_like_marble = Ratings.from_counts({(TASTE, 0.6): (60, 100), ("style:marble", 0.6): (90, 100)})
+    one = BANDIT.policy(ACTIONS, said(DEFAULT, False), most_like_marble)
     assert one.best == MARBLE
-    assert BANDIT.policy(ARMS, said(DEFAULT, False) + said(MARBLE, False, False), most_like_marble).best != MARBLE
+    assert BANDIT.policy(ACTIONS, said(DEFAULT, False) + said(MARBLE, False, False), most_like_marble).best != MARBLE
 
 
 def test_without_exploration_nothing_is_random() -> None:
     bandit = RestyleBandit(FeedbackSettings(exploration=0.0), 0.6)
-    assert sorted(bandit.policy(ARMS, said(DEFAULT, False)).probabilities) == [0.0] * 9 + [1.0]
+    assert sorted(bandit.policy(ACTIONS, said(DEFAULT, False)).probabilities) == [0.0] * 9 + [1.0]
 
 
 def test_draws_are_as_frequent_as_their_propensities() -> None:
-    policy = RestyleBandit(FeedbackSettings(exploration=0.6), 0.6).policy(ARMS, said(DEFAULT, False))
+    policy = RestyleBandit(FeedbackSettings(exploration=0.6), 0.6).policy(ACTIONS, said(DEFAULT, False))
     drawn = [policy.choose(0, "u", str(item)) for item in range(4000)]
-    found = np.array([sum(choice.arm == arm for choice in drawn) for arm in ARMS]) / len(drawn)
+    found = np.array([sum(choice.action == action for choice in drawn) for action in ACTIONS]) / len(drawn)
     spread = np.sqrt(policy.probabilities * (1 - policy.probabilities) / len(drawn))
     assert (np.abs(found - policy.probabilities) < 4 * spread).all()
-    assert all(choice.propensity == policy.probabilities[ARMS.index(choice.arm)] for choice in drawn)
+    assert all(choice.propensity == policy.probabilities[ACTIONS.index(choice.action)] for choice in drawn)
 
 
 def test_another_refresh_or_person_is_another_draw() -> None:
-    policy = RestyleBandit(FeedbackSettings(exploration=1.0), 0.6).policy(ARMS, said(DEFAULT, False))
-    draws = [[policy.choose(0, user, str(i), refresh).arm for i in range(20)] for user, refresh in ("ab", "ac", "db")]
+    policy = RestyleBandit(FeedbackSettings(exploration=1.0), 0.6).policy(ACTIONS, said(DEFAULT, False))
+    draws = [
+        [policy.choose(0, user, str(i), refresh).action for i in range(20)] for user, refresh in ("ab", "ac", "db")
+    ]
     assert draws[0] != draws[1]
     assert draws[0] != draws[2]
 
@@ -166,30 +170,30 @@ def test_another_refresh_or_person_is_another_draw() -> None:
 def test_probabilities_are_a_distribution_with_a_floor(
     own: list[Said], everybody: Ratings, exploration: float, prior: float
 ) -> None:
-    policy = RestyleBandit(FeedbackSettings(exploration=exploration, prior=prior), 0.6).policy(ARMS, own, everybody)
+    policy = RestyleBandit(FeedbackSettings(exploration=exploration, prior=prior), 0.6).policy(ACTIONS, own, everybody)
     assert policy.probabilities.sum() == pytest.approx(1, abs=1e-12)
-    floor = exploration / len(ARMS) if own else 0.0
+    floor = exploration / len(ACTIONS) if own else 0.0
     assert (policy.probabilities >= floor).all()
     assert ((policy.rates.mean > 0) & (policy.rates.mean < 1)).all()
 
 
 @given(VERDICTS.flatmap(lambda own: st.tuples(st.just(own), st.permutations(own))), EVERYBODY)
 def test_the_order_of_verdicts_does_not_matter(orders: tuple[list[Said], list[Said]], everybody: Ratings) -> None:
-    first, second = (BANDIT.policy(ARMS, own, everybody) for own in orders)
+    first, second = (BANDIT.policy(ACTIONS, own, everybody) for own in orders)
     np.testing.assert_array_equal(first.probabilities, second.probabilities)
     np.testing.assert_array_equal(first.rates.mean, second.rates.mean)
     assert first.choose(7, "u", "i", "r") == second.choose(7, "u", "i", "r")
 
 
-@given(VERDICTS, st.sampled_from(ARMS), st.booleans())
-def test_a_verdict_never_moves_a_rate_against_it(own: list[Said], arm: Arm, answer: bool) -> None:
+@given(VERDICTS, st.sampled_from(ACTIONS), st.booleans())
+def test_a_verdict_never_moves_a_rate_against_it(own: list[Said], action: Action, answer: bool) -> None:
     rates = [
-        satisfaction(ARMS, Ratings.of(counted(list_)), np.full(len(ARMS), 0.5), 2.0).mean
-        for list_ in (own, own + said(arm, answer))
+        estimate_satisfaction(ACTIONS, Ratings.from_counts(count_ratings(list_)), np.full(len(ACTIONS), 0.5), 2.0).mean
+        for list_ in (own, own + said(action, answer))
     ]
     change = (rates[1] - rates[0]) * (1 if answer else -1)
     assert (change >= -1e-12).all()
-    assert change[ARMS.index(arm)] > 0
+    assert change[ACTIONS.index(action)] > 0
 
 
 @pytest.mark.parametrize(
@@ -211,13 +215,13 @@ def test_people_are_told_what_was_learned(own: Sequence[Said], text: str) -> Non
 
 
 def test_people_are_told_when_it_was_others_who_said_so() -> None:
-    policy = BANDIT.policy(ARMS, [], Ratings.of({(TASTE, 0.6): (10, 50), (TASTE, 0.3): (18, 20)}))
+    policy = BANDIT.policy(ACTIONS, [], Ratings.from_counts({(TASTE, 0.6): (10, 50), (TASTE, 0.3): (18, 20)}))
     assert explain(policy, []) == "Most people are more satisfied this way: pictures are now milder."
 
 
 @given(VERDICTS, EVERYBODY)
 def test_every_policy_has_an_explanation(own: list[Said], everybody: Ratings) -> None:
-    text = explain(BANDIT.policy(ARMS, own, everybody), own)
+    text = explain(BANDIT.policy(ACTIONS, own, everybody), own)
     assert text[0].isupper()
     assert text.endswith(".")
     assert "style:" not in text
@@ -227,10 +231,10 @@ def test_the_order_of_counts_does_not_matter() -> None:
     random = np.random.default_rng(0)
     counts = {(f"style:{n}", s): (int(random.integers(5)), 5) for n in range(40) for s in (0.3, 0.45, 0.7)}
     orders = [dict(items) for items in (counts.items(), reversed(counts.items()))]
-    first, second = (BANDIT.policy(ARMS, said(DEFAULT, False), Ratings.of(order)) for order in orders)
+    first, second = (BANDIT.policy(ACTIONS, said(DEFAULT, False), Ratings.from_counts(order)) for order in orders)
     np.testing.assert_array_equal(first.rates.satisfied, second.rates.satisfied)
 
 
 def test_no_verdicts_of_everybody_is_the_default() -> None:
-    assert len(NO_VERDICTS) == 0
-    np.testing.assert_array_equal(BANDIT.policy(ARMS, [], NO_VERDICTS).rates.mean, after().rates.mean)
+    assert len(NO_RATINGS) == 0
+    np.testing.assert_array_equal(BANDIT.policy(ACTIONS, [], NO_RATINGS).rates.mean, after().rates.mean)

@@ -80,7 +80,7 @@ def fill(database: Database) -> None:
             user = (PERSON, OTHER, f"u{n % 40:02d}")[n % 3]
             text = {"event_id": f"e{n}", "request_id": f"r{n}", "feedback_id": f"f{n}", "user_id": user}
             shown = {"items": "[]", "propensities": "[]", "pictures": "[]", "arms": "{}"}
-            verdict = {"item_id": "i01", "arm": "x", "strength": 0.3, "propensity": 0.5, "satisfied": True}
+            verdict = {"item_id": "i01", "action": "x", "strength": 0.3, "propensity": 0.5, "satisfied": True}
             answer = {"status": 200, "media_type": "text/plain", "body": f"all about {user}".encode()}
             rows: Mapping[Table, dict[str, object]] = {
                 EVENTS: {"item_id": "i01", "event": "like", "timestamp": n, "received_at": n},

@@ -18,7 +18,7 @@ FEEDBACK = pd.DataFrame(
         ("u2", "style:x", 0.0, 0.5, True, 1),
         ("u2", "taste", 0.3, 0.5, False, 2),
     ],
-    columns=["user_id", "arm", "strength", "propensity", "satisfied", "timestamp"],
+    columns=["user_id", "action", "strength", "propensity", "satisfied", "timestamp"],
 )
 VERDICTS = verdicts_of(FEEDBACK)
 
@@ -59,14 +59,14 @@ def test_one_arm_for_everybody() -> None:
 
 
 def test_policies_as_tables() -> None:
-    table = pd.DataFrame({"arm": ["taste", "style:x"], "strength": [0.3, 0.9], "probability": [0.75, 0.25]})
+    table = pd.DataFrame({"action": ["taste", "style:x"], "strength": [0.3, 0.9], "probability": [0.75, 0.25]})
     log, policy = policy_of(VERDICTS, table)
     assert log.names == ("original", "style:x at 0.9", "taste at 0.3", "taste at 0.6")
     assert policy[0].tolist() == [0.0, 0.25, 0.75, 0.0]
     assert [log.names[action] for action in log.actions] == ["original", "taste at 0.6", "taste at 0.3", "taste at 0.3"]
     assert evaluate_pictures(log, policy).support.never_tried == (("style:x at 0.9", 0.25),)
     own = pd.DataFrame(
-        {"user_id": ["u2", "u1"], "arm": ["taste"] * 2, "strength": [0.3, 0.6], "probability": [1.0, 1.0]}
+        {"user_id": ["u2", "u1"], "action": ["taste"] * 2, "strength": [0.3, 0.6], "probability": [1.0, 1.0]}
     )
     log, policy = policy_of(VERDICTS, own)
     wanted = [log.names[action] for action in policy.argmax(axis=1)]
@@ -74,7 +74,7 @@ def test_policies_as_tables() -> None:
 
 
 def test_wrong_policies() -> None:
-    table = pd.DataFrame({"arm": ["taste", "taste"], "strength": [0.3, 0.6], "probability": [0.5, 0.4]})
+    table = pd.DataFrame({"action": ["taste", "taste"], "strength": [0.3, 0.6], "probability": [0.5, 0.4]})
     with pytest.raises(DataError, match="sum to 1"):
         policy_of(VERDICTS, table)
     with pytest.raises(DataError, match=r"two rows for 'taste at 0\.3'"):

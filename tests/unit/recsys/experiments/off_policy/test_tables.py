@@ -57,8 +57,8 @@ def test_wrong_values(tmp_path: Path, column: str, value: str, said: str) -> Non
 
 def test_wrong_files(tmp_path: Path) -> None:
     ROWS.to_csv(tmp_path / "log.csv", index=False)
-    with pytest.raises(DataError, match="no column 'arm', 'strength'; it has user_id, items"):
-        read_table(tmp_path / "log.csv", ("arm", "strength", "user_id"))
+    with pytest.raises(DataError, match="no column 'action', 'strength'; it has user_id, items"):
+        read_table(tmp_path / "log.csv", ("action", "strength", "user_id"))
     with pytest.raises(DataError, match=r"expected a \.csv or \.parquet file"):
         read_table(tmp_path / "log.xlsx", ())
     with pytest.raises(DataError, match="cannot be read as a table"):

@@ -26,7 +26,7 @@ def exposure(request_id: str, user: str | None = "anna") -> Exposure:
         model_version="0123456789abcdef",
         items=(ItemId("mug"), ItemId("Ünï 👗")),
         propensities=(1.0, 0.1),
-        pictures=(None, {"arm": "taste", "strength": 0.6, "propensity": 0.9}),
+        pictures=(None, {"action": "taste", "strength": 0.6, "propensity": 0.9}),
         arms={"ranking": "b"},
     )
 

@@ -11,7 +11,7 @@ from recsys.storage.live.feedback import FeedbackStore, Rating
 GOOD = Rating("f1", "u1", "i1", "delft", 0.3, 0.25, True, "r1", "v1", 100)
 
 
-def test_a_verdict_sent_twice_counts_once(database: Database) -> None:
+def test_a_rating_sent_twice_counts_once(database: Database) -> None:
     store = FeedbackStore(database)
     assert store.append(GOOD)
     assert not store.append(replace(GOOD, satisfied=False))
@@ -28,15 +28,16 @@ def test_sent_by_many_at_once_it_is_accepted_once(database: Database) -> None:
     assert sorted(accepted) == [False] * 5 + [True]
 
 
-def test_everybody_counts_by_arm_and_strength(database: Database) -> None:
+def test_everybody_counts_by_action_and_strength(database: Database) -> None:
     store = FeedbackStore(database)
     assert store.counts() == {}
-    verdicts = [("u1", "delft", 0.3, True), ("u2", "delft", 0.3, False), ("u2", "delft", 0.6, False)]
-    verdicts += [("u3", "linen", 0.3, True), ("u1", "delft", 0.3, True)]
-    for n, (user, arm, strength, satisfied) in enumerate(verdicts):
-        store.append(replace(GOOD, feedback_id=f"f{n}", user_id=user, arm=arm, strength=strength, satisfied=satisfied))
+    ratings = [("u1", "delft", 0.3, True), ("u2", "delft", 0.3, False), ("u2", "delft", 0.6, False)]
+    ratings += [("u3", "linen", 0.3, True), ("u1", "delft", 0.3, True)]
+    for n, (user, action, strength, satisfied) in enumerate(ratings):
+        changed = {"user_id": user, "action": action, "strength": strength, "satisfied": satisfied}
+        store.append(replace(GOOD, feedback_id=f"f{n}", **changed))  # type: ignore[arg-type]
     assert store.counts() == {("delft", 0.3): (2, 3), ("delft", 0.6): (0, 1), ("linen", 0.3): (1, 1)}
-    assert [verdict.feedback_id for verdict in store.user_ratings("u2")] == ["f1", "f2"]
+    assert [rating.feedback_id for rating in store.user_ratings("u2")] == ["f1", "f2"]
     assert store.erase("u1") == 2
     assert store.counts() == {("delft", 0.3): (0, 1), ("delft", 0.6): (0, 1), ("linen", 0.3): (1, 1)}
 
