@@ -93,12 +93,12 @@ class InlineImages:
         """Return a photo, at most `width` pixels wide (default: the setting)."""
         return self._render(photo, None, width=width)[0]
 
-    def restyled(self, photo: Path | None, target: StyleTarget | None) -> str:
+    def restyle(self, photo: Path | None, target: StyleTarget | None) -> str:
         """Return a photo restyled toward a target, "" if there is none, or if fidelity allowed nothing."""
-        uri, strength = self.restyled_at(photo, target, None)
+        uri, strength = self.restyle_at(photo, target, None)
         return uri if strength else ""
 
-    def restyled_at(self, photo: Path | None, target: StyleTarget | None, strength: float | None) -> tuple[str, float]:
+    def restyle_at(self, photo: Path | None, target: StyleTarget | None, strength: float | None) -> tuple[str, float]:
         """Return a photo restyled toward a target at a strength, and the strength that fidelity allowed."""
         return ("", 0.0) if target is None else self._render(photo, target, strength=strength)
 

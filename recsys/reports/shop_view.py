@@ -124,7 +124,7 @@ class LogReader:
         return Strip("From the photo to a taste", text, pictures, graded=True)
 
     def _graded(self, card: ItemCard, target: StyleTarget, strength: float) -> Shown:
-        source, used = self._pictures.restyled_at(card.image, target, strength)
+        source, used = self._pictures.restyle_at(card.image, target, strength)
         note = f"limited to {used:.0%}" if source and used < strength else ""
         return Shown(source, f"{strength:.0%}", note)
 
@@ -140,7 +140,7 @@ class LogReader:
 
     def _in_style(self, card: ItemCard, style: StyleCard) -> Shown:
         return Shown(
-            self._pictures.restyled(card.image, StyleTarget.resolve(self._recommender, style=style.style_id)),
+            self._pictures.restyle(card.image, StyleTarget.resolve(self._recommender, style=style.style_id)),
             style.title,
             ", ".join(style.scenes),
             self._style_picture(style.style_id),
@@ -157,7 +157,7 @@ class LogReader:
 
     def _recommended(self, found: Recommendation, targets: Sequence[StyleTarget]) -> Recommended:
         card = self._recommender.catalog.card(found.item_id)
-        restyled = "" if found.mode is None else self._pictures.restyled(card.image, targets[found.mode])
+        restyled = "" if found.mode is None else self._pictures.restyle(card.image, targets[found.mode])
         price = "" if card.price is None else f"{card.price:,.2f}"
         return Recommended(
             product=Shown(self._pictures.original(card.image), card.title or card.item_id, price),

@@ -102,7 +102,7 @@ class RenderRequest:
 
     @property
     def options(self) -> RestyleOptions:
-        """The options that `style.repaint` takes."""
+        """Options for `style.repaint`."""
         return RestyleOptions(Strength.of(self.strength, self.mode), self.mode, self.keep_color, self.limits)
 
     def key(self) -> str:

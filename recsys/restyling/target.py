@@ -67,7 +67,7 @@ class StyleTarget:
 
     @cached_property
     def style(self) -> EncodedStyle:
-        """The style as links, cache keys and engines use it. It is encoded once for each target."""
+        """Style as links, cache keys and engines use it. It is encoded once for each target."""
         return EncodedStyle.from_vector(self.vector)
 
     @classmethod

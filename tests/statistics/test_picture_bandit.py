@@ -124,7 +124,8 @@ def test_a_person_without_verdicts_profits_from_everybodys() -> None:
 
 def test_logged_propensities_tell_without_bias_what_another_policy_would_do() -> None:
     # Always mild restyling, asked of logs of the bandit: from the second picture on each action is tried sometimes.
-    # Half of the pictures are tries, or the estimate would hang on few verdicts of weight 100, too few for a standard error.
+    # Half of the pictures are tries, or the estimate would hang on few verdicts of weight 100, too few for a standard
+    # error.
     curious = RestyleBandit(FeedbackSettings(exploration=0.5), 0.6)
     scores, naive = [], []
     for seed in range(6):

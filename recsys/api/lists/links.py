@@ -34,7 +34,7 @@ class Links:
         request = RenderRequest.from_settings(self.settings, photo, None, recipe=self.recipe)
         return self._image_link(item_id, [("width", str(self.settings.size))], request)
 
-    def restyled(self, item_id: str, request: RenderRequest) -> str:
+    def image(self, item_id: str, request: RenderRequest) -> str:
         """Return a link to an item's restyled image.
 
         The link holds every option, so that it means the same image for good. A style reference is named by its id;

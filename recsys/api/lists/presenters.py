@@ -279,7 +279,7 @@ class PendingList:
 
     @property
     def exposures(self) -> tuple[Picture, ...]:
-        """The images as exposures log them."""
+        """Images as exposures log them."""
         return tuple(None if image is None else image.exposure() for image in self.images)
 
 
@@ -331,7 +331,7 @@ class _ImageBuilder:
         rights = {"engine": request.engine}
         if target.credit is not None:
             rights |= {"style": target.credit.style_id, "license": target.credit.license}
-        return ItemImage(choice, self.links.restyled(card.item_id, request), rendering, rights)
+        return ItemImage(choice, self.links.image(card.item_id, request), rendering, rights)
 
     def _resolve_target(self, name: str, component: int | None) -> StyleTarget | None:
         """Return the target of an action; it is resolved, and its style encoded, once for each list."""

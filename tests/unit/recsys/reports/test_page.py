@@ -201,7 +201,7 @@ class TestInlineImages:
         images, target = InlineImages(restyler), StyleTarget(StyleVector.of(np.ones(128)))
         for image in (tmp_path / "torn.jpg", tmp_path / "none.jpg", None):
             assert images.original(image) == ""
-            assert images.restyled(image, target) == ""
+            assert images.restyle(image, target) == ""
 
     def test_a_failing_engine_is_an_error_not_a_plain_photo(self, tmp_path: Path) -> None:
         class Broken(ColorStylizer):

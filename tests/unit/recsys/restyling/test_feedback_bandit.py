@@ -41,7 +41,7 @@ VERDICTS = st.lists(st.builds(lambda action, answer: said(action, answer)[0], st
 EVERYBODY = st.dictionaries(
     st.sampled_from([(action.target, action.strength) for action in ACTIONS] + [("style:other", 0.45)]),
     st.tuples(st.integers(0, 500), st.integers(0, 500)).map(lambda two: (min(two), max(two))),
-).map(Ratings.of)
+).map(Ratings.from_counts)
 
 
 def test_arms_are_the_default_first_then_looks_by_strengths_and_the_photo() -> None:
