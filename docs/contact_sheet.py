@@ -19,7 +19,7 @@ from style.embedding import StyleEmbedder
 from style.images import center_square, from_pixels, open_image, to_pixels
 from style.library import read_library
 from style.modes import PaintMode, Strength
-from style.repaint import RestyleOptions, repaint
+from style.restyle import RestyleOptions, restyle_photo
 from style.transfer.registry import load_stylizer
 
 SAMPLE = Path(str(resources.files("recsys.dataset.sample") / "files"))
@@ -60,8 +60,8 @@ def main() -> None:
             draw.text((left + HEAD + 10, HEAD // 2 - 10), f"taste: {references[style_id].title}", "black", font)
             for column, strength in enumerate(STRENGTHS):
                 draw.text((left + column * TILE + 4, HEAD + 2), f"strength {strength:g}", "#666666", font)
-                wish = RestyleOptions(Strength.of(strength, PaintMode.PRODUCT), limits=None)
-                restyled = repaint(engine, photo, taste, wish).pixels
+                wish = RestyleOptions(Strength.from_number(strength, PaintMode.PRODUCT), limits=None)
+                restyled = restyle_photo(engine, photo, taste, wish).pixels
                 sheet.paste(tile(restyled), (left + column * TILE, top))
     sheet.save(out, quality=88)
 

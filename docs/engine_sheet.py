@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from style.embedding import StyleEmbedder
 from style.images import center_square, open_image, to_pixels
 from style.modes import PaintMode, Strength
-from style.repaint import RestyleOptions, repaint
+from style.restyle import RestyleOptions, restyle_photo
 from style.transfer.engine_names import ENGINE_NAMES
 from style.transfer.registry import load_stylizer
-from style.transfer.style_images import StylePictures
+from style.transfer.style_images import StyleImages
 
 PAIRS = (("p0003.jpg", "delft"), ("p0100.jpg", "autumn-leaves"), ("p0260.jpg", "memphis"), ("p0060.jpg", "botanical"))
 TILE, GAP, HEAD = 128, 4, 26
@@ -25,10 +25,10 @@ TILE, GAP, HEAD = 128, 4, 26
 
 def main() -> None:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("engines.jpg")
-    pictures = StylePictures.of_library(SAMPLE, StyleEmbedder.load())
-    known = {picture.name: picture for picture in pictures.pictures}
-    engines = [load_stylizer(name, pictures=lambda: pictures) for name in ENGINE_NAMES]
-    wish = RestyleOptions(Strength.of(1.0, PaintMode.PRODUCT), limits=None)
+    pictures = StyleImages.from_library(SAMPLE, StyleEmbedder.load())
+    known = {picture.name: picture for picture in pictures.images}
+    engines = [load_stylizer(name, styles=lambda: pictures) for name in ENGINE_NAMES]
+    wish = RestyleOptions(Strength.from_number(1.0, PaintMode.PRODUCT), limits=None)
     size = ((TILE + GAP) * (2 + len(engines)) - GAP, HEAD + (TILE + GAP) * len(PAIRS) - GAP)
     sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
@@ -36,7 +36,7 @@ def main() -> None:
         draw.text((column * (TILE + GAP) + 4, 4), title, "black", font)
     for row, (file, style) in enumerate(PAIRS):
         photo = to_pixels(center_square(open_image(SAMPLE / "images" / file), 256))
-        painted = [repaint(engine, photo, known[style].vector, wish).pixels for engine in engines]
+        painted = [restyle_photo(engine, photo, known[style].vector, wish).pixels for engine in engines]
         for column, shown in enumerate((photo, known[style].pixels[:256, :256], *painted)):
             sheet.paste(tile(shown), (column * (TILE + GAP), HEAD + row * (TILE + GAP)))
     sheet.save(out, quality=88)

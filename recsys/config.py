@@ -17,7 +17,7 @@ from recsys.schema import EventKind, Reranker
 from style.errors import DescriptorError, RecipeError
 from style.fidelity import DEFAULT_LIMITS, FidelityLimits
 from style.modes import PaintMode
-from style.rights import Use, rights_of
+from style.rights import Use, license_rights
 
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -78,7 +78,7 @@ class PreprocessSettings(Settings):
         if steps:
             from style.preprocess.recipe import Recipe
 
-            _checked(Recipe.of, steps)
+            _checked(Recipe.from_texts, steps)
         return steps
 
 
@@ -209,7 +209,7 @@ class RightsSettings(Settings):
         """Why pictures must not be restyled toward a style, and what to do; None where they may."""
         wanted = {Use.ADAPT, Use.TRADE} if self.trade else {Use.ADAPT}
         fine = self.unknown is UnknownLicense.ALLOW
-        return rights_of(license, uses).refusal(style_id, wanted, unknown_is_fine=fine)
+        return license_rights(license, uses).rejection(style_id, wanted, allow_unknown=fine)
 
 
 class FeedbackSettings(Settings):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from recsys.errors import ConfigError, DataError, RecsysError
 from style.errors import StyleError
-from style.transfer.engine_names import PICTURE_ENGINE_NAMES, trained_names
+from style.transfer.engine_names import IMAGE_ENGINE_NAMES, trained_names
 
 # All else is imported by the check that needs it: a doctor that a broken package keeps from starting helps nobody.
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from style.embedding import StyleEmbedder
     from style.transfer.base import Stylizer
-    from style.transfer.style_images import StylePictures
+    from style.transfer.style_images import StyleImages
 
 DISTRIBUTION = "style-recsys"
 OLDEST_PYTHON = (3, 11)
@@ -119,34 +119,34 @@ def _torch() -> str:
 
 def _weights() -> Iterator[Finding]:
     from style.embedding import EMBEDDING_SHA256, StyleEmbedder
-    from style.transfer.registry import ENGINES, PICTURE_ENGINES
+    from style.transfer.registry import ENGINES, IMAGE_ENGINES
 
     for backbone in EMBEDDING_SHA256:
         yield _tried(f"style space {backbone}", partial(_space, partial(StyleEmbedder.load, backbone)))
     for engine, load in ENGINES.items():
         yield _tried(f"engine {engine}", partial(_version, load))
-    for engine, load_with in PICTURE_ENGINES.items():
+    for engine, load_with in IMAGE_ENGINES.items():
         yield _tried(f"engine {engine}", partial(_version, partial(_with_a_picture, load_with)))
 
 
 def _space(load: Callable[[], StyleEmbedder]) -> str:
     embedder = load()
-    return f"{embedder.version}, run by {embedder.describe.name}"
+    return f"{embedder.version}, run by {embedder.network_statistics.name}"
 
 
 def _version(load: Callable[[], Stylizer]) -> str:
     return load().version
 
 
-def _with_a_picture(load: Callable[[StylePictures], Stylizer]) -> Stylizer:
+def _with_a_picture(load: Callable[[StyleImages], Stylizer]) -> Stylizer:
     """An engine with something to paint from: what it needs beside that is what is checked."""
     import numpy as np
 
-    from style.transfer.style_images import StylePicture, StylePictures
+    from style.transfer.style_images import StyleImage, StyleImages
     from style.vector import DIMENSIONS, StyleVector
 
     grey = np.full((64, 64, 3), 0.5, dtype=np.float32)
-    return load(StylePictures([StylePicture("grey", StyleVector.of(np.ones(DIMENSIONS)), grey)]))
+    return load(StyleImages([StyleImage("grey", StyleVector.from_values(np.ones(DIMENSIONS)), grey)]))
 
 
 def _project(path: Path) -> Iterator[Finding]:
@@ -243,7 +243,7 @@ def _backbone(project: Project) -> str:
 
 def _engine(project: Project) -> str:
     engine = _one_of(project.settings.restyle.engine, project.engine_names)
-    if engine not in PICTURE_ENGINE_NAMES:
+    if engine not in IMAGE_ENGINE_NAMES:
         return engine
     from style.library import read_library
 

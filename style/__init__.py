@@ -1,1 +1,1 @@
-"""Pixels to style vectors to pixels. Knows no users and never imports `recsys`."""
+"""Style vectors from pixels, and restyled pixels from style vectors. Knows no users and never imports `recsys`."""

@@ -1,13 +1,13 @@
-"""VGG networks with named taps, and the record of where each one's weights come from.
+"""VGG networks with named taps, and the record of each one's weights.
 
-A tap is the output of a ReLU, named as in Gatys et al. (2016): relu1_1, relu2_1, relu3_1, relu4_1, relu5_1.
-One class serves every VGG-19 of the project: the full one, the slim one that ships, and the teachers.
+A tap is the output of a ReLU, named as in Gatys et al. (2016): relu1_1, relu2_1, relu3_1, relu4_1, relu5_1. One class
+serves every VGG-19 of the project: the full one, the packaged slim one, and the teachers.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -29,10 +29,10 @@ WEIGHTS = resources.files("style") / "weights"
 
 @dataclass(frozen=True, slots=True)
 class WeightRecord:
-    """Where a network's weights come from and how its input is prepared.
+    """Source of a network's weights and preparation of its input.
 
-    `widths` are the channels of the five blocks; `mean` and `std` are subtracted from and divided into RGB in
-    [0, 1]; `sha256` is of the weight file, or "" where another library verifies it.
+    `widths` are the channels of the five blocks. `mean` is subtracted from RGB in [0, 1], which is then divided by
+    `std`. `sha256` is of the weight file, or "" if another library verifies it.
     """
 
     name: str
@@ -74,11 +74,11 @@ BACKBONES: Mapping[str, WeightRecord] = {
 
 
 class Vgg(nn.Module):
-    """VGG-19's convolutions up to one tap, with any widths.
+    """Convolutions of VGG-19 up to one tap, with any widths.
 
-    Input `(B, 3, H, W)` sRGB in [0, 1], sides of at least 16 pixels times what the last tap needs; output one
-    feature map per tap, `(B, C_t, H / 2^t, W / 2^t)` with t = 0 for relu1_1.
-    Source: Simonyan and Zisserman (2015), configuration E.
+    Input `(B, 3, H, W)` sRGB in [0, 1], sides of at least 16 pixels times the reduction of the last tap; output one
+    feature map per tap, `(B, C_t, H / 2^t, W / 2^t)` with t = 0 for relu1_1. Source: Simonyan and Zisserman (2015),
+    configuration E.
     """
 
     mean: Tensor
@@ -96,9 +96,17 @@ class Vgg(nn.Module):
             width = record.widths[int(name[4]) - 1]
             self.convs[name] = nn.Conv2d(channels, width, 3, padding=1, padding_mode=record.padding)
             channels = width
-        self.blocks = _blocks(tuple(self.convs), self.taps)
+        self.blocks: dict[str, list[str]] = {}
+        waiting: list[str] = []
+        # Convolutions that lead to each tap from the tap before it.
+        for name in self.convs:
+            waiting.append(name)
+            tap = name.replace("conv", "relu")
+            if tap in self.taps:
+                self.blocks[tap], waiting = waiting, []
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Compute the feature map of each tap."""
         features: dict[str, Tensor] = {}
         x = self.prepare(images)
         for tap in self.taps:
@@ -107,12 +115,12 @@ class Vgg(nn.Module):
         return features
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Images in [0, 1] to the input of the first block."""
+        """Normalize images in [0, 1] for the first block."""
         prepared: Tensor = (images - self.mean) / self.std
         return prepared
 
     def block(self, tap: str, x: Tensor) -> Tensor:
-        """The features of one tap from those of the tap before it (from a prepared image for relu1_1)."""
+        """Compute the features of one tap from those of the tap before it (for relu1_1: from a prepared image)."""
         for name in self.blocks[tap]:
             if name.endswith("_1") and name != "conv1_1":
                 x = F.max_pool2d(x, 2)
@@ -121,57 +129,43 @@ class Vgg(nn.Module):
 
 
 def channels_last(network: nn.Module) -> None:
-    """Lay out a network's weights with channels last, in place: convolutions on a CPU are faster so."""
+    """Lay out a network's weights with channels last, in place: this speeds up convolutions on a CPU."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def conv_names(last_tap: str) -> list[str]:
-    """VGG-19's convolution names in order, up to and with the one under `last_tap`."""
+    """List VGG-19's convolutions in order, up to and including the one of `last_tap`."""
     names = [f"conv{b}_{i}" for b, n in enumerate(CONVS_PER_BLOCK, start=1) for i in range(1, n + 1)]
     return names[: names.index(last_tap.replace("relu", "conv")) + 1]
 
 
-def _blocks(convs: Sequence[str], taps: Sequence[str]) -> dict[str, list[str]]:
-    """The convolutions that lead to each tap from the one before."""
-    blocks: dict[str, list[str]] = {}
-    waiting: list[str] = []
-    for name in convs:
-        waiting.append(name)
-        tap = name.replace("conv", "relu")
-        if tap in taps:
-            blocks[tap], waiting = waiting, []
-    return blocks
-
-
 def load_backbone(name: str) -> Vgg:
-    """A frozen, ready network by name; see `BACKBONES`.
+    """Load a frozen network by name; see `BACKBONES`.
 
-    Raises WeightsError where the name is unknown, the file is absent or its hash is not the recorded one.
+    Raises:
+        WeightsError: If the name is unknown, the file is absent or its hash differs from the recorded one.
     """
     record = BACKBONES.get(name)
     if record is None:
         raise WeightsError(f"unknown backbone {name!r}; known ones: {', '.join(BACKBONES)}")
     network = Vgg(record)
-    state = _torchvision_state(network) if name == "vgg19" else _shipped_state(record)
-    network.load_state_dict(state)
+    file = Path(str(WEIGHTS / record.file))
+    network.load_state_dict(_torchvision_state(network) if name == "vgg19" else read_weights(file, record.sha256))
     return network.eval().requires_grad_(False)
 
 
 def read_weights(path: Path, sha256: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file as float32, after its hash was checked ("" skips the check).
+    """Read the tensors of a safetensors file as float32, after checking its hash ("" skips the check).
 
-    Raises WeightsError that names the file and what to do.
+    Raises:
+        WeightsError: If the file is missing or changed; names the file and the cure.
     """
     if not path.is_file():
         raise WeightsError(f"{path}: weights are missing; reinstall the package, or train them (style.training)")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if sha256 and found != sha256:
-        raise WeightsError(f"{path}: sha256 is {found}, expected {sha256}; the file was changed: reinstall")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if sha256 and digest != sha256:
+        raise WeightsError(f"{path}: sha256 is {digest}, expected {sha256}; the file was changed: reinstall")
     return {key: value.float() for key, value in load_file(path).items()}
-
-
-def _shipped_state(record: WeightRecord) -> dict[str, Tensor]:
-    return read_weights(Path(str(WEIGHTS / record.file)), record.sha256)
 
 
 def _torchvision_state(network: Vgg) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""CIEDE2000, the color difference that agrees with the eye: about 1 is just visible, above 10 is another color."""
+"""CIEDE2000 color difference, which agrees with human vision: about 1 is just visible, above 10 is another color."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def ciede2000(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Differences `(...)` of CIE L*a*b* colors `(..., 3)`, at least 0; kL = kC = kH = 1.
+    """Compute differences `(...)` of CIE L*a*b* colors `(..., 3)`, at least 0; kL = kC = kH = 1.
 
     Sharma, Wu and Dalal 2005, "The CIEDE2000 color-difference formula: implementation notes", equations 2 to 22.
     """
@@ -16,7 +16,7 @@ def ciede2000(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     stretch = 1.5 - 0.5 * _saturation(chroma)
     c1, h1 = _chroma_and_hue(a, stretch)
     c2, h2 = _chroma_and_hue(b, stretch)
-    # Equations 8 to 14: a grey has no hue, so that it takes the other color's.
+    # Equations 8 to 14: a gray has no hue and takes that of the other color.
     both = c1 * c2 > 0
     turn = np.where(both, (h2 - h1 + 180) % 360 - 180, 0.0)
     # Hues exactly opposite: the paper's turn is +180, not -180.
@@ -31,7 +31,7 @@ def ciede2000(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
 
 
 def _chroma_and_hue(lab: NDArray[np.float64], stretch: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """C' and h' in degrees, equations 5 to 7."""
+    """Return C' and h' in degrees, equations 5 to 7."""
     x, y = stretch * lab[..., 1], lab[..., 2]
     return np.hypot(x, y), np.degrees(np.arctan2(y, x)) % 360
 
@@ -42,13 +42,13 @@ def _saturation(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _lightness_weight(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """S_L, equation 18."""
+    """Return S_L, equation 18."""
     off = (lightness - 50) ** 2
     return np.asarray(1 + 0.015 * off / np.sqrt(20 + off))
 
 
 def _hue_weight(hue: NDArray[np.float64]) -> NDArray[np.float64]:
-    """T, equation 15."""
+    """Return T, equation 15."""
     h = np.radians(hue)
     return np.asarray(
         1
@@ -60,6 +60,6 @@ def _hue_weight(hue: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rotation(chroma: NDArray[np.float64], hue: NDArray[np.float64]) -> NDArray[np.float64]:
-    """R_T, equations 16, 17 and 21: the blues' ellipses are tilted."""
+    """Return R_T, equations 16, 17 and 21: ellipses of equal difference are tilted for blues."""
     angle = 30 * np.exp(-(((hue - 275) / 25) ** 2))
     return np.asarray(-2 * _saturation(chroma) * np.sin(np.radians(2 * angle)))

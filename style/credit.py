@@ -13,7 +13,7 @@ _CREDIT_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class StyleCredit:
-    """The style reference that a picture was restyled toward, and that reference's license.
+    """Style reference that an image was restyled toward, and the license of that reference.
 
     Raises LibraryError for text that XML cannot hold, or of more than 500 characters.
     """
@@ -27,5 +27,5 @@ class StyleCredit:
             if len(text) > _CREDIT_LIMIT or _UNFIT_FOR_XML.search(text):
                 raise LibraryError(
                     f"{name} {text[:40]!r}: use at most {_CREDIT_LIMIT} characters and no control codes, "
-                    "so that it can be written into a picture"
+                    "so that it can be written into an image"
                 )

@@ -1,10 +1,10 @@
-"""StyleEmbedder: images to style vectors.
+"""StyleEmbedder: style vectors of images.
 
-The vector of an image: at two scales and per VGG tap the channel means and standard deviations, at the first three
-taps of the larger scale also the Gram matrix; signed square root; standardized, projected and whitened to 128
-numbers; length one. Statistics are averaged over the product alone where the photo has a plain backdrop
-(`style.mask`), so that a white studio does not make all products alike. The whitening is fitted by
-`style.training.recipes.embedding` on many images and ships.
+Two scales of an image pass the network. Per VGG tap the vector has channel means and standard deviations; the first
+three taps of the larger scale add the Gram matrix. All numbers pass a signed square root, are standardized, projected
+and whitened to 128 numbers, and get unit length. If the photo has a plain backdrop, statistics are averaged over the
+product only (`style.mask`), because a white studio would otherwise make all products similar. The whitening is fitted
+by `style.training.recipes.embedding` on many images and is part of the package.
 """
 
 from __future__ import annotations
@@ -30,26 +30,25 @@ from style.vector import DIMENSIONS, StyleVector
 
 GRAM_TAPS = TAPS[:3]
 WORKING_SIDE = 224
-"""Pictures are brought to about this many pixels squared, keeping their proportions."""
+"""Images are resized to about this many pixels squared, keeping their proportions."""
 
 STATISTICS = 4
-"""Counts up with every change of mask or statistics: vectors made before belong to another space."""
+"""Counts up with every change of mask or statistics: earlier vectors belong to another space."""
 
 EMBEDDING_SHA256 = {"vgg-slim": "4a9ae392aab82d4f1e33be9f446315f87dfebbce647699f22849f71acf474f1e"}
 
 
 class StyleEmbedder:
-    """Turns images into style vectors with one backbone and its whitening.
+    """Model from images to style vectors: one backbone and its whitening.
 
-    `recipe`: what photos go through first. `version` names all three, so that vectors of different spaces are never
-    mixed.
+    `recipe`: preprocessing of photos. `version` names all three, so that vectors of different spaces are never mixed.
     """
 
     def __init__(self, network: Vgg, whitening: dict[str, Tensor], recipe: Recipe = NO_RECIPE) -> None:
         self.network = network
         self.recipe = recipe
         example = (torch.rand(1, 3, 64, 64), torch.ones(1, 1, 64, 64))
-        self.describe = compile_network(StyleStatistics(network).eval(), example)
+        self.network_statistics = compile_network(StyleStatistics(network).eval(), example)
         self.center = whitening["center"]  # (S,)
         self.projection = whitening["projection"]  # (S, 128)
         weights = EMBEDDING_SHA256.get(network.record.name, "")[:8]
@@ -58,34 +57,39 @@ class StyleEmbedder:
 
     @classmethod
     def load(cls, backbone: str = "vgg-slim", recipe: Recipe = NO_RECIPE) -> StyleEmbedder:
-        """The embedder of a backbone, with its shipped whitening. Raises WeightsError where either is missing."""
+        """Load a backbone with its packaged whitening. Raises WeightsError if either is missing."""
         network = load_backbone(backbone)
         if backbone not in EMBEDDING_SHA256:
             raise WeightsError(
-                f"{backbone}: no whitening ships for it; fit one with `python -m style.training embedding`"
+                f"{backbone}: has no packaged whitening; fit one with `python -m style.training embedding`"
             )
         file = Path(str(WEIGHTS / f"{backbone}-embedding.safetensors"))
         return cls(network, read_weights(file, EMBEDDING_SHA256[backbone]), recipe)
 
     def embed(self, pixels: Pixels, mask: Mask | None = None) -> StyleVector:
-        """The style vector of one image `(H, W, 3)`, averaged over `mask` (default: its product mask).
+        """Compute the style vector of one image `(H, W, 3)`, averaged over `mask` (default: its product mask).
 
-        The recipe comes first, unless there is a mask: that fits the picture as it is.
+        The recipe is applied first, but not if there is a mask: a mask fits the image as it is.
         """
         if mask is None:
             pixels = self.recipe(pixels)
-        return StyleVector.of(self.project(self.statistics(pixels, mask)[None])[0].numpy())
+        return StyleVector.from_values(self.project(self.statistics(pixels, mask)[None])[0].numpy())
 
     def embed_bytes(self, data: bytes) -> StyleVector:
-        """The style vector of an image file's bytes, as `embed_files` gives it of the file. Raises ImageError."""
+        """Compute the style vector of an image file's bytes, the same as by `embed_files`. Raises ImageError."""
         return self.embed(to_pixels(decode_image(data, short_side=WORKING_SIDE)))
 
     def embed_files(
         self, paths: Sequence[Path], progress: Callable[[int], object] | None = None
     ) -> NDArray[np.float32]:
-        """`(N, 128)` float32 unit vectors of image files, one file decoded while another is in the network.
+        """Compute `(N, 128)` float32 unit vectors of image files; decoding and network run in parallel.
 
-        `progress` is called with 1 after each file. Raises ImageError that names the first file that cannot be read.
+        Args:
+            paths: Image files.
+            progress: Called with 1 after each file.
+
+        Raises:
+            ImageError: If a file cannot be read; names the first one.
         """
         vectors = np.empty((len(paths), DIMENSIONS), dtype=np.float32)
         with ThreadPoolExecutor(torch.get_num_threads() + 1) as pool:
@@ -96,15 +100,15 @@ class StyleEmbedder:
         return vectors
 
     def statistics(self, pixels: Pixels, mask: Mask | None = None) -> Tensor:
-        """The statistics `(S,)` before whitening; see `StyleStatistics`."""
+        """Compute the statistics `(S,)` before whitening; see `StyleStatistics`."""
         pixels = _working_size(pixels)
-        mask = product_mask(pixels) if mask is None else _resized(mask, pixels.shape[0], pixels.shape[1])
+        mask = product_mask(pixels) if mask is None else _resize_mask(mask, pixels.shape[0], pixels.shape[1])
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-        (found,) = self.describe(image, torch.from_numpy(mask)[None, None])
-        return found[0]
+        (statistics,) = self.network_statistics(image, torch.from_numpy(mask)[None, None])
+        return statistics[0]
 
     def project(self, statistics: Tensor) -> Tensor:
-        """Statistics `(B, S)` to unit vectors `(B, 128)`."""
+        """Project statistics `(B, S)` to unit vectors `(B, 128)`."""
         return F.normalize((statistics - self.center) @ self.projection, dim=1)
 
     def _embed_file(self, path: Path) -> StyleVector:
@@ -112,10 +116,10 @@ class StyleEmbedder:
 
 
 class StyleStatistics(nn.Module):
-    """Images `(B, 3, H, W)` and weights `(B, 1, H, W)` to the statistics of their feature maps `(B, S)`.
+    """Network from images `(B, 3, H, W)` and weights `(B, 1, H, W)` to statistics of their feature maps `(B, S)`.
 
-    The second scale is half the first: coarse structure at the one is texture at the other, and one scale alone
-    tells styles apart less well. `is_gram` `(S,)` marks the entries of Gram matrices.
+    The second scale is half the first: coarse structure at one is texture at the other, and a single scale separates
+    styles less well. `is_gram` `(S,)` marks the entries of Gram matrices.
     """
 
     def __init__(self, network: Vgg) -> None:
@@ -124,6 +128,7 @@ class StyleStatistics(nn.Module):
         channels_last(network)
 
     def forward(self, images: Tensor, weights: Tensor) -> Tensor:
+        """Compute the statistics, `(B, S)`."""
         halves = F.avg_pool2d(images, 2)
         large = _statistics(self.network(images), weights, GRAM_TAPS)
         small = _statistics(self.network(halves), F.avg_pool2d(weights, 2), ())
@@ -131,7 +136,7 @@ class StyleStatistics(nn.Module):
 
     @property
     def is_gram(self) -> Tensor:
-        """Which of the statistics are entries of Gram matrices, bool `(S,)`."""
+        """Mask of the statistics that are entries of Gram matrices, bool `(S,)`."""
         widths = dict(zip(TAPS, self.network.record.widths, strict=True))
         marks: list[bool] = []
         for gram_taps in (GRAM_TAPS, ()):
@@ -142,7 +147,7 @@ class StyleStatistics(nn.Module):
 
 
 def _statistics(features: dict[str, Tensor], weights: Tensor, gram_taps: Sequence[str]) -> list[Tensor]:
-    """Per tap means and deviations, and Gram matrices where asked, `(B, ...)` each; `weights` say what counts."""
+    """Compute means and deviations per tap, and Gram matrices at `gram_taps`, `(B, ...)` each, over `weights`."""
     parts: list[Tensor] = []
     for tap, maps in features.items():
         parts += list(mean_std(maps, weights))
@@ -152,7 +157,7 @@ def _statistics(features: dict[str, Tensor], weights: Tensor, gram_taps: Sequenc
     return parts
 
 
-def _resized(mask: Mask, height: int, width: int) -> Mask:
+def _resize_mask(mask: Mask, height: int, width: int) -> Mask:
     if mask.shape == (height, width):
         return mask
     batch = torch.from_numpy(np.ascontiguousarray(mask))[None, None]
@@ -160,9 +165,9 @@ def _resized(mask: Mask, height: int, width: int) -> Mask:
 
 
 def _working_size(pixels: Pixels) -> Pixels:
-    """The picture at about WORKING_SIDE squared pixels, sides multiples of 16, proportions kept within that.
+    """Resize to about WORKING_SIDE squared pixels, sides multiples of 16, proportions kept within that.
 
-    At least 64 a side: at half size the deepest tap then still has more than one place.
+    Sides have at least 64 pixels: at half size the deepest tap then still has more than one position.
     """
     height, width = pixels.shape[:2]
     scale = WORKING_SIDE / (height * width) ** 0.5

@@ -1,23 +1,23 @@
-"""What can go wrong with pixels and style vectors.
+"""Errors of the package `style`.
 
     StyleError
-    ├── ImageError            an image cannot be read, or passes a limit
+    ├── ImageError            unreadable image, or one beyond a limit
     ├── WeightsError          network weights are missing, or their hash is wrong
-    ├── VectorError           a style vector has the wrong size or is not finite
-    ├── UnknownEngineError    no stylizer of that name
-    ├── BackdropError         the backdrop is to be painted, and the photo has none
+    ├── VectorError           wrong size or range of numbers in a style vector, strength or setting
+    ├── UnknownEngineError    no engine has that name
+    ├── BackdropError         mode `background` on a photo without a backdrop
     ├── LibraryError          a style reference is missing or its record is wrong
-    ├── RightsError           a license does not allow what is asked of a picture
-    ├── CredentialError       a certificate or key cannot sign, or a signed picture cannot be read
-    ├── RecipeError           a step of preprocessing is unknown, or set to what it cannot be
-    ├── DescriptorError       a descriptor is unknown, or two that cannot be compared are
-    ├── NetworkRuntimeError   no runtime of that name, or the one asked for cannot run a network
-    ├── TrainingError         a training cannot begin, or a folder holds another one
+    ├── RightsError           a license does not allow a use of an image
+    ├── CredentialError       a certificate or key cannot sign, or a signed image cannot be read
+    ├── RecipeError           unknown preprocessing step, or invalid setting of a step
+    ├── DescriptorError       unknown descriptor, or descriptors that cannot be compared
+    ├── NetworkRuntimeError   unknown runtime, or the requested one cannot run a network
+    ├── TrainingError         a training cannot start, or its folder belongs to another one
     ├── ShapeError            a network cannot be made that small
-    ├── ExportError           a network cannot be written in a format, or its file does not give what it gave
-    └── ExtraError            an optional dependency is needed; names the extra
+    ├── ExportError           a network cannot be written in a format, or the file's outputs differ
+    └── ExtraError            an optional dependency is missing; names the extra
 
-Every message says what was wrong, where, and what to do about it.
+Every message says what was wrong, where, and how to fix it.
 """
 
 from __future__ import annotations
@@ -28,63 +28,63 @@ class StyleError(Exception):
 
 
 class ImageError(StyleError):
-    """An image cannot be read, or passes a limit."""
+    """Unreadable image, or one beyond a limit."""
 
 
 class WeightsError(StyleError):
-    """Network weights are missing, or their hash is wrong."""
+    """Missing network weights, or a wrong hash."""
 
 
 class VectorError(StyleError):
-    """A style vector has the wrong size or is not finite."""
+    """Wrong size or range of numbers in a style vector, strength or setting."""
 
 
 class UnknownEngineError(StyleError):
-    """No stylizer of that name."""
+    """Unknown name of an engine."""
 
 
 class BackdropError(StyleError):
-    """The backdrop is to be painted, and the photo has none."""
+    """Mode `background` on a photo without a backdrop."""
 
 
 class LibraryError(StyleError):
-    """A style reference is missing or its record is wrong."""
+    """Missing style reference, or an error in its record."""
 
 
 class RightsError(StyleError):
-    """A license does not allow what is asked of a picture."""
+    """License that does not allow a use of an image."""
 
 
 class CredentialError(StyleError):
-    """A certificate or key cannot sign, or a signed picture cannot be read."""
+    """Certificate or key that cannot sign, or unreadable signed image."""
 
 
 class RecipeError(StyleError):
-    """A step of preprocessing is unknown, or set to what it cannot be."""
+    """Unknown preprocessing step, or invalid setting of a step."""
 
 
 class DescriptorError(StyleError):
-    """A descriptor is unknown, or two that cannot be compared are."""
+    """Unknown descriptor, or descriptors that cannot be compared."""
 
 
 class NetworkRuntimeError(StyleError):
-    """No runtime of that name, or the one asked for cannot run a network."""
+    """Unknown runtime, or one that cannot run a network."""
 
 
 class TrainingError(StyleError):
-    """A training cannot begin with what it was given, or a folder holds another one."""
+    """Training that cannot start, or a folder that belongs to another training."""
 
 
 class ShapeError(StyleError):
-    """A network cannot be made that small."""
+    """Network that cannot be made that small."""
 
 
 class ExportError(StyleError):
-    """A network cannot be written in a format, or its file does not give what the network gave."""
+    """Network that cannot be written in a format, or exported file whose outputs differ from the network's."""
 
 
 class ExtraError(StyleError):
-    """An optional dependency is needed; the message names the extra that brings it."""
+    """Missing optional dependency; the message names the extra that installs it."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed: pip install 'style-recsys[{extra}]'")

@@ -1,7 +1,7 @@
 """Safe decoding and encoding of images.
 
-Inside the project an image is a float32 array `(H, W, 3)`, or a tensor `(B, 3, H, W)`, of sRGB values in [0, 1].
-Limits are checked on the header, before any pixel is decoded.
+Inside the project an image is a float32 array `(H, W, 3)`, or a tensor `(B, 3, H, W)`, of sRGB values in [0, 1]. Limits
+are checked on the header, before any pixel is decoded.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a decoder accepts: `max_bytes` of file, `max_pixels`, `max_side` and `min_side` of picture.
+    """Limits of a decoder: `max_bytes` of the file, `max_pixels`, `max_side` and `min_side` of the image.
 
-    `max_scans` is of a JPEG: each scan costs a pass over the whole picture, yet takes only some 30 bytes of the file.
-    Pillow has a limit of its own, twice `PIL.Image.MAX_IMAGE_PIXELS`, that a larger `max_pixels` does not lift.
+    `max_scans` is for JPEG: each scan costs a pass over the whole image, but takes only some 30 bytes of the file.
+    Pillow has a limit of its own, twice `PIL.Image.MAX_IMAGE_PIXELS`, that a larger `max_pixels` does not raise.
     """
 
     max_bytes: int = 32 * 1024 * 1024
@@ -56,20 +56,26 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 UPLOAD_LIMITS = Limits(max_bytes=12 * 1024 * 1024, max_pixels=36_000_000)
-"""What strangers may send: many at once must fit into memory, of which decoding takes up to 12 bytes a pixel."""
+"""Limits for uploads by strangers: many at once must fit into memory; decoding takes up to 12 bytes per pixel."""
 
 
 def read_image(path: Path, *, short_side: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Pixels:
     """Decode a file to `(H, W, 3)` float32 sRGB in [0, 1].
 
-    `short_side` shrinks (never enlarges) so that the shorter side has that many pixels; JPEG is then decoded
-    at a reduced scale directly. Raises ImageError that names the file.
+    Args:
+        path: Image file.
+        short_side: Shrink (never enlarge) so that the shorter side has that many pixels; JPEG is then decoded directly
+            at a reduced scale.
+        limits: Limits of the decoder.
+
+    Raises:
+        ImageError: If the file cannot be decoded; names the file.
     """
     return to_pixels(open_image(path, short_side=short_side, limits=limits))
 
 
 def open_image(path: Path, *, short_side: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
-    """Like `read_image`, but returns an upright RGB Pillow image without metadata."""
+    """Read like `read_image`, but return an upright RGB Pillow image without metadata."""
     try:
         status = path.stat()
         # Reading a pipe or a device may never end.
@@ -83,7 +89,7 @@ def open_image(path: Path, *, short_side: int | None = None, limits: Limits = DE
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise ImageError(f"{str(path)!r}: no path of a file: {error}") from None
+        raise ImageError(f"{str(path)!r}: not the path of a file: {error}") from None
     return decode_image(data, name=str(path), short_side=short_side, limits=limits)
 
 
@@ -92,59 +98,66 @@ def decode_image(
 ) -> Image.Image:
     """Decode bytes to an upright RGB Pillow image without metadata; see `read_image`.
 
-    EXIF rotation is applied, an ICC profile is converted to sRGB, transparency is laid on white, only the first
-    frame is read. 16-bit numbers are taken as [0, 65535] and floats as [0, 1]. What is broken beside the pixels
-    does no harm: without a sound profile a picture is taken as sRGB, without sound EXIF as upright.
+    EXIF rotation is applied, an ICC profile is converted to sRGB, transparency is laid on white, only the first frame
+    is read. 16-bit numbers are taken as [0, 65535] and floats as [0, 1]. Broken metadata is ignored: without a valid
+    profile an image is taken as sRGB, without valid EXIF as upright.
 
-    Raises ImageError where the bytes are no image, are truncated, or pass a limit.
+    Args:
+        data: Image file.
+        name: Name of the image in error messages.
+        short_side: See `read_image`.
+        limits: Limits of the decoder.
+
+    Raises:
+        ImageError: If the bytes are no image, are truncated, or pass a limit.
     """
     if len(data) > limits.max_bytes:
         raise ImageError(f"{name}: {len(data)} bytes; at most {limits.max_bytes} are accepted")
     try:
         with warnings.catch_warnings():
-            # Pillow warns of sizes that the limits below refuse, and of metadata that is dropped.
+            # Pillow warns about sizes that the limits below reject, and about metadata that is dropped.
             warnings.filterwarnings("ignore", module=r"PIL\.")
             with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
                 _check_size(opened, name, limits)
                 _check_work(opened, data, name, limits)
                 if short_side is not None:
-                    opened.draft("RGB", _shrunk(opened.size, short_side))
+                    opened.draft("RGB", _shrunk_size(opened.size, short_side))
                 opened.load()
                 return _shrink(_to_srgb(_upright(opened)), short_side)
     except ImageError:
         raise
     except Image.DecompressionBombError:
-        raise ImageError(f"{name}: too many pixels; {_accepted(limits)}") from None
+        raise ImageError(f"{name}: too many pixels; {_size_limits(limits)}") from None
     except UnidentifiedImageError:
         raise ImageError(f"{name}: not an image; {_ACCEPTED}") from None
     except Exception as error:
-        # Over a damaged file, decoders trip in any way: OSError, KeyError, struct.error, OverflowError and more.
+        # Decoders fail on damaged files with OSError, KeyError, struct.error, OverflowError and more.
         reason = str(error) or type(error).__name__
         raise ImageError(f"{name}: not a whole image ({reason}); {_ACCEPTED}") from None
 
 
 def check_image(path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
-    """Raise ImageError unless the file can be decoded whole (at reduced scale where the format allows it)."""
+    """Raise ImageError unless the file can be decoded completely (at reduced scale if the format allows it)."""
     open_image(path, short_side=32, limits=limits)
 
 
 def to_pixels(image: Image.Image) -> Pixels:
-    """A Pillow RGB image as `(H, W, 3)` float32 in [0, 1]."""
+    """Convert a Pillow RGB image to `(H, W, 3)` float32 in [0, 1]."""
     return np.asarray(image, dtype=np.float32) / np.float32(255.0)
 
 
 def from_pixels(pixels: Pixels) -> Image.Image:
-    """`(H, W, 3)` float32 in [0, 1] as a Pillow RGB image; values outside are clipped, halves round up.
+    """Convert `(H, W, 3)` float32 in [0, 1] to a Pillow RGB image; values outside are clipped, halves round up.
 
-    Raises ImageError where a value is not a number: it has no color, and black would hide that an engine failed.
+    Raises ImageError if a value is not a number: it has no color, and black would hide the failure of an engine.
     """
     if np.isnan(pixels).any():
-        raise ImageError(f"{np.isnan(pixels).sum()} of {pixels.size} values of a picture are not numbers")
+        raise ImageError(f"{np.isnan(pixels).sum()} of {pixels.size} values of an image are not numbers")
     return Image.fromarray(_bytes(pixels), "RGB")
 
 
 def center_square(image: Image.Image, side: int) -> Image.Image:
-    """The largest centered square, resampled to `side` x `side` pixels."""
+    """Crop the largest centered square and resample it to `side` x `side` pixels."""
     return ImageOps.fit(image, (side, side), method=Image.Resampling.BICUBIC)
 
 
@@ -153,33 +166,33 @@ def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
     if min(width, height) < limits.min_side:
         raise ImageError(f"{name}: {width}x{height} pixels; each side needs at least {limits.min_side}")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        raise ImageError(f"{name}: {width}x{height} pixels; {_accepted(limits)}")
+        raise ImageError(f"{name}: {width}x{height} pixels; {_size_limits(limits)}")
 
 
 def _check_work(image: Image.Image, data: bytes, name: str, limits: Limits) -> None:
-    """Refuse small pictures in small files that take minutes, or gigabytes, to decode."""
+    """Reject small images in small files that take minutes, or gigabytes, to decode."""
     if image.format in {"JPEG", "MPO"} and (scans := _scans(data)) > limits.max_scans:
         raise ImageError(f"{name}: a JPEG of {scans} scans; at most {limits.max_scans} are accepted")
     if isinstance(image, TiffImageFile):
         width, height = (image.tag_v2.get(tag, 0) for tag in (TILEWIDTH, TILELENGTH))
         if width * height > limits.max_pixels:
-            raise ImageError(f"{name}: tiles of {width}x{height} pixels; {_accepted(limits)}")
+            raise ImageError(f"{name}: tiles of {width}x{height} pixels; {_size_limits(limits)}")
 
 
 def _scans(jpeg: bytes) -> int:
-    """The scans of the first picture in a file: what follows it, or a segment, may hold the same two bytes."""
+    """Count the scans of the first image in a file; later data, or a segment, may hold the same two bytes."""
     scans = position = 0
-    while (found := _JPEG_SEGMENT.search(jpeg, position)) and found[0] != b"\xff\xd9":
-        scans += found[0] == b"\xff\xda"
-        position = found.end() + int.from_bytes(jpeg[found.end() : found.end() + 2])
+    while (segment := _JPEG_SEGMENT.search(jpeg, position)) and segment[0] != b"\xff\xd9":
+        scans += segment[0] == b"\xff\xda"
+        position = segment.end() + int.from_bytes(jpeg[segment.end() : segment.end() + 2])
     return scans
 
 
-def _accepted(limits: Limits) -> str:
+def _size_limits(limits: Limits) -> str:
     return f"at most {limits.max_side} a side and {limits.max_pixels} in all are accepted"
 
 
-def _shrunk(size: tuple[int, int], short_side: int) -> tuple[int, int]:
+def _shrunk_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     scale = short_side / min(size)
     if scale >= 1:
         return size
@@ -189,14 +202,14 @@ def _shrunk(size: tuple[int, int], short_side: int) -> tuple[int, int]:
 def _shrink(image: Image.Image, short_side: int | None) -> Image.Image:
     if short_side is None or min(image.size) <= short_side:
         return image
-    return image.resize(_shrunk(image.size, short_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return image.resize(_shrunk_size(image.size, short_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:
-        # The EXIF is corrupt: it is dropped with all other metadata.
+        # Corrupt EXIF is dropped with all other metadata.
         turn = None
     return image if turn is None else image.transpose(turn)
 
@@ -232,11 +245,11 @@ def _from_deep(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
     if np.isnan(values).any():
         raise ValueError("it has values that are not numbers")
-    grey = _bytes(values.astype(np.float32) / np.float32(1.0 if image.mode == "F" else 65535.0))
+    gray = _bytes(values.astype(np.float32) / np.float32(1.0 if image.mode == "F" else 65535.0))
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
-        grey[values == transparent] = 255
-    return Image.fromarray(grey, "L")
+        gray[values == transparent] = 255
+    return Image.fromarray(gray, "L")
 
 
 def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -244,7 +257,7 @@ def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _bare(image: Image.Image) -> Image.Image:
-    """A copy of the pixels alone: `info` may carry a place, a device or a person."""
+    """Copy the pixels only: `info` may carry a location, a device or a name."""
     copy = Image.new("RGB", image.size)
     copy.paste(image)
     return copy

@@ -1,26 +1,29 @@
-"""Style references: pictures whose style a person can choose, with their rights.
+"""Style references: images whose style users can choose, with their rights.
 
-A library is a folder with `styles.csv` (columns `style_id,title,image,scenes,artist,license,source`, and `uses` where
-the license's own are not meant; scenes and uses are separated by `|`) and the images it names, relative to the folder.
+A library is a folder with `styles.csv` and the images it names, relative to the folder. Columns are
+`style_id,title,image,scenes,artist,license,source`, and `uses` if they differ from those of the license; scenes and
+uses are separated by `|`.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from style.errors import LibraryError, RightsError
-from style.rights import Use, rights_of
+from style.rights import Use, license_rights
 
 COLUMNS = ("style_id", "title", "image", "scenes", "artist", "license", "source")
 
 
 @dataclass(frozen=True, slots=True)
 class StyleReference:
-    """One style to choose from. `scenes` are occasions it suits (everyday, holiday, sale, ...); `uses`: what may be
-    done with it where that is not what its license says (`style.rights`)."""
+    """One style to choose from.
+
+    `scenes`: occasions it suits (everyday, holiday, sale, ...). `uses`: allowed uses if they differ from those of its
+    license (`style.rights`).
+    """
 
     style_id: str
     title: str
@@ -33,7 +36,7 @@ class StyleReference:
 
 
 def read_library(folder: Path) -> tuple[StyleReference, ...]:
-    """The references of a library folder, in the file's order; none where the folder has no `styles.csv`.
+    """Read the references of a library folder, in the file's order; none if the folder has no `styles.csv`.
 
     Raises LibraryError that names file, row and field.
     """
@@ -46,29 +49,32 @@ def read_library(folder: Path) -> tuple[StyleReference, ...]:
         if missing:
             raise LibraryError(f"{file}: column {missing[0]!r} is missing; expected {', '.join(COLUMNS)}")
         references = tuple(_reference(row, folder, f"{file}, row {reader.line_num}") for row in reader)
-    _refuse_duplicates(references, file)
+    ids = [reference.style_id for reference in references]
+    repeated = next((style_id for index, style_id in enumerate(ids) if style_id in ids[:index]), None)
+    if repeated is not None:
+        raise LibraryError(f"{file}: style_id {repeated!r} occurs twice; ids must be unique")
     return references
 
 
 def require(reference: StyleReference, use: Use) -> None:
-    """Raise RightsError where what is known of a reference's license does not allow a use."""
-    rights = rights_of(reference.license, reference.uses)
-    refusal = rights.refusal(reference.style_id, {use}, unknown_is_fine=True)
-    if refusal is not None:
-        raise RightsError(refusal)
+    """Raise RightsError if the license of a reference is known and does not allow a use."""
+    rights = license_rights(reference.license, reference.uses)
+    rejection = rights.rejection(reference.style_id, {use}, allow_unknown=True)
+    if rejection is not None:
+        raise RightsError(rejection)
 
 
 def _reference(row: dict[str, str | None], folder: Path, place: str) -> StyleReference:
     values = {column: (row[column] or "").strip() for column in COLUMNS}
     for column in ("style_id", "image", "license"):
         if not values[column]:
-            raise LibraryError(f"{place}, column {column!r}: is empty; every style needs one")
+            raise LibraryError(f"{place}, column {column!r}: is empty; every style needs a value")
     image = folder / values["image"]
     if not image.is_file():
         raise LibraryError(f"{place}, column 'image': {image} does not exist")
     uses = (row.get("uses") or "").strip()
     try:
-        rights_of(values["license"], uses)
+        license_rights(values["license"], uses)
     except LibraryError as error:
         raise LibraryError(f"{place}, column 'uses': {error}") from None
     scenes = tuple(scene.strip() for scene in values["scenes"].split("|") if scene.strip())
@@ -82,11 +88,3 @@ def _reference(row: dict[str, str | None], folder: Path, place: str) -> StyleRef
         source=values["source"],
         uses=uses,
     )
-
-
-def _refuse_duplicates(references: Sequence[StyleReference], file: Path) -> None:
-    seen: set[str] = set()
-    for reference in references:
-        if reference.style_id in seen:
-            raise LibraryError(f"{file}: style_id {reference.style_id!r} occurs twice; ids must be unique")
-        seen.add(reference.style_id)

@@ -1,7 +1,7 @@
-"""Where the product is: a soft mask for photos on a plain backdrop.
+"""Soft mask of the product for photos on a plain backdrop.
 
-It runs for every picture that is embedded or restyled, on a small copy of the picture. The channels are kept as
-planes `(3, h, w)`: NumPy and SciPy are several times faster on them than on pixels.
+It is computed for every image that is embedded or restyled, on a small copy of the image. Channels are stored as planes
+`(3, h, w)`: NumPy and SciPy are several times faster on planes than on pixels.
 """
 
 from __future__ import annotations
@@ -29,50 +29,57 @@ _DISC = ndimage.generate_binary_structure(2, 1)
 
 
 def product_mask(pixels: Pixels, *, tolerance: float = 0.07, plain_share: float = 0.6) -> Mask:
-    """The product's mask, or all ones where the photo has no plain backdrop.
+    """Compute the product's mask, or all ones if the photo has no plain backdrop.
 
-    A backdrop is a smooth sheet of color: a quadratic surface is fitted to the frame's border. What lies within
-    `tolerance` (in sRGB, the largest channel) of it, or is that color in a soft shadow, and can be reached from the
-    border without crossing an edge, is backdrop. At least `plain_share` of the border has to be so, else the picture
-    is taken whole. The same pixels always give the same mask.
+    A backdrop is a smooth sheet of color: a quadratic surface is fitted to the border. A pixel is backdrop if it has
+    the sheet's color, or that color in a soft shadow, and can be reached from the border without crossing an edge. The
+    same pixels always give the same mask.
+
+    Args:
+        pixels: Photo `(H, W, 3)`.
+        tolerance: Allowed distance from the surface, in sRGB, of the channel with the largest one.
+        plain_share: Minimum share of the border that must be backdrop; below it the whole image counts as product.
     """
     factor = -(-max(pixels.shape[:2]) // _LONGEST_SIDE)
-    small = _reduced(pixels, factor)
+    small = _downscale(pixels, factor)
     frame = _frame(*small.shape[1:])
     whole = np.ones(pixels.shape[:2], dtype=np.float32)
-    # Edges are walls: a white product on white paper differs from it by little more than its outline. They also
-    # tell paper from a painted ground.
+    # Edges stop the fill: a white product on white paper differs from it by little more than its outline. Edges also
+    # separate paper from a painted ground.
     plain = _like_backdrop(small, frame, tolerance) & ~_edges(small)
     if plain[frame.border].mean() < plain_share:
         return whole
-    product = ndimage.binary_closing(~_reached(plain, frame.border), _DISC, iterations=2)
-    without_holes = ~_reached(~product, frame.outline)
+    product = ndimage.binary_closing(~_connected_to(plain, frame.border), _DISC, iterations=2)
+    without_holes = ~_connected_to(~product, frame.outline)
     product = ndimage.binary_opening(without_holes, _DISC, iterations=2)
-    # The outline of a soft shadow is ragged; a blurred half-plane test rounds it and draws it in a little.
+    # The outline of a soft shadow is ragged; blurring and a threshold above 0.5 smooth and shrink it a little.
     product = ndimage.gaussian_filter(product.astype(np.float32), sigma=2.0) > 0.6
     if not 0.02 < product.mean() < 0.98:
         return whole
     soft = ndimage.gaussian_filter(product.astype(np.float32), sigma=0.75)
-    return _enlarged(soft, factor, pixels.shape[1], pixels.shape[0])
+    return _upscale(soft, factor, pixels.shape[1], pixels.shape[0])
 
 
 def matte(mask: Mask, pixels: Pixels) -> Mask:
-    """The mask drawn in to the product's outline in the photo `(H, W, 3)`, so that paint leaves no rim around it.
+    """Shrink the mask to the product's outline in the photo `(H, W, 3)`, so that paint leaves no rim around it.
 
-    A mask is generous by a few pixels. Shrunk by about as many, it is led back to the photo's edges by a guided
-    filter on luma (He, Sun and Tang 2013), and nowhere beyond where it was. A mask of ones stays so.
+    A mask is too large by a few pixels. It is shrunk by about as many; a guided filter on luma (He, Sun and Tang 2013)
+    then extends it to the photo's edges, but not beyond the original mask. A mask of ones stays unchanged.
     """
     side = min(mask.shape)
     if mask.min() == 1 or side < 16:
         return mask
-    reach = max(1, round(side / 64))
-    shrunk = ndimage.minimum_filter(mask, size=2 * reach + 1)
+    radius = max(1, round(side / 64))
+    shrunk = ndimage.minimum_filter(mask, size=2 * radius + 1)
     guide = np.ascontiguousarray(luma(pixels))
-    return np.clip(np.minimum(mask, guided(shrunk, guide, 2 * 2 * reach - 1)), 0.0, 1.0)
+    return np.clip(np.minimum(mask, guided_filter(shrunk, guide, 2 * 2 * radius - 1)), 0.0, 1.0)
 
 
-def guided(mask: Mask, guide: NDArray[np.float32], size: int, eps: float = 1e-3) -> Mask:
-    """Local linear functions of the guide that come nearest to the mask, in windows of `size` pixels a side."""
+def guided_filter(mask: Mask, guide: NDArray[np.float32], size: int, eps: float = 1e-3) -> Mask:
+    """Fit local linear functions of the guide to the mask, in windows of `size` pixels per side.
+
+    He, Sun and Tang 2013, "Guided image filtering".
+    """
 
     def mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(ndimage.uniform_filter(values, size, mode="nearest"))
@@ -82,8 +89,8 @@ def guided(mask: Mask, guide: NDArray[np.float32], size: int, eps: float = 1e-3)
     return np.asarray(mean(slope) * guide + mean(mask_mean - slope * guide_mean), dtype=np.float32)
 
 
-def _reduced(pixels: Pixels, factor: int) -> _Planes:
-    """The means of squares of `factor` pixels a side, `(3, h, w)`; a last square that is cut short is continued."""
+def _downscale(pixels: Pixels, factor: int) -> _Planes:
+    """Average squares of `factor` pixels per side, `(3, h, w)`; an incomplete last square is padded by its edge."""
     height, width = pixels.shape[:2]
     if height % factor or width % factor:
         pixels = np.pad(pixels, ((0, -height % factor), (0, -width % factor), (0, 0)), mode="edge")
@@ -93,15 +100,16 @@ def _reduced(pixels: Pixels, factor: int) -> _Planes:
     return np.ascontiguousarray(np.moveaxis(sums, 2, 0)) / np.float32(factor * factor)
 
 
-def _enlarged(mask: Mask, factor: int, width: int, height: int) -> Mask:
+def _upscale(mask: Mask, factor: int, width: int, height: int) -> Mask:
     if factor > 1:
-        seen = (0.0, 0.0, width / factor, height / factor)
-        mask = np.asarray(Image.fromarray(mask, "F").resize((width, height), Image.Resampling.BILINEAR, seen))
+        # The part of the small mask that the image covers; the rest is padding.
+        covered = (0.0, 0.0, width / factor, height / factor)
+        mask = np.asarray(Image.fromarray(mask, "F").resize((width, height), Image.Resampling.BILINEAR, covered))
     return np.clip(mask, 0.0, 1.0)
 
 
 class _Frame(NamedTuple):
-    """What depends on the size alone: `border` and `outline` (one pixel deep), and the terms of the surface."""
+    """Arrays that depend only on the size: `border` and `outline` (one pixel deep), and the terms of the surface."""
 
     border: _Area
     outline: _Area
@@ -112,7 +120,7 @@ class _Frame(NamedTuple):
 @lru_cache(maxsize=16)
 def _frame(height: int, width: int) -> _Frame:
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y])
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y])  # (6, h, w)
     border = _rim(height, width, max(1, round(0.04 * min(height, width))))
     return _Frame(border, _rim(height, width, 1), terms.reshape(6, -1).astype(np.float32), terms[:, border])
 
@@ -123,17 +131,17 @@ def _rim(height: int, width: int, depth: int) -> _Area:
     return rim
 
 
-def _reached(area: _Area, start: _Area) -> _Area:
-    """The parts of `area` that hang together with `start`."""
+def _connected_to(area: _Area, start: _Area) -> _Area:
+    """Return the connected parts of `area` that touch `start`."""
     labels, count = ndimage.label(area)
-    reached = np.zeros(count + 1, dtype=bool)
-    reached[labels[start]] = True
-    reached[0] = False
-    return reached[labels]
+    touching = np.zeros(count + 1, dtype=bool)  # by label; 0 is outside `area`
+    touching[labels[start]] = True
+    touching[0] = False
+    return touching[labels]
 
 
 def _like_backdrop(small: _Planes, frame: _Frame, tolerance: float) -> _Area:
-    """Where a pixel has the backdrop's color, or that color in shadow: times 0.5 to 1."""
+    """Return the pixels with the backdrop's color, or that color in shadow: times 0.5 to 1."""
     backdrop = _backdrop(small, frame)
     distance = ndimage.uniform_filter(np.abs(small - backdrop).max(axis=0), size=3)
     share = (small * backdrop).sum(axis=0) / np.maximum((backdrop * backdrop).sum(axis=0), 1e-6)
@@ -142,7 +150,7 @@ def _like_backdrop(small: _Planes, frame: _Frame, tolerance: float) -> _Area:
 
 
 def _edges(small: _Planes) -> _Area:
-    """Where any channel changes by more than a soft shadow does from pixel to pixel (Sobel's operator)."""
+    """Return the pixels at which any channel changes more steeply than in a soft shadow (Sobel's operator)."""
     wide = np.pad(small, ((0, 0), (1, 1), (1, 1)), mode="edge")
     down, across = wide[:, 2:] - wide[:, :-2], wide[:, :, 2:] - wide[:, :, :-2]
     down = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
@@ -151,16 +159,16 @@ def _edges(small: _Planes) -> _Area:
 
 
 def _backdrop(small: _Planes, frame: _Frame) -> _Planes:
-    """The quadratic surface through the border's colors, fitted twice: the second time without outliers."""
+    """Fit the quadratic surface through the border's colors twice, the second time without outliers."""
     terms, colors = frame.border_terms, small[:, frame.border]
     middle = np.median(colors, axis=1, keepdims=True)
-    keep = np.abs(colors - middle).max(axis=0) < 0.2
+    inliers = np.abs(colors - middle).max(axis=0) < 0.2
     for _ in range(2):
-        if keep.sum() < 12:
-            keep[:] = True
-        kept = terms * keep
+        if inliers.sum() < 12:
+            inliers[:] = True
+        weighted = terms * inliers  # (6, border pixels)
         # Normal equations, 6 x 6: least squares over all border pixels would take longer than the rest of the fit.
-        solution = np.linalg.lstsq(kept @ terms.T, kept @ colors.T, rcond=1e-9)[0].T
-        keep = np.abs(colors - solution @ terms).max(axis=0) < 0.08
+        solution = np.linalg.lstsq(weighted @ terms.T, weighted @ colors.T, rcond=1e-9)[0].T  # (3, 6)
+        inliers = np.abs(colors - solution @ terms).max(axis=0) < 0.08
     surface: _Planes = (solution.astype(np.float32) @ frame.terms).reshape(small.shape)
     return surface

@@ -1,4 +1,4 @@
-"""What of a photo may be painted, and how strongly."""
+"""Modes of painting and strengths."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from style.mask import Mask
 
 
 class PaintMode(StrEnum):
-    """What of a photo is painted.
+    """Part of a photo that is painted.
 
-    `product`: the product, a plain backdrop stays. `full`: the whole picture. `background`: all but the product,
-    which stays bit for bit. `tone`: the product's colors alone, without texture.
+    `product`: the product; a plain backdrop stays. `full`: the whole image. `background`: everything except the
+    product, which stays bit for bit. `tone`: the product's colors only, without texture.
     """
 
     PRODUCT = "product"
@@ -26,7 +26,7 @@ class PaintMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How much of a painting's two parts is laid on the photo, each in [0, 1]. Raises VectorError outside."""
+    """Strength of a painting's two parts, each in [0, 1]. Raises VectorError outside."""
 
     texture: float
     color: float
@@ -36,27 +36,28 @@ class Strength:
             check_strength(value)
 
     @classmethod
-    def of(cls, strength: float, mode: PaintMode) -> Strength:
-        """One number for both parts, without the texture where the mode has none."""
+    def from_number(cls, strength: float, mode: PaintMode) -> Strength:
+        """Use one number for both parts; texture is 0 in the mode `tone`."""
         return cls(0.0 if mode is PaintMode.TONE else strength, strength)
 
     @property
     def largest(self) -> float:
-        """The larger of both."""
+        """Larger of both strengths."""
         return max(self.texture, self.color)
 
-    def lowered(self, largest: float) -> Strength:
-        """The same proportion of both parts, with `largest` as the larger one."""
+    def with_largest(self, largest: float) -> Strength:
+        """Return the same proportion of both parts with `largest` as the larger one."""
         if self.largest == 0:
             return self
         share = largest / self.largest
         return Strength(self.texture * share, self.color * share)
 
 
-def painted_where(mode: PaintMode, product: Mask) -> Mask:
-    """Where a mode paints `(H, W)`, given the product's mask.
+def paint_mask(mode: PaintMode, product: Mask) -> Mask:
+    """Return the painted area `(H, W)` of a mode, given the product's mask.
 
-    Raises BackdropError where the mode is `background` and the product's mask leaves no backdrop.
+    Raises:
+        BackdropError: If the mode is `background` and the product's mask leaves no backdrop.
     """
     if mode is PaintMode.FULL:
         return np.ones_like(product)
@@ -67,7 +68,7 @@ def painted_where(mode: PaintMode, product: Mask) -> Mask:
     if not backdrop.any():
         others = ", ".join(other for other in PaintMode if other is not mode)
         raise BackdropError(
-            f"mode {mode} has nothing to paint: no plain backdrop was found, so the whole picture counts as product; "
+            f"mode {mode} has nothing to paint: no plain backdrop was found, so the whole image counts as product; "
             f"use {others}"
         )
     return backdrop

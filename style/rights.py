@@ -1,8 +1,8 @@
-"""What a license lets people do with a picture of a style: to show it, to make something of it, to do so in trade.
+"""Uses that a license allows for a style image: showing, adapting, training, commercial use.
 
-The short names are those of SPDX and Creative Commons; spellings such as "CC BY-NC 4.0" are read as such. Whether a
-picture restyled toward another one is an adaptation of it in law is unsettled; here it counts as one, and so does
-training on it: who has a license that says more grants it by naming uses. This is a guard, not legal advice.
+Short names are those of SPDX and Creative Commons; spellings such as "CC BY-NC 4.0" are recognized. It is unsettled in
+law if an image restyled toward another one is an adaptation of it. Here it counts as one, and so does training on it.
+Owners of wider rights grant them by naming uses. This is a guard, not legal advice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from style.errors import LibraryError
 
 
 class Use(StrEnum):
-    """A way to use a picture of a style."""
+    """Way to use a style image."""
 
     SHOW = "show"
     ADAPT = "adapt"
@@ -25,21 +25,21 @@ class Use(StrEnum):
 
 
 EVERYTHING = frozenset(Use)
-_DONE = {
+_USE_TEXTS = {
     Use.SHOW: "showing it",
-    Use.ADAPT: "restyling pictures toward it",
+    Use.ADAPT: "restyling images toward it",
     Use.TRAIN: "training on it",
-    Use.TRADE: "use in trade",
+    Use.TRADE: "commercial use",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What may be done with a picture.
+    """Rights to use an image.
 
-    `license`: as its owner wrote it. `uses`: what is allowed; None where the license is not known here and no uses are
-    named. `attribution`: whether its maker has to be named beside what was made of it; `share_alike`: whether that may
-    be passed on under the same license alone.
+    `license`: as its owner wrote it. `uses`: allowed uses; None if the license is unknown and no uses are named.
+    `attribution`: the maker must be credited in derived works; `share_alike`: derived works may only be passed on under
+    the same license.
     """
 
     license: str
@@ -47,44 +47,43 @@ class Rights:
     attribution: bool = False
     share_alike: bool = False
 
-    def missing(self, wanted: Collection[Use], *, unknown_is_fine: bool) -> tuple[Use, ...]:
-        """The uses among `wanted` that are not allowed, in the order of `Use`."""
+    def missing(self, wanted: Collection[Use], *, allow_unknown: bool) -> tuple[Use, ...]:
+        """List the uses among `wanted` that are not allowed, in the order of `Use`.
+
+        `allow_unknown`: an unknown license allows all uses, else none.
+        """
         if self.uses is None:
-            return () if unknown_is_fine else tuple(use for use in Use if use in wanted)
+            return () if allow_unknown else tuple(use for use in Use if use in wanted)
         return tuple(use for use in Use if use in wanted and use not in self.uses)
 
-    def refusal(self, name: str, wanted: Collection[Use], *, unknown_is_fine: bool) -> str | None:
-        """Why a picture called `name` must not be used so, and what to do; None where it may."""
-        missing = self.missing(wanted, unknown_is_fine=unknown_is_fine)
+    def rejection(self, name: str, wanted: Collection[Use], *, allow_unknown: bool) -> str | None:
+        """Explain why an image called `name` must not be used as `wanted`, with a cure; None if it may be used."""
+        missing = self.missing(wanted, allow_unknown=allow_unknown)
         if not missing:
             return None
         if self.uses is None:
-            cause = f"the license {self.license!r} is not one known here"
+            cause = f"the license {self.license!r} is unknown"
         else:
-            cause = f"the license {self.license!r} does not allow {' and '.join(_DONE[use] for use in missing)}"
+            cause = f"the license {self.license!r} does not allow {' and '.join(_USE_TEXTS[use] for use in missing)}"
         return (
             f"style {name!r}: {cause}; choose another style, or, if you hold the right, name it in the column 'uses' "
             f"of styles.csv ({', '.join(Use)}, separated by |)"
         )
 
 
-def rights_of(license: str, uses: str = "") -> Rights:
-    """The rights that a license's name grants; `uses`, names separated by `|`, replace them where given.
+def license_rights(license: str, uses: str = "") -> Rights:
+    """Return the rights that a license grants by its name; `uses`, names separated by `|`, replace them if given.
 
-    Raises LibraryError for a use that there is not.
+    Raises LibraryError for an unknown use.
     """
-    known = _known(license)
+    rights = _parse_license(license)
     if not uses.strip():
-        return known
-    return Rights(license, _named(uses), known.attribution, known.share_alike)
-
-
-def _named(uses: str) -> frozenset[Use]:
+        return rights
     names = [name.strip().casefold() for name in uses.split("|") if name.strip()]
     wrong = next((name for name in names if name not in set(Use)), None)
     if wrong is not None:
         raise LibraryError(f"unknown use {wrong!r}; known ones: {', '.join(Use)}")
-    return frozenset(map(Use, names))
+    return Rights(license, frozenset(map(Use, names)), rights.attribution, rights.share_alike)
 
 
 _FREE = frozenset(
@@ -109,7 +108,7 @@ _RESEARCH = re.compile(r"\b(?:RESEARCH|EDUCATIONAL|ACADEMIC|STUDY|PERSONAL)(?: U
 _RESERVED = re.compile(r"ALL RIGHTS RESERVED|PROPRIETARY|COPYRIGHTED|©")
 
 
-def _known(license: str) -> Rights:
+def _parse_license(license: str) -> Rights:
     folded = re.sub(r"[\s_\-/()]+", " ", license.upper()).strip()
     plain = _VERSION.sub("", folded)
     if plain in _FREE:

@@ -1,8 +1,8 @@
-"""Runs frozen networks on a CPU: by OpenVINO where it can, otherwise by torch.
+"""Runtimes for frozen networks on a CPU: OpenVINO if it can run a network, otherwise torch.
 
-OpenVINO computes the same numbers sooner: FilmNet's 1.7 times, the style statistics 1.2 times
-(tests/benchmarks/runtimes.py). A network is traced and converted whenever it is loaded, in less than half a second:
-nothing is stored that could go stale.
+OpenVINO computes the same numbers faster: FilmNet 1.7 times, the style statistics 1.2 times
+(tests/benchmarks/runtimes.py). A network is traced and converted whenever it is loaded, in less than half a second: no
+stored file can become outdated.
 """
 
 from __future__ import annotations
@@ -24,26 +24,29 @@ from style.errors import NetworkRuntimeError
 logger = logging.getLogger(__name__)
 
 RUNTIME_VARIABLE = "STYLE_RUNTIME"
-"""The environment variable that chooses a runtime."""
+"""Environment variable that chooses a runtime."""
 
 TOLERANCE = 1e-3
-"""How far OpenVINO's outputs may be from torch's, as a part of their size. They are a thousand times closer."""
+"""Allowed difference of OpenVINO's outputs from torch's, relative to their size.
+
+Actual ones are a thousand times smaller.
+"""
 
 _one_at_a_time = threading.Lock()
 
 
 class Runtime(StrEnum):
-    """What can run a network."""
+    """Software that can run a network."""
 
     OPENVINO = "openvino"
     TORCH = "torch"
 
 
 class RunnableNetwork(Protocol):
-    """A frozen network: float32 tensors in, a tuple of new float32 tensors out. Threads may call it at once."""
+    """Frozen network: float32 tensors in, a tuple of new float32 tensors out. Threads may call it at the same time."""
 
     name: str
-    """The runtime and its version, for reports."""
+    """Runtime and its version, for reports."""
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]: ...
 
@@ -51,20 +54,24 @@ class RunnableNetwork(Protocol):
 def compile_network(
     module: nn.Module, example: tuple[Tensor, ...], runtime: str | None = None, threads: int | None = None
 ) -> RunnableNetwork:
-    """The network `module`, which is in eval mode and returns one tensor or a tuple, ready to run.
+    """Prepare a network to run.
 
-    `example` holds inputs of any small size. Later ones may differ from it in batch, height and width, so the
-    network must not decide anything by them. `runtime` is a `Runtime`; by default STYLE_RUNTIME says it, and where that
-    is unset OpenVINO is taken if it works for this network. `threads` is how many OpenVINO uses (default: as many as
-    torch does; torch itself has one number for the whole process).
+    Outputs are the same for the same inputs, runtime and number of threads; otherwise they differ by rounding.
 
-    Outputs are the same for the same inputs, runtime and number of threads; else they differ by rounding.
-    Raises NetworkRuntimeError for an unknown runtime, and where OpenVINO was asked for and fails.
+    Args:
+        module: Network in eval mode that returns one tensor or a tuple.
+        example: Inputs of any small size. Later ones may differ in batch, height and width, so the network must not
+            branch on these.
+        runtime: Name of a `Runtime`; default: STYLE_RUNTIME, or if that is unset OpenVINO if it works for this network.
+        threads: Threads of OpenVINO; default: as many as torch has. Torch itself has one number for the whole process.
+
+    Raises:
+        NetworkRuntimeError: If the runtime is unknown, or OpenVINO was requested and fails.
     """
-    chosen = chosen_runtime(runtime)
+    chosen = choose_runtime(runtime)
     if chosen is Runtime.TORCH:
         return _TorchNetwork(module)
-    # OpenVINO raises a RuntimeError or one of its own, and an ImportError where it is not installed.
+    # OpenVINO raises a RuntimeError or an error of its own, and an ImportError if it is not installed.
     try:
         with _one_at_a_time:
             return _OpenVinoNetwork(module, example, threads or torch.get_num_threads())
@@ -73,25 +80,25 @@ def compile_network(
         if chosen is Runtime.OPENVINO:
             raise NetworkRuntimeError(f"{reason}; set {RUNTIME_VARIABLE}=torch, or install openvino") from error
         missing = isinstance(error, ModuleNotFoundError) and error.name == "openvino"
-        # Without AVX some of its kernels raise an error or return empty arrays: nothing that a user could change.
+        # Without AVX some of its kernels raise an error or return empty arrays: users cannot change that.
         expected = missing or torch.backends.cpu.get_cpu_capability() == "DEFAULT"
-        logger.log(logging.DEBUG if expected else logging.WARNING, "%s; torch runs it", reason)
+        logger.log(logging.DEBUG if expected else logging.WARNING, "%s; using torch instead", reason)
         return _TorchNetwork(module)
 
 
-def chosen_runtime(runtime: str | None = None) -> Runtime | None:
-    """The runtime asked for: `runtime`, else what STYLE_RUNTIME says, else None: whichever works, OpenVINO first.
+def choose_runtime(runtime: str | None = None) -> Runtime | None:
+    """Return the requested runtime: `runtime`, else that of STYLE_RUNTIME, else None: OpenVINO first, then torch.
 
-    Raises NetworkRuntimeError that lists the runtimes where it is none of them.
+    Raises NetworkRuntimeError, which lists the runtimes, for an unknown name.
     """
-    asked = runtime or os.environ.get(RUNTIME_VARIABLE, "").strip().lower()
-    if not asked:
+    requested = runtime or os.environ.get(RUNTIME_VARIABLE, "").strip().lower()
+    if not requested:
         return None
     try:
-        return Runtime(asked)
+        return Runtime(requested)
     except ValueError as error:
         source = "" if runtime else f"{RUNTIME_VARIABLE}: "
-        raise NetworkRuntimeError(f"{source}unknown runtime {asked!r}; known ones: {', '.join(Runtime)}") from error
+        raise NetworkRuntimeError(f"{source}unknown runtime {requested!r}; known ones: {', '.join(Runtime)}") from error
 
 
 class _TorchNetwork:
@@ -110,51 +117,46 @@ class _TorchNetwork:
 class _OpenVinoNetwork:
     def __init__(self, module: nn.Module, example: tuple[Tensor, ...], threads: int) -> None:
         self.name = f"openvino {metadata.version('openvino')}"
-        self._compiled = _compiled(module, example, threads)
+        self._compiled = compile_openvino(convert_to_openvino(module, example), threads)
         self._requests = threading.local()
         with torch.no_grad():
             expected = _tuple(module(*example))
         for ours, theirs in zip(self(*example), expected, strict=True):
             if ours.shape != theirs.shape or not ((ours - theirs).norm() <= TOLERANCE * theirs.norm() + TOLERANCE**2):
-                raise RuntimeError("its outputs are not torch's")
+                raise RuntimeError("its outputs differ from torch's")
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if not hasattr(self._requests, "own"):
             self._requests.own = self._compiled.create_infer_request()
         arrays = [x.detach().contiguous().numpy() for x in inputs]
-        # Inputs are lent for the call; outputs are copied, so that the thread's next call leaves them alone.
-        found = self._requests.own.infer(arrays, share_inputs=True, share_outputs=False)
-        return tuple(torch.from_numpy(found[index]) for index in range(len(self._compiled.outputs)))
+        # Inputs are shared during the call; outputs are copied, so that the thread's next call does not change them.
+        outputs = self._requests.own.infer(arrays, share_inputs=True, share_outputs=False)
+        return tuple(torch.from_numpy(outputs[index]) for index in range(len(self._compiled.outputs)))
 
 
-def _compiled(module: nn.Module, example: tuple[Tensor, ...], threads: int) -> Any:
-    """OpenVINO's form of a network, all sizes free, ready to run."""
-    return compiled_model(converted(module, example), threads)
-
-
-def traced(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
-    """The network as a TorchScript trace."""
+def trace(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    """Return the TorchScript trace of a network."""
     with warnings.catch_warnings(), torch.no_grad():
-        # The tracer warns that it will go one day, and of every size that it makes a constant.
+        # The tracer warns of its deprecation, and of every size that it makes a constant.
         warnings.filterwarnings("ignore", message="`torch.jit.trace", category=DeprecationWarning)
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
         return torch.jit.trace(module, example, check_trace=False)  # type: ignore[no-untyped-call]
 
 
-def converted(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
-    """OpenVINO's model of a network, all sizes free."""
+def convert_to_openvino(module: nn.Module, example: tuple[Tensor, ...]) -> Any:
+    """Convert a network to an OpenVINO model, all sizes free."""
     _silence_telemetry()
     from openvino.frontend import FrontEndManager
     from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
     # openvino.convert_model does this too, but changes the level of the root logger and traces three times.
     frontend = FrontEndManager().load_by_framework("pytorch")
-    decoder = TorchScriptPythonDecoder(traced(module, example), example_input=example)  # has to outlive the conversion
+    decoder = TorchScriptPythonDecoder(trace(module, example), example_input=example)  # has to outlive the conversion
     return frontend.convert(frontend.load(decoder))
 
 
-def compiled_model(model: Any, threads: int) -> Any:
-    """An OpenVINO model, or the path of one, ready to run with so many threads."""
+def compile_openvino(model: Any, threads: int) -> Any:
+    """Compile an OpenVINO model, or the file of one, to run with so many threads."""
     _silence_telemetry()
     from openvino import Core
 
@@ -169,7 +171,7 @@ def compiled_model(model: Any, threads: int) -> Any:
 
 
 def _silence_telemetry() -> None:
-    # On import OpenVINO reports over the internet that it was imported, unless it finds that this package is missing.
+    # On import OpenVINO sends telemetry over the internet, unless this package is missing.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 

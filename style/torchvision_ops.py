@@ -1,9 +1,9 @@
-"""The one door to torchvision.
+"""Adapter to torchvision, the only module that imports it.
 
-On Linux the torchvision wheel of the public index is built for CUDA. Beside a CPU-only torch its compiled
-operators cannot load, and `import torchvision` stops with "operator torchvision::nms does not exist" when it
-registers fake kernels for them. Declaring the schemas of the two missing operators first lets models and
-transforms work; the operators themselves stay absent, and nothing here calls them.
+On Linux the torchvision wheel of the public index is built for CUDA. With a CPU-only torch its compiled operators
+cannot load, and `import torchvision` stops with "operator torchvision::nms does not exist" when it registers fake
+kernels for them. Declaring the schemas of the two missing operators first lets models and transforms work. The
+operators themselves stay absent, and nothing here calls them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _declared: list[torch.library.Library] = []
 
 
 def import_torchvision() -> Any:
-    """The torchvision module, made importable where its compiled operators are absent."""
+    """Import torchvision, also if its compiled operators are absent."""
     if not _declared and not _operators_load():
         library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for name, schema in _SCHEMAS.items():
@@ -47,9 +47,9 @@ def _operators_load() -> bool:
 
 
 def load_vgg19() -> Any:
-    """torchvision's VGG-19 with ImageNet weights, downloaded and verified by torchvision on first use.
+    """Load torchvision's VGG-19 with ImageNet weights, downloaded and verified by torchvision on first use.
 
-    Raises WeightsError where the download is impossible.
+    Raises WeightsError if the download is impossible.
     """
     models = import_torchvision().models
     try:
@@ -57,5 +57,5 @@ def load_vgg19() -> Any:
     except OSError as error:
         raise WeightsError(
             f"vgg19: torchvision could not download its weights ({error}); connect to the network once, put the "
-            f'file into {torch.hub.get_dir()}/checkpoints, or set backbone = "vgg-slim", which ships'
+            f'file into {torch.hub.get_dir()}/checkpoints, or set backbone = "vgg-slim", which is packaged'
         ) from None

@@ -1,4 +1,4 @@
-"""The noun that retrieves and renders: a unit vector of style."""
+"""Style vector: a unit vector of style, used for retrieval and for rendering."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ DIMENSIONS = 128
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StyleVector:
-    """A style: `values` is float32 `(128,)`, finite, of length one. Build it with `StyleVector.of`."""
+    """Style as a float32 array `values` `(128,)`, finite, of unit length. Build it with `StyleVector.from_values`."""
 
     values: NDArray[np.float32]
 
     @classmethod
-    def of(cls, values: ArrayLike) -> StyleVector:
-        """Check and normalize. Raises VectorError for a wrong size, a number that is not finite, or all zeros."""
+    def from_values(cls, values: ArrayLike) -> StyleVector:
+        """Check and normalize values.
+
+        Raises VectorError for a wrong size, a number that is not finite, or all zeros.
+        """
         array = np.asarray(values, dtype=np.float64)
         if array.shape != (DIMENSIONS,):
             raise VectorError(f"a style vector has shape ({DIMENSIONS},), got {array.shape}")
@@ -34,12 +37,12 @@ class StyleVector:
 
     @classmethod
     def blend(cls, vectors: Sequence[StyleVector], weights: Sequence[float]) -> StyleVector:
-        """The weighted mean of styles, of length one again."""
+        """Return the weighted mean of styles, normalized to unit length."""
         if len(vectors) != len(weights) or not vectors:
             raise VectorError(f"blend needs as many weights as vectors, got {len(weights)} and {len(vectors)}")
         mixed = sum(w * v.values.astype(np.float64) for v, w in zip(vectors, weights, strict=True))
-        return cls.of(mixed)
+        return cls.from_values(mixed)
 
     def similarity(self, other: StyleVector) -> float:
-        """Cosine in [-1, 1]."""
+        """Return the cosine with another style, in [-1, 1]."""
         return float(self.values @ other.values)

@@ -1,4 +1,4 @@
-"""The one door to OpenCV and scikit-image, which the extra `vision` brings: imported by the step that needs them."""
+"""Adapter to OpenCV and scikit-image of the extra `vision`; each step imports them when it needs them."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ EXTRA = "vision"
 
 
 def opencv() -> ModuleType:
-    """OpenCV, its random numbers seeded, so that the same pixels always give the same answer. Raises ExtraError."""
+    """Import OpenCV and seed its random numbers, so that the same pixels always give the same result.
+
+    Raises ExtraError.
+    """
     try:
         import cv2
     except ImportError:
         raise ExtraError("opencv-python-headless", EXTRA) from None
-    # GrabCut's clusters begin at random; the generator is the thread's own.
+    # GrabCut's clusters start at random; the generator belongs to the thread.
     cv2.setRNGSeed(0)
     return cv2
 
 
 def restoration() -> ModuleType:
-    """`skimage.restoration`, whose wavelets are those of `wavelets`. Raises ExtraError."""
-    wavelets()  # scikit-image would say that they are missing in the middle of its work
+    """Import `skimage.restoration`, whose wavelets are those of `wavelets`. Raises ExtraError."""
+    wavelets()  # otherwise scikit-image would only report them missing during its work
     try:
         import skimage.restoration
     except ImportError:
@@ -31,17 +34,17 @@ def restoration() -> ModuleType:
 
 
 def wavelets() -> ModuleType:
-    """PyWavelets. Raises ExtraError."""
+    """Import PyWavelets. Raises ExtraError."""
     try:
         import pywt
     except ImportError:
         raise ExtraError("PyWavelets", EXTRA) from None
-    found: ModuleType = pywt
-    return found
+    library: ModuleType = pywt
+    return library
 
 
 def exposure() -> ModuleType:
-    """`skimage.exposure`. Raises ExtraError."""
+    """Import `skimage.exposure`. Raises ExtraError."""
     try:
         import skimage.exposure
     except ImportError:
@@ -50,7 +53,7 @@ def exposure() -> ModuleType:
 
 
 def texture() -> ModuleType:
-    """`skimage.feature`, which has local binary patterns and co-occurrence matrices. Raises ExtraError."""
+    """Import `skimage.feature`, which has local binary patterns and co-occurrence matrices. Raises ExtraError."""
     try:
         import skimage.feature
     except ImportError:

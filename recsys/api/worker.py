@@ -33,7 +33,7 @@ def service() -> FastAPI:
     live = LiveStore.open(project)
     host = ModelHost(project.bundles, project.root, live.items, project.settings.service.refresh_s)
     # A missing engine must not keep recommendations from being served: photos are then served as they are.
-    recipe = Recipe.of(project.settings.preprocess.steps)
+    recipe = Recipe.from_texts(project.settings.preprocess.steps)
     cache, engines = open_render_cache(project), engine_loader(project)
     restyler = Renderer(project.settings.restyle, cache, load_engine=engines, recipe=recipe)
     return create_app(host, restyler, live, drain=Drain(stop_service), provider=tracer_provider(os.environ))

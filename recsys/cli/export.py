@@ -26,14 +26,14 @@ def export(
 ) -> None:
     """Write an engine's network as a file for another runtime, and compare the file with the engine."""
     from recsys.dataset.sample import sample_folder
-    from style.export.run import exported_engine
+    from style.export.run import export_engine
 
     if int8 not in (None, "static", "dynamic"):
         raise typer.BadParameter(f"--int8 {int8!r}: use static or dynamic")
     if int8 is not None and float16:
         raise typer.BadParameter("--int8 and --float16 exclude each other")
     precision = Precision.FLOAT16 if float16 else Precision(f"int8-{int8}") if int8 else Precision.FLOAT32
-    for line in exported_engine(
+    for line in export_engine(
         engine, file_format, precision, output, products or sample_folder() / "images", prune, steps
     ):
         typer.echo(line)

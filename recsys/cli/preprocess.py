@@ -25,7 +25,7 @@ def preprocess(
     from style.preprocess.recipe import Recipe
     from style.provenance.mark import encode
 
-    image_format, recipe = format_of(output), Recipe.of(steps)
+    image_format, recipe = format_of(output), Recipe.from_texts(steps)
     refuse_overwriting(output, [photo])
     before = read_image(photo, short_side=size)
     after = recipe(before)

@@ -87,7 +87,7 @@ class StyleLibrary:
             raise UnknownIdError("style", style_id)
         if style_id in self._refusals:
             raise RightsError(self._refusals[style_id])
-        return StyleVector.of(self._vectors[self._rows[style_id]])
+        return StyleVector.from_values(self._vectors[self._rows[style_id]])
 
     def reference_with_credit(self, style_id: str) -> tuple[StyleVector, StyleCredit]:
         """Return a reference's style vector and the credit for images restyled toward it; raises like `reference`."""
@@ -126,7 +126,7 @@ class StyleLibrary:
             RequestError: If the taste does not have the component.
         """
         direction = _component_direction(taste, component)
-        return None if direction is None else StyleVector.of(self._space.to_style(direction))
+        return None if direction is None else StyleVector.from_values(self._space.to_style(direction))
 
     def nearest(self, direction: FloatArray) -> tuple[StyleNeighbor, ...]:
         """Return the `NEAREST` references to a direction (128,) of any length, nearest first."""

@@ -155,4 +155,4 @@ def _embedder(backbone: str, steps: tuple[str, ...]) -> StyleEmbedder:
     # Imported here, so that ranking and serving from a bundle never load torch.
     from style.embedding import StyleEmbedder
 
-    return StyleEmbedder.load(backbone, Recipe.of(steps))
+    return StyleEmbedder.load(backbone, Recipe.from_texts(steps))

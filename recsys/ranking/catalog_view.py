@@ -110,7 +110,7 @@ class CatalogView:
         vector = self._bundle.space.vectors[self.row(item_id)]
         if not vector.any():
             raise RequestError("item_id", f"{item_id!r} has no picture, hence no style")
-        return StyleVector.of(vector)
+        return StyleVector.from_values(vector)
 
     def photo(self, item_id: ItemId) -> tuple[str, FloatArray]:
         """Return an item's photo as the catalog names it ("" for none) and its style vector (128,), zeros for none.

@@ -147,7 +147,7 @@ class SimilarItems:
         if base is not None:
             direction = direction + self._space.to_direction(base.values)
             direction = direction / max(float(np.linalg.norm(direction)), 1e-6)
-        style = StyleVector.of(self._space.to_style(direction))
+        style = StyleVector.from_values(self._space.to_style(direction))
         return TextReport(style, found.words, found.unknown, self._styles.nearest(direction))
 
     def _by_style(self, row: ItemRow, allowed: BoolArray, limit: int) -> Iterable[Recommendation]:

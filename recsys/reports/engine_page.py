@@ -13,9 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from recsys.errors import ConfigError
 from recsys.reports.engine_behavior import Behavior, Deed
 from recsys.reports.inline_images import write_file
-from style.benchmarks.engines import Comparison, EngineFigures
+from style.benchmarks.engines import Comparison, EngineResult
 from style.images import Pixels, from_pixels
-from style.transfer.engine_names import PICTURE_ENGINE_NAMES
+from style.transfer.engine_names import IMAGE_ENGINE_NAMES
 
 ROWS = 6
 """Pairs that are shown in pictures."""
@@ -69,25 +69,25 @@ def render_engines(comparison: Comparison, *, judge: str, behavior: Behavior | N
     return environment.get_template("engines.html.j2").render(
         columns=COLUMNS,
         behavior=behavior,
-        rows=table_rows(comparison.figures, behavior),
+        rows=table_rows(comparison.results, behavior),
         shown=_shown(comparison),
-        engines=[one.name for one in comparison.figures],
-        slow=[(one.name, one.pairs) for one in comparison.figures if one.pairs < wanted],
+        engines=[one.name for one in comparison.results],
+        slow=[(one.name, one.pairs) for one in comparison.results if one.pairs < wanted],
         wanted=wanted,
         side=max(comparison.examples[0][0].shape),
         judge=judge,
     )
 
 
-def table_rows(figures: Sequence[EngineFigures], behavior: Behavior | None = None) -> list[Row]:
+def table_rows(results: Sequence[EngineResult], behavior: Behavior | None = None) -> list[Row]:
     """The lines of the table; what people alone saw, such as photos as they are, comes last."""
-    numbers = [_numbers(one) for one in figures]
+    numbers = [_numbers(one) for one in results]
     best = [_best(column, high) for column, high in zip(zip(*numbers, strict=True), _HIGH, strict=True)]
     rows = [
         Row(one.name, _kind(one.name), _cells(one), tuple(marks), _deeds(one.name, behavior))
-        for one, *marks in zip(figures, *best, strict=True)
+        for one, *marks in zip(results, *best, strict=True)
     ]
-    known = {one.name for one in figures}
+    known = {one.name for one in results}
     empty = (MISSING,) * len(COLUMNS)
     others = () if behavior is None else [name for name in behavior.deeds if name not in known]
     return rows + [
@@ -99,14 +99,14 @@ _HIGH = (True, True, True, True, True, True, False, False, False, None)
 """Whether more is better, column by column; None: neither."""
 
 
-def _numbers(one: EngineFigures) -> tuple[float | None, ...]:
+def _numbers(one: EngineResult) -> tuple[float | None, ...]:
     return (
         one.psnr, one.ssim, one.edges, one.content, one.style_gain, one.gram_gain,
         one.seconds, one.memory_mb, one.weights_mb, one.pairs,
     )  # fmt: skip
 
 
-def _cells(one: EngineFigures) -> tuple[str, ...]:
+def _cells(one: EngineResult) -> tuple[str, ...]:
     shares = (one.ssim, one.edges, one.content, one.style_gain, one.gram_gain)
     sizes = (one.memory_mb, one.weights_mb)
     return (
@@ -127,7 +127,7 @@ def _best(column: Sequence[float | None], high: bool | None) -> list[bool]:
 
 
 def _kind(name: str) -> str:
-    return "paints from pictures" if name in PICTURE_ENGINE_NAMES else "paints from z alone"
+    return "paints from pictures" if name in IMAGE_ENGINE_NAMES else "paints from z alone"
 
 
 def _deeds(name: str, behavior: Behavior | None) -> tuple[Deed | None, ...]:

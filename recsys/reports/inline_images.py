@@ -48,7 +48,7 @@ def load_renderer(project: Project, engine: str | None = None, *, fidelity: bool
     if not fidelity:
         settings = settings.model_copy(update={"fidelity": False})
     stylizer = engine_loader(project, threads=None)(settings.engine)
-    recipe = Recipe.of(project.settings.preprocess.steps)
+    recipe = Recipe.from_texts(project.settings.preprocess.steps)
     return Renderer(settings, open_render_cache(project), load_engine=lambda _: stylizer, recipe=recipe)
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from recsys.dataset.project import Project
 from recsys.reports.terminal import add_row, plain_table
 from style.library import read_library
-from style.rights import Use, rights_of
+from style.rights import Use, license_rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def ledger(project: Project) -> list[LedgerRow]:
     """The styles of a project in the library's order. Raises LibraryError."""
     rows = []
     for one in read_library(project.styles):
-        rights = rights_of(one.license, one.uses)
+        rights = license_rights(one.license, one.uses)
         parts = (one.title, one.artist, one.license, one.source)
         rows.append(
             LedgerRow(

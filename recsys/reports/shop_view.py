@@ -103,7 +103,7 @@ class LogReader:
         """All about one person; of whom nothing is known, what is popular."""
         request = Request(user_id=user_id, limit=RECOMMENDATIONS)
         answer, report = self._recommender.recommend(request), self._recommender.taste(request)
-        targets = [StyleTarget(StyleVector.of(mode.vector)) for mode in report.modes]
+        targets = [StyleTarget(StyleVector.from_values(mode.vector)) for mode in report.modes]
         return Shopper(
             user_id=user_id,
             basis=BASIS_WORDS[answer.basis],

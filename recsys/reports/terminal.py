@@ -45,8 +45,8 @@ def print_basis(answer: Answer) -> None:
 def print_fidelity(report: FidelityReport) -> None:
     """Print the strength used, how far the product has changed, and what held the strength back."""
     console = Console()
-    asked, used = (f"texture {s.texture:.3g}, color {s.color:.3g}" for s in (report.asked, report.used))
-    console.print(Text(f"strength used: {used}; asked: {asked}"))
+    requested, used = (f"texture {s.texture:.3g}, color {s.color:.3g}" for s in (report.requested, report.used))
+    console.print(Text(f"strength used: {used}; requested: {requested}"))
     if report.limited_by:
         console.print(Text(f"limited by {', '.join(report.limited_by)}"))
     measures = report.measures

@@ -13,7 +13,7 @@ from style.errors import RightsError
 from style.transfer.base import Stylizer
 
 if TYPE_CHECKING:
-    from style.transfer.style_images import StylePictures
+    from style.transfer.style_images import StyleImages
 
 logger = logging.getLogger(__name__)
 
@@ -72,15 +72,15 @@ def engine_loader(project: Project, threads: int | None = 1) -> EngineLoader:
     rights = project.settings.rights
 
     @cache
-    def pictures() -> StylePictures:
+    def pictures() -> StyleImages:
         from style.embedding import StyleEmbedder
         from style.preprocess.recipe import Recipe
-        from style.transfer.style_images import StylePictures
+        from style.transfer.style_images import StyleImages
 
-        recipe = Recipe.of(project.settings.preprocess.steps)
+        recipe = Recipe.from_texts(project.settings.preprocess.steps)
         embedder = StyleEmbedder.load(project.settings.style.backbone, recipe)
         # Only references whose license lets images be restyled toward them.
-        return StylePictures.of_library(
+        return StyleImages.from_library(
             project.styles, embedder, lambda one: rights.refusal(one.style_id, one.license, one.uses) is None
         )
 
@@ -88,7 +88,7 @@ def engine_loader(project: Project, threads: int | None = 1) -> EngineLoader:
         # Imported on first use: the registry imports torch, which retrieval and ranking never need.
         from style.transfer.registry import load_stylizer
 
-        engine = load_stylizer(name, threads=threads, pictures=pictures, trained=project.engines)
+        engine = load_stylizer(name, threads=threads, styles=pictures, trained=project.engines)
         if engine.credit is not None:
             refusal = rights.refusal(engine.credit.style_id, engine.credit.license, "")
             if refusal is not None:

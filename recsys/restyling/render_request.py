@@ -18,7 +18,7 @@ from style.fidelity import FidelityLimits
 from style.modes import PaintMode, Strength, check_strength
 from style.preprocess.recipe import NO_RECIPE, Recipe
 from style.provenance.mark import ImageFormat
-from style.repaint import RestyleOptions
+from style.restyle import RestyleOptions
 
 MAX_WIDTH = 2048
 """Largest width of an image in pixels."""
@@ -102,8 +102,8 @@ class RenderRequest:
 
     @property
     def options(self) -> RestyleOptions:
-        """Options for `style.repaint`."""
-        return RestyleOptions(Strength.of(self.strength, self.mode), self.mode, self.keep_color, self.limits)
+        """Options for `style.restyle`."""
+        return RestyleOptions(Strength.from_number(self.strength, self.mode), self.mode, self.keep_color, self.limits)
 
     def key(self) -> str:
         """Return a hash of everything that decides the pixels, except for the version of the engine.

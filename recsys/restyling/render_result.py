@@ -96,7 +96,7 @@ def unpack(packed: bytes) -> tuple[bytes, FidelityReport]:
     line, _, data = packed.partition(b"\n")
     fields = json.loads(line)
     report = FidelityReport(
-        asked=Strength(**fields["asked"]),
+        requested=Strength(**fields["requested"]),
         used=Strength(**fields["used"]),
         measures=None if fields["measures"] is None else Measures(**fields["measures"]),
         limited_by=tuple(map(Limit, fields["limited_by"])),

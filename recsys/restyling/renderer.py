@@ -27,10 +27,10 @@ from recsys.restyling.target import StyleTarget
 from recsys.storage.cache import ImageCache
 from recsys.storage.open_cache import open_cache
 from style.errors import BackdropError, UnknownEngineError
-from style.fidelity import Limit, untouched
+from style.fidelity import Limit, unpainted_report
 from style.preprocess.recipe import NO_RECIPE, Recipe
 from style.provenance.mark import Mark, encode
-from style.repaint import Repainted, repaint
+from style.restyle import RestyledPhoto, restyle_photo
 from style.transfer.base import Follows, Stylizer
 
 logger = logging.getLogger(__name__)
@@ -225,10 +225,10 @@ def _paint(request: RenderRequest, target: StyleTarget, engine: Stylizer) -> tup
     """Paint, mark and encode an image; return the bytes for the cache and the result."""
     pixels = request.recipe(read_photo(request.photo, request.width))
     try:
-        painted = repaint(engine, pixels, target.style.vector, request.options)
+        painted = restyle_photo(engine, pixels, target.style.vector, request.options)
     except BackdropError:
         # A visitor of a shop is better served with the photo than with an error; the report says why.
-        painted = Repainted(pixels, untouched(request.options.strength, Limit.NO_BACKDROP))
+        painted = RestyledPhoto(pixels, unpainted_report(request.options.strength, Limit.NO_BACKDROP))
     report = painted.report
     mark = None
     # An image on which nothing was painted is an original and has no mark.

@@ -39,7 +39,7 @@ class EncodedStyle:
         largest = np.abs(style.values).max()
         numbers = np.rint(style.values / largest * 127).astype(np.int8)
         text = base64.urlsafe_b64encode(numbers.tobytes()).decode().rstrip("=")
-        return cls(text, StyleVector.of(numbers))
+        return cls(text, StyleVector.from_values(numbers))
 
     @classmethod
     def from_text(cls, text: str) -> EncodedStyle:
@@ -123,4 +123,4 @@ def _decode(text: str) -> StyleVector:
         raise VectorError(
             f"an encoded style vector has 171 characters of A-Z a-z 0-9 - _, got {len(text)}: {text[:8]!r}"
         )
-    return StyleVector.of(np.frombuffer(base64.urlsafe_b64decode(text + "="), dtype=np.int8))
+    return StyleVector.from_values(np.frombuffer(base64.urlsafe_b64decode(text + "="), dtype=np.int8))

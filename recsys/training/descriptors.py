@@ -25,7 +25,7 @@ def catalog_descriptors(project: Project, catalog: Catalog, names: Sequence[str]
     A photo in which no product stands out has no shape. Photos go through the project's recipe first. Raises ExtraError
     where OpenCV or scikit-image is needed and missing, ImageError that names a photo which cannot be read.
     """
-    recipe = Recipe.of(project.settings.preprocess.steps)
+    recipe = Recipe.from_texts(project.settings.preprocess.steps)
     asked = stored(project.settings.descriptors.names) if names is None else tuple(names)
     arrays: dict[str, FloatArray] = {}
     for each in descriptors(asked):

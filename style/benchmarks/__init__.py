@@ -1,1 +1,1 @@
-"""Figures of the style tower that anyone can measure again, each beside its baseline: `recsys bench style`."""
+"""Reproducible benchmarks of vectors and engines, each beside its baseline: `recsys bench style`."""

@@ -1,4 +1,4 @@
-"""What compression of `film` saves and costs: size, time, style gain, and likeness to the product and the original."""
+"""Benchmark of compressed variants of `film`: size, time, style gain, and likeness to the product and the original."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from style.benchmarks.transfer import pairs
 from style.color_space import luma
 from style.embedding import StyleEmbedder
 from style.errors import ExtraError
-from style.export.export import ExportWish, batches_of, load_network, write_network
-from style.export.formats import WAYS, ExportFormat
+from style.export.export import ExportOptions, load_network, make_batches, write_network
+from style.export.formats import PRECISIONS, ExportFormat
 from style.images import Pixels
 from style.metrics import psnr, ssim, transfer_score
 from style.training.recipes.prune import prune_film, shape_from_tensors, shape_of, shrink_shape
@@ -32,14 +32,14 @@ from style.vector import StyleVector
 
 SIDE = 256
 LIKENESS = ("SSIM photo", "SSIM film", "PSNR film")
-"""Likeness to the photo, and to what the original paints."""
+"""Likeness to the photo, and to the original's painting."""
 CALIBRATION = 16
-"""Products that 8 bits are calibrated on, none of those that are judged."""
+"""Products for the calibration of 8 bits; none of them is scored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way of keeping the network: what it is called, its bytes on disk, and the engine that runs it."""
+    """One way of storing the network: its name, its bytes on disk, and the engine that runs it."""
 
     name: str
     size: int
@@ -52,36 +52,40 @@ Example = tuple[Pixels, Pixels, StyleVector]
 def compression_lines(
     products: Path, styles: Path, *, judge: Path | None = None, count: int = 12, small: Sequence[Path] = ()
 ) -> Iterator[str]:
-    """A table with a row per variant; medians over `count` pairs of product and held-out style.
+    """Yield a table with a row per variant: medians over `count` pairs of product and held-out style.
 
-    `judge` is a network's file as in `bench style`; by default `vgg-slim` judges, which z is made of. `small` are
-    weights that `style.training.recipes.compress` wrote.
+    Args:
+        products: Folder of product photos.
+        styles: Folder of style images, of which every fifth is held out.
+        judge: File of a network as in `bench style`; default: `vgg-slim`, from which z is computed.
+        count: Pairs to score.
+        small: Weights written by `style.training.recipes.compress`.
     """
     network = load_backbone("vgg-slim") if judge is None else load_teacher(judge)
-    shown = pairs(products, styles, count + CALIBRATION)
+    drawn = pairs(products, styles, count + CALIBRATION)
     embedder = StyleEmbedder.load()
     whole = np.ones((SIDE, SIDE), dtype=np.float32)
-    examples = [(product, style, embedder.embed(style, whole)) for product, style in shown[:count]]
+    examples = [(product, style, embedder.embed(style, whole)) for product, style in drawn[:count]]
     original = FilmStylizer.load(threads=1)
-    asked = [_painted(original, product, z) for product, _, z in examples]
-    named = judge.stem if judge else "vgg-slim"
-    yield f"{count} pairs at {SIDE} px, medians, full strength; one thread; judged by {named}"
+    references = [_paint(original, product, z) for product, _, z in examples]
+    judge_name = judge.stem if judge else "vgg-slim"
+    yield f"{count} pairs at {SIDE} px, medians, full strength; one thread; judged by {judge_name}"
     yield f"{'variant':34}{'bytes':>10}{'ms':>8}{'times':>7}{'gain':>7}" + "".join(f"{title:>12}" for title in LIKENESS)
     with tempfile.TemporaryDirectory() as folder:
-        calibration = [product for product, _ in shown[count:]]
+        calibration = [product for product, _ in drawn[count:]]
         for variant in tqdm(_variants(original, calibration, small, Path(folder)), desc="variants", disable=None):
             if isinstance(variant, str):
                 yield variant
                 continue
-            base, own = _seconds(original, variant.engine, examples[0])
+            base, own = _time_pair(original, variant.engine, examples[0])
             yield (
                 f"{variant.name:34}{variant.size:10d}{1000 * own:8.1f}{base / own:7.2f}"
-                + _judged(network, variant.engine, examples, asked)
+                + _score_row(network, variant.engine, examples, references)
             )
 
 
-def _seconds(original: FilmStylizer, engine: FilmStylizer, example: Example, repeat: int = 31) -> tuple[float, float]:
-    """The median times of both, taken in turns, so that whatever else the machine does falls on both."""
+def _time_pair(original: FilmStylizer, engine: FilmStylizer, example: Example, repeat: int = 31) -> tuple[float, float]:
+    """Measure the median times of both engines in turns, so that other load on the machine affects both."""
     times: list[list[float]] = [[], []]
     for index in range(2 * (repeat + 1)):
         start = time.perf_counter()
@@ -96,22 +100,23 @@ def _variants(
 ) -> Iterator[Variant | str]:
     module = original.module
     yield Variant("float32 weights, OpenVINO", len(save(module.state_dict())), original)
-    yield Variant("float16 weights (as it ships)", _stored(module), original)
-    batches = batches_of(original.form(), calibration)
+    yield Variant("float16 weights (as packaged)", len(_half_bytes(module)), original)
+    batches = make_batches(original.network_spec(), calibration)
     for file_format in (ExportFormat.OPENVINO, ExportFormat.ONNX, ExportFormat.TORCHSCRIPT):
-        for precision in WAYS[file_format]:
+        for precision in PRECISIONS[file_format]:
             try:
-                yield _exported(original, ExportWish("film", original.version, file_format, precision), batches, folder)
+                options = ExportOptions("film", original.version, file_format, precision)
+                yield _export_variant(original, options, batches, folder)
             except ExtraError as error:
                 yield f"{file_format + ' ' + precision:34}not measured: {error}"
     for share in (0.5, 0.75):
-        pruned = _without_smallest(module, share)
+        pruned = _zero_smallest(module, share)
         name = f"{share:.0%} of weights zero, deflated"
-        yield Variant(name, _deflated(pruned), FilmStylizer(pruned, name, threads=1))
+        yield Variant(name, len(zlib.compress(_half_bytes(pruned), 9)), FilmStylizer(pruned, name, threads=1))
     for share in (0.25, 0.5):
         thin = prune_film(module, shrink_shape(shape_of(module), share))
-        name = f"{share:.0%} of channels pruned, untaught"
-        yield Variant(name, _stored(thin), FilmStylizer(thin, name, threads=1))
+        name = f"{share:.0%} of channels pruned, untrained"
+        yield Variant(name, len(_half_bytes(thin)), FilmStylizer(thin, name, threads=1))
     for file in small:
         tensors = read_weights(file, sha256="")
         thin = FilmNet(shape_from_tensors(tensors))
@@ -120,22 +125,22 @@ def _variants(
         yield Variant(name, file.stat().st_size, FilmStylizer(thin, name, threads=1))
 
 
-def _exported(
-    original: FilmStylizer, wish: ExportWish, batches: Sequence[tuple[torch.Tensor, ...]], folder: Path
+def _export_variant(
+    original: FilmStylizer, options: ExportOptions, batches: Sequence[tuple[torch.Tensor, ...]], folder: Path
 ) -> Variant:
-    inside = folder / f"{wish.file_format}-{wish.precision}"
+    inside = folder / f"{options.file_format}-{options.precision}"
     inside.mkdir()
-    path = inside / f"film{wish.file_format.suffix}"
-    write_network(original.form(), wish, path, batches)
+    path = inside / f"film{options.file_format.suffix}"
+    write_network(original.network_spec(), options, path, batches)
     size = sum(part.stat().st_size for part in inside.iterdir())
-    runner = load_network(path, wish.file_format)
+    runner = load_network(path, options.file_format)
     engine = FilmStylizer(original.module, original.version, runnable=runner)
-    return Variant(f"{wish.file_format} {wish.precision}", size, engine)
+    return Variant(f"{options.file_format} {options.precision}", size, engine)
 
 
 @torch.no_grad()
-def _without_smallest(network: FilmNet, share: float) -> FilmNet:
-    """A copy whose smallest weights are zero, `share` of each layer's: unstructured pruning."""
+def _zero_smallest(network: FilmNet, share: float) -> FilmNet:
+    """Copy the network with the smallest `share` of each layer's weights set to zero: unstructured pruning."""
     pruned = deepcopy(network)
     for layer in pruned.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear) and layer is not pruned.palette:
@@ -144,26 +149,20 @@ def _without_smallest(network: FilmNet, share: float) -> FilmNet:
     return pruned
 
 
-def _stored(network: nn.Module) -> int:
-    return len(_half(network))
-
-
-def _half(network: nn.Module) -> bytes:
+def _half_bytes(network: nn.Module) -> bytes:
     return save({key: value.half() for key, value in network.state_dict().items()})
 
 
-def _deflated(network: nn.Module) -> int:
-    return len(zlib.compress(_half(network), 9))
-
-
-def _painted(engine: FilmStylizer, product: Pixels, z: StyleVector) -> Pixels:
+def _paint(engine: FilmStylizer, product: Pixels, z: StyleVector) -> Pixels:
     return engine.paint([product], z)[0].on(product)
 
 
-def _judged(judge: nn.Module, engine: FilmStylizer, examples: Sequence[Example], asked: Sequence[Pixels]) -> str:
+def _score_row(
+    judge: nn.Module, engine: FilmStylizer, examples: Sequence[Example], references: Sequence[Pixels]
+) -> str:
     rows: list[tuple[float, float, float, float]] = []
-    for (product, style, z), original in zip(examples, asked, strict=True):
-        painted = _painted(engine, product, z)
+    for (product, style, z), original in zip(examples, references, strict=True):
+        painted = _paint(engine, product, z)
         score = transfer_score(judge, product, style, painted)
         rows.append((score.style_gain, score.ssim, ssim(luma(original), luma(painted)), psnr(original, painted)))
     gain, to_photo, to_film, noise = np.median(np.array(rows), axis=0)

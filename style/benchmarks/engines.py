@@ -1,4 +1,4 @@
-"""All engines on the same pairs of product and style: what they do to the product, how far they go, what they cost."""
+"""Comparison of all engines on the same pairs of product and style: fidelity to the product, style gain, cost."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from tqdm import tqdm
 from style.backbone import WEIGHTS
 from style.benchmarks.memory import engine_memory
 from style.embedding import StyleEmbedder
-from style.fidelity import Composite, Ruler
+from style.fidelity import Composite, FidelityMeter
 from style.images import Pixels
 from style.metrics import psnr, transfer_score
 from style.modes import PaintMode, Strength
 from style.transfer.base import Painting, Stylizer
 from style.transfer.engine_names import ENGINE_NAMES
 from style.transfer.registry import load_stylizer
-from style.transfer.style_images import StylePicture, StylePictures
+from style.transfer.style_images import StyleImage, StyleImages
 from style.vector import StyleVector
 
-EngineLoader = Callable[[StylePictures], Stylizer]
-"""An engine, given the pictures of the styles that it will be asked for; engines of z alone ignore them."""
+EngineLoader = Callable[[StyleImages], Stylizer]
+"""Function that builds an engine from the images of the styles to paint; engines that need only z ignore them."""
 
 PATIENCE = 60.0
-"""Seconds of painting after which an engine is asked for no further pair."""
+"""Seconds of painting after which an engine gets no further pair."""
 
 
 @dataclass(frozen=True, slots=True)
-class EngineFigures:
-    """Medians over the first `pairs` pairs, whole pictures at full strength.
+class EngineResult:
+    """Medians over the first `pairs` pairs, whole images at full strength.
 
     `psnr` (dB), `ssim`: against the product. `style_gain`, `gram_gain`, `content`: see `style.metrics.TransferScore`.
-    `edges`: the share of the product's strong edges that is left (`style.fidelity.Measures`). `seconds`: of the
-    processor for one picture, one thread. `memory_mb`: see `engine_memory`; None where it was not measured.
-    `weights_mb`: of the file, None where it is not among those that ship.
+    `edges`: the share of the product's strong edges that is left (`style.fidelity.Measures`). `seconds`: processor time
+    for one image, one thread. `memory_mb`: see `engine_memory`; None if not measured. `weights_mb`: of the weights
+    file, None if it is not packaged.
     """
 
     name: str
@@ -71,10 +71,13 @@ class _Scores(TypedDict):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """`examples`: products and styles, `(H, W, 3)` each. `painted`: by engine, one picture for each of its pairs."""
+    """Result of `compare_engines`.
+
+    `examples`: products and styles, `(H, W, 3)` each. `painted`: by engine, one image for each of its pairs.
+    """
 
     examples: Sequence[tuple[Pixels, Pixels]]
-    figures: tuple[EngineFigures, ...]
+    results: tuple[EngineResult, ...]
     painted: Mapping[str, Sequence[Pixels]]
 
 
@@ -90,47 +93,57 @@ def compare_engines(
 ) -> Comparison:
     """Paint the pairs with registered engines, then with `extra` ones by name.
 
-    Raises UnknownEngineError for a name that is not registered, and what loading an engine raises.
+    Args:
+        embedder: Computes the styles' vectors.
+        judge: Network whose features score the images.
+        examples: Pairs of product and style, `(H, W, 3)` each.
+        names: Registered engines.
+        extra: Loaders of further engines, by name.
+        patience: Seconds of painting after which an engine gets no further pair.
+        memory: Measure the memory of registered engines, each in a process of its own.
+
+    Raises:
+        UnknownEngineError: If a name is not registered; loading an engine may raise other errors.
     """
-    styles, pictures = pictures_of(embedder, [style for _, style in examples])
-    loaders = {name: partial(_registered, name) for name in names} | dict(extra or {})
+    styles, images = embed_styles(embedder, [style for _, style in examples])
+    loaders = {name: partial(_load_registered, name) for name in names} | dict(extra or {})
     painted: dict[str, Sequence[Pixels]] = {}
-    figures = []
+    results = []
     for name, load in tqdm(loaders.items(), desc="engines", disable=None):
         with _one_thread():
-            engine = load(pictures)
-            paintings, seconds = _paintings(engine, [product for product, _ in examples], styles, patience)
-        shown = [part.on(product) for part, (product, _) in zip(paintings, examples, strict=False)]
+            engine = load(images)
+            paintings, seconds = _paint_pairs(engine, [product for product, _ in examples], styles, patience)
+        after = [part.on(product) for part, (product, _) in zip(paintings, examples, strict=False)]
         measured = engine_memory(name) if memory and name in ENGINE_NAMES else None
-        figures.append(
-            EngineFigures(
+        results.append(
+            EngineResult(
                 name=name,
                 version=engine.version,
-                pairs=len(shown),
-                **_scores(judge, examples, paintings, shown),
+                pairs=len(after),
+                **_median_scores(judge, examples, paintings, after),
                 seconds=seconds,
                 memory_mb=measured,
                 weights_mb=weights_mb(engine),
             )
         )
-        painted[name] = shown
-    return Comparison(examples, tuple(figures), painted)
+        painted[name] = after
+    return Comparison(examples, tuple(results), painted)
 
 
-def pictures_of(embedder: StyleEmbedder, styles: Sequence[Pixels]) -> tuple[list[StyleVector], StylePictures]:
-    """The style vector of each picture, taken whole, and all that differ as pictures to paint from."""
+def embed_styles(embedder: StyleEmbedder, styles: Sequence[Pixels]) -> tuple[list[StyleVector], StyleImages]:
+    """Compute the style vector of each image, taken whole, and collect all different ones as style images."""
     vectors = [embedder.embed(pixels, np.ones(pixels.shape[:2], dtype=np.float32)) for pixels in styles]
-    kept: dict[bytes, StylePicture] = {}
+    different: dict[bytes, StyleImage] = {}
     for pixels, vector in zip(styles, vectors, strict=True):
-        kept.setdefault(vector.values.tobytes(), StylePicture(f"style {len(kept)}", vector, pixels))
-    return vectors, StylePictures(list(kept.values()))
+        different.setdefault(vector.values.tobytes(), StyleImage(f"style {len(different)}", vector, pixels))
+    return vectors, StyleImages(list(different.values()))
 
 
-def figure_lines(figures: Sequence[EngineFigures], wanted: int) -> Iterator[str]:
-    """The table for a terminal; `wanted` is how many pairs there were."""
+def result_lines(results: Sequence[EngineResult], wanted: int) -> Iterator[str]:
+    """Format the table for a terminal; `wanted` is the number of all pairs."""
     titles = ("PSNR", "SSIM", "gain", "Gram", "content", "edges", "ms", "memory MB", "weights MB", "pairs")
     yield f"{'engine':14}" + "".join(f"{title:>11}" for title in titles)
-    for one in figures:
+    for one in results:
         shares = (one.ssim, one.style_gain, one.gram_gain, one.content, one.edges)
         sizes = ("-" if size is None else f"{size:.1f}" for size in (one.memory_mb, one.weights_mb))
         cells = (f"{one.psnr:.1f}", *(f"{share:.2f}" for share in shares), f"{1000 * one.seconds:.0f}", *sizes)
@@ -139,7 +152,7 @@ def figure_lines(figures: Sequence[EngineFigures], wanted: int) -> Iterator[str]
 
 
 def weights_mb(engine: Stylizer) -> float | None:
-    """MB of the engine's weights, found among those that ship by their hash; 0 for an engine without any."""
+    """Return the MB of the engine's weights, found among packaged files by hash; 0 for an engine without weights."""
     if not engine.model_sha256:
         return 0.0
     for file in sorted(Path(str(WEIGHTS)).glob("*.safetensors")):
@@ -148,10 +161,11 @@ def weights_mb(engine: Stylizer) -> float | None:
     return None
 
 
-def within(seconds: float, runs: Sequence[Callable[[], Painting]]) -> Iterator[tuple[Painting, float]]:
-    """What runs give, one after the other, and the processor seconds of each, until `seconds` are spent; at least one.
+def run_within(seconds: float, runs: Sequence[Callable[[], Painting]]) -> Iterator[tuple[Painting, float]]:
+    """Run functions one after the other until `seconds` are spent, at least one.
 
-    Of the processor, because others that use the machine would be counted with the clock's.
+    Yields:
+        Painting and processor seconds of each run. Wall time would include other load on the machine.
     """
     spent = 0.0
     for run in runs:
@@ -163,30 +177,32 @@ def within(seconds: float, runs: Sequence[Callable[[], Painting]]) -> Iterator[t
             return
 
 
-def _paintings(
+def _paint_pairs(
     engine: Stylizer, products: Sequence[Pixels], styles: Sequence[StyleVector], patience: float
 ) -> tuple[list[Painting], float]:
-    """Paintings of as many pairs as there is patience for, and the median time of one."""
+    """Paint as many pairs as `patience` allows; return the paintings and the median time of one."""
 
     def paint(product: Pixels, style: StyleVector) -> Painting:
-        # Whole pictures are compared, so that colors are judged by all of them.
+        # Whole images are compared, so colors are judged by the whole image.
         return engine.paint([product], style, [np.ones(product.shape[:2], dtype=np.float32)])[0]
 
-    found = list(within(patience, [partial(paint, *pair) for pair in zip(products, styles, strict=True)]))
-    # The first one warms up: runtimes make their kernels for a new size of picture.
-    times = [took for _, took in found[1:]] or [found[0][1]]
-    return [painting for painting, _ in found], float(np.median(times))
+    runs = list(run_within(patience, [partial(paint, *pair) for pair in zip(products, styles, strict=True)]))
+    # The first run warms up: runtimes compile their kernels for a new image size.
+    times = [took for _, took in runs[1:]] or [runs[0][1]]
+    return [painting for painting, _ in runs], float(np.median(times))
 
 
-def _scores(
+def _median_scores(
     judge: nn.Module,
     examples: Sequence[tuple[Pixels, Pixels]],
     paintings: Sequence[Painting],
-    shown: Sequence[Pixels],
+    painted: Sequence[Pixels],
 ) -> _Scores:
     rows: list[_Scores] = []
-    for (product, style), painting, after in zip(examples, paintings, shown, strict=False):
+    full = Strength.from_number(1.0, PaintMode.FULL)
+    for (product, style), painting, after in zip(examples, paintings, painted, strict=False):
         score = transfer_score(judge, product, style, after)
+        whole = np.ones(product.shape[:2], dtype=np.float32)
         rows.append(
             _Scores(
                 psnr=psnr(product, after),
@@ -194,7 +210,7 @@ def _scores(
                 style_gain=score.style_gain,
                 gram_gain=score.gram_gain,
                 content=score.content,
-                edges=_edges(product, painting),
+                edges=FidelityMeter(Composite(product, painting, whole, whole)).measure(full).edges,
             )
         )
     return _Scores(
@@ -211,13 +227,8 @@ def _median(values: Iterable[float]) -> float:
     return float(np.median(list(values)))
 
 
-def _edges(product: Pixels, painting: Painting) -> float:
-    whole = np.ones(product.shape[:2], dtype=np.float32)
-    return Ruler(Composite(product, painting, whole, whole)).measures(Strength.of(1.0, PaintMode.FULL)).edges
-
-
-def _registered(name: str, pictures: StylePictures) -> Stylizer:
-    return load_stylizer(name, 1, lambda: pictures)
+def _load_registered(name: str, images: StyleImages) -> Stylizer:
+    return load_stylizer(name, 1, lambda: images)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What an engine adds to a process that has torch already: `python -m style.benchmarks.memory ENGINE`."""
+"""Memory that an engine adds to a process with torch loaded: `python -m style.benchmarks.memory ENGINE`."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from style.errors import UnknownEngineError
 from style.transfer.engine_names import ENGINE_NAMES
 
 SIDE = 256
-PICTURES = 16
-"""Pictures of styles that engines are given that ask for some."""
+STYLES = 16
+"""Number of style images for engines that need some."""
 
 
 def engine_memory(name: str) -> float:
-    """MiB by which a fresh process grows, at its peak, by loading a registered engine and painting one picture.
+    """Measure the MiB by which a fresh process grows, at its peak, by loading an engine and painting one image.
 
-    One thread, 256 px, 16 pictures of styles. Raises UnknownEngineError where the engine cannot be loaded so.
+    One thread, 256 px, 16 style images. Raises UnknownEngineError if the engine cannot be loaded that way.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    found = subprocess.run(  # noqa: S603  this program itself, by a registered name
+    result = subprocess.run(  # noqa: S603  this program itself, by a registered name
         [sys.executable, "-m", "style.benchmarks.memory", name],
         capture_output=True, text=True, check=False, env=environment,
     )  # fmt: skip
-    if found.returncode:
-        raise UnknownEngineError(f"{name}: cannot be measured in a process of its own: {found.stderr.strip()[-500:]}")
-    return float(found.stdout.split()[-1])
+    if result.returncode:
+        raise UnknownEngineError(f"{name}: cannot be measured in a process of its own: {result.stderr.strip()[-500:]}")
+    return float(result.stdout.split()[-1])
 
 
-def _grown(name: str) -> float:
+def _measure_growth(name: str) -> float:
     from style.transfer.registry import load_stylizer
-    from style.transfer.style_images import StylePicture, StylePictures
+    from style.transfer.style_images import StyleImage, StyleImages
     from style.vector import DIMENSIONS, StyleVector
 
     random = np.random.default_rng(0)
-    styles = [StyleVector.of(random.normal(size=DIMENSIONS)) for _ in range(PICTURES)]
-    shown = random.random((PICTURES + 1, SIDE, SIDE, 3), dtype=np.float32)
-    pictures = StylePictures([StylePicture(f"{i}", styles[i], shown[i]) for i in range(PICTURES)])
-    # Imports may have peaked above what is held now: Linux begins to count anew.
+    vectors = [StyleVector.from_values(random.normal(size=DIMENSIONS)) for _ in range(STYLES)]
+    pixels = random.random((STYLES + 1, SIDE, SIDE, 3), dtype=np.float32)
+    images = StyleImages([StyleImage(f"{i}", vectors[i], pixels[i]) for i in range(STYLES)])
+    # Imports may have peaked above the present use: this resets Linux's high-water mark.
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     before = _peak()
-    load_stylizer(name, 1, lambda: pictures).paint([shown[-1]], styles[0])
+    load_stylizer(name, 1, lambda: images).paint([pixels[-1]], vectors[0])
     return _peak() - before
 
 
 def _peak() -> float:
-    # A process inherits the `ru_maxrss` of the one that started it; what Linux calls the high-water mark is its own.
+    # A process inherits the `ru_maxrss` of its parent; Linux's high-water mark (VmHWM) is its own.
     if (status := Path("/proc/self/status")).is_file():
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        if found is not None:
-            return int(found[1]) / 2**10
+        match = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if match is not None:
+            return int(match[1]) / 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
@@ -65,4 +65,4 @@ def _peak() -> float:
 if __name__ == "__main__":
     if sys.argv[1] not in ENGINE_NAMES:
         raise SystemExit(f"unknown engine {sys.argv[1]!r}; known ones: {', '.join(ENGINE_NAMES)}")
-    sys.stdout.write(f"{_grown(sys.argv[1]):.1f}\n")
+    sys.stdout.write(f"{_measure_growth(sys.argv[1]):.1f}\n")

@@ -1,4 +1,4 @@
-"""All figures of the style tower, line by line."""
+"""Tables of `recsys bench style` and `recsys bench engines`, line by line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from style.backbone import load_backbone
-from style.benchmarks.engines import PATIENCE, Comparison, compare_engines, figure_lines
+from style.benchmarks.engines import PATIENCE, Comparison, compare_engines, result_lines
 from style.benchmarks.speed import speed_lines
 from style.benchmarks.tables import Table
 from style.benchmarks.transfer import pairs, transfer_lines
@@ -28,17 +28,30 @@ def bench_engines(
     judge: Path | None = None,
     patience: float = PATIENCE,
 ) -> tuple[Comparison, list[str], str]:
-    """Engines compared (default: all that are registered), the lines of their table, and what judged them.
+    """Compare engines and format the table.
 
-    `judge` is a network's file that `style.training.teachers` reads (default: the small VGG that ships, which some
-    engines were trained on or compare patches with). Raises UnknownEngineError.
+    Args:
+        products: Folder of product photos.
+        styles: Folder of style images.
+        engines: Names; default: all that are registered.
+        count: Pairs of product and style.
+        judge: File of a network that `style.training.teachers` reads; default: the small packaged VGG, which some
+            engines were trained on or compare patches with.
+        patience: Seconds of painting after which an engine gets no further pair.
+
+    Returns:
+        Comparison, lines of its table, and the name of the judge.
+
+    Raises:
+        UnknownEngineError: If a name is not registered.
     """
     names = list(dict.fromkeys(engines or ENGINE_NAMES))
     for name in names:
         check_engine(name)
     network = load_backbone("vgg-slim") if judge is None else load_teacher(judge)
-    found = compare_engines(StyleEmbedder.load(), network, pairs(products, styles, count), names, patience=patience)
-    return found, list(figure_lines(found.figures, count)), network.record.name
+    examples = pairs(products, styles, count)
+    comparison = compare_engines(StyleEmbedder.load(), network, examples, names, patience=patience)
+    return comparison, list(result_lines(comparison.results, count)), network.record.name
 
 
 def bench_style(
@@ -48,11 +61,14 @@ def bench_style(
     count: int = 40,
     only: Table | None = None,
 ) -> Iterator[str]:
-    """The lines of the tables that the given folders and weights allow.
+    """Yield the lines of all tables that the given folders and weights allow.
 
-    `labeled` has a folder of pictures per style; `products` has pictures below it and may have `items.csv`, whose
-    columns of few values are labels; `judge` is a network's file that `style.training.teachers` reads, VGG-19 best.
-    `only`: this table alone.
+    Args:
+        labeled: Folder with a subfolder of images per style.
+        products: Folder of images; columns with few values of its `items.csv`, if there is one, are labels.
+        judge: File of a network that `style.training.teachers` reads, best VGG-19.
+        count: Pairs of product and style.
+        only: The only table to compute; default: all.
     """
     embedder = StyleEmbedder.load()
     if only in {None, Table.VECTORS} and (

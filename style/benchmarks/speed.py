@@ -1,4 +1,4 @@
-"""How fast: files to vectors against the full VGG-19, and restyling against a VGG-19 AdaIN, in the same run."""
+"""Speed of embedding against the full VGG-19, and of restyling against a VGG-19 AdaIN, in the same run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from torch import Tensor, nn
 from style.backbone import BACKBONES, Vgg, channels_last, conv_names
 from style.embedding import StyleEmbedder
 from style.gram import mean_std
-from style.images import Pixels
 from style.transfer.registry import load_stylizer
 from style.vector import StyleVector
 
 
 def speed_lines(embedder: StyleEmbedder, files: Sequence[Path]) -> Iterator[str]:
-    """Two tables. Baselines have random weights, which take the same time as trained ones."""
+    """Yield two tables. Baselines have random weights, which take the same time as trained ones."""
     full = Vgg(replace(BACKBONES["vgg19"], last_tap="relu4_1")).eval().requires_grad_(False)
     channels_last(full)
     square = torch.rand(1, 3, 224, 224).contiguous(memory_format=torch.channels_last)
@@ -39,8 +38,11 @@ def speed_lines(embedder: StyleEmbedder, files: Sequence[Path]) -> Iterator[str]
     adain = AdaIn().eval().requires_grad_(False)
     channels_last(adain)
     photos = {side: np.random.default_rng(0).random((side, side, 3), dtype=np.float32) for side in (256, 512)}
-    style = StyleVector.of(np.random.default_rng(0).normal(size=128))
-    batch = {side: _tensor(photo) for side, photo in photos.items()}
+    style = StyleVector.from_values(np.random.default_rng(0).normal(size=128))
+    batch = {
+        side: torch.from_numpy(photo).permute(2, 0, 1)[None].contiguous(memory_format=torch.channels_last)
+        for side, photo in photos.items()
+    }
     with torch.inference_mode():
         peer = [median_seconds(partial(adain, batch[side], batch[256]), repeat=3) for side in (256, 512)]
     yield f"{'AdaIN, VGG-19, torch':24}{1000 * peer[0]:9.1f}{1000 * peer[1]:9.1f}{'':15}{1:24.1f}"
@@ -52,7 +54,7 @@ def speed_lines(embedder: StyleEmbedder, files: Sequence[Path]) -> Iterator[str]
 
 
 def median_seconds(run: Callable[[], object], repeat: int = 15) -> float:
-    """The median time of a call, after one that warms up."""
+    """Measure the median time of a call, after a first call that warms up."""
     run()
     times: list[float] = []
     for _ in range(repeat):
@@ -63,7 +65,7 @@ def median_seconds(run: Callable[[], object], repeat: int = 15) -> float:
 
 
 class AdaIn(nn.Module):
-    """The peer: VGG-19 to relu4_1 and the mirrored decoder of Huang and Belongie (2017), with random weights."""
+    """Baseline: VGG-19 to relu4_1 and the mirrored decoder of Huang and Belongie (2017), with random weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,12 +80,9 @@ class AdaIn(nn.Module):
         self.decoder = nn.Sequential(*layers[:-1])
 
     def forward(self, content: Tensor, style: Tensor) -> Tensor:
-        found, asked = (self.encoder(images)["relu4_1"] for images in (content, style))
-        (mean, std), (new_mean, new_std) = mean_std(found), mean_std(asked)
-        whitened = (found - mean[:, :, None, None]) / std[:, :, None, None]
+        """Restyle content images."""
+        features, target = (self.encoder(images)["relu4_1"] for images in (content, style))
+        (mean, std), (new_mean, new_std) = mean_std(features), mean_std(target)
+        whitened = (features - mean[:, :, None, None]) / std[:, :, None, None]
         painted: Tensor = self.decoder(whitened * new_std[:, :, None, None] + new_mean[:, :, None, None])
         return painted
-
-
-def _tensor(photo: Pixels) -> Tensor:
-    return torch.from_numpy(photo).permute(2, 0, 1)[None].contiguous(memory_format=torch.channels_last)

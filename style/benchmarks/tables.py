@@ -1,4 +1,4 @@
-"""The tables of `recsys bench style`, by name."""
+"""Names of the tables of `recsys bench style`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Table(StrEnum):
-    """Do vectors mean style, do engines obey them, and how fast?"""
+    """Table: do vectors mean style, do engines follow them, and how fast are both?"""
 
     VECTORS = "vectors"
     TRANSFER = "transfer"

@@ -1,4 +1,4 @@
-"""Do engines obey z, how much of the product do they keep, and do they leave a grid?"""
+"""Benchmark of engines: do they follow z, how much of the product do they keep, and do they leave a grid?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from style.benchmarks.engines import PATIENCE, pictures_of, within
+from style.benchmarks.engines import PATIENCE, embed_styles, run_within
 from style.benchmarks.vectors import HELD_OUT
 from style.embedding import StyleEmbedder
 from style.images import Pixels, center_square, open_image, to_pixels
@@ -28,14 +28,14 @@ STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 SIDE = 256
 BASELINE = "Lab"
 TITLES = ("gain", "gain^2", "Gram", "Gram^2", "content", "plain", "SSIM")
-"""What the fields of `TransferScore` are called in the table; ^2: from squared distances, plain: the plain cosine."""
+"""Column titles for the fields of `TransferScore`; ^2: from squared distances, plain: the plain cosine."""
 
 
 def pairs(products: Path, styles: Path, count: int) -> list[tuple[Pixels, Pixels]]:
-    """Squares of a product and of a style, drawn by a fixed seed; of styles, only those that recipes hold out."""
-    shown, held_out = find_images([products]), find_images([styles])[::HELD_OUT]
+    """Draw squares of a product and of a style by a fixed seed; of styles, only those that recipes hold out."""
+    photos, held_out = find_images([products]), find_images([styles])[::HELD_OUT]
     random = np.random.default_rng(0)
-    chosen = [(shown[random.integers(len(shown))], held_out[random.integers(len(held_out))]) for _ in range(count)]
+    chosen = [(photos[random.integers(len(photos))], held_out[random.integers(len(held_out))]) for _ in range(count)]
     return [(_square(product), _square(style)) for product, style in chosen]
 
 
@@ -45,33 +45,39 @@ def transfer_lines(
     examples: Sequence[tuple[Pixels, Pixels]],
     engines: Sequence[str] = ENGINE_NAMES,
 ) -> Iterator[str]:
-    """A table of medians per engine and strength, then in how many pairs gain rises with strength.
+    """Yield a table of medians per engine and strength, then the share of pairs in which gain rises with strength.
 
-    First the baseline: colors moved to those of the style picture itself, which engines of z alone never see; the
-    others are given the styles of the pairs to paint from. Slow engines run on the first pairs, as many as take about
+    The baseline comes first: colors moved to those of the style image itself, which engines that need only z never see.
+    The other engines paint from the styles of the pairs. Slow engines run on the first pairs, for about
     `engines.PATIENCE` seconds.
+
+    Args:
+        embedder: Computes the styles' vectors.
+        judge: Network whose features score the images.
+        examples: Pairs of product and style.
+        engines: Names of registered engines.
     """
-    yield f"{len(examples)} pairs at {SIDE} px, medians, judged by a network that no engine saw"
+    yield f"{len(examples)} pairs at {SIDE} px, medians, judged by a network that no engine was trained on"
     yield f"{'engine':10}{'strength':>9}" + "".join(f"{title:>9}" for title in TITLES)
     baseline = [transfer_score(judge, product, style, lab_transfer(product, style)) for product, style in examples]
     yield f"{BASELINE:10}{'':>9}{_row(np.median(_table(baseline), axis=0))}"
-    styles, pictures = pictures_of(embedder, [style for _, style in examples])
+    styles, images = embed_styles(embedder, [style for _, style in examples])
     for name in tqdm(engines, desc="engines", disable=None):
-        engine = load_stylizer(name, pictures=lambda: pictures)
-        found = within(PATIENCE, [partial(_painted, engine, *pair) for pair in zip(examples, styles, strict=True)])
-        # As long as there is patience: not all examples.
-        shown = zip(examples, found, strict=False)
-        scores = np.array([_table(_scores(judge, pair, painting)) for pair, (painting, _) in shown])
+        engine = load_stylizer(name, styles=lambda: images)
+        runs = [partial(_paint, engine, product, z) for (product, _), z in zip(examples, styles, strict=True)]
+        # Runs end when the time is spent: not all examples have one.
+        painted = zip(examples, run_within(PATIENCE, runs), strict=False)
+        scores = np.array([_table(_scores(judge, pair, painting)) for pair, (painting, _) in painted])
         if len(scores) < len(examples):
             yield f"{name:10}is slow: on {len(scores)} of {len(examples)} pairs"
         for strength, medians in zip(STRENGTHS, np.median(scores, axis=0), strict=True):
             yield f"{name:10}{strength:9.2f}{_row(medians)}"
         rises = (np.diff(scores[:, :, 0], axis=1) > 0).all(axis=1).mean()
-        yield f"{name:10}gain rises with strength in {rises:.0%} of pairs; grid {grid(engine):.2f} (1: none)"
+        yield f"{name:10}gain rises with strength in {rises:.0%} of pairs; grid {grid_level(engine):.2f} (1: none)"
 
 
-def _painted(engine: Stylizer, pair: tuple[Pixels, Pixels], z: StyleVector) -> Painting:
-    return engine.paint([pair[0]], z)[0]
+def _paint(engine: Stylizer, product: Pixels, z: StyleVector) -> Painting:
+    return engine.paint([product], z)[0]
 
 
 def _scores(judge: nn.Module, pair: tuple[Pixels, Pixels], painting: Painting) -> list[TransferScore]:
@@ -83,7 +89,7 @@ def _scores(judge: nn.Module, pair: tuple[Pixels, Pixels], painting: Painting) -
 
 
 def _table(scores: Sequence[TransferScore]) -> NDArray[np.float64]:
-    """One row per score, a column per field."""
+    """Return an array with a row per score and a column per field."""
     return np.array([astuple(score) for score in scores])
 
 
@@ -91,21 +97,23 @@ def _row(values: NDArray[np.float64]) -> str:
     return "".join(f"{value:9.2f}" for value in values)
 
 
-def grid(engine: Stylizer, styles: int = 8) -> float:
-    """How far the spectrum of what is added to plain grey stands out at periods of 2 and 4 pixels.
+def grid_level(engine: Stylizer, styles: int = 8) -> float:
+    """Measure peaks at periods of 2 and 4 pixels in the spectrum of the texture that is added to plain gray.
 
-    The amplitude there over the largest one nearby, the worst of `styles` random styles; up to about 1 there is no
-    grid. What stays under a thousandth of the range of values is not seen, and counts as none.
+    The result is the amplitude there over the largest one nearby, the worst of `styles` random styles. Up to about 1
+    there is no grid. Amplitudes below a thousandth of the range of values are invisible and count as none.
     """
     random = np.random.default_rng(0)
-    grey = np.full((128, 128, 3), 0.5, dtype=np.float32)
-    return max(_peak(engine.paint([grey], StyleVector.of(random.normal(size=128)))[0].texture) for _ in range(styles))
+    gray = np.full((128, 128, 3), 0.5, dtype=np.float32)
+    vectors = (StyleVector.from_values(random.normal(size=128)) for _ in range(styles))
+    return max(_peak(engine.paint([gray], vector)[0].texture) for vector in vectors)
 
 
 def _peak(texture: Pixels, margin: int = 16, floor: float = 1e-3) -> float:
     inner = texture.mean(axis=2)[margin:-margin, margin:-margin]
     worst = 0.0
     for axis in (0, 1):
+        # Amplitudes along one axis, averaged over the other.
         spectrum: NDArray[np.float64] = np.abs(np.fft.rfft(inner, axis=axis)).mean(axis=1 - axis) / inner.shape[axis]
         for period in (2, 4):
             at = inner.shape[axis] // period

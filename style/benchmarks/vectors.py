@@ -1,4 +1,4 @@
-"""Do style vectors mean style? Retrieval on labeled pictures, and how well halves of one picture find each other."""
+"""Benchmark of style vectors: retrieval on labeled images, and how well halves of one image find each other."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ HELD_OUT = 5
 
 
 def vector_lines(embedder: StyleEmbedder, labeled: Path | None, products: Path | None) -> Iterator[str]:
-    """A table: retrieval by folder of `labeled`, by each label column of `products/items.csv`, and identification."""
-    yield f"{'pictures':15}{'label':18}{'classes':>8}{'vector':>26}{'numbers':>9}{'R@1':>8}{'mAP@10':>8}"
+    """Yield a table of retrieval and of identification.
+
+    Labels are the folders of `labeled` and each label column of `products/items.csv`.
+    """
+    yield f"{'images':15}{'label':18}{'classes':>8}{'vector':>26}{'numbers':>9}{'R@1':>8}{'mAP@10':>8}"
     if labeled is not None:
         yield from _by_folder(embedder, labeled)
     if products is not None and (products / "items.csv").is_file():
@@ -35,9 +38,9 @@ def _by_folder(embedder: StyleEmbedder, folder: Path) -> Iterator[str]:
     vectors = embed_with_progress(embedder, paths)
     yield _line(folder.name, "folder", raw_grams(embedder, paths), "raw Gram", labels)
     yield _line(folder.name, "folder", vectors, embedder.version, labels)
-    # Recipes leave every fifth style picture out: here these alone ask, so that none was seen in training.
-    asks = np.arange(len(paths)) % HELD_OUT == 0
-    yield _line(folder.name, "folder, held out", vectors, embedder.version, labels, asks)
+    # Recipes hold out every fifth style image: here only these are queries, so none was seen in training.
+    queries = np.arange(len(paths)) % HELD_OUT == 0
+    yield _line(folder.name, "folder, held out", vectors, embedder.version, labels, queries)
 
 
 def _by_column(embedder: StyleEmbedder, products: Path) -> Iterator[str]:
@@ -50,34 +53,34 @@ def _by_column(embedder: StyleEmbedder, products: Path) -> Iterator[str]:
         if 2 <= len(set(labels)) <= len(labels) // 10:
             yield _line(products.name, column, grams, "raw Gram", labels)
             yield _line(products.name, column, vectors, embedder.version, labels)
-    found = identification(*halves(embedder, paths))
-    yield f"{products.name}: {found:.3f} of {len(paths)} left halves find their own right half first (of all)"
+    share = identification(*embed_halves(embedder, paths))
+    yield f"{products.name}: {share:.3f} of {len(paths)} left halves find their own right half first (of all)"
 
 
 def _line(
-    pictures: str,
+    images: str,
     label: str,
     vectors: NDArray[np.float32],
     name: str,
     labels: Sequence[str],
-    asks: NDArray[np.bool_] | None = None,
+    queries: NDArray[np.bool_] | None = None,
 ) -> str:
-    score = retrieval_score(vectors, labels, asks)
+    score = retrieval_score(vectors, labels, queries)
     return (
-        f"{pictures[:14]:15}{label[:17]:18}{len(set(labels)):8}{name:>26}{vectors.shape[1]:9}"
+        f"{images[:14]:15}{label[:17]:18}{len(set(labels)):8}{name:>26}{vectors.shape[1]:9}"
         f"{score.recall_at_1:8.3f}{score.map_at_10:8.3f}"
     )
 
 
 def embed_with_progress(embedder: StyleEmbedder, paths: Sequence[Path]) -> NDArray[np.float32]:
-    """`StyleEmbedder.embed_files` with a progress bar, `(N, 128)`."""
+    """Run `StyleEmbedder.embed_files` with a progress bar, `(N, 128)`."""
     with tqdm(total=len(paths), desc="vectors", unit="image", disable=None) as bar:
         return embedder.embed_files(paths, progress=bar.update)
 
 
 @torch.inference_mode()
 def raw_grams(embedder: StyleEmbedder, paths: Sequence[Path]) -> NDArray[np.float32]:
-    """The baseline: Gram matrices of four taps of the same network as they are, of length one."""
+    """Compute the baseline: Gram matrices of four taps of the same network without whitening, of unit length."""
     rows: list[NDArray[np.float32]] = []
     for path in tqdm(paths, desc="raw Gram", unit="image", disable=None):
         pixels = to_pixels(center_square(open_image(path, short_side=224), 224))
@@ -87,8 +90,8 @@ def raw_grams(embedder: StyleEmbedder, paths: Sequence[Path]) -> NDArray[np.floa
     return np.stack(rows)
 
 
-def halves(embedder: StyleEmbedder, paths: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The vectors `(N, 128)` of the left and of the right half of each picture; the product is what counts."""
+def embed_halves(embedder: StyleEmbedder, paths: Sequence[Path]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute the vectors `(N, 128)` of the left and of the right half of each image, over the product's mask."""
     rows: list[list[NDArray[np.float32]]] = []
     for path in tqdm(paths, desc="halves", unit="image", disable=None):
         pixels = read_image(path, short_side=320)

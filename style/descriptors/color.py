@@ -37,10 +37,12 @@ class ColorHistogram:
         self.invariant_to = frozenset(invariant | {Invariance.CAST} if balanced else invariant)
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
+        """Describe the product; see `Descriptor.describe`."""
         balanced = pixels if self.balance is None else self.balance(pixels)
         return soft_histogram(_lab_inside(balanced, mask), _LAB_BOUNDS, _LAB_BINS)
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        """Compute distances; see `Descriptor.distances`."""
         return hellinger(one, many)
 
 
@@ -59,6 +61,7 @@ class ColorMoments:
     _SCALE = np.array([25, 20, 20, 10, 8, 8, 12, 10, 10], dtype=np.float32)
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
+        """Describe the product; see `Descriptor.describe`."""
         lab = _lab_inside(pixels, mask)
         mean = lab.mean(axis=0)
         off = lab - mean
@@ -66,6 +69,7 @@ class ColorMoments:
         return np.concatenate([mean, np.sqrt((off**2).mean(axis=0)), np.cbrt((off**3).mean(axis=0))]).astype(np.float32)
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        """Compute distances; see `Descriptor.distances`."""
         return mean_difference(one, many, self._SCALE)
 
 
@@ -84,12 +88,14 @@ class Chromaticity:
     _DARK = 0.002
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
+        """Describe the product; see `Descriptor.describe`."""
         red, green, blue = (np.clip(pixels[inside(mask)], 0.0, 1.0).astype(np.float64) ** 2.2).T
         total = red + green + blue + self._DARK
         opponents = np.stack([(red - green) / total, (red + green - 2 * blue) / total], axis=1)
         return soft_histogram(opponents, ((-1.0, 1.0), (-2.0, 1.0)), (13, 13))
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        """Compute distances; see `Descriptor.distances`."""
         return hellinger(one, many)
 
 
@@ -107,6 +113,7 @@ class DominantColor:
     invariant_to = frozenset({Invariance.SCALE, Invariance.ROTATION})
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
+        """Describe the product; see `Descriptor.describe`."""
         lab = _lab_inside(pixels, mask)
         bins = np.array(_LAB_BINS)
         fullest = np.unravel_index(int(np.argmax(soft_histogram(lab, _LAB_BOUNDS, _LAB_BINS))), bins)
@@ -119,6 +126,7 @@ class DominantColor:
         return np.append(center, near.mean()).astype(np.float32)
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        """Compute distances; see `Descriptor.distances`."""
         return ciede2000(one[:3], many[:, :3]).astype(np.float32)
 
 

@@ -27,11 +27,13 @@ class HuMoments:
     _SCALE = np.array([0.1, 1.0, 2.0, 2.0, 8.0, 8.0, 8.0], dtype=np.float32)
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:  # noqa: ARG002
+        """Describe the product; see `Descriptor.describe`."""
         cv2 = opencv()
         moments = cv2.HuMoments(cv2.moments(inside(mask).astype(np.uint8), binaryImage=True)).ravel()
         return np.asarray(np.log10(np.maximum(np.abs(moments), _SMALLEST)), dtype=np.float32)
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        """Compute distances; see `Descriptor.distances`."""
         return mean_difference(one, many, self._SCALE)
 
 
@@ -52,6 +54,7 @@ class Contour:
     _SCALE = np.array([0.1, 0.2, 0.15, 0.15, *([0.08] * _HARMONICS)], dtype=np.float32)
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:  # noqa: ARG002
+        """Describe the product; see `Descriptor.describe`."""
         cv2 = opencv()
         # Padded: a product that touches the frame has an outline there, too.
         area = np.pad(inside(mask).astype(np.uint8), 1)
@@ -67,6 +70,7 @@ class Contour:
         return np.concatenate([np.clip(ratios, 0.0, 1.0), _harmonics(outline.reshape(-1, 2))]).astype(np.float32)
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        """Compute distances; see `Descriptor.distances`."""
         return mean_difference(one, many, self._SCALE)
 
 

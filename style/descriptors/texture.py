@@ -33,6 +33,7 @@ class LocalBinaryPatterns:
     invariant_to = frozenset({Invariance.ROTATION, Invariance.LIGHT})
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
+        """Describe the product; see `Descriptor.describe`."""
         # Whole numbers: noise of the last bits would make patterns of flat areas.
         grey, surface = _levels(pixels, 256), _surface(mask)
         parts = []
@@ -42,6 +43,7 @@ class LocalBinaryPatterns:
         return (np.concatenate(parts) / len(_RINGS)).astype(np.float32)
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        """Compute distances; see `Descriptor.distances`."""
         return hellinger(one, many)
 
 
@@ -59,6 +61,7 @@ class CoOccurrence:
     _SCALE = np.repeat(np.array([0.1, 0.8, 0.12, 0.1], dtype=np.float32), len(_STEPS))
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
+        """Describe the product; see `Descriptor.describe`."""
         library = texture()
         # Level 0 is the backdrop, whose row and column are left out again.
         grey = np.where(inside(mask), _levels(pixels, _LEVELS) + 1, 0).astype(np.uint8)
@@ -72,6 +75,7 @@ class CoOccurrence:
         return np.concatenate([found[name] for name in _PROPERTIES]).astype(np.float32)
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
+        """Compute distances; see `Descriptor.distances`."""
         return mean_difference(one, many, self._SCALE)
 
 

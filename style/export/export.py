@@ -21,13 +21,13 @@ import torch
 from torch import Tensor
 
 from style.errors import ExportError
-from style.export.formats import TOLERANCE, WAYS, ExportFormat, Precision
+from style.export.formats import PRECISIONS, TOLERANCE, ExportFormat, Precision
 from style.export.onnx_file import OnnxRunner, write_onnx
 from style.export.openvino_file import OpenVinoRunner, write_openvino
 from style.export.torch_file import MOST_SIDE, ExecuTorchRunner, TorchScriptRunner, write_executorch, write_torchscript
 from style.images import Pixels
 from style.runtime import RunnableNetwork
-from style.transfer.network_spec import NetworkForm
+from style.transfer.network_spec import NetworkSpec
 from style.vector import DIMENSIONS
 
 SIDES = (64, 96, 160, 256)
@@ -35,7 +35,7 @@ SIDES = (64, 96, 160, 256)
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedNetwork:
     """A file that was written and compared: its bytes in all, and how far its outputs are from the network's.
 
     `largest` and `mean` are absolute differences over all outputs and pictures; 1 is the range of a color.
@@ -49,7 +49,7 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportWish:
+class ExportOptions:
     """What to write: `name` is that of the engine or variant, and of the file without its suffix."""
 
     name: str
@@ -58,9 +58,9 @@ class ExportWish:
     precision: Precision = Precision.FLOAT32
 
     def __post_init__(self) -> None:
-        if self.precision not in WAYS[self.file_format]:
-            ways = ", ".join(WAYS[self.file_format])
-            able = ", ".join(each for each, precisions in WAYS.items() if self.precision in precisions)
+        if self.precision not in PRECISIONS[self.file_format]:
+            ways = ", ".join(PRECISIONS[self.file_format])
+            able = ", ".join(each for each, precisions in PRECISIONS.items() if self.precision in precisions)
             raise ExportError(f"{self.file_format} holds {ways}; for {self.precision} use {able}")
 
     @property
@@ -69,7 +69,7 @@ class ExportWish:
         return self.name if self.precision is Precision.FLOAT32 else f"{self.name}-{self.precision}"
 
 
-def export_network(form: NetworkForm, wish: ExportWish, folder: Path, photos: Sequence[Pixels]) -> Exported:
+def export_network(form: NetworkSpec, wish: ExportOptions, folder: Path, photos: Sequence[Pixels]) -> ExportedNetwork:
     """Write the network into `folder`, with a JSON card beside it; `photos` compare it, and calibrate 8 bits.
 
     Raises ExportError where a float file's outputs are further than its tolerance from the network's, or where there
@@ -77,13 +77,13 @@ def export_network(form: NetworkForm, wish: ExportWish, folder: Path, photos: Se
     """
     if not photos:
         raise ExportError("an exported file is compared on pictures: give at least one")
-    batches = batches_of(form, photos)
+    batches = make_batches(form, photos)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{wish.stem}{wish.file_format.suffix}"
     with tempfile.TemporaryDirectory(dir=folder) as inside:
         path = Path(inside) / target.name
         write_network(form, wish, path, batches)
-        largest, mean = compared(form, load_network(path, wish.file_format), batches)
+        largest, mean = compare_outputs(form, load_network(path, wish.file_format), batches)
         bound = TOLERANCE.get(wish.precision)
         if bound is not None and not largest <= bound:
             raise ExportError(
@@ -97,10 +97,10 @@ def export_network(form: NetworkForm, wish: ExportWish, folder: Path, photos: Se
     temporary = described.with_suffix(".tmp")
     temporary.write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     temporary.replace(described)
-    return Exported(target, described, sum(part["bytes"] for part in card["files"]), largest, mean)
+    return ExportedNetwork(target, described, sum(part["bytes"] for part in card["files"]), largest, mean)
 
 
-def write_network(form: NetworkForm, wish: ExportWish, path: Path, batches: Sequence[tuple[Tensor, ...]]) -> None:
+def write_network(form: NetworkSpec, wish: ExportOptions, path: Path, batches: Sequence[tuple[Tensor, ...]]) -> None:
     """Write the network in the wished format, unchecked."""
     match wish.file_format:
         case ExportFormat.ONNX:
@@ -126,17 +126,19 @@ def load_network(path: Path, file_format: ExportFormat, threads: int = 1) -> Run
     return loaded
 
 
-def batches_of(form: NetworkForm, photos: Sequence[Pixels], seed: int = 0) -> list[tuple[Tensor, ...]]:
+def make_batches(form: NetworkSpec, photos: Sequence[Pixels], seed: int = 0) -> list[tuple[Tensor, ...]]:
     """Inputs made of photos, one at a time, at SIDES in turn; all but the photo are drawn within their ranges."""
     random = np.random.default_rng((seed, 13))
     return [_inputs(form, photo, SIDES[index % len(SIDES)], random) for index, photo in enumerate(photos)]
 
 
 @torch.inference_mode()
-def compared(form: NetworkForm, runner: RunnableNetwork, batches: Sequence[tuple[Tensor, ...]]) -> tuple[float, float]:
-    """The largest and the mean absolute difference of a file's outputs from the network's.
+def compare_outputs(
+    form: NetworkSpec, runner: RunnableNetwork, batches: Sequence[tuple[Tensor, ...]]
+) -> tuple[float, float]:
+    """Return the largest and the mean absolute difference of a file's outputs from the network's.
 
-    Raises ExportError if the file gives nothing.
+    Raises ExportError if the file's outputs are empty.
     """
     apart = []
     for batch in batches:
@@ -149,7 +151,7 @@ def compared(form: NetworkForm, runner: RunnableNetwork, batches: Sequence[tuple
     return float(torch.stack([part.max() for part in apart]).max()), float(torch.cat(apart).mean())
 
 
-def _inputs(form: NetworkForm, photo: Pixels, side: int, random: np.random.Generator) -> tuple[Tensor, ...]:
+def _inputs(form: NetworkSpec, photo: Pixels, side: int, random: np.random.Generator) -> tuple[Tensor, ...]:
     scale = side / min(photo.shape[:2])
     height, width = (
         max(2, round(min(length * scale, MOST_SIDE) / form.multiple)) * form.multiple for length in photo.shape[:2]
@@ -166,7 +168,7 @@ def _inputs(form: NetworkForm, photo: Pixels, side: int, random: np.random.Gener
     return tuple(found)
 
 
-def _card(form: NetworkForm, wish: ExportWish, files: Sequence[Path], apart: tuple[float, float]) -> dict[str, Any]:
+def _card(form: NetworkSpec, wish: ExportOptions, files: Sequence[Path], apart: tuple[float, float]) -> dict[str, Any]:
     libraries = ("torch", "openvino", "nncf", "onnx", "onnxruntime", "executorch")
     installed = {found.metadata["Name"].lower() for found in metadata.distributions()}
     return {
@@ -199,7 +201,7 @@ def _card(form: NetworkForm, wish: ExportWish, files: Sequence[Path], apart: tup
     }
 
 
-def _shape(form: NetworkForm, example: Tensor, file_format: ExportFormat, *, is_map: bool) -> list[int | str]:
+def _shape(form: NetworkSpec, example: Tensor, file_format: ExportFormat, *, is_map: bool) -> list[int | str]:
     most = f" up to {MOST_SIDE}" if file_format is ExportFormat.EXECUTORCH else ""
     batch: int | str = 1 if file_format is ExportFormat.EXECUTORCH else "batch"
     sides = [f"{name}, a multiple of {form.multiple}{most}" for name in ("height", "width")]

@@ -40,7 +40,7 @@ class Precision(StrEnum):
 TOLERANCE = {Precision.FLOAT32: 1e-3, Precision.FLOAT16: 1e-2}
 """How far any number of a float file's outputs may be from the network's; 1 is the range of a color."""
 
-WAYS = {
+PRECISIONS = {
     ExportFormat.ONNX: (Precision.FLOAT32, Precision.STATIC, Precision.DYNAMIC),
     ExportFormat.OPENVINO: tuple(Precision),
     ExportFormat.TORCHSCRIPT: (Precision.FLOAT32,),

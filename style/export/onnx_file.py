@@ -16,12 +16,12 @@ from torch import Tensor
 
 from style.errors import ExtraError
 from style.export.formats import Precision
-from style.transfer.network_spec import NetworkForm
+from style.transfer.network_spec import NetworkSpec
 
 EXTRA = "export"
 
 
-def write_onnx(form: NetworkForm, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
+def write_onnx(form: NetworkSpec, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
     """Write the network; batch, height and width are free. `batches` calibrate `Precision.STATIC`.
 
     Raises ExtraError where `onnx` is missing.
@@ -36,7 +36,7 @@ def write_onnx(form: NetworkForm, path: Path, precision: Precision, batches: Seq
         _quantize(form, (whole, path), precision, batches)
 
 
-def exported_program(form: NetworkForm, most_side: int | None = None, *, free_batch: bool = True) -> Any:
+def exported_program(form: NetworkSpec, most_side: int | None = None, *, free_batch: bool = True) -> Any:
     """The network as `torch.export` sees it, height and width free up to `most_side` pixels."""
     from torch.export import Dim
 
@@ -69,7 +69,7 @@ class OnnxRunner:
         return tuple(torch.from_numpy(one) for one in found)
 
 
-def _write_float(form: NetworkForm, path: Path) -> None:
+def _write_float(form: NetworkSpec, path: Path) -> None:
     for name in ("onnx", "onnxscript"):
         _module(name)
     # The exporter prints its progress and has no switch for it.
@@ -94,7 +94,7 @@ def _without_shapes(path: Path) -> None:
 
 
 def _quantize(
-    form: NetworkForm, files: tuple[Path, Path], precision: Precision, batches: Sequence[tuple[Tensor, ...]]
+    form: NetworkSpec, files: tuple[Path, Path], precision: Precision, batches: Sequence[tuple[Tensor, ...]]
 ) -> None:
     quantization = _module("onnxruntime.quantization")
     source, to = (str(file) for file in files)

@@ -14,16 +14,16 @@ from torch import Tensor
 
 from style.errors import ExtraError
 from style.export.formats import Precision
-from style.runtime import compiled_model, converted
-from style.transfer.network_spec import NetworkForm
+from style.runtime import compile_openvino, convert_to_openvino
+from style.transfer.network_spec import NetworkSpec
 
 
-def write_openvino(form: NetworkForm, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
+def write_openvino(form: NetworkSpec, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
     """Write the network `path` (.xml) and its weights (.bin) beside it; batch, height and width are free.
 
     `batches` calibrate `Precision.STATIC`. Raises ExtraError where 8 bits are asked for and NNCF is missing.
     """
-    model = converted(form.module, form.example)
+    model = convert_to_openvino(form.module, form.example)
     import openvino
 
     for port, one in zip(model.inputs, form.inputs, strict=True):
@@ -42,7 +42,7 @@ class OpenVinoRunner:
         import openvino
 
         self.name = f"openvino {openvino.__version__.partition('-')[0]}"
-        self._compiled = compiled_model(str(path), threads)
+        self._compiled = compile_openvino(str(path), threads)
         self._request = self._compiled.create_infer_request()
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:

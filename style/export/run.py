@@ -9,7 +9,7 @@ import numpy as np
 
 from style.embedding import StyleEmbedder
 from style.errors import ExportError
-from style.export.export import ExportWish, export_network
+from style.export.export import ExportOptions, export_network
 from style.export.formats import ExportFormat, Precision
 from style.images import read_image
 from style.training.crops import find_images
@@ -25,7 +25,7 @@ LOOKS = 300
 """Photos at most whose style vectors teach a pruned network."""
 
 
-def exported_engine(
+def export_engine(
     engine: str,
     file_format: ExportFormat,
     precision: Precision,
@@ -41,7 +41,7 @@ def exported_engine(
     cannot be pruned.
     """
     name = engine if prune is None else f"{engine}-pruned-{round(100 * prune)}"
-    wish = ExportWish(name, "", file_format, precision)  # refuses before anything is loaded or trained
+    wish = ExportOptions(name, "", file_format, precision)  # refuses before anything is loaded or trained
     stylizer = load_stylizer(engine)
     if not isinstance(stylizer, FilmStylizer | NetworkEngine):
         raise ExportError(f"the engine {engine} is not one network that a file could hold; film is")
@@ -53,8 +53,8 @@ def exported_engine(
         stylizer = _pruned(stylizer, prune, steps, files, output / f"{name}-training")
     chosen = [files[index] for index in np.unique(np.linspace(0, len(files) - 1, PHOTOS).astype(int))]
     photos = [read_image(path, short_side=256) for path in chosen]
-    wish = ExportWish(name, stylizer.version, file_format, precision)
-    done = export_network(stylizer.form(), wish, output, photos)
+    wish = ExportOptions(name, stylizer.version, file_format, precision)
+    done = export_network(stylizer.network_spec(), wish, output, photos)
     yield f"wrote {done.path} ({done.size} bytes in all) and {done.card.name}"
     yield f"compared on {len(photos)} photos: outputs differ by {done.largest:.2g} at most, {done.mean:.2g} on average"
 

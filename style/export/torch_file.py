@@ -12,18 +12,18 @@ from torch import Tensor
 
 from style.errors import ExtraError
 from style.export.onnx_file import exported_program
-from style.runtime import traced
-from style.transfer.network_spec import NetworkForm
+from style.runtime import trace
+from style.transfer.network_spec import NetworkSpec
 
 MOST_SIDE = 1024
 """ExecuTorch plans its memory ahead, so pictures have a largest side, in pixels."""
 
 
-def write_torchscript(form: NetworkForm, path: Path) -> None:
+def write_torchscript(form: NetworkSpec, path: Path) -> None:
     """Write a frozen trace; batch, height and width are free."""
     with warnings.catch_warnings():
         _allow_torchscript()
-        torch.jit.save(torch.jit.freeze(traced(form.module, form.example).eval()), str(path))
+        torch.jit.save(torch.jit.freeze(trace(form.module, form.example).eval()), str(path))
 
 
 class TorchScriptRunner:
@@ -40,7 +40,7 @@ class TorchScriptRunner:
         return tuple(self._module(*inputs))
 
 
-def write_executorch(form: NetworkForm, path: Path) -> None:
+def write_executorch(form: NetworkSpec, path: Path) -> None:
     """Write a program for the XNNPACK backend: one picture at a time, sides up to 1024 pixels.
 
     Raises ExtraError where `executorch` is missing.

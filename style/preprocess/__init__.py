@@ -1,1 +1,1 @@
-"""Classic image processing before a photo is embedded or restyled: steps, and recipes of them."""
+"""Classic image processing before a photo is embedded or restyled: steps, and recipes of steps."""

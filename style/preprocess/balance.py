@@ -1,4 +1,4 @@
-"""The color of the light taken out, by what the colors of a whole picture should come to."""
+"""White balance: removes the color of the light."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import ClassVar
 import numpy as np
 
 from style.images import Pixels
-from style.preprocess.base import one_of
+from style.preprocess.base import check_choice
 
 ORDERS = {"grey-world": 1.0, "shades": 6.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """Each channel of linear light scaled so that its Minkowski mean over the picture is the brightest channel's.
+    """Scale each channel of linear light so that its Minkowski mean over the image equals the brightest channel's.
 
-    grey-world: the mean itself (Buchsbaum 1980). shades: of order 6, shades of grey (Finlayson and Trezzi 2004), which
-    leans on bright pixels, hence on a white backdrop where there is one. Grey-world makes a picture that is mostly
-    product lose the product's own color.
+    gray-world: the mean itself (Buchsbaum 1980), written `grey-world`. shades: order 6, shades of gray (Finlayson and
+    Trezzi 2004), which weights bright pixels and thus a white backdrop. With grey-world, an image that is mostly
+    product loses the product's own color.
     """
 
     name: ClassVar[str] = "balance"
     method: str = "shades"
 
     def __post_init__(self) -> None:
-        one_of(self.name, "method", self.method, ORDERS)
+        check_choice(self.name, "method", self.method, ORDERS)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         linear = np.clip(pixels, 0.0, 1.0).astype(np.float64) ** 2.2
-        light = np.maximum(linear.reshape(-1, 3), 1e-6)
+        light = np.maximum(linear.reshape(-1, 3), 1e-6)  # (H*W, 3)
         means = (light ** ORDERS[self.method]).mean(axis=0) ** (1 / ORDERS[self.method])
         gains = means.max() / means
-        # What would be brighter than white is dimmed with everything else: clipped, it would change its hue.
+        # Dim the whole image if pixels would exceed white: clipping them would change their hue.
         balanced = linear * (gains / max(1.0, float(np.percentile((linear * gains).max(axis=-1), 99.5))))
         return np.asarray(np.clip(balanced, 0.0, 1.0) ** (1 / 2.2), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What every step of preprocessing is: pixels to pixels, with settings that were checked when it was made."""
+"""Interface of preprocessing steps: pixels to pixels, with settings that are checked when the step is built."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from style.images import Pixels
 
 
 class Step(Protocol):
-    """A frozen dataclass whose fields are its settings; the first one may be given without its name.
+    """Frozen dataclass whose fields are its settings; in a text, the first one may be given without its name.
 
-    Calling it takes `(H, W, 3)` float32 sRGB in [0, 1] and gives the like, of another size where it crops. The same
-    pixels always give the same answer. Raises ExtraError where OpenCV or scikit-image is needed and missing.
+    Calling it takes `(H, W, 3)` float32 sRGB in [0, 1] and returns the same, in another size if it crops. The same
+    pixels always give the same result. Raises ExtraError if OpenCV or scikit-image is needed and missing.
     """
 
     name: ClassVar[str]
@@ -25,26 +25,31 @@ class Step(Protocol):
     def __call__(self, pixels: Pixels) -> Pixels: ...
 
 
-def one_of(step: str, field: str, value: str, known: Collection[str]) -> None:
-    """Raises RecipeError that lists the known values."""
+def check_choice(step: str, field: str, value: str, known: Collection[str]) -> None:
+    """Raise RecipeError, which lists the known values, unless the value is one of them."""
     if value not in known:
         raise RecipeError(f"step {step!r}: {field} {value!r} is unknown; known ones: {', '.join(known)}")
 
 
-def within(step: str, field: str, value: float, low: float, high: float) -> None:
-    """Raises RecipeError unless the value lies in [low, high]; NaN does not."""
+def check_range(step: str, field: str, value: float, low: float, high: float) -> None:
+    """Raise RecipeError unless the value lies in [low, high]; NaN does not."""
     if not low <= value <= high:
         raise RecipeError(f"step {step!r}: {field} must lie in {low:g} .. {high:g}, got {value:g}")
 
 
-def with_lightness(pixels: Pixels, lightness: NDArray[np.float64], lab: NDArray[np.float64] | None = None) -> Pixels:
-    """The picture with another L* `(H, W)` in [0, 100]; a* and b* stay, as far as the gamut allows. `lab`: the
-    picture's, where it is known already."""
+def replace_lightness(pixels: Pixels, lightness: NDArray[np.float64], lab: NDArray[np.float64] | None = None) -> Pixels:
+    """Replace L* `(H, W)`, in [0, 100], and keep a* and b* as far as the gamut allows.
+
+    Args:
+        pixels: Image `(H, W, 3)`.
+        lightness: New L*.
+        lab: The image in L*a*b*, if it is known already.
+    """
     lab = (srgb_to_lab(pixels) if lab is None else lab).copy()
     lab[..., 0] = lightness
     return lab_to_srgb(lab)
 
 
 def to_bytes(pixels: Pixels) -> NDArray[np.uint8]:
-    """8 bits a channel, as OpenCV's filters want them."""
+    """Convert to 8 bits per channel, as OpenCV's filters need."""
     return (np.clip(pixels, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Two pictures beside each other, to look at."""
+"""Two images beside each other, for viewing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _GAP = 8
 
 
 def side_by_side(before: Pixels, after: Pixels) -> Pixels:
-    """Both on white with a gap of 8 pixels, the smaller one in the middle of its height."""
+    """Place both images on white with a gap of 8 pixels, the smaller one centered vertically."""
     height = max(before.shape[0], after.shape[0])
     gap = np.ones((height, _GAP, 3), dtype=np.float32)
     return np.concatenate([_at_height(before, height), gap, _at_height(after, height)], axis=1)

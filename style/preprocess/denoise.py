@@ -1,4 +1,4 @@
-"""Noise out of photos: median and bilateral filters, wavelets, and non-local means."""
+"""Noise removal: median and bilateral filters, wavelets, and non-local means."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from style.images import Pixels
-from style.preprocess.base import one_of, to_bytes, within
+from style.preprocess.base import check_choice, check_range, to_bytes
 from style.vision import opencv, restoration, wavelets
 
 CLEAN = 0.004
-"""Below this standard deviation, one level of 8 bits, there is no noise to take out."""
+"""Standard deviation, one level of 8 bits, below which an image counts as free of noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Denoise:
-    """Take noise out by `method`; `strength` times as much as the picture's own noise asks for.
+    """Remove noise by `method`; `strength` scales the image's own noise level.
 
     nlm: non-local means (Buades, Coll and Morel 2005) on color and lightness. wavelet: BayesShrink (Chang, Yu and
-    Vetterli 2000) in YCbCr. bilateral: Tomasi and Manduchi 1998. median: 3 x 3, for salt and pepper; it has no strength
-    and takes no notice of how much noise there is. The others estimate it from the finest wavelets (Donoho and
-    Johnstone 1994), and leave a clean picture as it is.
+    Vetterli 2000) in YCbCr. bilateral: Tomasi and Manduchi 1998. median: 3 x 3, for salt and pepper noise; it has no
+    strength and ignores the noise level. The others estimate the level from the finest wavelets (Donoho and Johnstone
+    1994) and leave a clean image unchanged.
     """
 
     name: ClassVar[str] = "denoise"
@@ -32,25 +32,25 @@ class Denoise:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        one_of(self.name, "method", self.method, METHODS)
-        within(self.name, "strength", self.strength, 0.1, 4.0)
+        check_choice(self.name, "method", self.method, METHODS)
+        check_range(self.name, "strength", self.strength, 0.1, 4.0)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         return METHODS[self.method](pixels, self.strength)
 
 
 def noise_level(pixels: Pixels) -> float:
-    """The standard deviation of the noise in `(H, W, 3)`, in sRGB units: the mean of the channels'. Raises ExtraError.
+    """Estimate the standard deviation of the noise in `(H, W, 3)`, in sRGB units: the mean over channels.
 
-    Fine texture counts as noise in part, so that it is an upper bound.
+    Fine texture counts as noise in part, so the result is an upper bound. Raises ExtraError.
     """
     return float(np.mean([_level(pixels[..., channel]) for channel in range(3)]))
 
 
 def _level(channel: NDArray[np.float32]) -> float:
-    """Median of the magnitudes of the finest diagonal wavelets, over that of the standard normal distribution."""
+    """Return the median magnitude of the finest diagonal wavelets over that of the standard normal distribution."""
     details = np.abs(wavelets().dwt2(channel, "db2")[1][2])
-    # What is exactly 0 is flat, such as a blank backdrop, and says nothing of noise.
+    # Coefficients of exactly 0 come from flat areas, such as a blank backdrop, and carry no noise.
     details = details[details > 0]
     return float(np.median(details) / 0.6745) if len(details) else 0.0
 
@@ -63,7 +63,7 @@ def _bilateral(pixels: Pixels, strength: float) -> Pixels:
     noise = noise_level(pixels)
     if noise < CLEAN:
         return pixels
-    # A difference of two values has sqrt(2) times the noise of one; twice that keeps most of it within one bell.
+    # A difference of two values has sqrt(2) times the noise of one; twice that covers most of the noise.
     return np.asarray(opencv().bilateralFilter(np.ascontiguousarray(pixels), 7, 2.8 * strength * noise, 2.0))
 
 
@@ -88,7 +88,7 @@ def _nlm(pixels: Pixels, strength: float) -> Pixels:
     noise = noise_level(pixels)
     if noise < CLEAN:
         return pixels
-    # Half the noise: OpenCV's kernel is of the summed squares of its channels, and more of it blurs the product.
+    # Half the noise: OpenCV's kernel sums squares over channels, and a larger h blurs the product.
     h = 127.5 * strength * noise
     clean = opencv().fastNlMeansDenoisingColored(to_bytes(pixels), None, h, h, 5, 15)
     return np.asarray(clean, dtype=np.float32) / np.float32(255.0)

@@ -1,4 +1,4 @@
-"""The product's place in the picture: cropped to it, and set upright."""
+"""Framing: cropping to the product, and rotating it upright."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from style.images import Pixels
 from style.mask import Mask
-from style.preprocess.base import one_of, to_bytes, within
+from style.preprocess.base import check_choice, check_range, to_bytes
 from style.preprocess.segment import SEGMENTERS, segment
 from style.vision import opencv
 
@@ -20,9 +20,9 @@ _ELONGATED = 1.15
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The product's bounding box with `margin` of its longer side around it; `mask` names a segmentation.
+    """Crop to the product's bounding box with `margin` of its longer side around it; `mask` names a segmentation.
 
-    A picture in which no product stands out stays whole, and nothing is cut below 16 pixels a side.
+    An image without a detected product stays whole, and the result has at least 16 pixels per side.
     """
 
     name: ClassVar[str] = "crop"
@@ -30,29 +30,29 @@ class Crop:
     mask: str = "border"
 
     def __post_init__(self) -> None:
-        within(self.name, "margin", self.margin, 0.0, 1.0)
-        one_of(self.name, "mask", self.mask, SEGMENTERS)
+        check_range(self.name, "margin", self.margin, 0.0, 1.0)
+        check_choice(self.name, "mask", self.mask, SEGMENTERS)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         product = segment(pixels, self.mask) > 0.5
         rows, columns = (_span(np.asarray(product.any(axis=axis))) for axis in (1, 0))
         margin = round(self.margin * max(rows[1] - rows[0], columns[1] - columns[0]))
-        inside = tuple(
+        box = tuple(
             slice(max(0, first - margin), min(side, last + margin))
             for (first, last), side in zip((rows, columns), pixels.shape[:2], strict=True)
         )
-        cut = pixels[inside]
+        cut = pixels[box]
         return pixels if min(cut.shape[:2]) < LEAST_SIDE else np.ascontiguousarray(cut)
 
 
 @dataclass(frozen=True, slots=True)
 class Straighten:
-    """The picture turned so that a skew product stands upright, by at most `most` degrees.
+    """Rotate the image so that a tilted product stands upright, by at most `most` degrees.
 
-    axis: the principal axis of the product's mask, where it is longer than wide. lines: the direction, modulo 90
-    degrees, in which the longest straight edges run (probabilistic Hough transform, Matas, Galambos and Kittler 2000):
-    of the product's outline, or of the whole picture where no product stands out. Where the method says nothing clear,
-    and beyond `most`, the picture stays: a slant may be meant.
+    axis: the principal axis of the product's mask, if the product is longer than wide. lines: the direction, modulo 90
+    degrees, of the longest straight edges (probabilistic Hough transform, Matas, Galambos and Kittler 2000). Edges are
+    those of the product's outline, or of the whole image if no product is detected. If the method finds no clear angle,
+    or one beyond `most`, the image stays unchanged: the tilt may be intended.
     """
 
     name: ClassVar[str] = "straighten"
@@ -60,24 +60,24 @@ class Straighten:
     most: float = 15.0
 
     def __post_init__(self) -> None:
-        one_of(self.name, "method", self.method, ("axis", "lines"))
-        within(self.name, "most", self.most, 0.1, 44.0)
+        check_choice(self.name, "method", self.method, ("axis", "lines"))
+        check_range(self.name, "most", self.most, 0.1, 44.0)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         angle = skew(pixels, self.method, self.most)
         if abs(angle) < 0.1:
             return pixels
-        return turned(pixels, angle)
+        return rotate(pixels, angle)
 
 
 def skew(pixels: Pixels, method: str = "axis", most: float = 15.0) -> float:
-    """By how many degrees a picture has to be turned (counter-clockwise) to stand upright; 0 where that is unclear."""
+    """Return the counter-clockwise rotation in degrees that makes an image upright; 0 if it is unclear."""
     angle = _line_angle(pixels, most) if method == "lines" else _axis_angle(segment(pixels, "border"))
     return angle if abs(angle) <= most else 0.0
 
 
-def turned(pixels: Pixels, degrees: float) -> Pixels:
-    """The picture turned counter-clockwise about its middle, at the same size; its border is continued outwards."""
+def rotate(pixels: Pixels, degrees: float) -> Pixels:
+    """Rotate the image counter-clockwise about its center, at the same size; border pixels are repeated outward."""
     cv2, (height, width) = opencv(), pixels.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
     moved = cv2.warpAffine(
@@ -86,19 +86,22 @@ def turned(pixels: Pixels, degrees: float) -> Pixels:
     return np.clip(np.asarray(moved, dtype=np.float32), 0.0, 1.0)
 
 
-def _span(there: NDArray[np.bool_]) -> tuple[int, int]:
-    found = np.flatnonzero(there)
-    return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, len(there))
+def _span(occupied: NDArray[np.bool_]) -> tuple[int, int]:
+    indices = np.flatnonzero(occupied)
+    return (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, len(occupied))
 
 
 def _axis_angle(mask: Mask) -> float:
-    """The turn that brings the nearest side of the frame along the mask's principal axis, in degrees; 0 without one."""
+    """Return the rotation in degrees that aligns the mask's principal axis with the nearest frame side.
+
+    0 if the mask has no clear axis.
+    """
     if mask.min() == 1:
         return 0.0
     moments = opencv().moments(mask)
     xx, yy, xy = (moments[name] for name in ("mu20", "mu02", "mu11"))
     spread = np.hypot(xx - yy, 2 * xy)
-    # The lengths of both axes are as the roots of (xx + yy +- spread) / 2.
+    # Lengths of the two axes are proportional to the roots of (xx + yy +- spread) / 2.
     if (xx + yy + spread) < _ELONGATED**2 * (xx + yy - spread):
         return 0.0
     return float(_from_upright(np.degrees(0.5 * np.arctan2([2 * xy], [xx - yy])))[0])
@@ -108,16 +111,16 @@ def _line_angle(pixels: Pixels, most: float) -> float:
     cv2 = opencv()
     edges = _outline(pixels)
     shortest = 0.12 * min(pixels.shape[:2])
-    found = cv2.HoughLinesP(edges, 1, np.pi / 720, 20, minLineLength=shortest, maxLineGap=4)
-    if found is None:
+    lines = cv2.HoughLinesP(edges, 1, np.pi / 720, 20, minLineLength=shortest, maxLineGap=4)
+    if lines is None:
         return 0.0
-    ends = np.asarray(found, dtype=np.float64).reshape(-1, 4)
+    ends = np.asarray(lines, dtype=np.float64).reshape(-1, 4)  # x and y of both ends
     runs = ends[:, 2:] - ends[:, :2]
     lengths, angles = np.hypot(*runs.T), _from_upright(np.degrees(np.arctan2(runs[:, 1], runs[:, 0])))
     near = np.abs(angles) <= most
     if lengths[near].sum() < 0.25 * lengths.sum():
         return 0.0
-    # The fullest half degree, then the mean of what lies within a degree and a half of it.
+    # Fullest histogram bin, then the weighted mean of angles within 1.5 degrees of its center.
     counts, bounds = np.histogram(angles[near], bins=np.arange(-most, most + 1.0, 1.0), weights=lengths[near])
     peak = (bounds[:-1] + 0.5)[int(np.argmax(counts))]
     close = near & (np.abs(angles - peak) <= 1.5)
@@ -125,16 +128,16 @@ def _line_angle(pixels: Pixels, most: float) -> float:
 
 
 def _outline(pixels: Pixels) -> NDArray[np.uint8]:
-    """Edges to look for lines in: what is printed on a product runs as it likes, its outline does not."""
+    """Return edges for line detection: an outline is usually straight, prints on a product need not be."""
     cv2, mask = opencv(), segment(pixels, "border")
     edges = np.max([cv2.Canny(channel, 50, 150) for channel in np.moveaxis(to_bytes(pixels), 2, 0)], axis=0)
     if mask.min() == 1:
         return np.asarray(edges)
-    # The mask's own outline is a staircase; the photo's edges beside it are straight.
+    # The mask's outline is a staircase; the photo's own edges next to it are straight.
     near = cv2.morphologyEx((mask > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9), dtype=np.uint8))
     return np.asarray(edges * near)
 
 
 def _from_upright(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles of lines as their differences from the nearest of the frame's sides, in [-45, 45)."""
+    """Return angles of lines as differences from the nearest frame side, in [-45, 45)."""
     return np.asarray((degrees + 45.0) % 90.0 - 45.0)

@@ -1,4 +1,4 @@
-"""A catalog's recipe: the steps that every photo goes through, written as short texts."""
+"""Recipe of a catalog: steps applied to every photo, written as short texts."""
 
 from __future__ import annotations
 
@@ -21,60 +21,56 @@ STEPS: dict[str, type[Step]] = {
 }
 
 VERSION = 1
-"""Counts up with every change of what a step does: vectors made before belong to another recipe."""
+"""Counts up with every change of a step's result: earlier vectors belong to another recipe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Steps in the order in which they are applied; none changes nothing.
+    """Steps in order of application; an empty recipe changes nothing.
 
-    `identity` is 8 hexadecimal digits of all steps with all their settings, however they were written; "" for none.
+    `identity` is 8 hexadecimal digits of all steps with all their settings, independent of spelling; "" without steps.
     """
 
     steps: tuple[Step, ...] = ()
 
     @classmethod
-    def of(cls, texts: Sequence[str]) -> Recipe:
-        """From texts like "clahe", "denoise:wavelet" or "crop:margin=0.1,mask=grabcut".
+    def from_texts(cls, texts: Sequence[str]) -> Recipe:
+        """Parse texts like "clahe", "denoise:wavelet" or "crop:margin=0.1,mask=grabcut".
 
-        Raises RecipeError that names the step and lists what is known.
+        Raises RecipeError that names the step and lists the known ones.
         """
-        return cls(tuple(step_of(text) for text in texts))
+        return cls(tuple(parse_step(text) for text in texts))
 
     def __call__(self, pixels: Pixels) -> Pixels:
-        """`(H, W, 3)` after all steps. Raises ExtraError where a step needs an extra that is missing."""
+        """Apply all steps to `(H, W, 3)`. Raises ExtraError if a step needs an extra that is missing."""
         for step in self.steps:
             pixels = step(pixels)
         return pixels
 
     @property
     def identity(self) -> str:
-        """What tells vectors of one recipe from those of another."""
+        """Hash that separates vectors of different recipes."""
         return hashlib.sha256(f"{VERSION}{self.steps!r}".encode()).hexdigest()[:8] if self.steps else ""
 
 
 NO_RECIPE = Recipe()
-"""Photos as they are."""
+"""Recipe that leaves photos unchanged."""
 
 
-def step_of(text: str) -> Step:
-    """One step from its text: a name, then perhaps a colon and settings; the first may stand without its name."""
+def parse_step(text: str) -> Step:
+    """Parse a step: a name, optionally a colon and settings; the first setting may omit its name."""
     name, _, settings = text.partition(":")
     if name not in STEPS:
         raise RecipeError(f"step {name!r} is unknown; known ones: {', '.join(STEPS)}")
     kinds = {field.name: type(field.default) for field in fields(STEPS[name])}  # type: ignore[arg-type]
     given: dict[str, str | float | int] = {}
-    for place, part in enumerate(settings.split(",") if settings else ()):
+    for position, part in enumerate(settings.split(",") if settings else ()):
         key, equals, value = part.partition("=")
         key, value = (key.strip(), value.strip()) if equals else (next(iter(kinds)), part.strip())
-        if (not equals and place) or key not in kinds or key in given:
+        if (not equals and position) or key not in kinds or key in given:
             raise RecipeError(f"step {text!r}: {part!r} is no setting of {name}; it has {', '.join(kinds)}")
-        given[key] = _number(text, key, value, kinds[key])
+        try:
+            given[key] = kinds[key](value)  # type: ignore[misc]
+        except ValueError:
+            raise RecipeError(f"step {text!r}: {key} must be a number, got {value!r}") from None
     return STEPS[name](**given)
-
-
-def _number(text: str, key: str, value: str, kind: type) -> str | float | int:
-    try:
-        return kind(value)  # type: ignore[no-any-return]
-    except ValueError:
-        raise RecipeError(f"step {text!r}: {key} must be a number, got {value!r}") from None

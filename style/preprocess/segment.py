@@ -1,4 +1,7 @@
-"""Where the product is, by name: the plain border, a threshold, edges, or GrabCut. All give the project's mask."""
+"""Segmentation of the product by name: plain border, threshold, edges, or GrabCut.
+
+Results are masks of `style.mask`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from style.color_space import srgb_to_lab
 from style.errors import RecipeError
 from style.images import Pixels
 from style.mask import Mask, product_mask
-from style.preprocess.base import one_of, to_bytes
+from style.preprocess.base import check_choice, to_bytes
 from style.vision import opencv
 
 _LONGEST_SIDE = 256
@@ -25,12 +28,16 @@ _Area = NDArray[np.bool_]
 
 
 def segment(pixels: Pixels, method: str = "border") -> Mask:
-    """The product's mask `(H, W)` by one of `SEGMENTERS`; all ones where the method finds none.
+    """Return the product's mask `(H, W)` by one of `SEGMENTERS`; all ones if the method finds none.
 
     border: `style.mask.product_mask`, needs a plain backdrop and no extra. threshold: Otsu's (1979) on the difference
-    from the border's median color. edges: all that Canny's (1986) edges enclose. grabcut: Rother, Kolmogorov and Blake
-    2004, begun with the border's mask or, where there is none, with the middle of the picture; it alone finds products
-    on busy backdrops. Raises RecipeError for another name, ExtraError.
+    from the border's median color. edges: areas enclosed by Canny's (1986) edges. grabcut: Rother, Kolmogorov and Blake
+    2004, started with the border's mask or, without one, with the middle of the image. Only grabcut finds products on
+    busy backdrops.
+
+    Raises:
+        RecipeError: If the method is unknown.
+        ExtraError: If OpenCV is needed and missing.
     """
     if method not in SEGMENTERS:
         raise RecipeError(f"segmentation {method!r} is unknown; known ones: {', '.join(SEGMENTERS)}")
@@ -39,13 +46,13 @@ def segment(pixels: Pixels, method: str = "border") -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class Isolate:
-    """The product on white: everything outside the mask of `method` (see `segment`) is blanked."""
+    """Put the product on white: pixels outside the mask of `method` (see `segment`) become white."""
 
     name: ClassVar[str] = "isolate"
     method: str = "border"
 
     def __post_init__(self) -> None:
-        one_of(self.name, "method", self.method, SEGMENTERS)
+        check_choice(self.name, "method", self.method, SEGMENTERS)
 
     def __call__(self, pixels: Pixels) -> Pixels:
         mask = segment(pixels, self.method)[..., None]
@@ -53,7 +60,7 @@ class Isolate:
 
 
 def _by_threshold(pixels: Pixels) -> Mask:
-    small = _reduced(pixels)
+    small = _downscale(pixels)
     lab = srgb_to_lab(small)
     distance = np.sqrt(((lab - np.median(_border(lab), axis=0)) ** 2).sum(axis=-1))
     levels = np.clip(np.rint(distance * 2), 0, 255).astype(np.uint8)
@@ -64,31 +71,31 @@ def _by_threshold(pixels: Pixels) -> Mask:
 
 def _by_edges(pixels: Pixels) -> Mask:
     cv2 = opencv()
-    blurred = cv2.GaussianBlur(to_bytes(_reduced(pixels)), (3, 3), 0)
+    blurred = cv2.GaussianBlur(to_bytes(_downscale(pixels)), (3, 3), 0)
     edges = np.max([cv2.Canny(blurred[..., channel], 40, 100) for channel in range(3)], axis=0)
     closed = cv2.morphologyEx(edges, cv2.MORPH_CLOSE, np.ones((7, 7), dtype=np.uint8))
     area = ndimage.binary_fill_holes(closed > 0)
-    # Closed lines lie around the product; what is thinner than they are is none of it.
+    # Closed lines surround the product; parts thinner than the lines do not belong to it.
     return _mask(ndimage.binary_opening(area, iterations=2), pixels)
 
 
 def _by_grabcut(pixels: Pixels) -> Mask:
     cv2 = opencv()
-    small = _reduced(pixels)
-    labels = _first_guess(small, product_mask(small))
+    small = _downscale(pixels)
+    labels = _initial_labels(small, product_mask(small))
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     try:
         cv2.grabCut(
             to_bytes(small), labels, None, background, foreground, _ROUNDS, cv2.GC_INIT_WITH_MASK
         )  # labels change in place
     except cv2.error:
-        # One of both sides has no pixel left to model: there is nothing to tell apart.
+        # Product or backdrop has no pixel left to model: there is nothing to separate.
         return np.ones(pixels.shape[:2], dtype=np.float32)
     return _mask((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), pixels)
 
 
-def _first_guess(small: Pixels, known: Mask) -> NDArray[np.uint8]:
-    """Labels to begin with: the border is backdrop; of the rest the known mask, or the middle, is probably product."""
+def _initial_labels(small: Pixels, known: Mask) -> NDArray[np.uint8]:
+    """Label the border as backdrop, and the known mask, or else the middle, as probable product."""
     cv2 = opencv()
     height, width = small.shape[:2]
     labels = np.full((height, width), cv2.GC_PR_BGD, dtype=np.uint8)
@@ -106,7 +113,7 @@ def _first_guess(small: Pixels, known: Mask) -> NDArray[np.uint8]:
 
 
 def _mask(area: _Area, pixels: Pixels) -> Mask:
-    """Small parts dropped, holes filled, and the outline softened, at the picture's own size."""
+    """Drop small parts, fill holes and soften the outline, at the image's own size."""
     labels, count = ndimage.label(ndimage.binary_fill_holes(area))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
@@ -119,7 +126,7 @@ def _mask(area: _Area, pixels: Pixels) -> Mask:
     return np.asarray(np.clip(enlarged, 0.0, 1.0), dtype=np.float32)
 
 
-def _reduced(pixels: Pixels) -> Pixels:
+def _downscale(pixels: Pixels) -> Pixels:
     cv2, (height, width) = opencv(), pixels.shape[:2]
     scale = _LONGEST_SIDE / max(height, width)
     if scale >= 1:
@@ -129,7 +136,7 @@ def _reduced(pixels: Pixels) -> Pixels:
 
 
 def _border(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The outermost pixels (n, 3)."""
+    """Return the outermost pixels `(n, 3)`."""
     depth = max(1, round(0.04 * min(values.shape[:2])))
     rim = np.ones(values.shape[:2], dtype=bool)
     rim[depth:-depth, depth:-depth] = False

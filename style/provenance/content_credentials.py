@@ -1,7 +1,7 @@
-"""Content Credentials (C2PA): a signed manifest in the picture, which shows who restyled it and that nobody changed it.
+"""Content Credentials (C2PA): signed manifest in the image, which shows who restyled it and that it was not changed.
 
-Needs the extra `c2pa`. The manifest says that the picture was created as a composite by the engine, and repeats the
-mark. It names no ingredient: of the photo that lies under the paint, nothing is published.
+Needs the extra `c2pa`. The manifest says that the image was created as a composite by the engine, and repeats the mark.
+It names no ingredient: nothing of the photo under the paint is published.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from style.errors import CredentialError, ExtraError
 from style.provenance.mark import DIGITAL_SOURCE_TYPE, ImageFormat, Mark
 
 MARK_LABEL = "org.style-recsys.restyle"
-# A thumbnail of a picture this small would be most of the file.
+# A thumbnail of an image this small would be most of the file.
 _OPTIONS = {"builder": {"thumbnail": {"enabled": False}}}
 
 
 class SigningAlgorithm(StrEnum):
-    """Algorithms of signing keys that C2PA allows."""
+    """Algorithm of a signing key that C2PA allows."""
 
     ES256 = "es256"
     ES384 = "es384"
@@ -35,10 +35,10 @@ class SigningAlgorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SigningIdentity:
-    """Who signs: the certificate chain (PEM, the signer's own first, no root needed) and the private key (PEM, PKCS 8).
+    """Signer: certificate chain (PEM, own certificate first, no root needed) and private key (PEM, PKCS 8).
 
-    `timestamp_url`: a time-stamping authority (RFC 3161) that is asked at each signature; without one, signatures
-    are worth nothing after the certificate has expired.
+    `timestamp_url`: a time-stamping authority (RFC 3161) that is called at each signature. Without one, signatures lose
+    their value when the certificate expires.
     """
 
     chain: bytes
@@ -48,14 +48,22 @@ class SigningIdentity:
 
     @classmethod
     def read(cls, chain: Path, key: Path, algorithm: SigningAlgorithm = SigningAlgorithm.ES256) -> SigningIdentity:
-        """From two files. Raises CredentialError that names the one which cannot be read."""
+        """Read both files. Raises CredentialError that names the file which cannot be read."""
         return cls(_read(chain), _read(key), algorithm)
 
 
 def sign(data: bytes, image_format: ImageFormat, mark: Mark, identity: SigningIdentity) -> bytes:
-    """The picture with a signed manifest; its pixels and its XMP stay as they are.
+    """Add a signed manifest to the image; its pixels and its XMP stay unchanged.
 
-    Raises ExtraError where `c2pa-python` is not installed, CredentialError where the key and certificate cannot sign.
+    Args:
+        data: Image file.
+        image_format: Format of the file.
+        mark: Mark to repeat in the manifest.
+        identity: Certificate and key.
+
+    Raises:
+        ExtraError: If `c2pa-python` is not installed.
+        CredentialError: If the key and certificate cannot sign.
     """
     c2pa = _library()
     signed = io.BytesIO()
@@ -69,25 +77,28 @@ def sign(data: bytes, image_format: ImageFormat, mark: Mark, identity: SigningId
             builder.sign(signer, image_format.media_type, io.BytesIO(data), signed)
     except c2pa.C2paError as error:
         raise CredentialError(
-            f"the picture cannot be signed with this certificate and key ({identity.algorithm}): {error}"
+            f"the image cannot be signed with this certificate and key ({identity.algorithm}): {error}"
         ) from None
     return signed.getvalue()
 
 
 def read_manifest(data: bytes, image_format: ImageFormat) -> dict[str, Any]:
-    """The active manifest of a signed picture whose signature and hashes hold; whether its signer is to be trusted
-    is not asked.
+    """Read the active manifest of a signed image after checking signature and hashes.
 
-    Raises ExtraError, or CredentialError where there is no manifest or the picture was changed after it was signed.
+    Trust in the signer is not checked.
+
+    Raises:
+        ExtraError: If `c2pa-python` is not installed.
+        CredentialError: If there is no manifest or the image was changed after it was signed.
     """
     c2pa = _library()
     try:
         with c2pa.Reader(image_format.media_type, io.BytesIO(data)) as reader:
             state, store = reader.get_validation_state(), json.loads(reader.json())
     except c2pa.C2paError as error:
-        raise CredentialError(f"the picture has no manifest that can be read: {error}") from None
+        raise CredentialError(f"the image has no manifest that can be read: {error}") from None
     if state not in ("Valid", "Trusted"):
-        raise CredentialError(f"the manifest does not fit the picture ({state}): it was changed after it was signed")
+        raise CredentialError(f"the manifest does not match the image ({state}): it was changed after it was signed")
     manifest: dict[str, Any] = store["manifests"][store["active_manifest"]]
     return manifest
 

@@ -1,9 +1,9 @@
-"""Restyled pictures say that they are: an XMP packet in the file, with the IPTC's digital source type.
+"""Mark in restyled images that says they are synthetic: an XMP packet with the IPTC's digital source type.
 
-The type is "composite with trained algorithmic media" in every mode: under the paint there is always a photo, even
-where all of it is painted, so that "trained algorithmic media", which is made by a network alone, would be wrong;
-and "algorithmically enhanced" means minor corrections, which would say too little of new colors. Engine and version
-use the IPTC's own properties (Photo Metadata Standard 2025.1); all else lives in this project's namespace.
+The type is "composite with trained algorithmic media" in every mode: under the paint there is always a photo, even if
+all of it is painted. "Trained algorithmic media" would be wrong, as it means made by a network only. "Algorithmically
+enhanced" means minor corrections, which would understate new colors. Engine and version use the IPTC's own properties
+(Photo Metadata Standard 2025.1); all other properties are in this project's namespace.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _PACKET_LIMIT = 65_000
 
 
 class ImageFormat(StrEnum):
-    """A file format that restyled pictures are served in."""
+    """File format of restyled images."""
 
     JPEG = "jpeg"
     PNG = "png"
@@ -43,16 +43,16 @@ class ImageFormat(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """As in an HTTP Content-Type."""
+        """Media type for an HTTP Content-Type header."""
         return f"image/{self.value}"
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a restyled picture says of itself.
+    """Content of the mark in a restyled image.
 
-    `strength` is the one used, which may be less than was asked; it is kept to three decimals. `model_sha256`: the
-    hash of the engine's weights, "" for an engine that has none.
+    `strength` is the one used, which may be less than requested; it is rounded to three decimals. `model_sha256`: the
+    hash of the engine's weights, "" for an engine without weights.
     """
 
     engine: str
@@ -64,7 +64,7 @@ class Mark:
     credit: StyleCredit | None = None
 
     def properties(self) -> dict[str, str]:
-        """The mark as names and texts, `DigitalSourceType` first."""
+        """Return the mark as names and texts, `DigitalSourceType` first."""
         properties = {
             "DigitalSourceType": DIGITAL_SOURCE_TYPE,
             "AISystemUsed": self.engine,
@@ -80,8 +80,8 @@ class Mark:
         return properties
 
     @classmethod
-    def of(cls, properties: Mapping[str, str]) -> Mark | None:
-        """The mark of `properties`, or None where they are not those of one."""
+    def from_properties(cls, properties: Mapping[str, str]) -> Mark | None:
+        """Parse the mark, or return None if the properties are not those of a mark."""
         if properties.get("DigitalSourceType") != DIGITAL_SOURCE_TYPE:
             return None
         try:
@@ -92,16 +92,18 @@ class Mark:
                 mode=PaintMode(properties["Mode"]),
                 keep_color=properties["KeepColor"] == str(True),
                 model_sha256=properties["ModelSha256"],
-                credit=_credit(properties),
+                credit=None
+                if "StyleReference" not in properties
+                else StyleCredit(properties["StyleReference"], properties["StyleLicense"]),
             )
         except (KeyError, ValueError, StyleError):
             return None
 
 
 def encode(pixels: Pixels, image_format: ImageFormat, mark: Mark | None) -> bytes:
-    """A picture `(H, W, 3)` in [0, 1] as a file; `mark` says that it is restyled (None: an original).
+    """Encode an image `(H, W, 3)` in [0, 1] as a file; `mark` says that it is restyled (None: an original).
 
-    The file holds pixels and the mark, and nothing else: no EXIF, profile or comment of the input.
+    The file holds pixels and the mark only: no EXIF, profile or comment of the input.
     """
     options = _SAVE_OPTIONS[image_format]
     if mark is not None:
@@ -114,12 +116,19 @@ def encode(pixels: Pixels, image_format: ImageFormat, mark: Mark | None) -> byte
 def encode_animation(
     frames: Sequence[Pixels], milliseconds: int, image_format: ImageFormat, mark: Mark | None
 ) -> bytes:
-    """Frames `(H, W, 3)` of one size as one endless animation, PNG or WebP; each shows for so many milliseconds.
+    """Encode frames `(H, W, 3)` of one size as one endless animation, PNG or WebP.
 
-    Raises ImageError for a format that holds one picture alone.
+    Args:
+        frames: Frames in [0, 1], in order.
+        milliseconds: Duration of each frame.
+        image_format: PNG or WebP.
+        mark: Says that the frames are restyled (None: originals).
+
+    Raises:
+        ImageError: If the format holds only one image.
     """
     if image_format is ImageFormat.JPEG:
-        raise ImageError("JPEG holds one picture alone; use webp or png for an animation")
+        raise ImageError("JPEG holds only one image; use webp or png for an animation")
     options = _SAVE_OPTIONS[image_format] | ({} if mark is None else _metadata(image_format, _packet(mark)))
     first, *others = (from_pixels(frame) for frame in frames)
     buffer = io.BytesIO()
@@ -130,14 +139,14 @@ def encode_animation(
 
 
 def read_mark(data: bytes) -> Mark | None:
-    """The mark in a file's bytes, or None where it has none. Raises ImageError where the bytes are no image."""
+    """Read the mark in a file's bytes, None if there is none. Raises ImageError if the bytes are no image."""
     try:
         with Image.open(io.BytesIO(data), formats=[kind.value for kind in ImageFormat]) as image:
             image.load()
             packet = image.info.get("xmp", b"")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"not a readable picture ({error}); accepted: {', '.join(ImageFormat)}") from None
-    return _parsed(packet if isinstance(packet, bytes) else str(packet).encode())
+        raise ImageError(f"not a readable image ({error}); accepted: {', '.join(ImageFormat)}") from None
+    return _parse_packet(packet if isinstance(packet, bytes) else str(packet).encode())
 
 
 _SAVE_OPTIONS: dict[ImageFormat, dict[str, Any]] = {
@@ -162,17 +171,13 @@ def _packet(mark: Mark) -> bytes:
     rdf = ElementTree.SubElement(root, f"{{{_RDF}}}RDF")
     description = ElementTree.SubElement(rdf, f"{{{_RDF}}}Description", {f"{{{_RDF}}}about": ""})
     for name, value in mark.properties().items():
-        ElementTree.SubElement(description, _qualified(name)).text = value
+        ElementTree.SubElement(description, _qualified_tag(name)).text = value
     body = ElementTree.tostring(root, encoding="unicode")
     return f"{_PACKET_BEGIN}{body}{_PACKET_END}".encode()
 
 
-def _namespace(name: str) -> str:
-    return _IPTC if name in _IPTC_PROPERTIES else _OWN
-
-
-def _parsed(packet: bytes) -> Mark | None:
-    # Declarations are how XML blows up or reaches out of the file; no XMP packet needs one.
+def _parse_packet(packet: bytes) -> Mark | None:
+    # XML declarations can expand without bound or read other files; no XMP packet needs one.
     if len(packet) > _PACKET_LIMIT or b"<!" in packet or b"\0" in packet:
         return None
     try:
@@ -180,15 +185,12 @@ def _parsed(packet: bytes) -> Mark | None:
     except (ElementTree.ParseError, ValueError):
         return None
     found = {element.tag: element.text or "" for element in root.iter()}
-    return Mark.of({tag.rpartition("}")[2]: text for tag, text in found.items() if tag == _qualified(tag)})
+    return Mark.from_properties(
+        {tag.rpartition("}")[2]: text for tag, text in found.items() if tag == _qualified_tag(tag)}
+    )
 
 
-def _qualified(tag: str) -> str:
-    """The tag that a property of this name has to have."""
+def _qualified_tag(tag: str) -> str:
+    """Return the tag, with namespace, of the property that a tag names."""
     name = tag.rpartition("}")[2]
-    return f"{{{_namespace(name)}}}{name}"
-
-
-def _credit(properties: Mapping[str, str]) -> StyleCredit | None:
-    reference = properties.get("StyleReference")
-    return None if reference is None else StyleCredit(reference, properties["StyleLicense"])
+    return f"{{{_IPTC if name in _IPTC_PROPERTIES else _OWN}}}{name}"

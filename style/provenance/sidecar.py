@@ -1,4 +1,4 @@
-"""The mark of a restyled picture as a JSON file beside it, for tools that drop what is inside the picture."""
+"""Sidecar: the mark of a restyled image as a JSON file, for tools that drop metadata inside the image."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from style.errors import ImageError
 from style.provenance.mark import Mark
 
 SUFFIX = ".json"
-_PICTURE = "PictureSha256"
+_IMAGE_HASH = "ImageSha256"
 
 
 def sidecar(data: bytes, mark: Mark) -> str:
-    """The JSON of a picture's bytes and its mark: one object of texts, named as in the picture's XMP."""
-    return json.dumps({_PICTURE: _sha256(data), **mark.properties()}, ensure_ascii=False, indent=2) + "\n"
+    """Return the JSON of an image's hash and mark: one object of texts, named as in the image's XMP."""
+    return json.dumps({_IMAGE_HASH: _sha256(data), **mark.properties()}, ensure_ascii=False, indent=2) + "\n"
 
 
 def read_sidecar(text: str, data: bytes) -> Mark:
-    """The mark in a sidecar. Raises ImageError where it is none, or is another picture's."""
+    """Read the mark of a sidecar. Raises ImageError if it is not one, or belongs to another image."""
     try:
-        found = json.loads(text)
+        properties = json.loads(text)
     except ValueError as error:
         raise ImageError(f"not a sidecar: no JSON ({error})") from None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+    if not isinstance(properties, dict) or not all(isinstance(value, str) for value in properties.values()):
         raise ImageError("not a sidecar: expected one JSON object of texts")
-    if found.get(_PICTURE) != _sha256(data):
-        raise ImageError(f"the sidecar belongs to another picture: its {_PICTURE} is not the one of these bytes")
-    mark = Mark.of(found)
+    if properties.get(_IMAGE_HASH) != _sha256(data):
+        raise ImageError(f"the sidecar belongs to another image: its {_IMAGE_HASH} is not the one of these bytes")
+    mark = Mark.from_properties(properties)
     if mark is None:
-        raise ImageError("not a sidecar: its properties are not those of a restyled picture")
+        raise ImageError("not a sidecar: its properties are not those of a restyled image")
     return mark
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from style.images import Pixels
-from style.sequences.flow import Flow, inside, optical_flow, trusted, warp
+from style.sequences.flow import Flow, flow_confidence, optical_flow, points_inside, warp
 
 
 def flicker(frames: Sequence[Pixels], restyled: Sequence[Pixels], flows: Sequence[Flow] | None = None) -> float:
@@ -24,7 +24,7 @@ def flicker(frames: Sequence[Pixels], restyled: Sequence[Pixels], flows: Sequenc
     for index in range(1, len(frames)):
         now, last = frames[index], frames[index - 1]
         there = optical_flow(now, last) if flows is None else flows[index - 1]
-        counted = inside(there) if flows else trusted(now, last, there, optical_flow(last, now)) > 0.5
+        counted = points_inside(there) if flows else flow_confidence(now, last, there, optical_flow(last, now)) > 0.5
         if not counted.any():
             continue
         pair = [

@@ -55,7 +55,7 @@ def warp(values: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
     return np.ascontiguousarray(fetched[0].permute(1, 2, 0).numpy())
 
 
-def trusted(frame: Pixels, other: Pixels, there: Flow, back: Flow, *, spread: float = 0.06) -> Light:
+def flow_confidence(frame: Pixels, other: Pixels, there: Flow, back: Flow, *, spread: float = 0.06) -> Light:
     """How far the flow `there` may be trusted at each pixel, `(H, W)` in [0, 1].
 
     0 where it leaves the frame, where there and back does not end near the start (equation 5 of Ruder et al. 2016: a
@@ -69,10 +69,10 @@ def trusted(frame: Pixels, other: Pixels, there: Flow, back: Flow, *, spread: fl
     edges = slopes > 0.01 * size + 0.02
     apart = ndimage.gaussian_filter(np.square(frame - warp(other, there)).mean(axis=2), 1.0)
     weight = np.exp(-apart / spread**2)
-    return np.where(unlike | edges | ~inside(there), 0.0, weight).astype(np.float32)
+    return np.where(unlike | edges | ~points_inside(there), 0.0, weight).astype(np.float32)
 
 
-def inside(flow: Flow) -> NDArray[np.bool_]:
+def points_inside(flow: Flow) -> NDArray[np.bool_]:
     """Where a flow points to a place within the frame, `(H, W)`."""
     height, width = flow.shape[:2]
     y, x = np.mgrid[0:height, 0:width]
@@ -83,18 +83,18 @@ def inside(flow: Flow) -> NDArray[np.bool_]:
 def _lucas_kanade(light: Light, other: Light) -> Flow:
     pyramid = [(light, other)]
     while len(pyramid) < _LEVELS and min(pyramid[-1][0].shape) >= 32:
-        pyramid.append((_halved(pyramid[-1][0]), _halved(pyramid[-1][1])))
+        pyramid.append((_halve(pyramid[-1][0]), _halve(pyramid[-1][1])))
     flow = np.zeros((*pyramid[-1][0].shape, 2), dtype=np.float32)
     for first, second in reversed(pyramid):
         if flow.shape[:2] != first.shape:
             ratio = np.array([first.shape[1] / flow.shape[1], first.shape[0] / flow.shape[0]], dtype=np.float32)
             flow = _resized(flow, first.shape) * ratio
         for _ in range(_SWEEPS):
-            flow = _swept(first, second, flow)
+            flow = _sweep(first, second, flow)
     return flow
 
 
-def _swept(light: Light, other: Light, flow: Flow, calm: float = 1e-4) -> Flow:
+def _sweep(light: Light, other: Light, flow: Flow, calm: float = 1e-4) -> Flow:
     """One step of Gauss-Newton in every window; where a window is flat the flow stays (`calm`), then it is smoothed."""
     moved = warp(other[:, :, None], flow)[:, :, 0]
     down, right = (np.gradient(moved, axis=axis).astype(np.float32) for axis in (0, 1))
@@ -112,7 +112,7 @@ def _swept(light: Light, other: Light, flow: Flow, calm: float = 1e-4) -> Flow:
     return ndimage.gaussian_filter(stepped, (1.5, 1.5, 0)).astype(np.float32)
 
 
-def _halved(light: Light) -> Light:
+def _halve(light: Light) -> Light:
     return _resized(light[:, :, None], ((light.shape[0] + 1) // 2, (light.shape[1] + 1) // 2))[:, :, 0]
 
 

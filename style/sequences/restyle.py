@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from style.errors import ImageError
-from style.fidelity import Composite, FidelityReport, faithful
+from style.fidelity import Composite, FidelityReport, limit_strength
 from style.images import Pixels
 from style.mask import Mask
-from style.repaint import RestyleOptions, gallery_palette, judged, paint_masks, painted_by_palette
-from style.sequences.flow import optical_flow, trusted, warp
+from style.restyle import RestyleOptions, gallery_palette, judging_mask, paint_masks, paint_with_palette
+from style.sequences.flow import flow_confidence, optical_flow, warp
 from style.transfer.base import Painting, Stylizer
 from style.vector import StyleVector
 
@@ -48,7 +48,7 @@ def restyle_sequence(
 
     `memory` in [0, 1): 0 paints each frame's texture by itself. Strength 0 gives the frames bit for bit. Fidelity looks
     at `JUDGED` frames; what it allows for all of these holds for every frame. Raises ImageError without a frame or for
-    a memory outside its range, and like `repaint`.
+    a memory outside its range, and like `restyle_photo`.
     """
     if not frames:
         raise ImageError("a sequence needs at least one frame")
@@ -59,8 +59,8 @@ def restyle_sequence(
         return RestyledSequence(
             [frame.copy() for frame in frames], FidelityReport(wish.strength, wish.strength, None, ())
         )
-    painter = _Painter.of(engine, style, wish, chosen)
-    reports = [faithful(painter.fresh(frame).composite(wish), wish.strength, wish.limits) for frame in chosen]
+    painter = _Painter.from_frames(engine, style, wish, chosen)
+    reports = [limit_strength(painter.fresh(frame).composite(wish), wish.strength, wish.limits) for frame in chosen]
     report = min(reports, key=lambda each: each.used.largest)
     found: list[Pixels] = []
     last: _Painted | None = None
@@ -84,7 +84,7 @@ class _Painted:
     def after(self, last: _Painted, memory: float) -> _Painted:
         """This frame with as much of the last one's texture, and of where it was, as can be trusted."""
         there, back = optical_flow(self.frame, last.frame), optical_flow(last.frame, self.frame)
-        weight = memory * trusted(self.frame, last.frame, there, back)[:, :, None]
+        weight = memory * flow_confidence(self.frame, last.frame, there, back)[:, :, None]
         fresh, before = (
             np.concatenate([each.painting.texture, each.where[:, :, None]], axis=2) for each in (self, last)
         )
@@ -111,18 +111,20 @@ class _Painter:
     table: NDArray[np.float32]
 
     @classmethod
-    def of(cls, engine: Stylizer, style: StyleVector, wish: RestyleOptions, frames: Sequence[Pixels]) -> _Painter:
+    def from_frames(
+        cls, engine: Stylizer, style: StyleVector, wish: RestyleOptions, frames: Sequence[Pixels]
+    ) -> _Painter:
         """With colors judged by the product in all of `frames`."""
         palette = gallery_palette(frames, [paint_masks(frame, None, wish.mode)[1] for frame in frames])
         levels = np.linspace(0, 1, STEPS, dtype=np.float32)
         colors = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
         sheet = colors.reshape(STEPS, STEPS * STEPS, 3)
-        table = painted_by_palette(engine, sheet, palette, style).color.reshape(colors.shape)
+        table = paint_with_palette(engine, sheet, palette, style).color.reshape(colors.shape)
         return cls(engine, style, wish, table)
 
     def fresh(self, frame: Pixels) -> _Painted:
         where, product = paint_masks(frame, None, self.wish.mode)
-        texture = self.engine.paint([frame], self.style, [judged(product)])[0].texture
+        texture = self.engine.paint([frame], self.style, [judging_mask(product)])[0].texture
         places = np.moveaxis(frame * (STEPS - 1), 2, 0)
         looked_up = [
             ndimage.map_coordinates(self.table[..., channel], places, order=1, mode="nearest") for channel in range(3)

@@ -15,13 +15,13 @@ from style.images import read_image
 from style.library import read_library, require
 from style.modes import PaintMode, Strength
 from style.provenance.mark import Mark
-from style.repaint import RestyleOptions, repaint
+from style.restyle import RestyleOptions, restyle_photo
 from style.rights import Use
 from style.sequences.flicker import flicker
 from style.sequences.frames import read_frames, write_frames
 from style.sequences.restyle import restyle_sequence
 from style.transfer.registry import load_stylizer
-from style.transfer.style_images import PICTURE_SIDE, StylePicture, StylePictures
+from style.transfer.style_images import STYLE_IMAGE_SIDE, StyleImage, StyleImages
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ def run_sequence(task: SequenceTask, like: Path | None, library: Path | None, st
     """
     embedder = StyleEmbedder.load()
     picture, credit = _target(like, library, style)
-    pixels = read_image(picture, short_side=PICTURE_SIDE)
+    pixels = read_image(picture, short_side=STYLE_IMAGE_SIDE)
     z = embedder.embed(pixels)
     given = read_frames(task.frames, short_side=task.size)
-    engine = load_stylizer(task.engine, pictures=lambda: StylePictures([StylePicture("asked", z, pixels)]))
+    engine = load_stylizer(task.engine, styles=lambda: StyleImages([StyleImage("asked", z, pixels)]))
     limits = DEFAULT_LIMITS if task.fidelity else None
-    wish = RestyleOptions(Strength.of(task.strength, task.mode), task.mode, task.keep_color, limits)
+    wish = RestyleOptions(Strength.from_number(task.strength, task.mode), task.mode, task.keep_color, limits)
     start = time.perf_counter()
     done = restyle_sequence(engine, given.frames, z, wish, memory=task.memory)
     seconds = time.perf_counter() - start
@@ -68,7 +68,7 @@ def run_sequence(task: SequenceTask, like: Path | None, library: Path | None, st
     )
     if task.measure and len({frame.shape for frame in given.frames}) == 1 and len(given.frames) > 1:
         alone = RestyleOptions(done.report.used, task.mode, task.keep_color, None)
-        one_by_one = [repaint(engine, frame, z, alone).pixels for frame in given.frames]
+        one_by_one = [restyle_photo(engine, frame, z, alone).pixels for frame in given.frames]
         pair = [flicker(given.frames, restyled) for restyled in (one_by_one, done.frames)]
         yield f"flicker {pair[0]:.6f} one by one, {pair[1]:.6f} as written (squared error beyond that of the frames)"
 

@@ -1,1 +1,1 @@
-"""Engines that repaint an image toward a style vector; see `base.Stylizer` and `registry`."""
+"""Engines that restyle an image toward a style vector; see `base.Stylizer` and `registry`."""

@@ -1,4 +1,4 @@
-"""The noun that renders: one small interface for every engine, and how a painting is laid on a photo."""
+"""Interface of all engines, and how a painting is laid on a photo."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """What an engine adds to a photo `(H, W, 3)` at full strength, in two parts that add up; either may be zero.
+    """Change that an engine adds to a photo `(H, W, 3)` at full strength, as the sum of two parts.
 
-    `color` is a function of each pixel's color alone; `texture` is all the rest.
+    `color` is a function of each pixel's color only; `texture` is the rest. Either may be zero.
     """
 
     texture: Pixels
@@ -39,9 +39,14 @@ class Painting:
         mask: Mask | None = None,
         keep_color: bool = False,
     ) -> Pixels:
-        """`image + mask * (texture * t + color * c)`, clipped to [0, 1]; `mask` `(H, W)` in [0, 1], or everywhere.
+        """Return `image + mask * (texture * t + color * c)`, clipped to [0, 1].
 
-        `keep_color` changes lightness alone: what is added is replaced by its luma, so the photo's hues stay.
+        Args:
+            image: Photo `(H, W, 3)` in [0, 1].
+            texture: Strength of the texture.
+            color: Strength of the color.
+            mask: `(H, W)` in [0, 1]; default: everywhere.
+            keep_color: Change lightness only: the added change is replaced by its luma, so the photo's hues stay.
         """
         added = np.float32(texture) * self.texture + np.float32(color) * self.color
         if keep_color:
@@ -52,31 +57,37 @@ class Painting:
 
 
 class Follows(StrEnum):
-    """Whose style an engine paints: `all`: that of the style vector it is given; `own`: always its own."""
+    """Style that an engine paints: `all`: that of the given style vector; `own`: always its own."""
 
     ALL = "all"
     OWN = "own"
 
 
 class Stylizer(ABC):
-    """Repaints images toward a style. Engines implement `paint`; what strength and mask mean is the same for all."""
+    """Engine that paints images toward a style.
+
+    Subclasses implement `paint`; strength and mask mean the same for all.
+    """
 
     name: ClassVar[str]
     follows: Follows = Follows.ALL
-    """An engine with a style of its own takes a style vector as the others do, and paints the same for each."""
+    """Style that is painted. An engine with its own style accepts any style vector and ignores it."""
     credit: StyleCredit | None = None
-    """Whose work an engine's own style is; None for an engine that follows all, as the style asked for says it."""
+    """Credit for an engine's own style; None for an engine that follows all: the requested style carries its credit."""
     version: str
     model_sha256: str = ""
-    """SHA-256 of the engine's weights; "" for an engine without any."""
+    """SHA-256 of the engine's weights; "" for an engine without weights."""
 
     @abstractmethod
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
     ) -> list[Painting]:
-        """What each image `(H, W, 3)` in [0, 1] needs to be in the style, in the same sizes.
+        """Compute the change of each image `(H, W, 3)` in [0, 1] toward the style, in the same sizes.
 
-        `masks` `(H, W)` say where the product is whose colors count (default: the whole picture).
+        Args:
+            images: Photos, of any sizes.
+            style: Style vector to follow.
+            masks: `(H, W)` each: the product whose colors are judged; default: the whole image.
         """
 
     def restyle(
@@ -88,10 +99,17 @@ class Stylizer(ABC):
         *,
         color: float | None = None,
     ) -> Pixels:
-        """The image restyled inside `mask`; strength 0 is the input bit for bit, whatever the engine.
+        """Restyle the image inside `mask`; strength 0 returns the input bit for bit, for any engine.
 
-        `strength` in [0, 1] is that of texture, and of color too unless `color` says otherwise. Raises VectorError
-        for a strength outside its range.
+        Args:
+            image: Photo `(H, W, 3)` in [0, 1].
+            style: Style vector to follow.
+            strength: Strength of texture in [0, 1], and of color unless `color` is given.
+            mask: `(H, W)` in [0, 1]; default: everywhere.
+            color: Strength of color in [0, 1].
+
+        Raises:
+            VectorError: If a strength is outside its range.
         """
         color = strength if color is None else color
         for value in (strength, color):

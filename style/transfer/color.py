@@ -1,8 +1,8 @@
-"""The engine `color`: Lab statistics (Reinhard et al. 2001), with the target predicted from z.
+"""Engine `color`: Lab statistics (Reinhard et al. 2001), with the target predicted from z.
 
-Departs from the paper in one thing: the target means and deviations come not from a style image but from the style
-vector, through a linear map fitted on many images (`style.training.recipes.embedding`), so that this engine, too, is
-conditioned on nothing but z.
+Departs from the paper in one thing: the target means and deviations do not come from a style image. A linear map,
+fitted on many images (`style.training.recipes.embedding`), computes them from the style vector, so this engine needs
+only z.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from style.vector import StyleVector
 
 COLOR_SHA256 = "3c68e8a2f541aa947e2502816c201a0f32adf6b1c4eb2a9b97ad3ebf435d1af6"
 MOST_GAIN = 4.0
-"""A flat picture has no spread to scale: enlarge it at most so much, or noise becomes the picture."""
+"""Limit on the scaling of colors: a flat image has no spread to scale, and its noise would be enlarged."""
 
 
 class ColorStylizer(Stylizer):
-    """Shifts and scales L*, a* and b* to the means and deviations that belong to z."""
+    """Engine that shifts and scales L*, a* and b* to the means and deviations that belong to z."""
 
     name: ClassVar[str] = "color"
     model_sha256 = COLOR_SHA256
@@ -39,7 +39,7 @@ class ColorStylizer(Stylizer):
 
     @classmethod
     def load(cls, threads: int | None = None) -> ColorStylizer:  # noqa: ARG003  other engines take it
-        """The engine with the map that ships; one thread is enough. Raises WeightsError where that is wrong."""
+        """Load the engine with the packaged map; one thread is enough. Raises WeightsError if the file is wrong."""
         tensors = read_weights(Path(str(WEIGHTS / "color.safetensors")), COLOR_SHA256)
         weight, bias = (tensors[key].double().numpy() for key in ("weight", "bias"))
         return cls(weight, bias, f"color-{COLOR_SHA256[:8]}")
@@ -47,6 +47,7 @@ class ColorStylizer(Stylizer):
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
     ) -> list[Painting]:
+        """Compute the change of each image; see `Stylizer.paint`."""
         target = self.weight @ style.values + self.bias
         mean, deviation = target[:3], np.maximum(target[3:], 1.0)
         where = [product_mask(image) for image in images] if masks is None else masks

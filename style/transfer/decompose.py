@@ -1,4 +1,4 @@
-"""A picture that an engine painted whole, taken apart into what changes colors and what is texture."""
+"""Decomposition of a fully painted image into a change of colors and texture."""
 
 from __future__ import annotations
 
@@ -13,11 +13,18 @@ MOST_GAIN = 4.0
 """As in the engine `color`: a flat photo has no spread to scale."""
 
 
-def painting_of(image: Pixels, painted: Pixels, mask: Mask | None = None, most_gain: float = MOST_GAIN) -> Painting:
-    """What turns `image` into `painted`, both `(H, W, 3)`.
+def decompose_painting(
+    image: Pixels, painted: Pixels, mask: Mask | None = None, most_gain: float = MOST_GAIN
+) -> Painting:
+    """Return the painting that turns `image` into `painted`, both `(H, W, 3)`.
 
-    Color is the photo moved to the painted picture's Lab statistics over `mask` `(H, W)` (default: everywhere;
-    Reinhard et al. 2001), spread at most `most_gain`-fold; texture is what is left.
+    Color is the photo moved to the Lab statistics of the painted image (Reinhard et al. 2001). Texture is the rest.
+
+    Args:
+        image: Photo in [0, 1].
+        painted: Painted image; clipped to [0, 1].
+        mask: `(H, W)` over which statistics are taken; default: everywhere.
+        most_gain: Limit on the scaling of colors.
     """
     if mask is None or not mask.any():
         mask = np.ones(image.shape[:2], dtype=np.float32)

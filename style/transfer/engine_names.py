@@ -1,26 +1,26 @@
-"""The names of the engines, for those who check a name without loading what paints."""
+"""Names of engines, to check a name without loading torch."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-PICTURE_ENGINE_NAMES: tuple[str, ...] = ("reinhard", "histogram", "patch", "adain", "gatys")
-ENGINE_NAMES = ("film", "color", "looks", "feedforward", *PICTURE_ENGINE_NAMES)
-"""Those of `style.transfer.registry`, which brings torch."""
+IMAGE_ENGINE_NAMES: tuple[str, ...] = ("reinhard", "histogram", "patch", "adain", "gatys")
+ENGINE_NAMES = ("film", "color", "looks", "feedforward", *IMAGE_ENGINE_NAMES)
+"""Names in `style.transfer.registry`, whose import needs torch."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-"""What an engine may be called: it is a folder and a setting."""
+"""Allowed names of engines: a name is also a folder and a setting."""
 RECORD_FILE = "engine.json"
-"""What makes a folder an engine; see `style.transfer.trained`."""
+"""File that makes a folder an engine; see `style.transfer.trained`."""
 
 
 def is_engine_name(name: str) -> bool:
-    """Whether an engine can be called so; not whether there is one."""
+    """Check that an engine can have this name; the engine need not exist."""
     return NAME.fullmatch(name) is not None
 
 
 def trained_names(folder: Path) -> tuple[str, ...]:
-    """The engines that somebody trained and that lie in `folder`, sorted; none where there is no such folder."""
-    found = (file.parent.name for file in folder.glob(f"*/{RECORD_FILE}"))
-    return tuple(sorted(name for name in found if is_engine_name(name) and name not in ENGINE_NAMES))
+    """List the engines that users trained in `folder`, sorted; empty if the folder does not exist."""
+    names = (file.parent.name for file in folder.glob(f"*/{RECORD_FILE}"))
+    return tuple(sorted(name for name in names if is_engine_name(name) and name not in ENGINE_NAMES))

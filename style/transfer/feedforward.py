@@ -1,10 +1,12 @@
-"""The engine `feedforward`: one small network for one style, after Johnson et al. (2016).
+"""Engine `feedforward`: one small network for one style, after Johnson et al. (2016).
 
-The paper's shape at half its width or less: a wide convolution, two halvings, residual blocks, two enlargements, a wide
-convolution; instance normalization (Ulyanov et al. 2016), and enlarging by copies of pixels before a convolution, which
-leaves no grid (Odena et al. 2016). Two departures. The photo's colors are first moved to the mean and spread of the
-style's, which is exact and needs no learning; and the network paints a difference to that, not the picture, so that a
-net of a few hundred thousand numbers need not learn to copy photos. Both are small where the photo is in the style.
+The architecture is the paper's at half its width or less: a wide convolution, two halvings, residual blocks, two
+enlargements, a wide convolution. It uses instance normalization (Ulyanov et al. 2016). It enlarges by nearest-neighbor
+upsampling before a convolution, which leaves no grid (Odena et al. 2016).
+
+Two departures. The photo's colors are first moved to the mean and spread of the style's colors, which is exact and
+needs no training. The network paints a difference to that image, so a few hundred thousand parameters need not learn to
+copy photos. Both parts are small if the photo is already in the style.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from style.transfer.padding import network_input, network_output
 from style.vector import StyleVector
 
 FOLD = 4
-"""The blocks work at this fraction of the picture's size; sides are padded to multiples of it."""
+"""The blocks work at this fraction of the image size; sides are padded to multiples of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,10 @@ class FeedforwardShape:
 
 
 class FeedforwardNet(nn.Module):
-    """Photos `(B, 3, H, W)` in [0, 1] and weights `(B, 1, H, W)` to texture and color, `(B, 3, H, W)` each.
+    """Network from photos `(B, 3, H, W)` in [0, 1] to texture and color, `(B, 3, H, W)` each.
 
-    Weights say which pixels are the product, whose colors count. H and W are multiples of 4. The painting is the
-    photo plus both. Before training texture is zero: the last layer starts so.
+    Weights `(B, 1, H, W)` mark the pixels of the product, whose colors count. H and W are multiples of 4. The painting
+    is the photo plus both. Before training texture is zero: the last layer starts at zero.
     """
 
     palette: Tensor
@@ -63,6 +65,7 @@ class FeedforwardNet(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, images: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute texture and color."""
         centered = images - 0.5
         color = move_colors(centered, color_moments(images, weights), self.palette[None])
         x = F.relu(self.enter(centered + color))
@@ -76,7 +79,7 @@ class FeedforwardNet(nn.Module):
 
 
 class Normalized(nn.Module):
-    """A convolution over reflected borders, then instance normalization with a learned scale and shift."""
+    """Convolution over reflected borders, then instance normalization with a learned scale and shift."""
 
     def __init__(self, entering: int, leaving: int, side: int, stride: int = 1) -> None:
         super().__init__()
@@ -84,12 +87,13 @@ class Normalized(nn.Module):
         self.norm = nn.InstanceNorm2d(leaving, affine=True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolve and normalize."""
         normalized: Tensor = self.norm(self.convolution(x))
         return normalized
 
 
 class ResidualBlock(nn.Module):
-    """Two normalized convolutions whose sum with the input goes on, with no ReLU behind it (Gross and Wilber 2016)."""
+    """Two normalized convolutions added to the input, without a final ReLU (Gross and Wilber 2016)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -97,12 +101,13 @@ class ResidualBlock(nn.Module):
         self.second = Normalized(width, width, 3)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Add the change to the input."""
         changed: Tensor = self.second(F.relu(self.first(x)))
         return x + changed
 
 
 class FeedforwardStylizer(Stylizer):
-    """One forward pass of `FeedforwardNet`; the style is the net's own, whatever z is asked for."""
+    """Engine of one pass of `FeedforwardNet`; it paints the network's own style for any z."""
 
     name: ClassVar[str] = "feedforward"
     follows = Follows.OWN
@@ -115,7 +120,15 @@ class FeedforwardStylizer(Stylizer):
         threads: int | None = None,
         credit: StyleCredit | None = None,
     ) -> None:
-        """`sha256` of the weights; `threads`: see `style.runtime.compile_network`; `credit`: of its style."""
+        """Compile the network.
+
+        Args:
+            network: Trained `FeedforwardNet`.
+            version: Version of the engine.
+            sha256: Hash of the weights.
+            threads: See `style.runtime.compile_network`.
+            credit: Credit for the network's style.
+        """
         network.eval().requires_grad_(False)
         example = (torch.rand(1, 3, 32, 32), torch.rand(1, 1, 32, 32))
         self.network = compile_network(network, example, threads=threads)
@@ -129,6 +142,7 @@ class FeedforwardStylizer(Stylizer):
         style: StyleVector,  # noqa: ARG002  its own style is in the net
         masks: Sequence[Mask] | None = None,
     ) -> list[Painting]:
+        """Compute the change of each image; see `Stylizer.paint`."""
         return [self._paint_one(image, None if masks is None else masks[i]) for i, image in enumerate(images)]
 
     def _paint_one(self, image: Pixels, mask: Mask | None) -> Painting:

@@ -1,14 +1,16 @@
-"""The default engine: a small network whose features are scaled and shifted by numbers computed from z.
+"""Engine `film`, the default: a small network whose features are scaled and shifted by numbers computed from z.
 
-The picture is folded to a quarter of its size (pixel-unshuffle), passes residual blocks whose normalized features
-are modulated by FiLM (Perez et al. 2018), and is enlarged twice: bilinearly, then by a pixel-shuffle whose grid a
-binomial filter takes out. That gives texture. A color head first moves the photo's colors to the mean and spread
-that a linear map reads from z (Reinhard et al. 2001, whose target is a style image), then corrects them by a mixture
-of learned functions of color; a 3-D lookup table would be such a function, sampled. Both parts are conditioned on z
-and on the photo's own color moments, and on no style image: a blend of tastes is a blend of z's.
+The image is folded to a quarter of its size (pixel-unshuffle) and passes residual blocks. Their normalized features are
+modulated by FiLM (Perez et al. 2018). The result is enlarged twice: bilinearly, then by a pixel-shuffle whose grid a
+binomial filter removes. That gives texture.
 
-What a full-size map costs is its bytes, not its arithmetic: hence half size for the last convolution, and matrix
-products in the color head.
+A color head first moves the photo's colors to the mean and spread that a linear map computes from z (Reinhard et al.
+2001, whose target is a style image). It then corrects them by a mixture of learned functions of color; a 3-D lookup
+table would be such a function, sampled. Both parts depend on z and on the photo's own color moments, and on no style
+image: a blend of tastes is a blend of z's.
+
+The cost of a full-size map is its bytes, not its arithmetic. The last convolution therefore works at half size, and the
+color head uses matrix products.
 """
 
 from __future__ import annotations
@@ -28,19 +30,19 @@ from style.images import Pixels
 from style.mask import Mask
 from style.runtime import RunnableNetwork, compile_network
 from style.transfer.base import Painting, Stylizer
-from style.transfer.network_spec import NetworkForm, NetworkInput
+from style.transfer.network_spec import NetworkInput, NetworkSpec
 from style.transfer.padding import network_input, network_output
 from style.vector import DIMENSIONS, StyleVector
 
 FILM_SHA256 = "0ee1eee0d9abbe69506da00f9b24d7acb3308e36ca488278e2fe8a38e84ead33"
 FOLD = 4
-"""The body works at this fraction of the picture's size; sides are padded to multiples of it."""
+"""The body works at this fraction of the image size; sides are padded to multiples of it."""
 HALF = 2
 
 
 @dataclass(frozen=True, slots=True)
 class FilmShape:
-    """Channels of the body, residual blocks, channels behind the body, functions of color, width of the MLP."""
+    """Channels of the body, residual blocks, channels after the body, functions of color, width of the MLP."""
 
     width: int = 48
     blocks: int = 4
@@ -50,10 +52,10 @@ class FilmShape:
 
 
 class FilmNet(nn.Module):
-    """Photos `(B, 3, H, W)` in [0, 1], z `(B, 128)` and weights to texture and color, `(B, 3, H, W)` each.
+    """Network from photos `(B, 3, H, W)` in [0, 1], z `(B, 128)` and weights to texture and color, `(B, 3, H, W)` each.
 
-    Weights `(B, 1, H, W)` say which pixels are the product, whose colors count. H and W are multiples of 4. The
-    painting is the photo plus both. Before training texture is zero: the output layer starts so.
+    Weights `(B, 1, H, W)` mark the pixels of the product, whose colors count. H and W are multiples of 4. The painting
+    is the photo plus both. Before training texture is zero: the output layer starts at zero.
     """
 
     def __init__(self, shape: FilmShape | None = None) -> None:
@@ -73,8 +75,8 @@ class FilmNet(nn.Module):
             nn.SiLU(),
             nn.Linear(shape.hidden, sum(self.sizes)),
         )
-        nn.init.zeros_(self.leave.weight)
-        _zero_bias(self.leave)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
         last = self.condition[-1]
         assert isinstance(last, nn.Linear)  # noqa: S101
         with torch.no_grad():
@@ -83,24 +85,25 @@ class FilmNet(nn.Module):
             last.bias.zero_()
 
     def forward(self, images: Tensor, z: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute texture and color."""
         moments = color_moments(images, weights)
-        # z has length one: times the root of its length its numbers are of the size that layers expect.
+        # z has unit length: times sqrt(128) its numbers have mean square 1, as layers expect.
         z = z * DIMENSIONS**0.5
         conditions = self.condition(torch.cat([z, moments], dim=1))
         *films, widened, colors = torch.split(conditions, self.sizes, dim=1)
         centered = images - 0.5
-        x = F.relu(self.enter(F.pixel_unshuffle(centered, FOLD)))
+        x = F.relu(self.enter(F.pixel_unshuffle(centered, FOLD)))  # (B, width, H/4, W/4)
         for index, block in enumerate(self.blocks):
             x = block(x, films[2 * index], films[2 * index + 1])
         x = F.relu(film(self.widen(x), widened))
-        x = F.interpolate(x, scale_factor=FOLD // HALF, mode="bilinear", align_corners=False)
+        x = F.interpolate(x, scale_factor=FOLD // HALF, mode="bilinear", align_corners=False)  # (B, fine, H/2, W/2)
         x = self.leave(torch.cat([x, F.pixel_unshuffle(centered, HALF)], dim=1))
         moved = move_colors(centered, moments, self.palette(z))
         return smooth(F.pixel_shuffle(x, HALF)), moved + self.recolor(centered, colors)
 
 
 class FilmBlock(nn.Module):
-    """A residual block: two convolutions, each instance-normalized and modulated."""
+    """Residual block: two convolutions, each instance-normalized and modulated."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -108,25 +111,26 @@ class FilmBlock(nn.Module):
         self.second = _conv(width, width)
 
     def forward(self, x: Tensor, first: Tensor, second: Tensor) -> Tensor:
+        """Add the modulated change to `x`; `first` and `second` are modulations `(B, 2C)`."""
         y = F.relu(film(self.first(x), first))
         return x + film(self.second(y), second)
 
 
 def film(features: Tensor, modulation: Tensor) -> Tensor:
-    """`(1 + gamma) * normalized features + beta`, with gamma and beta the halves of `modulation` `(B, 2C)`."""
+    """Return `(1 + gamma) * normalized features + beta`, with gamma and beta the halves of `modulation` `(B, 2C)`."""
     gamma, beta = modulation[:, :, None, None].chunk(2, dim=1)
     return (1 + gamma) * F.instance_norm(features) + beta
 
 
 def smooth(images: Tensor) -> Tensor:
-    """Each channel filtered by (1 2 1) / 4 both ways, which is 0 at a period of two pixels: the grid of a shuffle."""
+    """Filter each channel by (1 2 1) / 4 both ways, which removes a period of two pixels: the grid of a shuffle."""
     kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 16
     weight = kernel.expand(3, 1, 3, 3).to(images)
     return F.conv2d(F.pad(images, (1, 1, 1, 1), mode="reflect"), weight, groups=3)
 
 
 class ColorHead(nn.Module):
-    """Changes color pixel by pixel: a mixture of learned functions of (r, g, b), of r, g, b and of 1.
+    """Color change pixel by pixel: a mixture of learned functions of (r, g, b), of r, g, b and of 1.
 
     The functions are the same for all styles; `coefficients` numbers from z mix them.
     """
@@ -139,7 +143,8 @@ class ColorHead(nn.Module):
         self.coefficients = sum(self.sizes)
 
     def forward(self, centered: Tensor, coefficients: Tensor) -> Tensor:
-        # A tenth: colors are the output itself, and steps that suit the layers before would be too rough for them.
+        """Return the change of colors, `(B, 3, H, W)`."""
+        # A tenth: colors are the output itself, and the step size of earlier layers would be too coarse for them.
         mixture, matrix, constant = torch.split(0.1 * coefficients, self.sizes, dim=1)
         colors = centered.flatten(2)  # (B, 3, H*W)
         functions = F.relu(self.weight @ colors + self.bias)  # (B, functions, H*W)
@@ -151,19 +156,19 @@ MOMENTS = 9
 OPPONENT = (
     torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 0.0], [1.0, 1.0, -2.0]]) / torch.tensor([[3.0], [2.0], [6.0]]).sqrt()
 )
-"""Orthonormal axes of color along which photos' colors are nearly uncorrelated (Ruderman et al. 1998)."""
+"""Orthonormal color axes along which colors of photos are nearly uncorrelated (Ruderman et al. 1998)."""
 FROM_OPPONENT = OPPONENT.T.contiguous()
 
 
 def color_moments(images: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Means, deviations and correlations along the opponent axes over `weights` `(B, 1, H, W)`, `(B, 9)`.
+    """Compute means, deviations and correlations along the opponent axes over `weights` `(B, 1, H, W)`: `(B, 9)`.
 
-    Means are those of colors minus mid-grey; means and deviations are times four, to be of the size of one.
+    Means are of colors minus mid-gray; means and deviations are times four, to have a size of about one.
     """
     # With channels last, a matrix product may add all pixels one by one, which rounds a hundred times more.
     centered = (images - 0.5).contiguous()
     mean, std = mean_std(centered, weights, eps=0.0)
-    covariance = gram(centered, weights) - mean[:, :, None] * mean[:, None, :]
+    covariance = gram(centered, weights) - mean[:, :, None] * mean[:, None, :]  # (B, 3, 3), of r, g, b
     axes = OPPONENT.to(images)
     covariance = axes @ covariance @ FROM_OPPONENT.to(images)
     std = (torch.stack([covariance[:, i, i] for i in range(3)], dim=1).clamp_min(0) + 1e-4).sqrt()
@@ -172,19 +177,25 @@ def color_moments(images: Tensor, weights: Tensor | None = None) -> Tensor:
 
 
 def move_colors(centered: Tensor, moments: Tensor, palette: Tensor) -> Tensor:
-    """What moves colors from the photo's `moments` to `palette` `(B, 6)`: means and logarithms of deviations."""
+    """Compute the change that moves colors from the photo's `moments` to `palette` `(B, 6)`.
+
+    Args:
+        centered: Photos minus mid-gray, `(B, 3, H, W)`.
+        moments: Result of `color_moments` for these photos.
+        palette: Means and logarithms of deviations along the opponent axes.
+    """
     mean, std = moments[:, :3] / 4, moments[:, 3:6] / 4
-    asked, spread = palette[:, :3], palette[:, 3:]
-    # A flat photo has no spread to scale: enlarge it at most fourfold, or noise becomes the picture.
+    target, spread = palette[:, :3], palette[:, 3:]
+    # A flat photo has no spread to scale: beyond fourfold its noise would dominate.
     gain = (spread.exp() / std).clamp(0.1, 4.0)
     axes, back = OPPONENT.to(centered), FROM_OPPONENT.to(centered)
-    colors = centered.flatten(2)
-    along = gain[:, :, None] * (axes @ colors) + (asked - gain * mean)[:, :, None]  # (B, 3, H*W)
+    colors = centered.flatten(2)  # (B, 3, H*W)
+    along = gain[:, :, None] * (axes @ colors) + (target - gain * mean)[:, :, None]  # (B, 3, H*W)
     return (back @ along - colors).view_as(centered)
 
 
 class FilmStylizer(Stylizer):
-    """The engine `film`: one forward pass of `FilmNet`."""
+    """Engine `film`: one forward pass of `FilmNet`."""
 
     name: ClassVar[str] = "film"
     model_sha256 = FILM_SHA256
@@ -192,31 +203,39 @@ class FilmStylizer(Stylizer):
     def __init__(
         self, network: FilmNet, version: str, threads: int | None = None, runnable: RunnableNetwork | None = None
     ) -> None:
-        """`threads`: see `style.runtime.compile_network`. `runnable` paints in the network's place, if given."""
+        """Compile the network.
+
+        Args:
+            network: Trained `FilmNet`.
+            version: Version of the engine.
+            threads: See `style.runtime.compile_network`.
+            runnable: Runs instead of the compiled network, if given.
+        """
         self.module = network.eval().requires_grad_(False)
-        self.network = runnable or compile_network(network, self.form().example, threads=threads)
+        self.network = runnable or compile_network(network, self.network_spec().example, threads=threads)
         self.version = version
 
     @classmethod
     def load(cls, threads: int | None = None) -> FilmStylizer:
-        """The engine with the weights that ship. Raises WeightsError where they are missing or changed."""
+        """Load the engine with the packaged weights. Raises WeightsError if they are missing or changed."""
         network = FilmNet()
         network.load_state_dict(read_weights(Path(str(WEIGHTS / "film.safetensors")), FILM_SHA256))
         return cls(network, f"film-{FILM_SHA256[:8]}", threads)
 
-    def form(self) -> NetworkForm:
-        """The network for export (`style.export`)."""
+    def network_spec(self) -> NetworkSpec:
+        """Describe the network for export (`style.export`)."""
         side = 8 * FOLD
         inputs = (
             NetworkInput("images", torch.rand(1, 3, side, side), 0, 1, "the photo, sRGB"),
             NetworkInput("z", torch.zeros(1, DIMENSIONS), -1, 1, "the style vector, of length one"),
-            NetworkInput("weights", torch.rand(1, 1, side, side), 0, 1, "which pixels are the product"),
+            NetworkInput("weights", torch.rand(1, 1, side, side), 0, 1, "1 for pixels of the product, else 0"),
         )
-        return NetworkForm(self.module, inputs, ("texture", "color"), FOLD, "MIT")
+        return NetworkSpec(self.module, inputs, ("texture", "color"), FOLD, "MIT")
 
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
     ) -> list[Painting]:
+        """Compute the change of each image; see `Stylizer.paint`."""
         z = torch.from_numpy(style.values)[None]
         return [self._paint_one(image, z, None if masks is None else masks[i]) for i, image in enumerate(images)]
 
@@ -229,8 +248,3 @@ class FilmStylizer(Stylizer):
 
 def _conv(entering: int, leaving: int) -> nn.Conv2d:
     return nn.Conv2d(entering, leaving, 3, padding=1, padding_mode="reflect")
-
-
-def _zero_bias(layer: nn.Conv2d) -> None:
-    assert layer.bias is not None  # noqa: S101
-    nn.init.zeros_(layer.bias)

@@ -1,8 +1,8 @@
-"""The engine `gan`: one look, learned from unpaired pictures of products and of paintings (CycleGAN, Zhu et al. 2017).
+"""Engine `gan`: one style, learned from unpaired images of products and paintings (CycleGAN, Zhu et al. 2017).
 
-The generator is theirs, made small of the parts of `feedforward`, with three departures. It gives what is added to the
-photo, so that an untrained one changes next to nothing. It enlarges by repeated pixels and a convolution where theirs
-has transposed convolutions, which leave a checkerboard (Odena et al. 2016). And it is given photos whose backdrop is
+The generator is the paper's, made small from parts of `feedforward`, with three departures. It computes a change that
+is added to the photo, so an untrained generator changes almost nothing. It enlarges by nearest-neighbor upsampling and
+a convolution, because transposed convolutions leave a checkerboard (Odena et al. 2016). Its photos have the backdrop
 filled with the product's mean color: instance normalization over a white studio would make every product pale.
 """
 
@@ -22,13 +22,13 @@ from style.images import Pixels
 from style.mask import Mask, product_mask
 from style.runtime import compile_network
 from style.transfer.base import Follows, Painting, Stylizer
-from style.transfer.decompose import painting_of
+from style.transfer.decompose import decompose_painting
 from style.transfer.feedforward import FOLD, Normalized, ResidualBlock
 from style.transfer.padding import network_input, network_output
 from style.vector import StyleVector
 
 COLOR_GAIN = 3.0
-"""How many-fold the color part may spread a channel; the rest of a spread is texture."""
+"""Limit on the scaling of a channel by the color part; the rest of a spread is texture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,10 @@ class GeneratorShape:
 
 
 class Generator(nn.Module):
-    """Photos `(B, 3, H, W)` in [0, 1] to photos of the other kind, about in [0, 1]; H and W are multiples of 4."""
+    """Network from photos `(B, 3, H, W)` in [0, 1] to photos of the other kind, about in [0, 1].
+
+    H and W are multiples of 4.
+    """
 
     def __init__(self, shape: GeneratorShape | None = None) -> None:
         super().__init__()
@@ -55,6 +58,7 @@ class Generator(nn.Module):
             self.leave.weight.mul_(0.1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Paint photos."""
         x = F.relu(self.enter(2 * images - 1))
         for layer in self.down:
             x = F.relu(layer(x))
@@ -66,7 +70,7 @@ class Generator(nn.Module):
 
 
 class GanStylizer(Stylizer):
-    """One pass of a trained generator. It paints the look it was trained for, whatever z says."""
+    """Engine of one pass of a trained generator. It paints its trained style for any z."""
 
     name: ClassVar[str] = "gan"
     follows = Follows.OWN
@@ -79,7 +83,15 @@ class GanStylizer(Stylizer):
         threads: int | None = None,
         credit: StyleCredit | None = None,
     ) -> None:
-        """`sha256` of the weights; `threads`: see `style.runtime.compile_network`; `credit`: of its style."""
+        """Compile the network.
+
+        Args:
+            network: Trained generator.
+            version: Version of the engine.
+            sha256: Hash of the weights.
+            threads: See `style.runtime.compile_network`.
+            credit: Credit for the generator's style.
+        """
         network.eval().requires_grad_(False)
         self.network = compile_network(network, (torch.rand(1, 3, 32, 32),), threads=threads)
         self.model_sha256 = sha256
@@ -92,29 +104,31 @@ class GanStylizer(Stylizer):
         style: StyleVector,  # noqa: ARG002  one network, one style
         masks: Sequence[Mask] | None = None,
     ) -> list[Painting]:
+        """Compute the change of each image; see `Stylizer.paint`."""
         where = [product_mask(image) for image in images] if masks is None else masks
         return [self._paint_one(image, mask) for image, mask in zip(images, where, strict=True)]
 
     def _paint_one(self, image: Pixels, mask: Mask) -> Painting:
         height, width = image.shape[:2]
         photo, _ = network_input(without_backdrop(image, mask), None, FOLD)
-        (found,) = self.network(photo)
-        painted = np.clip(network_output(found, height, width), 0.0, 1.0)
+        (output,) = self.network(photo)
+        painted = np.clip(network_output(output, height, width), 0.0, 1.0)
         return split_color(image, painted, mask)
 
 
 def without_backdrop(image: Pixels, mask: Mask) -> Pixels:
-    """The photo `(H, W, 3)` whose pixels outside `mask` have the mean color of those inside."""
+    """Fill the pixels of a photo `(H, W, 3)` outside `mask` with the mean color of those inside."""
     share = mask[:, :, None]
     mean = (image * share).sum(axis=(0, 1)) / max(float(mask.sum()), 1e-6)
     return np.asarray(share * image + (1 - share) * mean, dtype=np.float32)
 
 
 def split_color(image: Pixels, painted: Pixels, mask: Mask) -> Painting:
-    """What leads from photo to painting `(H, W, 3)`: the move of Lab statistics over `mask`, and the rest as texture.
+    """Return the painting that turns the photo into the painted image, `(H, W, 3)` each.
 
-    A mask of nothing has no colors to move: then all is texture.
+    Color is the move of Lab statistics over `mask`, texture the rest. An empty mask has no colors to move: then all is
+    texture.
     """
     if mask.sum() < 1:
         return Painting(painted - image, np.zeros_like(image))
-    return painting_of(image, painted, mask, COLOR_GAIN)
+    return decompose_painting(image, painted, mask, COLOR_GAIN)

@@ -1,4 +1,4 @@
-"""What an engine that is a network says of it, so that it can be exported and run elsewhere."""
+"""Description of an engine's network, so that it can be exported and run elsewhere."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkInput:
-    """One input: its name, an example whose first side is the batch, the range of its numbers, what it means.
+    """One input: name, example whose first side is the batch, range of its numbers, meaning.
 
-    Inputs of four sides `(B, C, H, W)` have heights and widths of their own choosing; all others are as in the example.
+    Inputs of four sides `(B, C, H, W)` have free heights and widths; all others have the shape of the example.
     """
 
     name: str
@@ -23,13 +23,13 @@ class NetworkInput:
 
     @property
     def is_map(self) -> bool:
-        """Whether it has a height and a width."""
+        """True if the input has a height and a width."""
         return self.example.ndim == 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NetworkForm:
-    """A frozen network in eval mode, its inputs, the names of its outputs, and the multiple that H and W are of.
+class NetworkSpec:
+    """Frozen network in eval mode, its inputs, the names of its outputs, and the multiple that H and W must have.
 
     The first input is the photo `(B, 3, H, W)` in [0, 1]; the second z `(B, 128)`.
     """
@@ -42,12 +42,14 @@ class NetworkForm:
 
     @property
     def example(self) -> tuple[Tensor, ...]:
-        """The examples of all inputs, as the network takes them."""
+        """Examples of all inputs, in the order of the network's arguments."""
         return tuple(one.example for one in self.inputs)
 
 
 @runtime_checkable
 class NetworkEngine(Protocol):
-    """An engine whose painting is one pass of one network."""
+    """Engine whose painting is one pass of one network."""
 
-    def form(self) -> NetworkForm: ...
+    def network_spec(self) -> NetworkSpec:
+        """Describe the network."""
+        ...

@@ -1,4 +1,4 @@
-"""Photos made ready for networks that halve their sides, and their paintings cut back."""
+"""Padding of photos for networks that halve their sides, and cropping of their outputs."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from style.mask import Mask
 
 
 def network_input(image: Pixels, mask: Mask | None, fold: int) -> tuple[Tensor, Tensor]:
-    """A photo `(H, W, 3)` as `(1, 3, H', W')` and its mask (default: ones) as `(1, 1, H', W')`.
+    """Return a photo `(H, W, 3)` as `(1, 3, H', W')` and its mask as `(1, 1, H', W')`.
 
-    Sides are padded to multiples of `fold`: the photo by its edge, the mask by 0.
+    Args:
+        image: Photo, padded by its edge.
+        mask: `(H, W)`, padded by 0; default: ones.
+        fold: Sides are padded to multiples of this number.
     """
     height, width = image.shape[:2]
     more = ((0, -height % fold), (0, -width % fold))
     photo = np.pad(image, (*more, (0, 0)), mode="edge").transpose(2, 0, 1)[None]
     where = np.pad(np.ones((height, width), dtype=np.float32) if mask is None else mask, more)[None, None]
-    # NumPy, not torch, makes ready: torch's threads would wait for more work in the runtime's way.
+    # NumPy, not torch, prepares the input: torch's threads would compete with the runtime's.
     return torch.from_numpy(np.ascontiguousarray(photo)), torch.from_numpy(np.ascontiguousarray(where))
 
 
 def network_output(painted: Tensor, height: int, width: int) -> Pixels:
-    """The part `(height, width, 3)` of a network's `(1, 3, H', W')` that belongs to the photo."""
+    """Crop a network's output `(1, 3, H', W')` to the photo's part `(height, width, 3)`."""
     return np.ascontiguousarray(painted.numpy()[0, :, :height, :width].transpose(1, 2, 0))

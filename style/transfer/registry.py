@@ -17,45 +17,52 @@ from style.transfer.film import FilmStylizer
 from style.transfer.gatys import GatysStylizer
 from style.transfer.histogram import HistogramStylizer
 from style.transfer.patch import PatchStylizer
-from style.transfer.presets import LooksStylizer
+from style.transfer.presets import PresetStylizer
 from style.transfer.reinhard import ReinhardStylizer
-from style.transfer.style_images import StylePictures
+from style.transfer.style_images import StyleImages
 from style.transfer.trained import load_shipped, load_trained
 
-PictureSource = Callable[[], StylePictures]
-"""Gives the pictures of styles, when an engine needs them."""
+StyleImageSource = Callable[[], StyleImages]
+"""Function that returns style images, called only if an engine needs them."""
 
 
-class _OfPictures(Protocol):
-    def __call__(self, pictures: StylePictures, threads: int | None = None) -> Stylizer: ...
+class _LoadFromImages(Protocol):
+    def __call__(self, styles: StyleImages, threads: int | None = None) -> Stylizer: ...
 
 
 ENGINES: Mapping[str, Callable[..., Stylizer]] = {
     FilmStylizer.name: FilmStylizer.load,
     ColorStylizer.name: ColorStylizer.load,
-    LooksStylizer.name: LooksStylizer.load,
+    PresetStylizer.name: PresetStylizer.load,
     FeedforwardStylizer.name: partial(load_shipped, FeedforwardStylizer.name),
 }
-"""Engines that paint from z alone, or in a style of their own: `load(threads)`."""
+"""Engines that paint from z only, or in their own style: `load(threads)`."""
 
-PICTURE_ENGINES: Mapping[str, _OfPictures] = {
+IMAGE_ENGINES: Mapping[str, _LoadFromImages] = {
     ReinhardStylizer.name: ReinhardStylizer.load,
     HistogramStylizer.name: HistogramStylizer.load,
     PatchStylizer.name: PatchStylizer.load,
     AdaInStylizer.name: AdaInStylizer.load,
     GatysStylizer.name: GatysStylizer.load,
 }
-"""Engines that know styles by pictures of them: `load(pictures, threads)`."""
+"""Engines that paint from style images: `load(styles, threads)`."""
 
 
 def load_stylizer(
-    name: str, threads: int | None = None, pictures: PictureSource | None = None, trained: Path | None = None
+    name: str, threads: int | None = None, styles: StyleImageSource | None = None, trained: Path | None = None
 ) -> Stylizer:
-    """The engine of that name, ready to paint with `threads` threads (default: as many as torch has).
+    """Load an engine by name.
 
-    `pictures` gives the styles that engines of `PICTURE_ENGINES` paint from. `trained`: a folder of engines that
-    somebody trained (`style.transfer.trained`), known by the names of their folders. Raises UnknownEngineError that
-    lists the names, LibraryError where pictures are needed and not given, WeightsError for a damaged engine.
+    Args:
+        name: Name in `ENGINES`, `IMAGE_ENGINES` or `trained`.
+        threads: Threads to paint with; default: as many as torch has.
+        styles: Returns the images that engines of `IMAGE_ENGINES` paint from.
+        trained: Folder of engines that users trained (`style.transfer.trained`), known by the names of their folders.
+
+    Raises:
+        UnknownEngineError: If no engine has that name; lists the names.
+        LibraryError: If the engine needs style images and there are none.
+        WeightsError: If an engine's files are damaged.
     """
     if name in ENGINES:
         return ENGINES[name]() if threads is None else ENGINES[name](threads=threads)
@@ -63,13 +70,13 @@ def load_stylizer(
     if trained is not None and name in own:
         return load_trained(trained / name, threads)
     check_engine(name, own)
-    if pictures is None:
-        raise LibraryError(f"the engine {name} paints from pictures of styles: give some, or use {', '.join(ENGINES)}")
-    return PICTURE_ENGINES[name](pictures(), threads)
+    if styles is None:
+        raise LibraryError(f"the engine {name} paints from style images: give some, or use {', '.join(ENGINES)}")
+    return IMAGE_ENGINES[name](styles(), threads)
 
 
 def check_engine(name: str, own: Sequence[str] = ()) -> None:
-    """Raise UnknownEngineError that lists the names where there is no engine of that name, nor among one's `own`."""
-    known = (*ENGINES, *PICTURE_ENGINES, *own)
+    """Raise UnknownEngineError, which lists the names, unless the engine is registered or among a project's `own`."""
+    known = (*ENGINES, *IMAGE_ENGINES, *own)
     if name not in known:
         raise UnknownEngineError(f"unknown engine {name!r}; known ones: {', '.join(known)}")

@@ -1,7 +1,7 @@
-"""Pictures of styles: what engines paint from that know a style by what it looks like, not by z alone.
+"""Style images, for engines that paint from images and not only from z.
 
-Such an engine is still asked for nothing but z. It takes z apart into the pictures that it knows
-(`StylePictures.mixture`), so that a learned taste, which is a blend, is painted as a blend.
+Callers of such an engine still pass only z. The engine decomposes z into the style images that it knows
+(`StyleImages.mixture`), so a learned taste, which is a blend, is painted as a blend.
 """
 
 from __future__ import annotations
@@ -25,69 +25,71 @@ if TYPE_CHECKING:
 
     from style.embedding import StyleEmbedder
 
-PICTURE_SIDE = 256
-"""Short side in pixels to which pictures of styles are brought."""
+STYLE_IMAGE_SIDE = 256
+"""Short side in pixels to which style images are resized."""
 LEAST_SHARE = 0.01
-"""A picture with less of the weights than that is not worth its work."""
+"""Share of the weights below which a style image is left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StylePicture:
-    """A picture `(H, W, 3)` in [0, 1] of one style, and its style vector."""
+class StyleImage:
+    """Image `(H, W, 3)` in [0, 1] of one style, and its style vector."""
 
     name: str
     vector: StyleVector
     pixels: Pixels
 
 
-class StylePictures:
-    """At least one picture, each name once. Immutable. Raises LibraryError."""
+class StyleImages:
+    """One or more style images with unique names. Immutable. Raises LibraryError."""
 
-    def __init__(self, pictures: Sequence[StylePicture]) -> None:
-        if not pictures:
-            raise LibraryError("no pictures of styles: give at least one, such as a project's styles.csv")
-        names = [picture.name for picture in pictures]
+    def __init__(self, images: Sequence[StyleImage]) -> None:
+        if not images:
+            raise LibraryError("no style images: give at least one, such as those of a project's styles.csv")
+        names = [image.name for image in images]
         repeated = next((name for name in names if names.count(name) > 1), None)
         if repeated is not None:
-            raise LibraryError(f"two pictures of styles are called {repeated!r}; names must be unique")
-        self.pictures = tuple(pictures)
-        self._vectors = np.stack([picture.vector.values for picture in pictures]).astype(np.float64)  # (N, 128)
+            raise LibraryError(f"two style images are called {repeated!r}; names must be unique")
+        self.images = tuple(images)
+        self._vectors = np.stack([image.vector.values for image in images]).astype(np.float64)  # (N, 128)
 
     @classmethod
-    def of(cls, pictures: Sequence[tuple[str, Pixels]], embedder: StyleEmbedder) -> StylePictures:
-        """Named pictures with the vectors that `embedder` gives them."""
-        return cls([StylePicture(name, embedder.embed(pixels), pixels) for name, pixels in pictures])
+    def from_pixels(cls, images: Sequence[tuple[str, Pixels]], embedder: StyleEmbedder) -> StyleImages:
+        """Build named style images with vectors computed by `embedder`."""
+        return cls([StyleImage(name, embedder.embed(pixels), pixels) for name, pixels in images])
 
     @classmethod
-    def of_library(
+    def from_library(
         cls, folder: Path, embedder: StyleEmbedder, usable: Callable[[StyleReference], bool] = lambda _: True
-    ) -> StylePictures:
-        """The references of a library folder (`style.library`) that are `usable`, such as by their licenses.
+    ) -> StyleImages:
+        """Read the references of a library folder (`style.library`) that are `usable`, for example by license.
 
-        Raises LibraryError, also where there are none.
+        Raises:
+            LibraryError: If the library is wrong or no reference is left.
         """
         references = [one for one in read_library(folder) if usable(one)]
         if not references:
-            raise LibraryError(f"{folder}: has no style references that may be painted from; styles.csv names them")
-        return cls.of([(one.style_id, read_image(one.image, short_side=PICTURE_SIDE)) for one in references], embedder)
+            raise LibraryError(f"{folder}: has no style references that may be painted from; add some to styles.csv")
+        images = [(one.style_id, read_image(one.image, short_side=STYLE_IMAGE_SIDE)) for one in references]
+        return cls.from_pixels(images, embedder)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     @cached_property
     def fingerprint(self) -> str:
-        """Eight hexadecimal digits that change with any name, vector or pixel: of engines' versions."""
-        found = hashlib.sha256()
-        for picture in self.pictures:
-            found.update(f"{picture.name}{picture.pixels.shape}".encode())
-            found.update(picture.vector.values.tobytes() + picture.pixels.tobytes())
-        return found.hexdigest()[:8]
+        """Eight hexadecimal digits for engine versions; they change with any name, vector or pixel."""
+        digest = hashlib.sha256()
+        for image in self.images:
+            digest.update(f"{image.name}{image.pixels.shape}".encode())
+            digest.update(image.vector.values.tobytes() + image.pixels.tobytes())
+        return digest.hexdigest()[:8]
 
-    def mixture(self, style: StyleVector, most: int = 3) -> list[tuple[StylePicture, float]]:
-        """The pictures whose styles make up z, at most `most`, with weights above 0 that sum to 1, largest first.
+    def mixture(self, style: StyleVector, most: int = 3) -> list[tuple[StyleImage, float]]:
+        """Decompose z into at most `most` style images with weights above 0 that sum to 1, largest first.
 
-        Weights by non-negative least squares, z ~ sum w_i z_i: a picture's own vector gives that picture alone. The
-        nearest picture where no mixture is nearer to z than nothing.
+        Weights come from non-negative least squares, z ~ sum w_i z_i: an image's own vector gives that image with
+        weight 1. If no mixture is nearer to z than the zero vector, the nearest image is returned.
         """
         target = style.values.astype(np.float64)
         weights, _ = nnls(self._vectors.T, target)
@@ -97,9 +99,9 @@ class StylePictures:
             if weights[index] > LEAST_SHARE * weights.sum()
         ]
         if not kept:
-            return [(self.pictures[int(np.argmax(self._vectors @ target))], 1.0)]
-        # Once more without the small ones, whose part the others take over as well as they can.
+            return [(self.images[int(np.argmax(self._vectors @ target))], 1.0)]
+        # Refit without the small ones: the others take over their part.
         refitted, _ = nnls(self._vectors[kept].T, target)
         total = float(refitted.sum())
-        found = [(self.pictures[index], float(weight) / total) for index, weight in zip(kept, refitted, strict=True)]
-        return sorted((pair for pair in found if pair[1] > 0), key=lambda pair: -pair[1])
+        pairs = [(self.images[index], float(weight) / total) for index, weight in zip(kept, refitted, strict=True)]
+        return sorted((pair for pair in pairs if pair[1] > 0), key=lambda pair: -pair[1])

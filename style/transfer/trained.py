@@ -1,7 +1,7 @@
-"""Engines that somebody trained: a folder with a record and weights, and how it becomes an engine again.
+"""Engines trained by users: a folder with a record and weights, and how to load it.
 
-`engine.json` is an `EngineRecord`; `engine.safetensors` holds the tensors, whose hash the record names. The folder is
-called what the engine is called. `style.training.workflow` makes such folders.
+`engine.json` is an `EngineRecord`; `engine.safetensors` holds the tensors, whose hash the record names. The folder has
+the engine's name. `style.training.workflow` makes such folders.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ MOST_RECORD_BYTES = 1024 * 1024
 
 
 class EngineRecord(BaseModel):
-    """What `engine.json` says.
+    """Content of `engine.json`.
 
-    `kind`: a key of `KINDS`. `sha256`, `size`: of the weights' file, `size` in bytes. `shape`: the sizes by which the
-    network is built. `styles`: the reference pictures, by file name, and `license` theirs. `figures`: on the test
-    split, see `style.training.card`.
+    `kind`: a key of `KINDS`. `sha256`, `size`: of the weights file, `size` in bytes. `shape`: the sizes of the
+    network's layers. `styles`: file names of the reference images, and `license` their license. `figures`: metric
+    values on the test split, see `style.training.card`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -49,25 +49,25 @@ class EngineRecord(BaseModel):
 
     @property
     def version(self) -> str:
-        """Name and weights, as an engine's version says them."""
+        """Name and hash of the weights, as in an engine's version."""
         return f"{self.name}-{self.sha256[:8]}"
 
     @property
     def credit(self) -> StyleCredit:
-        """What pictures in this engine's own style say of it."""
+        """Credit in the mark of images in this engine's own style."""
         return StyleCredit(self.name, self.license)
 
 
 Build = Callable[[EngineRecord, dict[str, Tensor], int | None], Stylizer]
 
 
-def _feedforward(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None) -> Stylizer:
+def _build_feedforward(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None) -> Stylizer:
     network = FeedforwardNet(FeedforwardShape(**record.shape))
     network.load_state_dict(tensors)
     return FeedforwardStylizer(network, record.version, record.sha256, threads, record.credit)
 
 
-def _film(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None) -> Stylizer:
+def _build_film(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None) -> Stylizer:
     network = FilmNet(FilmShape(**record.shape))
     network.load_state_dict(tensors)
     engine = FilmStylizer(network, record.version, threads)
@@ -75,24 +75,25 @@ def _film(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None)
     return engine
 
 
-def _gan(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None) -> Stylizer:
+def _build_gan(record: EngineRecord, tensors: dict[str, Tensor], threads: int | None) -> Stylizer:
     network = Generator(GeneratorShape(**record.shape))
     network.load_state_dict(tensors)
     return GanStylizer(network, record.version, record.sha256, threads, record.credit)
 
 
 KINDS: Mapping[str, Build] = {
-    FeedforwardStylizer.name: _feedforward,
-    FilmStylizer.name: _film,
-    GanStylizer.name: _gan,
+    FeedforwardStylizer.name: _build_feedforward,
+    FilmStylizer.name: _build_film,
+    GanStylizer.name: _build_gan,
 }
-"""How an engine of each kind is made of its record, its tensors (float32) and a number of threads."""
+"""Functions that build an engine of each kind from its record, its tensors (float32) and a number of threads."""
 
 
 def load_trained(folder: Path, threads: int | None = None) -> Stylizer:
-    """The engine in a folder, ready to paint with `threads` threads (default: as many as torch has).
+    """Load the engine in a folder, to paint with `threads` threads (default: as many as torch has).
 
-    Raises WeightsError that names the file and the field where anything is missing, changed or not of this format.
+    Raises:
+        WeightsError: If anything is missing, changed or not of this format; names the file and the field.
     """
     record = read_record(folder)
     file = folder / WEIGHTS_FILE
@@ -107,27 +108,27 @@ def load_trained(folder: Path, threads: int | None = None) -> Stylizer:
 
 
 def read_record(folder: Path) -> EngineRecord:
-    """What a folder's `engine.json` says, checked. Raises WeightsError that names the file and the field."""
+    """Read and check a folder's `engine.json`. Raises WeightsError that names the file and the field."""
     file = folder / RECORD_FILE
     try:
         if file.stat().st_size > MOST_RECORD_BYTES:
-            raise WeightsError(f"{file}: larger than {MOST_RECORD_BYTES} bytes, so it is no engine's record")
+            raise WeightsError(f"{file}: larger than {MOST_RECORD_BYTES} bytes, so it is not the record of an engine")
         record = EngineRecord.model_validate_json(file.read_bytes())
     except OSError as error:
         raise WeightsError(f"{file}: cannot be read: {error.strerror}; `recsys train-style` makes engines") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the whole"
+        where = ".".join(map(str, first["loc"])) or "whole file"
         raise WeightsError(f"{file}, field {where!r}: {first['msg']}; train the engine again") from None
     if record.kind not in KINDS:
         raise WeightsError(f"{file}, field 'kind': unknown kind {record.kind!r}; known ones: {', '.join(KINDS)}")
     if record.name != folder.name:
         raise WeightsError(
-            f"{file}, field 'name': {record.name!r} lies in the folder {folder.name!r}; call both the same"
+            f"{file}, field 'name': {record.name!r} differs from the folder's name {folder.name!r}; make them equal"
         )
     return record
 
 
 def load_shipped(name: str, threads: int | None = None) -> Stylizer:
-    """A trained engine that ships with the package, by name."""
+    """Load a trained engine of the package by name."""
     return load_trained(Path(str(WEIGHTS / name)), threads)

@@ -81,7 +81,7 @@ def _catalog(folder: Path) -> tuple[pd.DataFrame, FloatArray]:
         image.save(folder / f"{index}.jpg", comment=b"Jane's flat")
         price = float("nan") if index == 5 else 10.0 + index
         rows.append((f"p{index:02}", f"Product {index}", CATEGORIES[index % 3], price, True, f"{index}.jpg"))
-        vectors.append(StyleVector.of(_looks()[index % 2] + 0.04 * rng.normal(size=128)).values)
+        vectors.append(StyleVector.from_values(_looks()[index % 2] + 0.04 * rng.normal(size=128)).values)
     rows[30] = ("AB/12 ü", "With a slash", "lamp", 20.0, True, "30.jpg")
     rows[31] = ("bare", "Without a picture", "vase", 20.0, True, "")
     rows[32] = ("torn", "With a torn picture", "chair", 20.0, True, "torn.jpg")

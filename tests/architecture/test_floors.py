@@ -39,7 +39,7 @@ ORDER = {
         "training",
         "fidelity",
         "export",
-        "repaint",
+        "restyle",
         "sequences",
         "benchmarks",
     ],

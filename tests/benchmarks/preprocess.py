@@ -80,7 +80,7 @@ def main() -> None:
     print(f"{len(photos)} photos, {len(queries)} queries, label {given.label}")
     print(f"{'recipe':32s} {'photos':12s} {'cosine':>7s} {'itself':>7s} {'label':>7s}")
     for steps in RECIPES:
-        embedder = StyleEmbedder.load("vgg-slim", Recipe.of(steps))
+        embedder = StyleEmbedder.load("vgg-slim", Recipe.from_texts(steps))
         catalog = embedded(embedder, photos)
         for name, pictures in (("as they are", photos[: len(queries)]), *worse.items()):
             likeness = embedded(embedder, pictures) @ catalog.T

@@ -113,7 +113,7 @@ def _painting(engine: Stylizer | None, photos: list[Path]) -> Iterator[Callable[
 
         def ask() -> None:
             while not over.is_set():
-                style = StyleVector.of(random.normal(size=DIMENSIONS))
+                style = StyleVector.from_values(random.normal(size=DIMENSIONS))
                 pair = [photos[int(place)] for place in random.integers(len(photos), size=2)]
                 for future in [
                     restyler.submit(request_for(restyler, photo, style, deadline_ms=60_000)) for photo in pair

@@ -8,24 +8,24 @@ import pytest
 from style.errors import UnknownEngineError, VectorError
 from style.images import Pixels
 from style.transfer.base import Follows, Stylizer
-from style.transfer.engine_names import ENGINE_NAMES, PICTURE_ENGINE_NAMES
+from style.transfer.engine_names import ENGINE_NAMES, IMAGE_ENGINE_NAMES
 from style.transfer.gatys import GatysSettings, GatysStylizer
-from style.transfer.registry import ENGINES, PICTURE_ENGINES, load_stylizer
-from style.transfer.style_images import StylePicture, StylePictures
+from style.transfer.registry import ENGINES, IMAGE_ENGINES, load_stylizer
+from style.transfer.style_images import StyleImage, StyleImages
 from style.vector import DIMENSIONS, StyleVector
 
 
-@pytest.fixture(scope="module", params=[*ENGINES, *PICTURE_ENGINES])
+@pytest.fixture(scope="module", params=[*ENGINES, *IMAGE_ENGINES])
 def engine(request: pytest.FixtureRequest) -> Stylizer:
     if request.param == GatysStylizer.name:
         return GatysStylizer.load(pictures(), settings=GatysSettings(iterations=4))
-    return load_stylizer(request.param, pictures=pictures)
+    return load_stylizer(request.param, styles=pictures)
 
 
-def pictures() -> StylePictures:
+def pictures() -> StyleImages:
     """Two styles, which the styles 1 and 2 of the tests are; the second is darker."""
     shown = {seed: picture(64, 64, 10 + seed) / np.float32(seed) for seed in (1, 2)}
-    return StylePictures([StylePicture(f"style {seed}", style(seed), pixels) for seed, pixels in shown.items()])
+    return StyleImages([StyleImage(f"style {seed}", style(seed), pixels) for seed, pixels in shown.items()])
 
 
 def picture(height: int = 48, width: int = 64, seed: int = 0) -> Pixels:
@@ -37,7 +37,7 @@ def picture(height: int = 48, width: int = 64, seed: int = 0) -> Pixels:
 
 
 def style(seed: int) -> StyleVector:
-    return StyleVector.of(np.random.default_rng(seed).normal(size=DIMENSIONS))
+    return StyleVector.from_values(np.random.default_rng(seed).normal(size=DIMENSIONS))
 
 
 def test_strength_0_is_the_input_bit_for_bit(engine: Stylizer) -> None:
@@ -91,5 +91,5 @@ def test_an_unknown_engine_is_named_with_the_known_ones() -> None:
 
 
 def test_the_light_list_of_names_is_that_of_the_registry() -> None:
-    assert (*ENGINES, *PICTURE_ENGINES) == ENGINE_NAMES
-    assert tuple(PICTURE_ENGINES) == PICTURE_ENGINE_NAMES
+    assert (*ENGINES, *IMAGE_ENGINES) == ENGINE_NAMES
+    assert tuple(IMAGE_ENGINES) == IMAGE_ENGINE_NAMES

@@ -33,7 +33,7 @@ from style.training.loop import LoopOptions, learn
 from style.training.recipes.film import relative_distance
 from style.training.run import AveragedTraining
 from style.training.targets import TAPS, FeatureStatistics, Palettes, Statistics, Styles, read_styles
-from style.transfer.adain import FOLD, AdaInNet, adain, fused
+from style.transfer.adain import FOLD, AdaInNet, adain, fuse_features
 
 ENCODED = "encoded"
 """Key of the encoder's own statistics among the moments of styles."""
@@ -183,7 +183,7 @@ def adain_losses(
         before, content = describe(images)
         target = before.interpolate(style.statistics, amount)
         styled = adain(content, style.statistics.moments[deepest], spread=1e-5)
-        target_content = {deepest: fused(styled, content, amount)}
+        target_content = {deepest: fuse_features(styled, content, amount)}
     painted = network(images, torch.ones_like(images[:, :1]), style.statistics.moments[ENCODED], amount)
     after, painted_content = describe(painted)
     copied = (amount == 0).float()

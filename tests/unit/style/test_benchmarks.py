@@ -3,13 +3,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
+from runpy import run_path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from style.backbone import load_backbone
-from style.benchmarks.look import look_lines
 from style.benchmarks.run import bench_style
 from style.benchmarks.tables import Table
 from style.benchmarks.transfer import pairs, transfer_lines
@@ -96,7 +96,8 @@ def test_one_command_prints_all_tables(pictures: Path) -> None:
     assert any(line.startswith("AdaIN, VGG-19") for line in lines)
 
 
-def test_products_painted_like_a_look_are_nearer_to_it(pictures: Path) -> None:
+def test_products_painted_like_a_style_are_nearer_to_it(pictures: Path) -> None:
+    style_lines = run_path(str(Path(__file__).parents[2] / "benchmarks" / "gan_style.py"))["style_lines"]
     stripes, noise = (
         [read_image(path) for path in find_images([pictures / name])[:6]] for name in ("stripes", "noise")
     )
@@ -116,7 +117,7 @@ def test_products_painted_like_a_look_are_nearer_to_it(pictures: Path) -> None:
 
     engines = [Copy("all", 1.0), Copy("none", 0.0)]
     judge = load_backbone("vgg-slim")
-    lines = list(look_lines(StyleEmbedder.load(), judge, engines, noise[:3], stripes[:3], stripes[3:]))
+    lines = list(style_lines(StyleEmbedder.load(), judge, engines, noise[:3], stripes[:3], stripes[3:]))
     assert lines[0].startswith("3 products, 3 held-out paintings, 96 px")
     seen, products, painted, left = (float(line.split()[-1]) for line in lines[2:])
     assert seen < painted < products == left

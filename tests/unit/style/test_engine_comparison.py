@@ -11,7 +11,7 @@ import pytest
 
 from recsys.dataset.sample import sample_folder
 from style.backbone import load_backbone
-from style.benchmarks.engines import Comparison, compare_engines, figure_lines, pictures_of, within
+from style.benchmarks.engines import Comparison, compare_engines, embed_styles, result_lines, run_within
 from style.benchmarks.memory import engine_memory
 from style.benchmarks.run import bench_engines
 from style.embedding import StyleEmbedder
@@ -20,7 +20,7 @@ from style.images import Pixels, read_image
 from style.mask import Mask
 from style.metrics import psnr
 from style.transfer.base import Painting, Stylizer
-from style.transfer.style_images import StylePictures
+from style.transfer.style_images import StyleImages
 from style.vector import StyleVector
 
 
@@ -30,7 +30,7 @@ class Oracle(Stylizer):
     name: ClassVar[str] = "oracle"
     version = "oracle-1"
 
-    def __init__(self, pictures: StylePictures) -> None:
+    def __init__(self, pictures: StyleImages) -> None:
         self.pictures = pictures
 
     def paint(
@@ -80,7 +80,7 @@ def compared(embedder: StyleEmbedder, examples: list[tuple[Pixels, Pixels]]) -> 
 
 
 def test_figures_follow_what_engines_do(compared: Comparison) -> None:
-    figures = {one.name: one for one in compared.figures}
+    figures = {one.name: one for one in compared.results}
     assert list(figures) == ["looks", "reinhard", "oracle", "idle"]
     oracle, idle, looks = figures["oracle"], figures["idle"], figures["looks"]
     assert oracle.style_gain == pytest.approx(1.0, abs=1e-4)
@@ -93,15 +93,15 @@ def test_figures_follow_what_engines_do(compared: Comparison) -> None:
 
 
 def test_slow_engines_run_on_fewer_pairs_and_the_table_says_so(compared: Comparison) -> None:
-    assert all(one.pairs == len(compared.painted[one.name]) == 3 for one in compared.figures)
+    assert all(one.pairs == len(compared.painted[one.name]) == 3 for one in compared.results)
     grey = np.full((8, 8, 3), 0.5, dtype=np.float32)
-    assert len(list(within(0.0, [lambda: Painting(grey, grey)] * 3))) == 1
-    slow = replace(compared.figures[0], pairs=1)
-    assert next(line for line in figure_lines([slow], 3) if line.startswith("looks")).endswith("1 of 3")
+    assert len(list(run_within(0.0, [lambda: Painting(grey, grey)] * 3))) == 1
+    slow = replace(compared.results[0], pairs=1)
+    assert next(line for line in result_lines([slow], 3) if line.startswith("looks")).endswith("1 of 3")
 
 
 def test_weights_are_found_by_their_hash(compared: Comparison) -> None:
-    figures = {one.name: one for one in compared.figures}
+    figures = {one.name: one for one in compared.results}
     assert figures["reinhard"].weights_mb == 0
     assert figures["looks"].weights_mb == pytest.approx(0.003, abs=0.002)
 
@@ -109,7 +109,7 @@ def test_weights_are_found_by_their_hash(compared: Comparison) -> None:
 def test_one_picture_of_each_style_is_given_to_engines(
     embedder: StyleEmbedder, examples: list[tuple[Pixels, Pixels]]
 ) -> None:
-    vectors, pictures = pictures_of(embedder, [style for _, style in examples])
+    vectors, pictures = embed_styles(embedder, [style for _, style in examples])
     assert (len(vectors), len(pictures)) == (3, 2)
     for vector, (_, style) in zip(vectors, examples, strict=True):
         ((found, weight),) = pictures.mixture(vector)

@@ -14,10 +14,10 @@ from style.fidelity import (
     STEPS,
     Composite,
     FidelityLimits,
+    FidelityMeter,
     Limit,
     Measures,
-    Ruler,
-    faithful,
+    limit_strength,
 )
 from style.images import Pixels
 from style.mask import Mask
@@ -56,7 +56,7 @@ SILHOUETTE = np.full((96, 96, 3), 0.05, dtype=np.float32)
 
 class TestMeasures:
     def test_nothing_painted_is_nothing_changed(self) -> None:
-        assert Ruler(toward(SILHOUETTE)).measures(Strength(0.0, 0.0)) == Measures(0, 0, pytest.approx(1.0), 1.0)
+        assert FidelityMeter(toward(SILHOUETTE)).measure(Strength(0.0, 0.0)) == Measures(0, 0, pytest.approx(1.0), 1.0)
 
     def test_only_the_product_counts(self) -> None:
         photo, mask = product()
@@ -64,7 +64,7 @@ class TestMeasures:
         composite = toward(painted.astype(np.float32))
         outside = Composite(photo, composite.painting, mask, np.ones_like(mask))
         # The structure's windows reach over the rim, and no further.
-        measured = Ruler(outside).measures(FULL)
+        measured = FidelityMeter(outside).measure(FULL)
         assert (measured.mean_difference, measured.high_difference, measured.edges) == (0, 0, 1)
         assert measured.structure > 0.9
 
@@ -72,7 +72,7 @@ class TestMeasures:
         photo, _ = product()
         stain = photo.copy()
         stain[20:70, 20:29] = (1.0, 0.0, 0.0)
-        measured = Ruler(toward(stain)).measures(FULL)
+        measured = FidelityMeter(toward(stain)).measure(FULL)
         assert measured.high_difference > 25
         assert measured.mean_difference < 10
 
@@ -86,37 +86,37 @@ class TestMeasures:
         # The rim of three pixels is not measured, so that this leaves what windows of 11 pixels reach whole.
         everywhere = np.ones_like(inner)
         change = painted - photo
-        measured = Ruler(Composite(photo, Painting(change, 0 * change), inner, everywhere)).measures(FULL)
+        measured = FidelityMeter(Composite(photo, Painting(change, 0 * change), inner, everywhere)).measure(FULL)
         assert measured.structure == pytest.approx(ssim(luma(photo), luma(painted)), abs=2e-3)
 
     def test_edges_that_are_painted_over_are_missed(self) -> None:
         photo, _ = product()
         half = photo.copy()
         half[:48] = half[:48].mean(axis=(0, 1))
-        assert Ruler(toward(half)).measures(FULL).edges == pytest.approx(0.5, abs=0.08)
-        assert Ruler(toward(SILHOUETTE)).measures(FULL).edges < 0.05
-        assert Ruler(brighter()).measures(FULL).edges == 1
+        assert FidelityMeter(toward(half)).measure(FULL).edges == pytest.approx(0.5, abs=0.08)
+        assert FidelityMeter(toward(SILHOUETTE)).measure(FULL).edges < 0.05
+        assert FidelityMeter(brighter()).measure(FULL).edges == 1
 
     def test_a_product_without_edges_has_none_to_lose(self) -> None:
         flat = np.full((40, 40, 3), 0.5, dtype=np.float32)
         composite = toward(0.8 * flat, photo=flat, mask=np.ones((40, 40), dtype=np.float32))
-        assert Ruler(composite).measures(FULL).edges == 1.0
+        assert FidelityMeter(composite).measure(FULL).edges == 1.0
 
     @pytest.mark.parametrize("shape", [(8, 8), (9, 1000), (333, 641)])
     def test_any_size_is_measured_at_a_small_one(self, shape: tuple[int, int]) -> None:
         photo = np.random.default_rng(0).uniform(0, 1, (*shape, 3)).astype(np.float32)
         ones = np.ones(shape, dtype=np.float32)
         composite = Composite(photo, Painting(-photo, 0 * photo), ones, ones)
-        assert max(composite.reduced().product.shape) <= MEASURING_SIDE
-        np.testing.assert_allclose(composite.reduced().photo.mean(), photo.mean(), atol=0.01)
-        assert Ruler(composite).measures(FULL).mean_difference > 10
+        assert max(composite.downscale().product.shape) <= MEASURING_SIDE
+        np.testing.assert_allclose(composite.downscale().photo.mean(), photo.mean(), atol=0.01)
+        assert FidelityMeter(composite).measure(FULL).mean_difference > 10
 
 
 class TestFaithful:
     def test_what_keeps_the_limits_is_left_alone(self) -> None:
-        report = faithful(brighter(), Strength(0.7, 0.3))
+        report = limit_strength(brighter(), Strength(0.7, 0.3))
         assert (report.used, report.limited_by) == (Strength(0.7, 0.3), ())
-        assert report.measures == Ruler(brighter()).measures(Strength(0.7, 0.3))
+        assert report.measures == FidelityMeter(brighter()).measure(Strength(0.7, 0.3))
 
     @pytest.mark.parametrize(
         ("limits", "limit"),
@@ -129,20 +129,20 @@ class TestFaithful:
     )
     def test_it_stops_within_a_step_of_the_limit_and_names_it(self, limits: FidelityLimits, limit: Limit) -> None:
         composite = toward(SILHOUETTE)
-        report = faithful(composite, FULL, limits)
+        report = limit_strength(composite, FULL, limits)
         assert report.limited_by == (limit,)
         assert 0 < report.used.largest < 1
-        ruler = Ruler(composite)
-        assert limits.broken(ruler.measures(report.used)) == ()
+        ruler = FidelityMeter(composite)
+        assert limits.violations(ruler.measure(report.used)) == ()
         above = report.used.largest + 1.001 / STEPS
-        assert limits.broken(ruler.measures(Strength(above, above))) == (limit,)
+        assert limits.violations(ruler.measure(Strength(above, above))) == (limit,)
 
     def test_a_silhouette_and_a_face_painted_over_are_held_back_by_default(self) -> None:
         photo, _ = product()
         face = photo.copy()
         face[22:42, 30:66] = (0.9, 0.1, 0.1)
         for painted in (SILHOUETTE, face):
-            report = faithful(toward(painted), FULL)
+            report = limit_strength(toward(painted), FULL)
             assert 0 < report.used.largest < 0.9
             assert report.limited_by
 
@@ -151,13 +151,14 @@ class TestFaithful:
         for _ in range(4):
             composite = toward(ndimage.gaussian_filter(random.uniform(-0.3, 1.3, (96, 96, 3)), (3, 3, 0)))
             asked = np.sort(random.uniform(0.05, 1, 12))
-            used = [faithful(composite, Strength(a, a)).used.largest for a in asked.round(3)]
+            used = [limit_strength(composite, Strength(a, a)).used.largest for a in asked.round(3)]
             assert used == sorted(used)
             assert used[0] == asked.round(3)[0] or used[0] > 0
 
     def test_tighter_limits_never_give_more(self) -> None:
         used = [
-            faithful(toward(SILHOUETTE), FULL, FidelityLimits(mean_difference=d)).used.largest for d in (20, 10, 5, 1)
+            limit_strength(toward(SILHOUETTE), FULL, FidelityLimits(mean_difference=d)).used.largest
+            for d in (20, 10, 5, 1)
         ]
         assert used == sorted(used, reverse=True)
         assert len(set(used)) == 4
@@ -165,28 +166,28 @@ class TestFaithful:
     def test_both_parts_are_lowered_in_proportion(self) -> None:
         photo, mask = product()
         dark = SILHOUETTE - photo
-        report = faithful(Composite(photo, Painting(dark / 2, dark / 2), mask, mask), Strength(0.5, 1.0))
+        report = limit_strength(Composite(photo, Painting(dark / 2, dark / 2), mask, mask), Strength(0.5, 1.0))
         assert report.used.texture == pytest.approx(report.used.color / 2)
         assert 0 < report.used.color < 1
 
     def test_no_tolerance_is_no_painting(self) -> None:
-        report = faithful(toward(SILHOUETTE), FULL, FidelityLimits(mean_difference=0))
+        report = limit_strength(toward(SILHOUETTE), FULL, FidelityLimits(mean_difference=0))
         assert report.used == Strength(0.0, 0.0)
         assert Limit.MEAN_DIFFERENCE in report.limited_by
 
     def test_switched_off_nothing_is_measured_or_lowered(self) -> None:
-        report = faithful(toward(SILHOUETTE), FULL, None)
+        report = limit_strength(toward(SILHOUETTE), FULL, None)
         assert (report.used, report.measures, report.limited_by) == (FULL, None, ())
 
     @pytest.mark.parametrize("value", [0.0, 1.0])
     def test_masks_of_nothing_and_of_everything(self, value: float) -> None:
         photo, _ = product()
         mask = np.full(photo.shape[:2], value, dtype=np.float32)
-        report = faithful(toward(SILHOUETTE, mask=mask), FULL)
+        report = limit_strength(toward(SILHOUETTE, mask=mask), FULL)
         assert (report.used == FULL) == (value == 0)
 
     def test_the_same_question_has_the_same_answer(self) -> None:
-        assert faithful(toward(SILHOUETTE), FULL) == faithful(toward(SILHOUETTE), FULL)
+        assert limit_strength(toward(SILHOUETTE), FULL) == limit_strength(toward(SILHOUETTE), FULL)
 
     def test_limits_that_the_photo_itself_breaks_are_refused(self) -> None:
         for wrong in ({"mean_difference": -1}, {"high_difference": float("nan")}, {"structure": 1.1}, {"edges": 2}):
@@ -194,10 +195,10 @@ class TestFaithful:
                 FidelityLimits(**wrong)
 
     def test_the_defaults_are_limits(self) -> None:
-        assert DEFAULT_LIMITS.broken(Measures(26, 36, 0.4, 0.7)) == (
+        assert DEFAULT_LIMITS.violations(Measures(26, 36, 0.4, 0.7)) == (
             Limit.MEAN_DIFFERENCE,
             Limit.HIGH_DIFFERENCE,
             Limit.STRUCTURE,
             Limit.EDGES,
         )
-        assert NO_LIMITS.broken(Measures(100, 100, -1, 0)) == ()
+        assert NO_LIMITS.violations(Measures(100, 100, -1, 0)) == ()

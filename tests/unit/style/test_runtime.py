@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from style.backbone import load_backbone
 from style.embedding import StyleStatistics
 from style.errors import NetworkRuntimeError
-from style.runtime import RUNTIME_VARIABLE, RunnableNetwork, Runtime, chosen_runtime, compile_network
+from style.runtime import RUNTIME_VARIABLE, RunnableNetwork, Runtime, choose_runtime, compile_network
 from style.transfer.film import FilmNet
 from style.vector import DIMENSIONS
 from tests.processor import needs_openvino, needs_openvino_with_avx
@@ -109,10 +109,10 @@ def test_the_argument_beats_the_variable_and_the_variable_the_default(
     film: FilmNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = film_inputs(1, 32, 48)
-    assert chosen_runtime() is None
+    assert choose_runtime() is None
     monkeypatch.setenv(RUNTIME_VARIABLE, "Torch")
-    assert chosen_runtime() is Runtime.TORCH
-    assert chosen_runtime("openvino") is Runtime.OPENVINO
+    assert choose_runtime() is Runtime.TORCH
+    assert choose_runtime("openvino") is Runtime.OPENVINO
     assert compile_network(film, example).name == f"torch {torch.__version__}"
 
 
@@ -124,10 +124,10 @@ def test_openvino_is_the_default(film: FilmNet, caplog: pytest.LogCaptureFixture
 
 def test_an_unknown_runtime_is_named_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NetworkRuntimeError, match="unknown runtime 'tpu'; known ones: openvino, torch"):
-        chosen_runtime("tpu")
+        choose_runtime("tpu")
     monkeypatch.setenv(RUNTIME_VARIABLE, "onnx")
     with pytest.raises(NetworkRuntimeError, match=f"{RUNTIME_VARIABLE}: unknown runtime 'onnx'"):
-        chosen_runtime()
+        choose_runtime()
 
 
 def test_without_openvino_torch_runs_the_network(film: FilmNet, monkeypatch: pytest.MonkeyPatch) -> None:

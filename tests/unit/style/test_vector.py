@@ -8,7 +8,7 @@ from style.vector import DIMENSIONS, StyleVector
 
 
 def axis(index: int) -> StyleVector:
-    return StyleVector.of(np.eye(DIMENSIONS)[index] * 3.0)
+    return StyleVector.from_values(np.eye(DIMENSIONS)[index] * 3.0)
 
 
 def test_vectors_have_length_one() -> None:
@@ -27,7 +27,7 @@ def test_vectors_have_length_one() -> None:
 )
 def test_wrong_vectors_are_refused(values: np.ndarray, message: str) -> None:
     with pytest.raises(VectorError, match=message):
-        StyleVector.of(values)
+        StyleVector.from_values(values)
 
 
 def test_a_blend_lies_between() -> None:

@@ -32,6 +32,6 @@ def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch, miss
 
 def test_a_step_without_it_needs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
-    assert not np.array_equal(Recipe.of(["stretch"])(0.5 * PICTURE), 0.5 * PICTURE)
+    assert not np.array_equal(Recipe.from_texts(["stretch"])(0.5 * PICTURE), 0.5 * PICTURE)
     with pytest.raises(ExtraError, match="opencv-python-headless is not installed"):
-        Recipe.of(["denoise:nlm"])(PICTURE)
+        Recipe.from_texts(["denoise:nlm"])(PICTURE)

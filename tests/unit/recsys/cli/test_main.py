@@ -429,7 +429,7 @@ class TestRestyle:
         assert (mark.mode, mark.keep_color, mark.strength.texture) == (PaintMode.TONE, True, 0.0)
         assert (mark.credit, len(mark.model_sha256)) == (StyleCredit("deco-gold", "CC0-1.0"), 64)
         free = restyle("--style", "deco-gold", "--strength", 1, "--no-fidelity", "--out", out)
-        assert "texture 1, color 1; asked: texture 1, color 1" in " ".join(free.output.split())
+        assert "texture 1, color 1; requested: texture 1, color 1" in " ".join(free.output.split())
         assert "limited by" not in free.output
 
     def test_the_report_says_what_limited_the_strength(self, sample_project: Project, tmp_path: Path) -> None:
@@ -443,7 +443,7 @@ class TestRestyle:
         result = _run("restyle", strict, *options, "--out", tmp_path / "r.png")
         assert result.exit_code == 0, result.output
         text = " ".join(result.output.split())
-        assert "asked: texture 1, color 1 limited by mean-difference product: color difference 3.0, 95th" in text
+        assert "requested: texture 1, color 1 limited by mean-difference product: color difference 3.0, 95th" in text
         mark = read_mark((tmp_path / "r.png").read_bytes())
         assert mark is not None
         assert 0 < mark.strength.color < 1

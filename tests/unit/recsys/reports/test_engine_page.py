@@ -21,7 +21,7 @@ from recsys.experiments.design.lifecycle import start
 from recsys.reports.engine_behavior import UNTOUCHED, Behavior, behavior_of
 from recsys.reports.engine_page import MISSING, render_engines, table_rows, write_engine_page
 from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
-from style.benchmarks.engines import Comparison, EngineFigures
+from style.benchmarks.engines import Comparison, EngineResult
 
 START = 1_790_000_000
 NOW = START + 15 * 86_400
@@ -48,8 +48,8 @@ def behavior() -> Behavior:
     return behavior_of(analyze(one, simulate_logs(one, planted, People(users=3_000)).logs, NOW), "film")
 
 
-def figures(name: str, **changed: object) -> EngineFigures:
-    one = EngineFigures(name, f"{name}-1", 2, 20.0, 0.9, 0.2, 0.1, 0.8, 1.0, 0.05, 12.0, 0.5)
+def figures(name: str, **changed: object) -> EngineResult:
+    one = EngineResult(name, f"{name}-1", 2, 20.0, 0.9, 0.2, 0.1, 0.8, 1.0, 0.05, 12.0, 0.5)
     return replace(one, **changed)  # type: ignore[arg-type]
 
 
@@ -94,7 +94,7 @@ def test_unsound_logs_give_no_columns() -> None:
 
 
 def test_the_best_of_each_column_is_marked(compared: Comparison) -> None:
-    film, reinhard, other = table_rows(compared.figures)
+    film, reinhard, other = table_rows(compared.results)
     assert [row.best[0] for row in (film, reinhard, other)] == [False, True, False]
     assert [row.best[4] for row in (film, reinhard, other)] == [False, False, True]
     assert not any(row.best[1] for row in (film, reinhard, other))

@@ -22,7 +22,7 @@ from style.transfer.color import ColorStylizer
 from style.vector import StyleVector
 from tests.render_requests import request_for
 
-STYLE = StyleVector.of(np.random.default_rng(1).normal(size=128))
+STYLE = StyleVector.from_values(np.random.default_rng(1).normal(size=128))
 
 
 @pytest.fixture

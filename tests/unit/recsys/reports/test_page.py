@@ -198,7 +198,7 @@ def _six(recommender: Recommender) -> tuple[Recommendation, ...]:
 class TestInlineImages:
     def test_a_damaged_or_absent_photo_costs_only_itself(self, restyler: Renderer, tmp_path: Path) -> None:
         (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff torn")
-        images, target = InlineImages(restyler), StyleTarget(StyleVector.of(np.ones(128)))
+        images, target = InlineImages(restyler), StyleTarget(StyleVector.from_values(np.ones(128)))
         for image in (tmp_path / "torn.jpg", tmp_path / "none.jpg", None):
             assert images.original(image) == ""
             assert images.restyle(image, target) == ""
@@ -214,7 +214,7 @@ class TestInlineImages:
             Renderer(RestyleSettings(), cache, load_engine=lambda _: Broken()) as restyler,
             pytest.raises(ProjectError, match="could not be restyled"),
         ):
-            restyler.render_or_raise(request_for(restyler, tmp_path / "photo.png", StyleVector.of(np.ones(128))))
+            restyler.render_or_raise(request_for(restyler, tmp_path / "photo.png", StyleVector.from_values(np.ones(128))))
 
     def test_an_engine_given_replaces_the_setting(self, sample_project: Project) -> None:
         with load_renderer(sample_project, "color") as restyler:

@@ -18,7 +18,7 @@ from style.vector import StyleVector
 from tests.render_requests import request_for
 from tests.trained_engines import write_feedforward, write_film
 
-STYLE = StyleVector.of(np.eye(128)[0])
+STYLE = StyleVector.from_values(np.eye(128)[0])
 
 
 @pytest.fixture

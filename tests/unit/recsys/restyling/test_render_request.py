@@ -20,8 +20,8 @@ from style.provenance.mark import ImageFormat
 from style.vector import StyleVector
 
 SETTINGS = RestyleSettings(strength=0.4, size=200, deadline_ms=70)
-TARGET = StyleTarget(StyleVector.of(np.random.default_rng(0).normal(size=128)))
-OTHER = StyleTarget(StyleVector.of(np.random.default_rng(1).normal(size=128)))
+TARGET = StyleTarget(StyleVector.from_values(np.random.default_rng(0).normal(size=128)))
+OTHER = StyleTarget(StyleVector.from_values(np.random.default_rng(1).normal(size=128)))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_key_changes_with_whatever_changes_the_image(photo: Path) -> None:
         request(photo, width=100),
         request(photo, engine="color"),
         request(photo, image_format=ImageFormat.PNG),
-        request(photo, recipe=Recipe.of(["clahe"])),
+        request(photo, recipe=Recipe.from_texts(["clahe"])),
         replace(same, limits=None),
     ]
     keys = {same.key(), *(other.key() for other in others)}
@@ -90,7 +90,7 @@ def test_the_state_of_a_link_changes_with_the_image_and_not_with_its_options(pho
     state = request(photo).link_state()
     assert len(state) == 16
     assert request(photo, strength=0.9, width=50).link_state() == state
-    others = [request(photo, OTHER), request(photo, engine="color"), request(photo, recipe=Recipe.of(["clahe"]))]
+    others = [request(photo, OTHER), request(photo, engine="color"), request(photo, recipe=Recipe.from_texts(["clahe"]))]
     assert len({state, *(other.link_state() for other in others)}) == 4
     photo.write_bytes(b"other pixels")
     assert request(photo).link_state() != state

@@ -104,7 +104,7 @@ def restyler(build: Callable[..., Renderer], engine: Negative) -> Renderer:
 
 @pytest.fixture
 def style() -> StyleVector:
-    return StyleVector.of(np.random.default_rng(0).normal(size=128))
+    return StyleVector.from_values(np.random.default_rng(0).normal(size=128))
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_a_tall_picture_is_at_most_twice_as_high_as_the_width(restyler: Renderer
 def test_other_choices_are_other_pictures(
     restyler: Renderer, engine: Negative, photo: Path, style: StyleVector
 ) -> None:
-    opposite = StyleVector.of(-style.values)
+    opposite = StyleVector.from_values(-style.values)
     render(restyler, photo, style)
     render(restyler, photo, opposite)
     render(restyler, photo, style, strength=0.3)
@@ -248,7 +248,7 @@ def test_fidelity_lowers_the_strength_and_the_answer_says_so_from_the_cache_too(
     assert (first.status, second.status) == (RestyleStatus.COMPUTED, RestyleStatus.CACHED)
     assert first.report == second.report
     assert first.report is not None
-    assert first.report.asked == Strength(0.9, 0.9)
+    assert first.report.requested == Strength(0.9, 0.9)
     assert 0 < first.strength < 0.9
     assert Limit.MEAN_DIFFERENCE in first.limited_by
     mark = read_mark(second.data)
@@ -449,7 +449,7 @@ def test_an_unknown_engine_is_named(cache: DiskCache, photo: Path, style: StyleV
 
 def test_a_style_survives_its_text() -> None:
     for seed in range(50):
-        style = StyleVector.of(np.random.default_rng(seed).standard_t(3, size=128))
+        style = StyleVector.from_values(np.random.default_rng(seed).standard_t(3, size=128))
         encoded = EncodedStyle.from_vector(style)
         assert len(encoded.text) == 171
         assert style.similarity(encoded.vector) > 0.999
@@ -586,7 +586,7 @@ def _render_elsewhere(folder: Path, photo: Path, marks: Path, barrier: Any) -> s
             return super().paint(*given, **named)
 
     settings = RestyleSettings(engine="negative", size=64, deadline_ms=LONG_MS, fidelity=False)
-    style = StyleVector.of(np.random.default_rng(0).normal(size=128))
+    style = StyleVector.from_values(np.random.default_rng(0).normal(size=128))
     with Renderer(settings, DiskCache(folder, 10**7), load_engine=lambda _: Marking()) as restyler:
         barrier.wait(60)
         return render(restyler, photo, style).etag
@@ -606,7 +606,7 @@ def test_a_recipe_prepares_the_photo_and_has_pictures_of_its_own(
 ) -> None:
     settings = RestyleSettings(engine=engine.name, size=64, deadline_ms=LONG_MS, fidelity=False)
     shown, originals = [], []
-    for recipe in (Recipe(), Recipe.of(["gamma:gamma=2"])):
+    for recipe in (Recipe(), Recipe.from_texts(["gamma:gamma=2"])):
         with Renderer(settings, cache, load_engine=lambda _: engine, recipe=recipe) as restyler:
             shown.append(render(restyler, photo, style, strength=1.0))
             originals.append(render(restyler, photo).data)

@@ -74,7 +74,7 @@ def test_words_start_from_the_taste(small: Recommender, taste: Taste) -> None:
 
 
 def test_a_text_is_the_vector_that_it_encodes(small: Recommender) -> None:
-    style = StyleVector.of(np.random.default_rng(0).normal(size=128))
+    style = StyleVector.from_values(np.random.default_rng(0).normal(size=128))
     text = EncodedStyle.from_vector(style).text
     target = resolve(small, vector=text)
     assert target.style.text == text
@@ -88,7 +88,7 @@ def test_a_text_that_was_not_written_by_us_gets_its_canonical_form() -> None:
     encoded = EncodedStyle.from_text(text)
     assert encoded.text != text
     assert EncodedStyle.from_text(encoded.text).text == encoded.text
-    assert encoded.vector.similarity(StyleVector.of(numbers)) > 0.999
+    assert encoded.vector.similarity(StyleVector.from_values(numbers)) > 0.999
 
 
 def test_unknown_names_are_errors(small: Recommender, taste: Taste) -> None:

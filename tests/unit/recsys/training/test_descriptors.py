@@ -117,7 +117,7 @@ def test_vectors_of_a_recipe_are_those_of_prepared_photos_and_lie_apart(project:
     plain, other = (catalog_vectors(each, catalog_of(project)) for each in (project, prepared))
     assert np.abs(plain - other)[:6].max() > 0.01
     image = project.resolve_image(str(catalog_of(project).images[0]))
-    expected = shared_embedder("vgg-slim").embed(Recipe.of(STEPS)(read_image(image, short_side=224)))
+    expected = shared_embedder("vgg-slim").embed(Recipe.from_texts(STEPS)(read_image(image, short_side=224)))
     np.testing.assert_allclose(other[0], expected.values, atol=1e-6)
     of_bytes = shared_embedder("vgg-slim", STEPS).embed_bytes(image.read_bytes())
     np.testing.assert_allclose(of_bytes.values, other[0], atol=1e-6)

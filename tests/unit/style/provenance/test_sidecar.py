@@ -37,11 +37,11 @@ def test_it_says_what_the_picture_says(data: bytes) -> None:
 
 
 def test_another_picture_is_told(data: bytes) -> None:
-    with pytest.raises(ImageError, match="another picture"):
+    with pytest.raises(ImageError, match="another image"):
         read_sidecar(sidecar(data, MARK), data + b"\0")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"PictureSha256": 3}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"ImageSha256": 3}'])
 def test_what_is_no_sidecar_is_refused(data: bytes, text: str) -> None:
     with pytest.raises(ImageError, match="not a sidecar"):
         read_sidecar(text, data)
@@ -50,5 +50,5 @@ def test_what_is_no_sidecar_is_refused(data: bytes, text: str) -> None:
 @pytest.mark.parametrize(("name", "value"), [("Mode", "oil"), ("TextureStrength", "2"), ("DigitalSourceType", "x")])
 def test_properties_that_make_no_mark_are_refused(data: bytes, name: str, value: str) -> None:
     changed = json.loads(sidecar(data, MARK)) | {name: value}
-    with pytest.raises(ImageError, match="not those of a restyled picture"):
+    with pytest.raises(ImageError, match="not those of a restyled image"):
         read_sidecar(json.dumps(changed), data)

@@ -18,9 +18,9 @@ from style.fidelity import FidelityLimits, Limit
 from style.images import Pixels, read_image
 from style.metrics import transfer_score
 from style.modes import PaintMode, Strength
-from style.repaint import RestyleOptions, repaint
+from style.restyle import RestyleOptions, restyle_photo
 from style.sequences.flicker import flicker
-from style.sequences.flow import Flow, inside, optical_flow, trusted, warp
+from style.sequences.flow import Flow, flow_confidence, optical_flow, points_inside, warp
 from style.sequences.restyle import restyle_sequence
 from style.transfer.base import Stylizer
 from style.transfer.registry import load_stylizer
@@ -74,7 +74,7 @@ def asked() -> tuple[Pixels, StyleVector]:
 def test_flow_finds_the_motion_where_it_can_be_trusted(motion: str) -> None:
     frames, flows = moving(motion)
     there, back = optical_flow(frames[2], frames[1]), optical_flow(frames[1], frames[2])
-    counted = (trusted(frames[2], frames[1], there, back) > 0.5) & inside(flows[1])
+    counted = (flow_confidence(frames[2], frames[1], there, back) > 0.5) & points_inside(flows[1])
     error = np.linalg.norm(there - flows[1], axis=2)[counted]
     still = np.linalg.norm(flows[1], axis=2)[counted]
     assert counted.mean() > 0.5
@@ -86,7 +86,7 @@ def test_what_was_hidden_is_not_trusted() -> None:
     last = np.repeat(np.repeat(random.random((16, 16, 3), dtype=np.float32), 4, axis=0), 4, axis=1)
     now = last.copy()
     now[20:44, 20:44] = (0.0, 1.0, 0.0)
-    weight = trusted(now, last, optical_flow(now, last), optical_flow(last, now))
+    weight = flow_confidence(now, last, optical_flow(now, last), optical_flow(last, now))
     assert weight[24:40, 24:40].mean() < 0.05
     assert weight[:, :10].mean() > 0.6
 
@@ -99,7 +99,7 @@ def test_flicker_falls_by_more_than_half_and_style_stays(
 ) -> None:
     frames, flows = moving(motion)
     picture, z = asked
-    alone = [repaint(film, frame, z, FULL).pixels for frame in frames]
+    alone = [restyle_photo(film, frame, z, FULL).pixels for frame in frames]
     calm = restyle_sequence(film, frames, z, FULL).frames
     judge = load_backbone("vgg-slim")
     before, after = (flicker(frames, each, flows) for each in (alone, calm))
@@ -121,7 +121,7 @@ def test_without_memory_frames_are_as_painted_one_by_one_but_for_their_colors(
     frames = moving("pan")[0][:2]
     apart = restyle_sequence(film, frames, asked[1], FULL, memory=0.0).frames
     for frame, own in zip(frames, apart, strict=True):
-        assert np.abs(own - repaint(film, frame, asked[1], FULL).pixels).mean() < 0.02
+        assert np.abs(own - restyle_photo(film, frame, asked[1], FULL).pixels).mean() < 0.02
 
 
 def test_strength_0_is_the_frames_bit_for_bit(film: Stylizer, asked: tuple[Pixels, StyleVector]) -> None:

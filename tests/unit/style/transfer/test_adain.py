@@ -13,8 +13,8 @@ from style.benchmarks.transfer import grid
 from style.gram import mean_std
 from style.images import Pixels
 from style.metrics import ssim
-from style.transfer.adain import SPREAD, AdaInNet, AdaInStylizer, adain, fused
-from style.transfer.style_images import StylePicture, StylePictures
+from style.transfer.adain import SPREAD, AdaInNet, AdaInStylizer, adain, fuse_features
+from style.transfer.style_images import StyleImage, StyleImages
 from style.vector import DIMENSIONS, StyleVector
 
 
@@ -34,14 +34,14 @@ def weave(seed: int, tint: tuple[float, float, float]) -> Pixels:
 
 
 def axis(index: int) -> StyleVector:
-    return StyleVector.of(np.eye(DIMENSIONS)[index])
+    return StyleVector.from_values(np.eye(DIMENSIONS)[index])
 
 
 @pytest.fixture(scope="module")
 def engine() -> AdaInStylizer:
     tints = [(1.0, 0.4, 0.2), (0.2, 0.6, 1.0)]
     return AdaInStylizer.load(
-        StylePictures([StylePicture(f"weave {i}", axis(i), weave(i, tint)) for i, tint in enumerate(tints)])
+        StyleImages([StyleImage(f"weave {i}", axis(i), weave(i, tint)) for i, tint in enumerate(tints)])
     )
 
 
@@ -79,7 +79,7 @@ def test_noise_of_a_flat_photo_is_not_made_the_picture() -> None:
 
 def test_fusing_is_linear_between_content_and_style() -> None:
     style, content = torch.rand(2, 2, 3, 4, 4)
-    mixed = fused(style, content, torch.tensor([0.0, 0.25]))
+    mixed = fuse_features(style, content, torch.tensor([0.0, 0.25]))
     assert torch.equal(mixed[0], content[0])
     assert torch.allclose(mixed[1], 0.25 * style[1] + 0.75 * content[1])
 

@@ -54,7 +54,7 @@ def test_it_paints_its_own_style_whatever_z_is() -> None:
     torch.nn.init.normal_(network.leave.weight, std=0.1)
     engine = FeedforwardStylizer(network, "x-1")
     image = np.random.default_rng(0).random((32, 40, 3), dtype=np.float32)
-    one, other = (engine.restyle(image, StyleVector.of(np.eye(128)[axis])) for axis in (0, 1))
+    one, other = (engine.restyle(image, StyleVector.from_values(np.eye(128)[axis])) for axis in (0, 1))
     assert engine.follows is Follows.OWN
     assert np.abs(one - image).mean() > 0.01
     assert np.array_equal(one, other)

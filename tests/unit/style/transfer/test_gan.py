@@ -9,7 +9,7 @@ import torch
 from style.transfer.gan import GanStylizer, Generator, GeneratorShape, split_color, without_backdrop
 from style.vector import DIMENSIONS, StyleVector
 
-Z = StyleVector.of(np.ones(DIMENSIONS))
+Z = StyleVector.from_values(np.ones(DIMENSIONS))
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,12 @@ from style.transfer.gatys import (
     GatysSettings,
     GatysStylizer,
     GatysTarget,
-    grams,
-    hardly_falls,
-    seen,
-    sides,
+    gram_matrices,
+    has_converged,
+    style_features,
+    working_sides,
 )
-from style.transfer.style_images import StylePicture, StylePictures
+from style.transfer.style_images import StyleImage, StyleImages
 from style.vector import DIMENSIONS, StyleVector
 
 FAST = GatysSettings(iterations=15, coarsest=24)
@@ -43,14 +43,12 @@ def stripes(size: int = 48, *, down: bool = False) -> Pixels:
 
 
 def axis(index: int) -> StyleVector:
-    return StyleVector.of(np.eye(DIMENSIONS)[index])
+    return StyleVector.from_values(np.eye(DIMENSIONS)[index])
 
 
 @pytest.fixture(scope="module")
-def pictures() -> StylePictures:
-    return StylePictures(
-        [StylePicture("across", axis(0), stripes()), StylePicture("down", axis(1), stripes(down=True))]
-    )
+def pictures() -> StyleImages:
+    return StyleImages([StyleImage("across", axis(0), stripes()), StyleImage("down", axis(1), stripes(down=True))])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +65,7 @@ def plain_loss(network: Vgg, picture: torch.Tensor, target: GatysTarget, setting
     with torch.no_grad():
         maps = {tap: value[0].numpy() for tap, value in network(picture).items()}
     content = [_ratio(maps[tap], target.content[tap][0].numpy()) for tap in CONTENT_TAPS]
-    style = [_ratio(_plain_gram(maps[tap]), target.grams[tap][0].numpy()) for tap in STYLE_TAPS]
+    style = [_ratio(_plain_gram(maps[tap]), target.gram_matrices[tap][0].numpy()) for tap in STYLE_TAPS]
     pixels = picture[0].numpy()
     down, across = pixels[:, 1:] - pixels[:, :-1], pixels[:, :, 1:] - pixels[:, :, :-1]
     variation = (down**2).mean() + (across**2).mean()
@@ -94,7 +92,7 @@ def test_loss_and_gradient_are_those_of_a_plain_computation(network: Vgg) -> Non
     here = torch.from_numpy(random.uniform(0.2, 0.8, shown.shape))
     single = GatysTarget(
         {tap: value.float() for tap, value in target.content.items()},
-        {tap: value.float() for tap, value in target.grams.items()},
+        {tap: value.float() for tap, value in target.gram_matrices.items()},
         target.weights.float(),
     )
     loss, gradient = GatysLoss(network, single, settings).with_gradient(here.flatten().numpy(), here.shape)
@@ -105,19 +103,21 @@ def test_loss_and_gradient_are_those_of_a_plain_computation(network: Vgg) -> Non
         assert gradient @ way.flatten().numpy() == pytest.approx((ahead - behind) / 2e-6, rel=5e-3)
 
 
-def test_the_loss_never_rises_and_the_style_comes_near(network: Vgg, pictures: StylePictures) -> None:
+def test_the_loss_never_rises_and_the_style_comes_near(network: Vgg, pictures: StyleImages) -> None:
     engine = GatysStylizer(network, pictures, FAST)
     painted = engine.optimize(photo(), axis(0), WHOLE)
     assert [len(losses) for losses in engine.history] == [16, 16]
     assert all((np.diff(losses) <= 0).all() for losses in engine.history)
     everywhere = torch.ones(1, 1, 48, 48)
-    asked, before, after = (grams(seen(network, batch(x)), everywhere) for x in (stripes(), photo(), painted))
+    asked, before, after = (
+        gram_matrices(style_features(network, batch(x)), everywhere) for x in (stripes(), photo(), painted)
+    )
     for tap in STYLE_TAPS:
         was, left = ((found[tap] - asked[tap]).norm() for found in (before, after))
         assert left < 0.5 * was, tap
 
 
-def test_of_two_styles_a_blend_is_painted_between_both(network: Vgg, pictures: StylePictures) -> None:
+def test_of_two_styles_a_blend_is_painted_between_both(network: Vgg, pictures: StyleImages) -> None:
     engine = GatysStylizer(network, pictures, FAST)
     blend = StyleVector.blend([axis(0), axis(1)], [1.0, 1.0])
     steepness = []
@@ -127,32 +127,32 @@ def test_of_two_styles_a_blend_is_painted_between_both(network: Vgg, pictures: S
     assert steepness[0] > 1.2 * steepness[1] > 1.2**2 * steepness[2]
 
 
-def test_each_iteration_is_told(network: Vgg, pictures: StylePictures) -> None:
+def test_each_iteration_is_told(network: Vgg, pictures: StyleImages) -> None:
     told: list[tuple[int, int, float]] = []
     settings = GatysSettings(iterations=2, coarsest=24)
     GatysStylizer(network, pictures, settings, lambda *step: told.append(step)).optimize(photo(), axis(0), WHOLE)
     assert [step[:2] for step in told] == [(24, 1), (24, 2), (48, 1), (48, 2)]
 
 
-def test_it_stops_when_the_loss_hardly_falls(network: Vgg, pictures: StylePictures) -> None:
+def test_it_stops_when_the_loss_hardly_falls(network: Vgg, pictures: StyleImages) -> None:
     settings = GatysSettings(iterations=50, patience=3, tolerance=0.5)
     engine = GatysStylizer(network, pictures, settings)
     engine.optimize(photo(), axis(0), WHOLE)
     (losses,) = engine.history
     assert len(losses) < 30
-    assert hardly_falls(losses, 3, 0.5)
-    assert not hardly_falls(losses[:-1], 3, 0.5)
+    assert has_converged(losses, 3, 0.5)
+    assert not has_converged(losses[:-1], 3, 0.5)
 
 
 def test_sizes_go_from_coarse_to_fine_and_not_beyond_the_finest() -> None:
     settings = GatysSettings(coarsest=64, finest=512)
-    assert sides(256, settings) == [64, 128, 256]
-    assert sides(2000, settings) == [64, 128, 256, 512]
-    assert sides(100, settings) == [100]
-    assert sides(5, settings) == [16]
+    assert working_sides(256, settings) == [64, 128, 256]
+    assert working_sides(2000, settings) == [64, 128, 256, 512]
+    assert working_sides(100, settings) == [100]
+    assert working_sides(5, settings) == [16]
 
 
-def test_a_large_photo_keeps_what_is_finer_than_the_finest_size(network: Vgg, pictures: StylePictures) -> None:
+def test_a_large_photo_keeps_what_is_finer_than_the_finest_size(network: Vgg, pictures: StyleImages) -> None:
     checkers = (np.indices((96, 96)).sum(axis=0) % 2 * 0.2 + 0.4)[:, :, None].repeat(3, axis=2).astype(np.float32)
     engine = GatysStylizer(network, pictures, GatysSettings(iterations=12, finest=32))
     painted = engine.optimize(checkers, axis(0), np.ones((96, 96), dtype=np.float32))

@@ -11,7 +11,7 @@ from style.images import Pixels, read_image
 from style.mask import product_mask
 from style.transfer.histogram import HistogramStylizer, fit_transport
 from style.transfer.reinhard import ReinhardStylizer
-from style.transfer.style_images import StylePicture, StylePictures
+from style.transfer.style_images import StyleImage, StyleImages
 from style.vector import DIMENSIONS, StyleVector
 
 Colors = NDArray[np.float64]
@@ -20,7 +20,7 @@ WHOLE = np.ones((96, 96), dtype=np.float32)
 
 
 def axis(index: int) -> StyleVector:
-    return StyleVector.of(np.eye(DIMENSIONS)[index])
+    return StyleVector.from_values(np.eye(DIMENSIONS)[index])
 
 
 def sample_picture(name: str) -> Pixels:
@@ -30,9 +30,7 @@ def sample_picture(name: str) -> Pixels:
 @pytest.fixture(scope="module")
 def engine() -> HistogramStylizer:
     return HistogramStylizer(
-        StylePictures(
-            [StylePicture(name, axis(i), sample_picture(f"styles/{name}.jpg")) for i, name in enumerate(STYLES)]
-        )
+        StyleImages([StyleImage(name, axis(i), sample_picture(f"styles/{name}.jpg")) for i, name in enumerate(STYLES)])
     )
 
 
@@ -53,11 +51,11 @@ def lab(pixels: Pixels) -> Colors:
 def test_the_products_distance_to_the_styles_colors_at_least_halves(
     engine: HistogramStylizer, style: int, photo: str
 ) -> None:
-    shown, asked = sample_picture(photo), lab(engine.pictures.pictures[style].pixels)
+    shown, asked = sample_picture(photo), lab(engine.styles.images[style].pixels)
     mask = product_mask(shown)
     inside = mask > 0.5
     painted = engine.restyle(shown, axis(style), 1.0, mask)
-    by_moments = ReinhardStylizer(engine.pictures).restyle(shown, axis(style), 1.0, mask)
+    by_moments = ReinhardStylizer(engine.styles).restyle(shown, axis(style), 1.0, mask)
     assert distance(lab(painted[inside]), asked) < 0.5 * distance(lab(shown[inside]), asked)
     # Means and deviations alone do not come as near.
     assert distance(lab(painted[inside]), asked) < 0.85 * distance(lab(by_moments[inside]), asked)

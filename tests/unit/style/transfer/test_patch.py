@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from recsys.dataset.sample import sample_folder
 from style.backbone import load_backbone
 from style.images import Pixels, read_image
-from style.transfer.patch import CELL, PatchStylizer, alike, laid
-from style.transfer.style_images import StylePicture, StylePictures
+from style.transfer.patch import CELL, PatchStylizer, lay_patches, nearest_patches
+from style.transfer.style_images import StyleImage, StyleImages
 from style.vector import DIMENSIONS, StyleVector
 
 STYLES = ("delft", "autumn-leaves")
@@ -18,7 +18,7 @@ WHOLE = np.ones((96, 96), dtype=np.float32)
 
 
 def axis(index: int) -> StyleVector:
-    return StyleVector.of(np.eye(DIMENSIONS)[index])
+    return StyleVector.from_values(np.eye(DIMENSIONS)[index])
 
 
 def sample_picture(name: str) -> Pixels:
@@ -32,9 +32,7 @@ def batch(pixels: Pixels) -> Tensor:
 @pytest.fixture(scope="module")
 def engine() -> PatchStylizer:
     return PatchStylizer.load(
-        StylePictures(
-            [StylePicture(name, axis(i), sample_picture(f"styles/{name}.jpg")) for i, name in enumerate(STYLES)]
-        )
+        StyleImages([StyleImage(name, axis(i), sample_picture(f"styles/{name}.jpg")) for i, name in enumerate(STYLES)])
     )
 
 
@@ -57,7 +55,7 @@ def nearest(pixels: Pixels, style: Pixels, tap: str = "relu2_1") -> float:
 def test_patches_come_nearer_to_the_styles_than_colors_alone_bring_them(
     engine: PatchStylizer, photo: Pixels, style: int
 ) -> None:
-    asked = engine.pictures.pictures[style].pixels
+    asked = engine.styles.images[style].pixels
     painting = engine.paint([photo], axis(style), [WHOLE])[0]
     before, colored, painted = (
         1 - nearest(shown, asked) for shown in (photo, painting.on(photo, texture=0.0), painting.on(photo))
@@ -68,13 +66,13 @@ def test_patches_come_nearer_to_the_styles_than_colors_alone_bring_them(
 
 def test_each_place_finds_itself_in_the_same_picture(photo: Pixels) -> None:
     features = torch.rand(1, 8, 6, 7, generator=torch.Generator().manual_seed(0)) - 0.5
-    assert alike(features, features).tolist() == list(range(42))
+    assert nearest_patches(features, features).tolist() == list(range(42))
 
 
 def test_windows_of_a_picture_at_their_own_places_are_the_picture(photo: Pixels) -> None:
     whole = batch(photo)
     cells = [side // CELL for side in whole.shape[2:]]
-    together = laid(torch.arange(cells[0] * cells[1]), whole, cells)
+    together = lay_patches(torch.arange(cells[0] * cells[1]), whole, cells)
     torch.testing.assert_close(together, whole, atol=1e-5, rtol=0)
 
 

@@ -7,7 +7,7 @@ from recsys.dataset.sample import sample_folder
 from style.color_space import lab_statistics, lab_to_srgb
 from style.images import Pixels, read_image
 from style.transfer.reinhard import ReinhardStylizer
-from style.transfer.style_images import StylePicture, StylePictures
+from style.transfer.style_images import StyleImage, StyleImages
 from style.vector import DIMENSIONS, StyleVector
 
 WHOLE = np.ones((64, 64), dtype=np.float32)
@@ -20,16 +20,14 @@ def noise(mean: tuple[float, float, float], seed: int, spread: float = 4.0) -> P
 
 
 def axis(index: int) -> StyleVector:
-    return StyleVector.of(np.eye(DIMENSIONS)[index])
+    return StyleVector.from_values(np.eye(DIMENSIONS)[index])
 
 
 @pytest.fixture
 def engine() -> ReinhardStylizer:
     pictures = [((60.0, 20.0, 10.0), 6.0), ((50.0, -10.0, 20.0), 3.0)]
     return ReinhardStylizer(
-        StylePictures(
-            [StylePicture(f"{i}", axis(i), noise(mean, i, spread)) for i, (mean, spread) in enumerate(pictures)]
-        )
+        StyleImages([StyleImage(f"{i}", axis(i), noise(mean, i, spread)) for i, (mean, spread) in enumerate(pictures)])
     )
 
 
@@ -59,15 +57,15 @@ def test_the_product_alone_says_what_colors_there_are(engine: ReinhardStylizer) 
 
 
 def test_the_version_changes_with_the_pictures(engine: ReinhardStylizer) -> None:
-    first, second = engine.pictures.pictures
-    changed = StylePicture(second.name, second.vector, second.pixels[::-1].copy())
-    assert ReinhardStylizer(StylePictures([first, second])).version == engine.version
-    assert ReinhardStylizer(StylePictures([first, changed])).version != engine.version
+    first, second = engine.styles.images
+    changed = StyleImage(second.name, second.vector, second.pixels[::-1].copy())
+    assert ReinhardStylizer(StyleImages([first, second])).version == engine.version
+    assert ReinhardStylizer(StyleImages([first, changed])).version != engine.version
 
 
 def test_on_a_photo_of_the_sample_no_color_but_the_styles_is_left() -> None:
     reference = read_image(sample_folder() / "styles" / "autumn-leaves.jpg", short_side=64)
-    engine = ReinhardStylizer(StylePictures([StylePicture("leaves", axis(0), reference)]))
+    engine = ReinhardStylizer(StyleImages([StyleImage("leaves", axis(0), reference)]))
     photo = read_image(sample_folder() / "images" / "p0003.jpg", short_side=64)
     asked, before = engine.target(axis(0))[:3], lab_statistics(photo, WHOLE)[:3]
     after = lab_statistics(engine.restyle(photo, axis(0), 1.0, WHOLE), WHOLE)[:3]

@@ -18,7 +18,7 @@ from style.vector import StyleVector
 from tests.trained_engines import write_feedforward, write_film
 
 IMAGE = np.random.default_rng(0).random((33, 47, 3), dtype=np.float32)
-ONE, OTHER = (StyleVector.of(np.eye(128)[axis]) for axis in (0, 1))
+ONE, OTHER = (StyleVector.from_values(np.eye(128)[axis]) for axis in (0, 1))
 
 
 def test_an_engine_with_a_style_of_its_own(tmp_path: Path) -> None:

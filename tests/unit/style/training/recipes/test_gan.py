@@ -24,7 +24,7 @@ from style.vector import DIMENSIONS, StyleVector
 TINY = GanSettings(
     steps=4, side=32, keep=40, width=4, blocks=1, critic=4, remembered=3, epoch=2, tries=1, learning_rate=4e-3
 )
-Z = StyleVector.of(np.ones(DIMENSIONS))
+Z = StyleVector.from_values(np.ones(DIMENSIONS))
 CPU = torch.device("cpu")
 
 

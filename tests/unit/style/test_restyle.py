@@ -15,7 +15,7 @@ from style.fidelity import Limit
 from style.images import Pixels
 from style.mask import Mask
 from style.modes import PaintMode, Strength
-from style.repaint import Repainted, RestyleOptions, repaint, repaint_gallery
+from style.restyle import RestyledPhoto, RestyleOptions, restyle_gallery, restyle_photo
 from style.transfer.base import Painting, Stylizer
 from style.transfer.color import ColorStylizer
 from style.vector import StyleVector
@@ -65,11 +65,11 @@ def shot(share: float, cream: float, size: tuple[int, int] = (96, 96)) -> tuple[
 
 
 def style(seed: int = 1) -> StyleVector:
-    return StyleVector.of(np.random.default_rng(seed).normal(size=128))
+    return StyleVector.from_values(np.random.default_rng(seed).normal(size=128))
 
 
 def unlimited(mode: PaintMode, *, keep_color: bool = False) -> RestyleOptions:
-    return RestyleOptions(Strength.of(0.5, mode), mode, keep_color=keep_color, limits=None)
+    return RestyleOptions(Strength.from_number(0.5, mode), mode, keep_color=keep_color, limits=None)
 
 
 @pytest.fixture(scope="module")
@@ -82,70 +82,72 @@ class TestModes:
     def test_strength_0_is_the_photo_bit_for_bit(self, mode: PaintMode) -> None:
         photo, mask = shot(0.3, 0.4)
         engine = Stripes()
-        answer = repaint(engine, photo, style(), RestyleOptions(Strength(0.0, 0.0), mode), mask)
+        answer = restyle_photo(engine, photo, style(), RestyleOptions(Strength(0.0, 0.0), mode), mask)
         assert answer.pixels.tobytes() == photo.tobytes()
         assert engine.painted == 0
 
     @pytest.mark.parametrize("mode", [PaintMode.PRODUCT, PaintMode.TONE])
     def test_the_backdrop_stays_bit_for_bit(self, mode: PaintMode) -> None:
         photo, mask = shot(0.3, 0.4)
-        answer = repaint(Stripes(), photo, style(), unlimited(mode), mask).pixels
+        answer = restyle_photo(Stripes(), photo, style(), unlimited(mode), mask).pixels
         assert answer[mask == 0].tobytes() == photo[mask == 0].tobytes()
         assert np.abs(answer[mask == 1] - photo[mask == 1]).mean() > 0.02
 
     def test_the_product_stays_bit_for_bit(self, color: ColorStylizer) -> None:
         photo, mask = shot(0.3, 0.4)
         for engine in (Stripes(), color):
-            answer = repaint(engine, photo, style(), unlimited(PaintMode.BACKGROUND), mask).pixels
+            answer = restyle_photo(engine, photo, style(), unlimited(PaintMode.BACKGROUND), mask).pixels
             assert answer[mask == 1].tobytes() == photo[mask == 1].tobytes()
             assert np.abs(answer[mask == 0] - photo[mask == 0]).mean() > 0.02
 
     def test_all_of_the_picture(self) -> None:
         photo, mask = shot(0.3, 0.4)
-        answer = repaint(Stripes(), photo, style(), unlimited(PaintMode.FULL), mask).pixels
+        answer = restyle_photo(Stripes(), photo, style(), unlimited(PaintMode.FULL), mask).pixels
         assert (np.abs(answer - photo).max(axis=2) > 0.01).all()
 
     def test_tone_is_color_alone(self) -> None:
         photo, mask = shot(0.3, 0.0)
-        answer = repaint(Stripes(), photo, style(), unlimited(PaintMode.TONE), mask).pixels
+        answer = restyle_photo(Stripes(), photo, style(), unlimited(PaintMode.TONE), mask).pixels
         product = answer[mask == 1]
         assert (product == product[0]).all()
         assert not np.array_equal(product[0], RED)
 
     def test_kept_color_changes_lightness_alone(self) -> None:
         photo, mask = shot(0.3, 0.0)
-        added = repaint(Stripes(), photo, style(), unlimited(PaintMode.PRODUCT, keep_color=True), mask).pixels - photo
+        added = (
+            restyle_photo(Stripes(), photo, style(), unlimited(PaintMode.PRODUCT, keep_color=True), mask).pixels - photo
+        )
         np.testing.assert_allclose(added - added.mean(axis=2, keepdims=True), 0, atol=1e-6)
         assert np.abs(luma(added[mask == 1])).mean() > 0.05
 
     def test_the_background_of_a_photo_without_one_is_refused(self) -> None:
         photo = np.random.default_rng(0).uniform(0, 1, (64, 64, 3)).astype(np.float32)
         with pytest.raises(BackdropError, match="no plain backdrop"):
-            repaint(Stripes(), photo, style(), RestyleOptions(HALF, PaintMode.BACKGROUND))
+            restyle_photo(Stripes(), photo, style(), RestyleOptions(HALF, PaintMode.BACKGROUND))
 
     def test_a_product_that_is_nowhere_is_not_painted(self) -> None:
         photo, mask = shot(0.3, 0.4)
-        answer = repaint(Stripes(), photo, style(), RestyleOptions(HALF), 0 * mask)
+        answer = restyle_photo(Stripes(), photo, style(), RestyleOptions(HALF), 0 * mask)
         assert answer.pixels.tobytes() == photo.tobytes()
         assert (answer.report.used.largest, answer.report.limited_by) == (0.0, (Limit.NO_PRODUCT,))
 
     def test_a_mask_of_another_size_is_refused(self) -> None:
         photo, mask = shot(0.3, 0.4)
         with pytest.raises(ImageError, match=r"\(96, 96\).*\(96, 95\)"):
-            repaint(Stripes(), photo, style(), RestyleOptions(HALF), mask[:, 1:])
+            restyle_photo(Stripes(), photo, style(), RestyleOptions(HALF), mask[:, 1:])
 
     def test_fidelity_lowers_the_strength_and_what_is_painted_is_what_it_says(self) -> None:
         photo, mask = shot(0.4, 0.5)
         engine = Stripes()
-        answer = repaint(engine, photo, style(), RestyleOptions(Strength(1.0, 1.0)), mask)
+        answer = restyle_photo(engine, photo, style(), RestyleOptions(Strength(1.0, 1.0)), mask)
         used = answer.report.used
         assert 0 < used.largest < 1
         assert engine.painted == 1
-        exact = repaint(Stripes(), photo, style(), RestyleOptions(used, limits=None), mask)
+        exact = restyle_photo(Stripes(), photo, style(), RestyleOptions(used, limits=None), mask)
         np.testing.assert_array_equal(answer.pixels, exact.pixels)
 
 
-def product_color(answer: Repainted, photo: Pixels, color: Pixels) -> Pixels:
+def product_color(answer: RestyledPhoto, photo: Pixels, color: Pixels) -> Pixels:
     """What has become of the pixels of one color, on average."""
     return np.asarray(answer.pixels[(photo == color).all(axis=2)].mean(axis=0))
 
@@ -166,10 +168,10 @@ class TestGallery:
         self, color: ColorStylizer, gallery: tuple[list[Pixels], list[Mask]], mode: PaintMode
     ) -> None:
         photos, masks = gallery
-        wish = RestyleOptions(Strength.of(0.6, mode), mode)
+        wish = RestyleOptions(Strength.from_number(0.6, mode), mode)
         for seed in range(3):
-            together = repaint_gallery(color, photos, style(seed), wish, masks)
-            alone = [repaint(color, *pair, wish, mask) for *pair, mask in zip(photos, [style(seed)] * 3, masks)]  # noqa: B905
+            together = restyle_gallery(color, photos, style(seed), wish, masks)
+            alone = [restyle_photo(color, *pair, wish, mask) for *pair, mask in zip(photos, [style(seed)] * 3, masks)]  # noqa: B905
             for tone in (RED, CREAM):
                 same, before = (
                     [product_color(answer, photo, tone) for answer, photo in zip(answers, photos, strict=True)]
@@ -183,7 +185,7 @@ class TestGallery:
         self, color: ColorStylizer, gallery: tuple[list[Pixels], list[Mask]]
     ) -> None:
         photos, _ = gallery
-        answers = repaint_gallery(color, photos[:2], style(), RestyleOptions(HALF))
+        answers = restyle_gallery(color, photos[:2], style(), RestyleOptions(HALF))
         first, second = (product_color(a, p, RED) for a, p in zip(answers, photos, strict=False))
         assert difference(first, second) < 1.5
         np.testing.assert_array_equal(answers[0].pixels[:5], photos[0][:5])
@@ -191,7 +193,7 @@ class TestGallery:
     def test_the_most_limited_photo_decides_for_all(self, gallery: tuple[list[Pixels], list[Mask]]) -> None:
         photos, masks = gallery
         wish = RestyleOptions(Strength(1.0, 1.0))
-        answers = repaint_gallery(Stripes(), photos, style(), wish, masks)
+        answers = restyle_gallery(Stripes(), photos, style(), wish, masks)
         used = {answer.report.used for answer in answers}
         assert len(used) == 1
         assert 0 < used.pop().largest < 1
@@ -201,16 +203,16 @@ class TestGallery:
     def test_sizes_stay_and_texture_is_the_photos_own(self, gallery: tuple[list[Pixels], list[Mask]]) -> None:
         photos, masks = gallery
         wish = RestyleOptions(Strength(0.5, 0.0), PaintMode.FULL, limits=None)
-        for answer, photo in zip(repaint_gallery(Stripes(), photos, style(), wish, masks), photos, strict=True):
-            alone = repaint(Stripes(), photo, style(), wish)
+        for answer, photo in zip(restyle_gallery(Stripes(), photos, style(), wish, masks), photos, strict=True):
+            alone = restyle_photo(Stripes(), photo, style(), wish)
             np.testing.assert_array_equal(answer.pixels, alone.pixels)
 
     def test_one_photo_is_a_gallery_and_none_is_not(self, color: ColorStylizer) -> None:
         photo, mask = shot(0.3, 0.4)
-        (together,) = repaint_gallery(color, [photo], style(), RestyleOptions(HALF), [mask])
-        alone = repaint(color, photo, style(), RestyleOptions(HALF), mask)
+        (together,) = restyle_gallery(color, [photo], style(), RestyleOptions(HALF), [mask])
+        alone = restyle_photo(color, photo, style(), RestyleOptions(HALF), mask)
         for tone in (RED, CREAM):
             same = (product_color(answer, photo, tone) for answer in (together, alone))
             assert difference(*same) < 0.5
         with pytest.raises(ImageError, match="at least one photo"):
-            repaint_gallery(color, [], style(), RestyleOptions(HALF))
+            restyle_gallery(color, [], style(), RestyleOptions(HALF))

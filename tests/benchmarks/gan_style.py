@@ -1,4 +1,7 @@
-"""How well engines bring products to one look, which is a folder of paintings: pair by pair, and as a whole."""
+"""Benchmark of one style, given as a folder of paintings: image by image, and as a distribution.
+
+python tests/benchmarks/gan_style.py --products SHOP_PHOTOS --styles UKIYO-E --gan RUN/gan.safetensors --judge VGG
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from style.transfer.registry import load_stylizer
 from style.vector import StyleVector
 
 
-def look_lines(
+def style_lines(
     embedder: StyleEmbedder,
     judge: nn.Module,
     engines: Sequence[Stylizer],
@@ -36,22 +39,31 @@ def look_lines(
     seen: Sequence[Pixels],
     unseen: Sequence[Pixels],
 ) -> Iterator[str]:
-    """A table: medians of `TransferScore`, each product with one of the unseen paintings in turn, and kernel distances.
+    """Yield a table of medians of `TransferScore` and of kernel distances.
 
-    All pictures are square, of one side. Engines are asked for the mean style vector of the paintings seen, and paint
-    the product inside its mask. `distance` is that of `style.metrics.kernel_distance` to the unseen paintings, times
-    1000: first of the paintings seen (as near as one can get), then of products as they are.
+    All images are square, of one side. Engines get the mean style vector of the paintings trained on, and paint the
+    product inside its mask; each product is scored against one of the held-out paintings in turn. `distance` is that
+    of `style.metrics.kernel_distance` to the held-out paintings, times 1000: first of the paintings trained on (as
+    near as possible), then of products as they are.
+
+    Args:
+        embedder: Computes style vectors.
+        judge: Network whose features score the images.
+        engines: Engines to compare.
+        products: Product photos.
+        seen: Paintings that were trained on.
+        unseen: Held-out paintings.
     """
-    look = StyleVector.of(_vectors(embedder, seen).mean(axis=0))
+    style = StyleVector.from_values(_vectors(embedder, seen).mean(axis=0))
     target = _vectors(embedder, unseen)
     yield f"{len(products)} products, {len(unseen)} held-out paintings, {products[0].shape[0]} px, medians"
     yield f"{'engine':12}" + "".join(f"{title:>9}" for title in (*TITLES, "distance"))
-    for name, pictures in (("(paintings)", seen), ("(products)", products)):
-        yield f"{name:12}{'':63}{1000 * kernel_distance(_vectors(embedder, pictures), target):9.0f}"
+    for name, images in (("(paintings)", seen), ("(products)", products)):
+        yield f"{name:12}{'':63}{1000 * kernel_distance(_vectors(embedder, images), target):9.0f}"
     for engine in engines:
         masks = [product_mask(product) for product in products]
         painted = [
-            engine.restyle(product, look, mask=mask)
+            engine.restyle(product, style, mask=mask)
             for product, mask in zip(tqdm(products, desc=engine.name, disable=None), masks, strict=True)
         ]
         scores = [
@@ -62,12 +74,12 @@ def look_lines(
         yield f"{engine.name:12}{row}{1000 * kernel_distance(_vectors(embedder, painted), target):9.0f}"
 
 
-def _vectors(embedder: StyleEmbedder, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
-    return np.stack([embedder.embed(picture).values for picture in pictures])
+def _vectors(embedder: StyleEmbedder, images: Sequence[Pixels]) -> NDArray[np.float32]:
+    return np.stack([embedder.embed(image).values for image in images])
 
 
 def _squares(paths: Sequence[Path], most: int) -> list[Pixels]:
-    """Middle squares of evenly many of the pictures."""
+    """Read the middle squares of at most `most` images, evenly spread."""
     chosen = paths[:: max(1, len(paths) // most)][:most]
     return [to_pixels(center_square(open_image(path), SIDE)) for path in chosen]
 
@@ -76,7 +88,7 @@ def main() -> None:
     """Print the table of a generator of `style.training.recipes.gan` beside the engines film and color."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     for name in ("products", "styles"):
-        parser.add_argument(f"--{name}", type=Path, required=True, help="a folder; every fifth picture was held out")
+        parser.add_argument(f"--{name}", type=Path, required=True, help="a folder; every fifth image was held out")
     parser.add_argument("--gan", type=Path, required=True, help="gan.safetensors")
     parser.add_argument("--judge", type=Path, required=True, help="a network's file, VGG-19 best")
     parser.add_argument("--count", type=int, default=40, help="products")
@@ -88,7 +100,7 @@ def main() -> None:
     generator.load_state_dict(read_weights(given.gan, sha256=""))
     styles, products = find_images([given.styles]), find_images([given.products])
     engines = [GanStylizer(generator, "trained"), load_stylizer("film"), load_stylizer("color")]
-    lines = look_lines(
+    lines = style_lines(
         StyleEmbedder.load(),
         load_teacher(given.judge),
         engines,
@@ -97,7 +109,7 @@ def main() -> None:
         _squares(styles[::HELD_OUT], given.count),
     )
     for line in lines:
-        print(line)  # noqa: T201  a command line
+        print(line)
 
 
 if __name__ == "__main__":
