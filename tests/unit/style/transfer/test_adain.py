@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from style.backbone import WEIGHTS, load_backbone
-from style.benchmarks.transfer import grid
+from style.benchmarks.transfer import grid_level
 from style.gram import mean_std
 from style.images import Pixels
 from style.metrics import ssim
@@ -118,7 +118,7 @@ def test_of_a_blend_the_picture_lies_between(engine: AdaInStylizer) -> None:
 
 
 def test_a_flat_picture_shows_no_grid(engine: AdaInStylizer) -> None:
-    assert grid(engine) <= 1.5
+    assert grid_level(engine) <= 1.5
 
 
 def test_the_decoder_is_small(network: AdaInNet) -> None:

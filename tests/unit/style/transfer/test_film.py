@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from style.benchmarks.transfer import grid
+from style.benchmarks.transfer import grid_level
 from style.images import Pixels
 from style.mask import Mask
 from style.transfer.base import Painting, Stylizer
@@ -78,7 +78,7 @@ def test_the_network_is_small() -> None:
 
 def test_a_flat_picture_shows_no_grid() -> None:
     """The spectrum of what is added to plain grey has no peak at a period of 2 or 4 pixels."""
-    assert grid(load_stylizer("film")) <= 1.5
+    assert grid_level(load_stylizer("film")) <= 1.5
 
 
 def test_the_measure_of_grids_sees_one() -> None:
@@ -90,4 +90,4 @@ def test_the_measure_of_grids_sees_one() -> None:
             noise[:, ::4] += 0.05
             return [Painting(noise, np.zeros_like(noise))]
 
-    assert grid(Gridded()) > 3
+    assert grid_level(Gridded()) > 3
