@@ -48,7 +48,9 @@ class RunnableNetwork(Protocol):
     name: str
     """Runtime and its version, for reports."""
 
-    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]: ...
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Run the network."""
+        ...
 
 
 def compile_network(

@@ -1,4 +1,4 @@
-"""The commands `recsys export`, `recsys restyle-sequence` and `recsys bench compression`."""
+"""Commands `recsys export`, `recsys restyle-sequence` and `recsys bench compression`."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import typer
 
 from style.export.formats import ExportFormat, Precision
 
-Share = Annotated[float | None, typer.Option(min=0.01, max=0.95, help="Prune this share of channels, then teach.")]
+Share = Annotated[float | None, typer.Option(min=0.01, max=0.95, help="Prune this share of channels, then retrain.")]
 
 
 def export(
-    output: Annotated[Path, typer.Option(help="The folder that the files go to.")],
-    file_format: Annotated[ExportFormat, typer.Option("--format", help="What runs the file.")],
-    engine: Annotated[str, typer.Option(help="An engine that is one network.")] = "film",
+    output: Annotated[Path, typer.Option(help="Folder for the files.")],
+    file_format: Annotated[ExportFormat, typer.Option("--format", help="Format of the file.")],
+    engine: Annotated[str, typer.Option(help="Engine that consists of one network.")] = "film",
     int8: Annotated[str | None, typer.Option(metavar="static|dynamic", help="Store weights in 8 bits.")] = None,
     float16: Annotated[bool, typer.Option("--float16", help="Store weights in 16 bits.")] = False,
     prune: Share = None,
     products: Annotated[
-        Path | None, typer.Option(help="Photos that compare the file, calibrate 8 bits and teach; default: the sample.")
+        Path | None, typer.Option(help="Photos for comparison, calibration and distillation; default: the sample.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps that a pruned network is taught.")] = 2000,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of a pruned network.")] = 2000,
 ) -> None:
-    """Write an engine's network as a file for another runtime, and compare the file with the engine."""
+    """Export an engine's network to a file for another runtime, and compare the file with the engine."""
     from recsys.dataset.sample import sample_folder
     from style.export.run import export_engine
 
@@ -41,14 +41,14 @@ def export(
 
 def bench_compression(
     products: Annotated[Path, typer.Option(help="Product photos.")],
-    styles: Annotated[Path, typer.Option(help="Style pictures, of which each fifth asks.")],
+    styles: Annotated[Path, typer.Option(help="Style images; every fifth one is used.")],
     judge: Annotated[Path | None, typer.Option(help="Weights of VGG-19 to relu4_1; default: vgg-slim.")] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of product and style.")] = 12,
     small: Annotated[
         list[Path] | None, typer.Option(help="Weights of style.training.recipes.compress; repeatable.")
     ] = None,
 ) -> None:
-    """What compression of film saves and costs: size, time, style gain, likeness."""
+    """Measure compressed variants of film: size, time, style gain, likeness."""
     from style.benchmarks.compression import compression_lines
 
     for line in compression_lines(products, styles, judge=judge, count=pairs, small=small or ()):
@@ -56,21 +56,21 @@ def bench_compression(
 
 
 def restyle_sequence(
-    frames: Annotated[Path, typer.Argument(metavar="FRAMES", help="A folder of pictures, an animation or a video.")],
+    frames: Annotated[Path, typer.Argument(metavar="FRAMES", help="A folder of images, an animation or a video.")],
     out: Annotated[Path, typer.Option(help="An animated .webp or .png, or a folder.")],
-    like: Annotated[Path | None, typer.Option(help="Toward the look of this picture.")] = None,
-    styles: Annotated[Path | None, typer.Option(help="A folder with a styles.csv; default: the sample's.")] = None,
-    style: Annotated[str | None, typer.Option(help="Toward this style reference of --styles.")] = None,
-    engine: Annotated[str, typer.Option(help="What paints.")] = "film",
-    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0: the frames as they are.")] = 0.6,
-    mode: Annotated[str, typer.Option(help="What is painted: product, full, background or tone.")] = "product",
-    keep_color: Annotated[bool, typer.Option("--keep-color", help="Change lightness alone.")] = False,
-    no_fidelity: Annotated[bool, typer.Option("--no-fidelity", help="Do not limit what the strength may do.")] = False,
-    memory: Annotated[float, typer.Option(min=0.0, max=0.99, help="How much of the texture is that before.")] = 0.95,
+    like: Annotated[Path | None, typer.Option(help="Restyle toward this image.")] = None,
+    styles: Annotated[Path | None, typer.Option(help="Folder with a styles.csv; default: the sample's.")] = None,
+    style: Annotated[str | None, typer.Option(help="Restyle toward this style reference of --styles.")] = None,
+    engine: Annotated[str, typer.Option(help="Engine that paints.")] = "film",
+    strength: Annotated[float, typer.Option(min=0.0, max=1.0, help="0 returns the frames unchanged.")] = 0.6,
+    mode: Annotated[str, typer.Option(help="Part to paint: product, full, background or tone.")] = "product",
+    keep_color: Annotated[bool, typer.Option("--keep-color", help="Change lightness only.")] = False,
+    no_fidelity: Annotated[bool, typer.Option("--no-fidelity", help="Do not limit the strength.")] = False,
+    memory: Annotated[float, typer.Option(min=0.0, max=0.99, help="Share of texture from earlier frames.")] = 0.95,
     size: Annotated[int, typer.Option(min=32, max=2048, help="Largest short side in pixels.")] = 512,
-    measure: Annotated[bool, typer.Option("--measure", help="Also print how much less flicker there is.")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Also measure flicker with and without memory.")] = False,
 ) -> None:
-    """Repaint a product's gallery, spin or video without flicker."""
+    """Restyle a product's gallery, spin or video without flicker."""
     from recsys.dataset.sample import sample_folder
     from style.modes import PaintMode
     from style.sequences.run import SequenceTask, run_sequence

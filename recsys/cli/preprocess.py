@@ -1,4 +1,4 @@
-"""`recsys preprocess`: what a recipe does to one photo, for trying."""
+"""Command `recsys preprocess`: applies a recipe to one photo, to try it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import typer
 
 
 def preprocess(
-    photo: Annotated[Path, typer.Argument(help="A photo.")],
+    photo: Annotated[Path, typer.Argument(help="Photo to process.")],
     steps: Annotated[
-        list[str], typer.Option(metavar="STEP", help="A step, such as denoise:nlm; repeat in order of application.")
+        list[str], typer.Option(metavar="STEP", help="Step, such as denoise:nlm; repeat in order of application.")
     ],
-    output: Annotated[Path, typer.Option(help="Where both go, side by side: .jpg, .png or .webp.")],
-    size: Annotated[int, typer.Option(min=32, max=2048, help="Short side in pixels, at most.")] = 512,
+    output: Annotated[Path, typer.Option(help="File for both images side by side: .jpg, .png or .webp.")],
+    size: Annotated[int, typer.Option(min=32, max=2048, help="Largest short side in pixels.")] = 512,
 ) -> None:
-    """Show a photo before and after the steps of a recipe (extra `vision`)."""
+    """Write a photo before and after the steps of a recipe (extra `vision`)."""
     from recsys.reports.inline_images import format_of, refuse_overwriting
     from recsys.storage.artifacts import write_bytes
     from style.images import read_image
@@ -30,6 +30,6 @@ def preprocess(
     before = read_image(photo, short_side=size)
     after = recipe(before)
     write_bytes(output, encode(side_by_side(before, after), image_format, None))
-    sizes = (f"{picture.shape[1]} x {picture.shape[0]}" for picture in (before, after))
+    sizes = (f"{image.shape[1]} x {image.shape[0]}" for image in (before, after))
     typer.echo(f"wrote {output}: {' -> '.join(sizes)}")
     typer.echo(f"in recsys.toml:\n[preprocess]\nsteps = {json.dumps(steps)}")

@@ -1,4 +1,4 @@
-"""What every descriptor is: a photo's product as a short vector, and how far two of these are apart."""
+"""Interface of descriptors: a photo's product as a short vector, and the distance of two vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HALF = 0.5
 
 
 class Family(StrEnum):
-    """What of a product is described."""
+    """Described property of a product."""
 
     COLOR = "color"
     TEXTURE = "texture"
@@ -26,10 +26,10 @@ class Family(StrEnum):
 
 
 class Invariance(StrEnum):
-    """What may change in a photo while its descriptor (nearly) stays.
+    """Change of a photo that leaves its descriptor (nearly) unchanged.
 
-    SCALE: the picture's size. ROTATION: turned by quarters. LIGHT: brighter or darker light. CAST: light of another
-    color. Nothing outside the mask counts in any descriptor.
+    SCALE: the image's size. ROTATION: rotation by quarter turns. LIGHT: brighter or darker light. CAST: light of
+    another color. No descriptor uses pixels outside the mask.
     """
 
     SCALE = "scale"
@@ -39,9 +39,9 @@ class Invariance(StrEnum):
 
 
 class Descriptor(Protocol):
-    """`dimensions` numbers of a `family`. `version` counts up with every change of what they mean.
+    """Descriptor of `dimensions` numbers of a `family`. `version` counts up with every change of their meaning.
 
-    No vector is all zeros: that stands for a product without a photo.
+    No vector is all zeros: zeros stand for a product without a photo.
     """
 
     name: str
@@ -51,29 +51,34 @@ class Descriptor(Protocol):
     invariant_to: frozenset[Invariance]
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
-        """`(D,)` float32, finite, of the product where `mask` `(H, W)` is, in a picture `(H, W, 3)` of any size.
+        """Describe the product as `(D,)` float32, finite, the same for the same pixels.
 
-        The same pixels always give the same numbers. Raises ExtraError where it needs OpenCV or scikit-image.
+        Args:
+            pixels: Image `(H, W, 3)` of any size.
+            mask: `(H, W)`, the product.
+
+        Raises:
+            ExtraError: If OpenCV or scikit-image is needed and missing.
         """
         ...
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
-        """How far `(D,)` is from each of `(N, D)`: `(N,)`, at least 0, and 0 for the same vector."""
+        """Compute distances of `(D,)` to each of `(N, D)`: `(N,)`, at least 0, and 0 for the same vector."""
         ...
 
 
 def inside(mask: Mask) -> NDArray[np.bool_]:
-    """The pixels `(H, W)` that count: those of the product, or all where the mask leaves none."""
+    """Return the pixels `(H, W)` of the product, or all if the mask is empty."""
     chosen = mask > _HALF
     return chosen if chosen.any() else np.ones_like(chosen)
 
 
 def hellinger(one: Vector, many: Vector) -> NDArray[np.float32]:
-    """sqrt(1 - Bhattacharyya coefficient) of distributions that sum to 1: 0 for equal ones, 1 for disjoint ones."""
-    # As the length of a difference: 1 - coefficient of equal ones is rounding, and its root is not small.
+    """Return sqrt(1 - Bhattacharyya coefficient) of distributions that sum to 1: 0 for equal, 1 for disjoint ones."""
+    # Computed as the length of a difference: for equal ones, 1 - coefficient is rounding error with a large root.
     return np.asarray(np.linalg.norm(np.sqrt(many) - np.sqrt(one), axis=1) / np.sqrt(2.0), dtype=np.float32)
 
 
 def mean_difference(one: Vector, many: Vector, scale: Vector) -> NDArray[np.float32]:
-    """The mean over the dimensions of absolute differences in units of `scale` `(D,)`."""
+    """Return the mean over dimensions of absolute differences in units of `scale` `(D,)`."""
     return np.asarray((np.abs(many - one) / scale).mean(axis=1), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What colors a product has: histograms, moments, and the one that stands out."""
+"""Color descriptors: histograms, moments, and the dominant color."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _ROUNDS = 4
 class ColorHistogram:
     """CIE L*a*b* over the product, softly binned 5 x 9 x 9; Hellinger distance.
 
-    `balanced`: after the light's color was taken out by shades of grey (`style.preprocess.balance`) over the whole
-    picture, so that a warm lamp does not make another product. Histograms: Swain and Ballard 1991.
+    `balanced`: shades of gray (`style.preprocess.balance`) over the whole image first removes the light's color, so
+    that a warm lamp does not change the description. Histograms: Swain and Ballard 1991.
     """
 
     family = Family.COLOR
@@ -49,8 +49,8 @@ class ColorHistogram:
 class ColorMoments:
     """Mean, standard deviation and cube root of the third central moment of L*, a*, b* (Stricker and Orengo 1995).
 
-    The mean of L* counts from 1, as a black product's moments would all be 0. The distance is the mean difference in
-    units in which catalogs vary.
+    The mean of L* counts from 1, because a black product's moments would all be 0. The distance is the mean difference
+    in units of the variation within catalogs.
     """
 
     name = "color-moments"
@@ -76,8 +76,8 @@ class ColorMoments:
 class Chromaticity:
     """Opponent chromaticities of linear light, softly binned 13 x 13; Hellinger distance.
 
-    (R - G) / (R + G + B) and (R + G - 2 B) / (R + G + B): how bright the light is, and shading, cancel out
-    (van de Sande, Gevers and Snoek 2010). Near black there is no hue to speak of, hence a little grey is added.
+    (R - G) / (R + G + B) and (R + G - 2 B) / (R + G + B): brightness of the light and shading cancel out (van de Sande,
+    Gevers and Snoek 2010). Near black the hue is undefined, so a little gray is added.
     """
 
     name = "chromaticity"
@@ -100,10 +100,10 @@ class Chromaticity:
 
 
 class DominantColor:
-    """The color that most of the product is near to: L*, a*, b*, and the share of the product in (0, 1] that is.
+    """Color that most of the product is near to: L*, a*, b*, and the share of the product near it, in (0, 1].
 
-    From the fullest bin of the histogram to the mean of all pixels within 18 of it in L*a*b*, a few times over. The
-    distance is CIEDE2000, in which 1 is just visible.
+    It starts at the fullest bin of the histogram and moves a few times to the mean of all pixels within 18 of it in
+    L*a*b*. The distance is CIEDE2000, in which 1 is just visible.
     """
 
     name = "dominant-color"
@@ -131,5 +131,5 @@ class DominantColor:
 
 
 def _lab_inside(pixels: Pixels, mask: Mask) -> NDArray[np.float64]:
-    """L*a*b* `(N, 3)` of the product's pixels."""
+    """Return L*a*b* `(N, 3)` of the product's pixels."""
     return srgb_to_lab(pixels[inside(mask)])

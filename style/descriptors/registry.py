@@ -27,14 +27,14 @@ DESCRIPTORS: dict[str, Descriptor] = {
 
 
 def descriptor(name: str) -> Descriptor:
-    """One descriptor. Raises DescriptorError that lists the known ones."""
+    """Return a descriptor by name. Raises DescriptorError that lists the known ones."""
     if name not in DESCRIPTORS:
         raise DescriptorError(f"descriptor {name!r} is unknown; known ones: {', '.join(DESCRIPTORS)}")
     return DESCRIPTORS[name]
 
 
 def descriptors(names: Sequence[str]) -> tuple[Descriptor, ...]:
-    """Several. Raises DescriptorError for one that is unknown or named twice."""
+    """Return several descriptors. Raises DescriptorError for one that is unknown or named twice."""
     if len(set(names)) < len(names):
-        raise DescriptorError(f"descriptors {', '.join(names)}: one is named twice")
+        raise DescriptorError(f"descriptors {', '.join(names)}: one is named twice; name each once")
     return tuple(descriptor(name) for name in names)

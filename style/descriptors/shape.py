@@ -1,4 +1,4 @@
-"""What outline a product has: moments and contour of its mask, whatever its size and how it is turned."""
+"""Shape descriptors: moments and contour of a product's mask, independent of its size and rotation."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ _HARMONICS = 8
 
 
 class HuMoments:
-    """log10 of the magnitudes of the seven invariants of Hu 1962; the seventh's sign, which tells mirror images apart,
-    is dropped. The distance weighs the first ones most: the higher ones are mostly noise of the outline."""
+    """Base-10 logarithms of the magnitudes of the seven invariants of Hu 1962.
+
+    The sign of the seventh, which separates mirror images, is dropped. The distance weights the first ones most: the
+    higher ones are mostly noise of the outline.
+    """
 
     name = "hu"
     family = Family.SHAPE
@@ -38,12 +41,12 @@ class HuMoments:
 
 
 class Contour:
-    """The largest outline: solidity, aspect, circularity, extent, then eight Fourier descriptors.
+    """Largest outline: solidity, aspect, circularity, extent, then eight Fourier descriptors.
 
-    solidity: area over its convex hull's. aspect: short over long side of the narrowest rectangle around it.
-    circularity: 4 pi area over perimeter squared, of the hull's perimeter where that is longer. extent: area over that
-    rectangle's. All in (0, 1]. Fourier descriptors (Granlund 1972): magnitudes of the harmonics 2 .. 5 and -1 .. -4 of
-    the outline as complex numbers, over the first one's, which is the size.
+    solidity: area over the area of its convex hull. aspect: short over long side of the narrowest enclosing rectangle.
+    circularity: 4 pi area over squared perimeter, that of the hull if it is longer. extent: area over the area of that
+    rectangle. All in (0, 1]. Fourier descriptors (Granlund 1972): magnitudes of the harmonics 2 .. 5 and -1 .. -4 of
+    the outline as complex numbers, divided by that of the first one, which is the size.
     """
 
     name = "contour"
@@ -56,11 +59,11 @@ class Contour:
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:  # noqa: ARG002
         """Describe the product; see `Descriptor.describe`."""
         cv2 = opencv()
-        # Padded: a product that touches the frame has an outline there, too.
+        # Padding gives a product that touches the frame an outline there, too.
         area = np.pad(inside(mask).astype(np.uint8), 1)
         outlines, _ = cv2.findContours(area, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        outline = max(outlines, key=lambda found: (cv2.contourArea(found), len(found)))
-        # Outlines run through pixels' middles: half a pixel of product lies outside of them.
+        outline = max(outlines, key=lambda each: (cv2.contourArea(each), len(each)))
+        # Outlines run through pixel centers: half a pixel of product lies outside of them.
         size = cv2.contourArea(outline) + cv2.arcLength(outline, True) / 2 + 1
         hull = cv2.convexHull(outline)
         around = cv2.arcLength(hull, True) + np.pi
@@ -75,7 +78,7 @@ class Contour:
 
 
 def _harmonics(outline: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Magnitudes (8,) over the first harmonic's, of the outline at equal steps along its length; zeros for a dot."""
+    """Return magnitudes (8,) relative to the first harmonic's, sampled evenly along the outline; zeros for a dot."""
     closed = np.vstack([outline, outline[:1]]).astype(np.float64)
     walked = np.append(0.0, np.cumsum(np.hypot(*np.diff(closed, axis=0).T)))
     if not walked[-1]:
@@ -83,7 +86,7 @@ def _harmonics(outline: NDArray[np.int32]) -> NDArray[np.float64]:
     steps = np.linspace(0.0, walked[-1], _POINTS, endpoint=False)
     x, y = (np.interp(steps, walked, closed[:, axis]) for axis in (0, 1))
     waves = np.abs(np.fft.fft(x + 1j * y))
-    # Which way round the outline was walked decides the sign of the first harmonic.
+    # The direction of the outline decides the sign of the first harmonic.
     first, other = max((waves[1], waves[-1]), (waves[-1], waves[1]))
     forwards = first == waves[1]
     same, against = (waves[2:6], waves[-2:-5:-1]) if forwards else (waves[-2:-6:-1], waves[2:5])

@@ -1,4 +1,4 @@
-"""How a product's surface looks, whatever its color: local binary patterns, and grey-level co-occurrence."""
+"""Texture descriptors, independent of color: local binary patterns, and gray-level co-occurrence."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _PROPERTIES = ("energy", "contrast", "homogeneity", "correlation")
 
 
 class LocalBinaryPatterns:
-    """How often each uniform, rotation-invariant pattern occurs on rings of 8 at 1 and of 16 at 2 pixels.
+    """Frequency of each uniform, rotation-invariant pattern on rings of 8 at 1 and of 16 at 2 pixels.
 
-    Ojala, Pietikäinen and Mäenpää 2002; both histograms weigh half, Hellinger distance. Only whether a neighbor is
-    brighter counts, so that monotone changes of lightness change nothing but rounding.
+    Ojala, Pietikäinen and Mäenpää 2002; both histograms have half the weight, Hellinger distance. Only the order of
+    brightness counts, so monotone changes of lightness change nothing but rounding.
     """
 
     name = "lbp"
@@ -34,11 +34,11 @@ class LocalBinaryPatterns:
 
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
         """Describe the product; see `Descriptor.describe`."""
-        # Whole numbers: noise of the last bits would make patterns of flat areas.
-        grey, surface = _levels(pixels, 256), _surface(mask)
+        # Integers: noise in the last bits would create patterns in flat areas.
+        gray, surface = _levels(pixels, 256), _surface(mask)
         parts = []
         for points, radius in _RINGS:
-            codes = texture().local_binary_pattern(grey, points, radius, method="uniform")
+            codes = texture().local_binary_pattern(gray, points, radius, method="uniform")
             parts.append(np.bincount(codes[surface].astype(np.int64), minlength=points + 2) / surface.sum())
         return (np.concatenate(parts) / len(_RINGS)).astype(np.float32)
 
@@ -48,9 +48,9 @@ class LocalBinaryPatterns:
 
 
 class CoOccurrence:
-    """Energy, contrast (log), homogeneity and correlation of grey levels 1, 2 and 4 pixels apart, over four directions.
+    """Energy, contrast (log), homogeneity and correlation of gray levels 1, 2 and 4 pixels apart, over four directions.
 
-    Haralick, Shanmugam and Dinstein 1973, in 32 grey levels; pairs with a pixel outside the product do not count.
+    Haralick, Shanmugam and Dinstein 1973, in 32 gray levels; pairs with a pixel outside the product do not count.
     """
 
     name = "glcm"
@@ -63,16 +63,16 @@ class CoOccurrence:
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
         """Describe the product; see `Descriptor.describe`."""
         library = texture()
-        # Level 0 is the backdrop, whose row and column are left out again.
-        grey = np.where(inside(mask), _levels(pixels, _LEVELS) + 1, 0).astype(np.uint8)
-        counts = library.graycomatrix(grey, _STEPS, _ANGLES, levels=_LEVELS + 1, symmetric=True)[1:, 1:].astype(float)
-        counts = counts.sum(axis=3, keepdims=True)
-        # A product without a single pair is as flat as can be.
+        # Level 0 is the backdrop; its row and column are removed.
+        gray = np.where(inside(mask), _levels(pixels, _LEVELS) + 1, 0).astype(np.uint8)
+        counts = library.graycomatrix(gray, _STEPS, _ANGLES, levels=_LEVELS + 1, symmetric=True)[1:, 1:].astype(float)
+        counts = counts.sum(axis=3, keepdims=True)  # (levels, levels, steps, 1), summed over directions
+        # A product without any pair counts as perfectly flat.
         counts[0, 0, counts.sum(axis=(0, 1)) == 0] = 1.0
         pairs = counts / counts.sum(axis=(0, 1))
-        found = {name: library.graycoprops(pairs, name)[:, 0] for name in _PROPERTIES}
-        found["contrast"] = np.log1p(found["contrast"])
-        return np.concatenate([found[name] for name in _PROPERTIES]).astype(np.float32)
+        values = {name: library.graycoprops(pairs, name)[:, 0] for name in _PROPERTIES}
+        values["contrast"] = np.log1p(values["contrast"])
+        return np.concatenate([values[name] for name in _PROPERTIES]).astype(np.float32)
 
     def distances(self, one: Vector, many: Vector) -> NDArray[np.float32]:
         """Compute distances; see `Descriptor.distances`."""
@@ -80,12 +80,12 @@ class CoOccurrence:
 
 
 def _levels(pixels: Pixels, count: int) -> NDArray[np.uint8]:
-    """Luma in `count` whole levels from 0."""
+    """Return luma in `count` integer levels from 0."""
     return np.clip(luma(pixels) * count, 0, count - 1).astype(np.uint8)
 
 
 def _surface(mask: Mask) -> NDArray[np.bool_]:
-    """The product without its outline, which is no texture; the whole product where nothing else is left."""
+    """Return the product without its outline, which is no texture; the whole product if nothing else is left."""
     product = inside(mask)
     inner = ndimage.binary_erosion(product, iterations=max(_RINGS)[1], border_value=1)
     return np.asarray(inner if inner.any() else product)

@@ -1,4 +1,4 @@
-"""Descriptors in words: the name of a color, of a shape, of a texture."""
+"""Descriptors in words: names of colors, shapes and textures."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NAMED = {
 
 
 def lab_of_hex(color: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """L*, a*, b* (3,) of "#rrggbb". Raises ValueError for any other text."""
+    """Convert "#rrggbb" to L*, a*, b* (3,). Raises ValueError for any other text."""
     digits = color.removeprefix("#")
     if len(color) != 7 or len(digits) != 6 or not digits.isalnum():
-        raise ValueError(f"a color is written like #c83232, got {color!r}")
+        raise ValueError(f"a color must be written like #c83232, got {color!r}")
     try:
         channels = bytes.fromhex(digits)
     except ValueError:
-        raise ValueError(f"a color is written like #c83232, got {color!r}") from None
+        raise ValueError(f"a color must be written like #c83232, got {color!r}") from None
     return np.asarray(srgb_to_lab(np.array([[list(channels)]], dtype=np.float32) / np.float32(255.0))[0, 0])
 
 
@@ -36,12 +36,12 @@ _LABS = np.array([lab_of_hex(color) for color in _NAMED.values()])
 
 
 def color_name(lab: Vector) -> str:
-    """The name of the nearest (CIEDE2000) of 39 colors to L*, a*, b* (3,), such as "deep blue"."""
+    """Name the nearest (CIEDE2000) of 39 colors to L*, a*, b* (3,), such as "deep blue"."""
     return list(_NAMED)[int(np.argmin(ciede2000(lab[:3].astype(np.float64), _LABS)))]
 
 
 def shape_name(contour: Vector) -> str | None:
-    """What shape a vector of `Contour` shows: round, square, long, branched; None where no word fits."""
+    """Name the shape of a `Contour` vector: round, square, long, branched; None if no word fits."""
     solidity, aspect, circularity, extent = map(float, contour[:4])
     if solidity < 0.75:
         return "branched"
@@ -55,11 +55,11 @@ def shape_name(contour: Vector) -> str | None:
 
 
 def texture_name(glcm: Vector) -> str | None:
-    """What surface a vector of `CoOccurrence` shows: plain, fine or bold; None in between.
+    """Name the surface of a `CoOccurrence` vector: plain, fine or bold; None in between.
 
-    By contrasts 1 and 4 pixels apart, of 32 grey levels. plain: both are low. fine: pixels side by side differ nearly
-    as much as those further apart. bold: the latter differ much, the former far less. Three quarters of photos of
-    clothes lie in between.
+    The rule uses contrasts 1 and 4 pixels apart, of 32 gray levels. plain: both are low. fine: adjacent pixels differ
+    nearly as much as those further apart. bold: the latter differ much, the former far less. Three quarters of photos
+    of clothes lie in between.
     """
     near, _, far = np.expm1(glcm[3:6].astype(np.float64))
     if far < 15:

@@ -1,1 +1,1 @@
-"""Networks of engines as files for other runtimes, each run back and compared; see `style.export.export`."""
+"""Export of engines' networks to files for other runtimes; see `style.export.export`."""

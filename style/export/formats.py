@@ -1,4 +1,4 @@
-"""The formats that networks are exported in, and how numbers are kept in them."""
+"""Formats of exported networks, and precisions of their numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class ExportFormat(StrEnum):
-    """A file format of networks."""
+    """File format of a network."""
 
     ONNX = "onnx"
     OPENVINO = "openvino"
@@ -15,15 +15,15 @@ class ExportFormat(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """How names of its files end; OpenVINO has a second file, `.bin`, beside it."""
+        """Suffix of the file; OpenVINO writes a second file, `.bin`, beside it."""
         return {"onnx": ".onnx", "openvino": ".xml", "torchscript": ".pt", "executorch": ".pte"}[self.value]
 
 
 class Precision(StrEnum):
-    """How weights are stored, and what convolutions compute in.
+    """Storage of weights, and precision of convolutions.
 
-    `float16` halves the file and computes in float32. `static` computes convolutions in 8 bits, with ranges that
-    pictures gave (calibration); `dynamic` stores matrices in 8 bits and needs no pictures.
+    `float16` halves the file and computes in float32. `static` computes convolutions in 8 bits, with ranges measured on
+    images (calibration). `dynamic` stores matrices in 8 bits and needs no images.
     """
 
     FLOAT32 = "float32"
@@ -33,12 +33,12 @@ class Precision(StrEnum):
 
     @property
     def is_float(self) -> bool:
-        """Whether its file has to give what the network gave."""
+        """True if the file must reproduce the network's outputs."""
         return self in {Precision.FLOAT32, Precision.FLOAT16}
 
 
 TOLERANCE = {Precision.FLOAT32: 1e-3, Precision.FLOAT16: 1e-2}
-"""How far any number of a float file's outputs may be from the network's; 1 is the range of a color."""
+"""Allowed difference of any number of a float file's outputs from the network's; 1 is the range of a color."""
 
 PRECISIONS = {
     ExportFormat.ONNX: (Precision.FLOAT32, Precision.STATIC, Precision.DYNAMIC),
@@ -46,4 +46,4 @@ PRECISIONS = {
     ExportFormat.TORCHSCRIPT: (Precision.FLOAT32,),
     ExportFormat.EXECUTORCH: (Precision.FLOAT32,),
 }
-"""The precisions of each format."""
+"""Precisions of each format."""

@@ -1,4 +1,4 @@
-"""Networks as ONNX files (ONNX Runtime runs them), whole or in 8 bits; needs the extra `export`."""
+"""Networks as ONNX files for ONNX Runtime, in float32 or in 8 bits; needs the extra `export`."""
 
 from __future__ import annotations
 
@@ -21,39 +21,43 @@ from style.transfer.network_spec import NetworkSpec
 EXTRA = "export"
 
 
-def write_onnx(form: NetworkSpec, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
+def write_onnx(spec: NetworkSpec, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
     """Write the network; batch, height and width are free. `batches` calibrate `Precision.STATIC`.
 
-    Raises ExtraError where `onnx` is missing.
+    Raises ExtraError if `onnx` is missing.
     """
     if precision is Precision.FLOAT32:
-        _write_float(form, path)
+        _write_float(spec, path)
         return
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "whole.onnx"
-        _write_float(form, whole)
-        _without_shapes(whole)
-        _quantize(form, (whole, path), precision, batches)
+        _write_float(spec, whole)
+        # The dynamic quantizer transposes weights and then fails on the old shapes of inner tensors: remove them.
+        onnx = _module("onnx")
+        model = onnx.load(str(whole))
+        del model.graph.value_info[:]
+        onnx.save(model, str(whole))
+        _quantize(spec, (whole, path), precision, batches)
 
 
-def exported_program(form: NetworkSpec, most_side: int | None = None, *, free_batch: bool = True) -> Any:
-    """The network as `torch.export` sees it, height and width free up to `most_side` pixels."""
+def export_program(spec: NetworkSpec, most_side: int | None = None, *, free_batch: bool = True) -> Any:
+    """Run `torch.export` on the network, with height and width free up to `most_side` pixels."""
     from torch.export import Dim
 
-    multiple = form.multiple
+    multiple = spec.multiple
     most = {} if most_side is None else {"max": most_side // multiple}
     height, width = (multiple * Dim(name, min=2, **most) for name in ("height", "width"))
     batch: dict[int, Any] = {0: Dim("batch", min=1)} if free_batch else {}
-    shapes = tuple({**batch, **({2: height, 3: width} if one.is_map else {})} for one in form.inputs)
-    # A side or a batch of 1 would be taken for a constant.
+    shapes = tuple({**batch, **({2: height, 3: width} if one.is_map else {})} for one in spec.inputs)
+    # `torch.export` treats a side or a batch of 1 as a constant.
     copies = 2 if free_batch else 1
-    example = tuple(one.example.repeat(copies, *[1] * (one.example.ndim - 1)) for one in form.inputs)
+    example = tuple(one.example.repeat(copies, *[1] * (one.example.ndim - 1)) for one in spec.inputs)
     with _quiet(), torch.no_grad():
-        return torch.export.export(form.module, example, dynamic_shapes=shapes)
+        return torch.export.export(spec.module, example, dynamic_shapes=shapes)
 
 
 class OnnxRunner:
-    """Runs an ONNX file on a CPU; see `style.runtime.RunnableNetwork`. Raises ExtraError without onnxruntime."""
+    """Runner of an ONNX file on a CPU; see `style.runtime.RunnableNetwork`. Raises ExtraError without onnxruntime."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         runtime = _module("onnxruntime")
@@ -65,53 +69,46 @@ class OnnxRunner:
         self.name = f"onnxruntime {runtime.__version__}"
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        found = self._session.run(None, {name: one.numpy() for name, one in zip(self._names, inputs, strict=True)})
-        return tuple(torch.from_numpy(one) for one in found)
+        """Run the network."""
+        outputs = self._session.run(None, {name: one.numpy() for name, one in zip(self._names, inputs, strict=True)})
+        return tuple(torch.from_numpy(one) for one in outputs)
 
 
-def _write_float(form: NetworkSpec, path: Path) -> None:
+def _write_float(spec: NetworkSpec, path: Path) -> None:
     for name in ("onnx", "onnxscript"):
         _module(name)
-    # The exporter prints its progress and has no switch for it.
+    # The exporter prints its progress, which no option turns off.
     with _quiet(), contextlib.redirect_stdout(io.StringIO()):
         program = torch.onnx.export(
-            exported_program(form),
+            export_program(spec),
             dynamo=True,
-            input_names=[one.name for one in form.inputs],
-            output_names=list(form.outputs),
+            input_names=[one.name for one in spec.inputs],
+            output_names=list(spec.outputs),
             external_data=False,
         )
         assert program is not None  # noqa: S101
         program.save(str(path))
 
 
-def _without_shapes(path: Path) -> None:
-    """Forget the shapes of inner tensors: the dynamic quantizer transposes weights and then trips over old shapes."""
-    onnx = _module("onnx")
-    model = onnx.load(str(path))
-    del model.graph.value_info[:]
-    onnx.save(model, str(path))
-
-
 def _quantize(
-    form: NetworkSpec, files: tuple[Path, Path], precision: Precision, batches: Sequence[tuple[Tensor, ...]]
+    spec: NetworkSpec, files: tuple[Path, Path], precision: Precision, batches: Sequence[tuple[Tensor, ...]]
 ) -> None:
     quantization = _module("onnxruntime.quantization")
     source, to = (str(file) for file in files)
     level = logging.getLogger().level
-    logging.getLogger().setLevel(logging.ERROR)  # it advises a preparation that the exporter has done already
+    logging.getLogger().setLevel(logging.ERROR)  # it recommends a preparation that the exporter already did
     try:
         if precision is Precision.DYNAMIC:
             quantization.quantize_dynamic(source, to, per_channel=True, op_types_to_quantize=["Gemm", "MatMul"])
             return
-        names = [one.name for one in form.inputs]
+        names = [one.name for one in spec.inputs]
         rows = iter([{k: v.numpy() for k, v in zip(names, batch, strict=True)} for batch in batches])
 
         class Reader(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
             def get_next(self) -> dict[str, Any] | None:
                 return next(rows, None)
 
-        # What moves colors is exact arithmetic: in 8 bits it would leave bands.
+        # The arithmetic that moves colors stays in float32: in 8 bits it would leave bands.
         quantization.quantize_static(source, to, Reader(), per_channel=True, op_types_to_quantize=["Conv", "Gemm"])
     finally:
         logging.getLogger().setLevel(level)
@@ -120,7 +117,7 @@ def _quantize(
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
-        # torch's own tree code, copied while it decomposes, warns of its own old name.
+        # torch's tree code, copied during decomposition, warns of its own old name.
         warnings.filterwarnings("ignore", message=r"`isinstance\(treespec", category=FutureWarning)
         yield
 

@@ -1,4 +1,4 @@
-"""Networks as OpenVINO files, whole, with half-size weights, or in 8 bits (NNCF, extra `export`)."""
+"""Networks as OpenVINO files, in float32, with half-size weights, or in 8 bits (NNCF, extra `export`)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from style.runtime import compile_openvino, convert_to_openvino
 from style.transfer.network_spec import NetworkSpec
 
 
-def write_openvino(form: NetworkSpec, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
+def write_openvino(spec: NetworkSpec, path: Path, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> None:
     """Write the network `path` (.xml) and its weights (.bin) beside it; batch, height and width are free.
 
-    `batches` calibrate `Precision.STATIC`. Raises ExtraError where 8 bits are asked for and NNCF is missing.
+    `batches` calibrate `Precision.STATIC`. Raises ExtraError if 8 bits are requested and NNCF is missing.
     """
-    model = convert_to_openvino(form.module, form.example)
+    model = convert_to_openvino(spec.module, spec.example)
     import openvino
 
-    for port, one in zip(model.inputs, form.inputs, strict=True):
+    for port, one in zip(model.inputs, spec.inputs, strict=True):
         port.get_tensor().set_names({one.name})
-    for port, name in zip(model.outputs, form.outputs, strict=True):
+    for port, name in zip(model.outputs, spec.outputs, strict=True):
         port.get_tensor().set_names({name})
     if not precision.is_float:
-        model = _in_8_bits(model, precision, batches)
+        model = _quantize(model, precision, batches)
     openvino.save_model(model, str(path), compress_to_fp16=precision is Precision.FLOAT16)
 
 
 class OpenVinoRunner:
-    """Runs an OpenVINO file on a CPU; see `style.runtime.RunnableNetwork`."""
+    """Runner of an OpenVINO file on a CPU; see `style.runtime.RunnableNetwork`."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         import openvino
@@ -46,11 +46,12 @@ class OpenVinoRunner:
         self._request = self._compiled.create_infer_request()
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        found = self._request.infer([one.contiguous().numpy() for one in inputs], share_outputs=False)
-        return tuple(torch.from_numpy(found[index]) for index in range(len(self._compiled.outputs)))
+        """Run the network."""
+        outputs = self._request.infer([one.contiguous().numpy() for one in inputs], share_outputs=False)
+        return tuple(torch.from_numpy(outputs[index]) for index in range(len(self._compiled.outputs)))
 
 
-def _in_8_bits(model: Any, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> Any:
+def _quantize(model: Any, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> Any:
     try:
         import nncf
     except ModuleNotFoundError as error:
@@ -58,7 +59,7 @@ def _in_8_bits(model: Any, precision: Precision, batches: Sequence[tuple[Tensor,
     logging.getLogger("nncf").setLevel(logging.ERROR)
     with contextlib.redirect_stdout(io.StringIO()):
         if precision is Precision.STATIC:
-            # Convolutions alone: sums over pixels and what moves colors lose everything in 8 bits.
+            # Only convolutions: sums over pixels and the moves of colors become useless in 8 bits.
             kinds = {node.get_type_name() for node in model.get_ops()}
             others = nncf.IgnoredScope(types=sorted(kinds - {"Convolution", "Constant", "Parameter", "Result"}))
             rows = nncf.Dataset([[one.numpy() for one in batch] for batch in batches])

@@ -1,8 +1,9 @@
-"""An engine by name, made shrink_shape if asked, and exported; what `recsys export` prints."""
+"""Export of an engine by name, optionally pruned; the work of `recsys export`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,9 @@ from style.transfer.network_spec import NetworkEngine
 from style.transfer.registry import load_stylizer
 
 PHOTOS = 24
-"""Photos that compare a file and calibrate 8 bits, spread over the folder."""
-LOOKS = 300
-"""Photos at most whose style vectors teach a pruned network."""
+"""Photos for comparison and calibration of 8 bits, spread over the folder."""
+TEACHING_PHOTOS = 300
+"""Largest number of photos whose style vectors train a pruned network."""
 
 
 def export_engine(
@@ -34,34 +35,46 @@ def export_engine(
     prune: float | None = None,
     steps: int = 2_000,
 ) -> Iterator[str]:
-    """Write the engine's network into `output`, lines for people as it goes.
+    """Write the engine's network into `output` and yield progress lines for users.
 
-    `prune`: this share of channels goes first, and `steps` of distillation from the whole network follow, on
-    `products`, resumable in `output/NAME-training`. Raises ExportError for an engine that is no network, or one that
-    cannot be pruned.
+    Args:
+        engine: Name of the engine.
+        file_format: Format of the file.
+        precision: Precision of the file.
+        output: Folder of the result.
+        products: Folder of photos for comparison, calibration and distillation.
+        prune: Share of channels to prune before the export; `steps` of distillation from the whole network follow,
+            resumable in `output/NAME-training`.
+        steps: Steps of distillation.
+
+    Raises:
+        ExportError: If the engine is no network, or cannot be pruned.
     """
     name = engine if prune is None else f"{engine}-pruned-{round(100 * prune)}"
-    wish = ExportOptions(name, "", file_format, precision)  # refuses before anything is loaded or trained
+    options = ExportOptions(name, "", file_format, precision)  # fails before anything is loaded or trained
     stylizer = load_stylizer(engine)
     if not isinstance(stylizer, FilmStylizer | NetworkEngine):
-        raise ExportError(f"the engine {engine} is not one network that a file could hold; film is")
+        raise ExportError(f"the engine {engine} is not a single network and cannot be exported; use film")
     files = find_images([products])
     if prune is not None:
         if not isinstance(stylizer, FilmStylizer):
-            raise ExportError(f"only film can be pruned, not {engine}; leave --prune out")
+            raise ExportError(f"only film can be pruned, not {engine}; omit --prune")
         yield f"pruning {prune:.0%} of channels, then {steps} steps of distillation"
-        stylizer = _pruned(stylizer, prune, steps, files, output / f"{name}-training")
+        stylizer = _prune(stylizer, prune, steps, files, output / f"{name}-training")
     chosen = [files[index] for index in np.unique(np.linspace(0, len(files) - 1, PHOTOS).astype(int))]
     photos = [read_image(path, short_side=256) for path in chosen]
-    wish = ExportOptions(name, stylizer.version, file_format, precision)
-    done = export_network(stylizer.network_spec(), wish, output, photos)
-    yield f"wrote {done.path} ({done.size} bytes in all) and {done.card.name}"
-    yield f"compared on {len(photos)} photos: outputs differ by {done.largest:.2g} at most, {done.mean:.2g} on average"
+    options = replace(options, version=stylizer.version)
+    exported = export_network(stylizer.network_spec(), options, output, photos)
+    yield f"wrote {exported.path} ({exported.size} bytes in all) and {exported.card.name}"
+    yield (
+        f"compared on {len(photos)} photos: outputs differ by {exported.largest:.2g} at most, "
+        f"{exported.mean:.2g} on average"
+    )
 
 
-def _pruned(stylizer: FilmStylizer, share: float, steps: int, files: list[Path], out: Path) -> FilmStylizer:
-    looks = [files[index] for index in np.unique(np.linspace(0, len(files) - 1, LOOKS).astype(int))]
-    z = read_z(looks, StyleEmbedder.load())
+def _prune(stylizer: FilmStylizer, share: float, steps: int, files: list[Path], out: Path) -> FilmStylizer:
+    chosen = [files[index] for index in np.unique(np.linspace(0, len(files) - 1, TEACHING_PHOTOS).astype(int))]
+    z = read_z(chosen, StyleEmbedder.load())
     shape = shrink_shape(shape_of(stylizer.module), share)
     network = compress(stylizer.module, shape, files[:1000], z, out, CompressSettings(steps=steps))
     return FilmStylizer(network, f"{stylizer.version}-pruned-{round(100 * share)}")

@@ -11,23 +11,23 @@ import torch
 from torch import Tensor
 
 from style.errors import ExtraError
-from style.export.onnx_file import exported_program
+from style.export.onnx_file import export_program
 from style.runtime import trace
 from style.transfer.network_spec import NetworkSpec
 
 MOST_SIDE = 1024
-"""ExecuTorch plans its memory ahead, so pictures have a largest side, in pixels."""
+"""Largest side of images in pixels: ExecuTorch plans its memory ahead."""
 
 
-def write_torchscript(form: NetworkSpec, path: Path) -> None:
+def write_torchscript(spec: NetworkSpec, path: Path) -> None:
     """Write a frozen trace; batch, height and width are free."""
     with warnings.catch_warnings():
         _allow_torchscript()
-        torch.jit.save(torch.jit.freeze(trace(form.module, form.example).eval()), str(path))
+        torch.jit.save(torch.jit.freeze(trace(spec.module, spec.example).eval()), str(path))
 
 
 class TorchScriptRunner:
-    """Runs a TorchScript file; see `style.runtime.RunnableNetwork`. Threads are torch's own."""
+    """Runner of a TorchScript file; see `style.runtime.RunnableNetwork`. Threads are torch's own."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:  # noqa: ARG002  other runners take it
         with warnings.catch_warnings():
@@ -37,13 +37,14 @@ class TorchScriptRunner:
 
     @torch.inference_mode()
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Run the network."""
         return tuple(self._module(*inputs))
 
 
-def write_executorch(form: NetworkSpec, path: Path) -> None:
-    """Write a program for the XNNPACK backend: one picture at a time, sides up to 1024 pixels.
+def write_executorch(spec: NetworkSpec, path: Path) -> None:
+    """Write a program for the XNNPACK backend: one image at a time, sides up to 1024 pixels.
 
-    Raises ExtraError where `executorch` is missing.
+    Raises ExtraError if `executorch` is missing.
     """
     with _executorch_warnings():
         try:
@@ -51,13 +52,13 @@ def write_executorch(form: NetworkSpec, path: Path) -> None:
             from executorch.exir import to_edge_transform_and_lower
         except ModuleNotFoundError as error:
             raise ExtraError("executorch", "executorch") from error
-        program = exported_program(form, MOST_SIDE, free_batch=False)
+        program = export_program(spec, MOST_SIDE, free_batch=False)
         lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
         path.write_bytes(lowered.to_executorch().buffer)
 
 
 class ExecuTorchRunner:
-    """Runs an ExecuTorch program; see `style.runtime.RunnableNetwork`. Raises ExtraError without `executorch`."""
+    """Runner of an ExecuTorch program; see `style.runtime.RunnableNetwork`. Raises ExtraError without `executorch`."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:  # noqa: ARG002  other runners take it
         with _executorch_warnings():
@@ -70,12 +71,13 @@ class ExecuTorchRunner:
         self.name = "executorch"
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Run the network."""
         return tuple(one.clone() for one in self._method.execute([each.contiguous() for each in inputs]))
 
 
 @contextlib.contextmanager
 def _executorch_warnings() -> Iterator[None]:
-    """Its import uses what Python deprecates, and lowering copies torch's graphs, which warns of torch's old names."""
+    """Ignore warnings: the import uses deprecated Python, and lowering copies torch graphs with old names."""
     with warnings.catch_warnings():
         for category in (DeprecationWarning, FutureWarning):
             warnings.simplefilter("ignore", category)

@@ -29,6 +29,7 @@ class Balance:
         check_choice(self.name, "method", self.method, ORDERS)
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         linear = np.clip(pixels, 0.0, 1.0).astype(np.float64) ** 2.2
         light = np.maximum(linear.reshape(-1, 3), 1e-6)  # (H*W, 3)
         means = (light ** ORDERS[self.method]).mean(axis=0) ** (1 / ORDERS[self.method])

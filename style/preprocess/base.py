@@ -22,7 +22,9 @@ class Step(Protocol):
 
     name: ClassVar[str]
 
-    def __call__(self, pixels: Pixels) -> Pixels: ...
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
+        ...
 
 
 def check_choice(step: str, field: str, value: str, known: Collection[str]) -> None:

@@ -33,6 +33,7 @@ class Stretch:
             raise RecipeError(f"step {self.name!r}: low {self.low:g} must be below high {self.high:g}")
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         lab = srgb_to_lab(pixels)
         low, high = np.percentile(lab[..., 0], [self.low, self.high])
         if high - low < _LEAST_RANGE:
@@ -51,4 +52,5 @@ class Gamma:
         check_range(self.name, "gamma", self.gamma, 0.1, 10.0)
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         return np.asarray(np.clip(pixels, 0.0, 1.0) ** np.float32(self.gamma), dtype=np.float32)

@@ -36,6 +36,7 @@ class Denoise:
         check_range(self.name, "strength", self.strength, 0.1, 4.0)
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         return METHODS[self.method](pixels, self.strength)
 
 

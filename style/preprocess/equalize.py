@@ -31,6 +31,7 @@ class Equalize:
         check_range(self.name, "amount", self.amount, 0.0, 1.0)
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         lab = srgb_to_lab(pixels)
         product = product_mask(pixels) > 0.5
         flat = exposure().equalize_hist(lab[..., 0], nbins=256, mask=product) * 100.0
@@ -54,6 +55,7 @@ class Clahe:
         check_range(self.name, "tiles", self.tiles, 1, 16)
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         lab = srgb_to_lab(pixels)
         tiles = max(1, min(self.tiles, *(side // 8 for side in pixels.shape[:2])))
         levels = np.rint(np.clip(lab[..., 0], 0.0, 100.0) / 100.0 * _LEVELS).astype(np.uint16)

@@ -34,6 +34,7 @@ class Crop:
         check_choice(self.name, "mask", self.mask, SEGMENTERS)
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         product = segment(pixels, self.mask) > 0.5
         rows, columns = (_span(np.asarray(product.any(axis=axis))) for axis in (1, 0))
         margin = round(self.margin * max(rows[1] - rows[0], columns[1] - columns[0]))
@@ -64,6 +65,7 @@ class Straighten:
         check_range(self.name, "most", self.most, 0.1, 44.0)
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         angle = skew(pixels, self.method, self.most)
         if abs(angle) < 0.1:
             return pixels

@@ -55,6 +55,7 @@ class Isolate:
         check_choice(self.name, "method", self.method, SEGMENTERS)
 
     def __call__(self, pixels: Pixels) -> Pixels:
+        """Apply the step."""
         mask = segment(pixels, self.method)[..., None]
         return np.asarray(mask * pixels + (1 - mask), dtype=np.float32)
 

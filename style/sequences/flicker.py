@@ -1,4 +1,4 @@
-"""How much a restyled sequence flickers."""
+"""Flicker of restyled sequences."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from style.sequences.flow import Flow, flow_confidence, optical_flow, points_ins
 
 
 def flicker(frames: Sequence[Pixels], restyled: Sequence[Pixels], flows: Sequence[Flow] | None = None) -> float:
-    """The warped temporal error of restyled frames, less that of the frames themselves; 0: as calm as they are.
+    """Return the warped temporal error of restyled frames minus that of the original frames; 0: no added flicker.
 
-    The error of a sequence is the mean over frames of the mean squared difference between a frame and the one before,
-    moved along by the flow of the originals, where that can be trusted (Lai et al. 2018, "Learning blind video
-    temporal consistency"). Subtracting the originals' own error takes out noise and what flow cannot follow.
-    Frames with no place in common with the one before do not count; NaN where that leaves none.
-    `flows` are those from each frame but the first to the one before, where they are known (default: found).
+    The error of a sequence is the mean over frames of the mean squared difference between a frame and the previous one,
+    warped by the optical flow of the originals, at pixels with a reliable flow (Lai et al. 2018, "Learning blind video
+    temporal consistency"). Subtracting the originals' own error removes noise and motion that flow cannot follow.
+    Frames without common positions with the previous one do not count; NaN if no frame is left.
+
+    Args:
+        frames: Original frames.
+        restyled: The same frames, restyled.
+        flows: Flows from each frame but the first to the previous one, if known; default: estimated.
     """
     errors: list[float] = []
     for index in range(1, len(frames)):

@@ -1,8 +1,8 @@
-"""Where the pixels of a frame were in the frame before: dense optical flow, and where it can be trusted.
+"""Dense optical flow between frames, and its confidence.
 
-Iterated, pyramidal Lucas-Kanade (Lucas and Kanade 1981; a window about every pixel as in Le Besnerais and Champagnat
-2005), made for the smooth motion of a turned or moved product. On such frames, with noise, its errors were half of
-those of OpenCV's dense inverse search, and it gives the same on every machine.
+Iterated, pyramidal Lucas-Kanade (Lucas and Kanade 1981; a window at every pixel as in Le Besnerais and Champagnat
+2005), for the smooth motion of a rotated or moved product. On such frames, with noise, its errors were half of those of
+OpenCV's dense inverse search, and its results are the same on every machine.
 """
 
 from __future__ import annotations
@@ -17,50 +17,60 @@ from style.color_space import luma
 from style.images import Pixels
 
 Flow = NDArray[np.float32]
-"""`(H, W, 2)`: how many pixels right and down of itself a pixel's place in the other frame is."""
+"""`(H, W, 2)`: offset in pixels, right and down, of a pixel's position in the other frame."""
 Light = NDArray[np.float32]
 """Luma `(H, W)` in [0, 1]."""
 
 FLOW_SIDE = 384
-"""Flow is found on frames averaged down to about so many pixels a side."""
+"""Longest side in pixels at which flow is estimated; larger frames are averaged down."""
 _LEVELS, _SWEEPS, _WINDOW = 5, 4, 3.5
 
 
 def optical_flow(frame: Pixels, other: Pixels) -> Flow:
-    """The flow from `frame` to `other`, both `(H, W, 3)` in [0, 1], of one size, from 16 pixels a side.
+    """Estimate the flow from `frame` to `other`, both `(H, W, 3)` in [0, 1], of one size, at least 16 pixels per side.
 
-    `warp(other, flow)` looks like `frame`.
+    `warp(other, flow)` approximates `frame`.
     """
     height, width = frame.shape[:2]
     scale = min(1.0, FLOW_SIDE / max(height, width))
     lights = [luma(each) for each in (frame, other)]
     if scale < 1:
         sides = (max(16, round(height * scale)), max(16, round(width * scale)))
-        lights = [_resized(light[:, :, None], sides)[:, :, 0] for light in lights]
-    found = _lucas_kanade(*lights)
+        lights = [_resize(light[:, :, None], sides)[:, :, 0] for light in lights]
+    flow = _lucas_kanade(*lights)
     if scale < 1:
-        ratio = np.array([width / found.shape[1], height / found.shape[0]], dtype=np.float32)
-        found = _resized(found, (height, width)) * ratio
-    return found
+        # Offsets are in pixels: they grow with the image.
+        ratio = np.array([width / flow.shape[1], height / flow.shape[0]], dtype=np.float32)
+        flow = _resize(flow, (height, width)) * ratio
+    return flow
 
 
 def warp(values: NDArray[np.float32], flow: Flow) -> NDArray[np.float32]:
-    """`values` `(H, W, C)` fetched from where the flow points, by bicubic interpolation; the edge goes on outside."""
+    """Sample `values` `(H, W, C)` at the flow's targets, by bicubic interpolation; edge values continue outside."""
     height, width = flow.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    places = np.stack([2 * (x + flow[:, :, 0]) / (width - 1) - 1, 2 * (y + flow[:, :, 1]) / (height - 1) - 1], axis=2)
+    # `grid_sample` needs positions in [-1, 1].
+    targets = np.stack([2 * (x + flow[:, :, 0]) / (width - 1) - 1, 2 * (y + flow[:, :, 1]) / (height - 1) - 1], axis=2)
     source = torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
-    grid = torch.from_numpy(places.astype(np.float32))[None]
-    fetched = F.grid_sample(source, grid, mode="bicubic", padding_mode="border", align_corners=True)
-    return np.ascontiguousarray(fetched[0].permute(1, 2, 0).numpy())
+    grid = torch.from_numpy(targets.astype(np.float32))[None]
+    sampled = F.grid_sample(source, grid, mode="bicubic", padding_mode="border", align_corners=True)
+    return np.ascontiguousarray(sampled[0].permute(1, 2, 0).numpy())
 
 
 def flow_confidence(frame: Pixels, other: Pixels, there: Flow, back: Flow, *, spread: float = 0.06) -> Light:
-    """How far the flow `there` may be trusted at each pixel, `(H, W)` in [0, 1].
+    """Return the confidence of the flow `there` at each pixel, `(H, W)` in [0, 1].
 
-    0 where it leaves the frame, where there and back does not end near the start (equation 5 of Ruder et al. 2016: a
-    disocclusion) and at edges of motion (equation 6); else it falls with the color difference of what corresponds,
-    in units of `spread`, which the paper leaves out: a highlight that moves over a product is no motion of its surface.
+    It is 0 if the flow leaves the frame, if the way there and back does not end near the start (equation 5 of Ruder et
+    al. 2016: a disocclusion), and at motion boundaries (equation 6). Elsewhere it decreases with the color difference
+    of corresponding pixels. The paper omits that term: a highlight that moves over a product is no motion of its
+    surface.
+
+    Args:
+        frame: First frame.
+        other: Second frame.
+        there: Flow from `frame` to `other`.
+        back: Flow from `other` to `frame`.
+        spread: Unit of the color difference.
     """
     returned = warp(back, there)
     size = np.square(there).sum(axis=2)
@@ -73,7 +83,7 @@ def flow_confidence(frame: Pixels, other: Pixels, there: Flow, back: Flow, *, sp
 
 
 def points_inside(flow: Flow) -> NDArray[np.bool_]:
-    """Where a flow points to a place within the frame, `(H, W)`."""
+    """Return the pixels whose flow points inside the frame, `(H, W)`."""
     height, width = flow.shape[:2]
     y, x = np.mgrid[0:height, 0:width]
     right, down = x + flow[:, :, 0], y + flow[:, :, 1]
@@ -88,35 +98,36 @@ def _lucas_kanade(light: Light, other: Light) -> Flow:
     for first, second in reversed(pyramid):
         if flow.shape[:2] != first.shape:
             ratio = np.array([first.shape[1] / flow.shape[1], first.shape[0] / flow.shape[0]], dtype=np.float32)
-            flow = _resized(flow, first.shape) * ratio
+            flow = _resize(flow, first.shape) * ratio
         for _ in range(_SWEEPS):
-            flow = _sweep(first, second, flow)
+            flow = _refine(first, second, flow)
     return flow
 
 
-def _sweep(light: Light, other: Light, flow: Flow, calm: float = 1e-4) -> Flow:
-    """One step of Gauss-Newton in every window; where a window is flat the flow stays (`calm`), then it is smoothed."""
+def _refine(light: Light, other: Light, flow: Flow, calm: float = 1e-4) -> Flow:
+    """Do one Gauss-Newton step in every window, then smooth; `calm` keeps the flow unchanged in flat windows."""
     moved = warp(other[:, :, None], flow)[:, :, 0]
     down, right = (np.gradient(moved, axis=axis).astype(np.float32) for axis in (0, 1))
-    apart: Light = light - moved
+    apart: Light = light - moved  # residual that the step has to explain
 
     def window(values: NDArray[np.floating]) -> NDArray[np.float32]:
         return ndimage.gaussian_filter(values, _WINDOW)
 
     a, b, d = window(right * right) + calm, window(right * down), window(down * down) + calm
     e, f = window(right * apart), window(down * apart)
+    # Solve [[a, b], [b, d]] step = (e, f) at every pixel.
     determinant = a * d - b * b
     step = np.stack([(d * e - b * f) / determinant, (a * f - b * e) / determinant], axis=2)
-    # A step of more than a pixel or two leaves the range in which brightness is linear.
+    # Brightness is about linear only within a pixel or two: limit the step.
     stepped = flow + np.clip(step, -1.5, 1.5)
     return ndimage.gaussian_filter(stepped, (1.5, 1.5, 0)).astype(np.float32)
 
 
 def _halve(light: Light) -> Light:
-    return _resized(light[:, :, None], ((light.shape[0] + 1) // 2, (light.shape[1] + 1) // 2))[:, :, 0]
+    return _resize(light[:, :, None], ((light.shape[0] + 1) // 2, (light.shape[1] + 1) // 2))[:, :, 0]
 
 
-def _resized(values: NDArray[np.float32], sides: tuple[int, ...]) -> NDArray[np.float32]:
+def _resize(values: NDArray[np.float32], sides: tuple[int, ...]) -> NDArray[np.float32]:
     source = torch.from_numpy(np.ascontiguousarray(values)).permute(2, 0, 1)[None]
     size = (sides[0], sides[1])
     resized = F.interpolate(source, size, mode="bilinear", antialias=True, align_corners=False)

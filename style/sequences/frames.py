@@ -1,4 +1,4 @@
-"""Frames of a product from a folder of pictures, an animated picture, or a video; and frames as files, marked.
+"""Frames of a product from a folder of images, an animation, or a video; and frames as marked files.
 
 A video needs OpenCV (extra `vision`).
 """
@@ -24,40 +24,54 @@ MOST_FRAMES = 600
 ANIMATED = frozenset({".gif", ".webp", ".png", ".apng"})
 VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v"})
 DURATION = 100
-"""Milliseconds a frame shows where the source does not say."""
+"""Milliseconds per frame if the source has no duration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Frames `(H, W, 3)` in [0, 1], in order, and for how many milliseconds each shows."""
+    """Frames `(H, W, 3)` in [0, 1], in order, and the milliseconds of each."""
 
     frames: list[Pixels]
     milliseconds: int
 
 
 def read_frames(path: Path, *, short_side: int = 512, limits: Limits = DEFAULT_LIMITS) -> Frames:
-    """The frames of a folder (by name), an animated GIF, WebP or PNG, or a video; larger ones are made smaller.
+    """Read the frames of a folder (by name), an animated GIF, WebP or PNG, or a video; larger ones are shrunk.
 
-    Raises ImageError where there is no frame, or more than `MOST_FRAMES`, or one passes a limit; ExtraError for a video
-    without OpenCV.
+    Args:
+        path: Folder or file.
+        short_side: Largest short side in pixels.
+        limits: Limits of the decoder.
+
+    Raises:
+        ImageError: If there is no frame, more than `MOST_FRAMES`, or one passes a limit.
+        ExtraError: If a video needs OpenCV and it is missing.
     """
     if path.is_dir():
-        pictures = (read_image(file, short_side=short_side, limits=limits) for file in find_images([path]))
-        return Frames(_limited(pictures, path), DURATION)
+        images = (read_image(file, short_side=short_side, limits=limits) for file in find_images([path]))
+        return Frames(_collect(images, path), DURATION)
     if path.suffix.lower() in VIDEOS:
-        return _video(path, short_side)
+        return _read_video(path, short_side)
     if path.suffix.lower() not in ANIMATED:
         raise ImageError(
-            f"{path}: not a sequence; give a folder of pictures, an animated {', '.join(sorted(ANIMATED))}, "
+            f"{path}: not a sequence; give a folder of images, an animated {', '.join(sorted(ANIMATED))}, "
             f"or a video ({', '.join(sorted(VIDEOS))})"
         )
-    return _animation(path, short_side, limits)
+    return _read_animation(path, short_side, limits)
 
 
 def write_frames(restyled: Sequence[Pixels], milliseconds: int, out: Path, mark: Mark) -> list[Path]:
-    """One animated `.webp` or `.png`, or a folder of PNG files, all marked as synthetic; what was written.
+    """Write one animated `.webp` or `.png`, or a folder of PNG files, all marked as synthetic; return the files.
 
-    Raises ImageError for another suffix: GIF has no place for the mark, and 256 colors. Then nothing is written.
+    Args:
+        restyled: Frames in order.
+        milliseconds: Duration of each frame.
+        out: File, or a name without a suffix for a folder.
+        mark: Mark of the frames.
+
+    Raises:
+        ImageError: If the suffix is another one, or frames of an animation differ in size. GIF has no place for the
+            mark and only 256 colors. Nothing is written then.
     """
     kinds = {".webp": ImageFormat.WEBP, ".png": ImageFormat.PNG, ".apng": ImageFormat.PNG}
     if not out.suffix:
@@ -70,12 +84,12 @@ def write_frames(restyled: Sequence[Pixels], milliseconds: int, out: Path, mark:
         raise ImageError(f"{out}: use .webp or .png for one animated file, or a name without a suffix for a folder")
     sizes = {frame.shape[:2] for frame in restyled}
     if len(sizes) > 1:
-        raise ImageError(f"{out}: frames of {len(sizes)} sizes do not go into one animation; write a folder instead")
+        raise ImageError(f"{out}: one animation cannot hold frames of {len(sizes)} sizes; write a folder instead")
     _write(out, encode_animation(restyled, milliseconds, kinds[out.suffix.lower()], mark))
     return [out]
 
 
-def _animation(path: Path, short_side: int, limits: Limits) -> Frames:
+def _read_animation(path: Path, short_side: int, limits: Limits) -> Frames:
     if not path.is_file():
         raise ImageError(f"{path}: no such file")
     if path.stat().st_size > limits.max_bytes:
@@ -86,7 +100,7 @@ def _animation(path: Path, short_side: int, limits: Limits) -> Frames:
             with Image.open(path, formats=["GIF", "WEBP", "PNG"]) as opened:
                 if opened.width * opened.height > limits.max_pixels:
                     raise ImageError(f"{path}: {opened.width}x{opened.height} pixels; at most {limits.max_pixels}")
-                frames = _limited((_on_white(frame, short_side) for frame in ImageSequence.Iterator(opened)), path)
+                frames = _collect((_on_white(frame, short_side) for frame in ImageSequence.Iterator(opened)), path)
                 return Frames(frames, int(opened.info.get("duration", 0)) or DURATION)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a whole animation ({error})") from None
@@ -100,35 +114,35 @@ def _on_white(frame: Image.Image, short_side: int) -> Pixels:
     return to_pixels(whole.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
 
 
-def _video(path: Path, short_side: int) -> Frames:
+def _read_video(path: Path, short_side: int) -> Frames:
     cv2 = opencv()
     if not path.is_file():
         raise ImageError(f"{path}: no such file")
     video = cv2.VideoCapture(str(path))
     rate = float(video.get(cv2.CAP_PROP_FPS))
 
-    def shown() -> Iterator[Pixels]:
+    def decode() -> Iterator[Pixels]:
         while True:
-            there, frame = video.read()
-            if not there:
+            available, frame = video.read()
+            if not available:
                 return
             scale = min(1.0, short_side / min(frame.shape[:2]))
             small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else frame
-            yield np.ascontiguousarray(small[:, :, ::-1], dtype=np.float32) / np.float32(255)
+            yield np.ascontiguousarray(small[:, :, ::-1], dtype=np.float32) / np.float32(255)  # OpenCV's BGR to RGB
 
     try:
-        return Frames(_limited(shown(), path), round(1000 / rate) if rate > 0 else DURATION)
+        return Frames(_collect(decode(), path), round(1000 / rate) if rate > 0 else DURATION)
     finally:
         video.release()
 
 
-def _limited(frames: Iterator[Pixels], path: Path) -> list[Pixels]:
-    found = list(islice(frames, MOST_FRAMES + 1))
-    if not found:
+def _collect(frames: Iterator[Pixels], path: Path) -> list[Pixels]:
+    collected = list(islice(frames, MOST_FRAMES + 1))
+    if not collected:
         raise ImageError(f"{path}: no frame could be read")
-    if len(found) > MOST_FRAMES:
+    if len(collected) > MOST_FRAMES:
         raise ImageError(f"{path}: more than {MOST_FRAMES} frames; cut it into parts")
-    return found
+    return collected
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A sequence from files to files, as `recsys restyle-sequence` does it."""
+"""Restyling of a sequence from files to files; the work of `recsys restyle-sequence`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from style.transfer.style_images import STYLE_IMAGE_SIDE, StyleImage, StyleImage
 
 @dataclass(frozen=True, slots=True)
 class SequenceTask:
-    """What is to be restyled how, and where it goes; `measure` also measures flicker, against frames one by one."""
+    """Sequence to restyle, all options, and the output; `measure` also measures flicker against separate frames."""
 
     frames: Path
     out: Path
@@ -41,44 +41,53 @@ class SequenceTask:
 
 
 def run_sequence(task: SequenceTask, like: Path | None, library: Path | None, style: str | None) -> Iterator[str]:
-    """Restyle toward the picture `like`, or toward the reference `style` of `library`; lines for people as it goes.
+    """Restyle toward the image `like`, or toward the reference `style` of `library`; yield progress lines for users.
 
-    Raises LibraryError for an unknown reference, RightsError for one whose license forbids it, and like `read_frames`,
-    `restyle_sequence` and `write_frames`.
+    Args:
+        task: Sequence and options.
+        like: Image whose style to follow.
+        library: Folder of style references.
+        style: Id of a reference of `library`.
+
+    Raises:
+        LibraryError: If the reference is unknown.
+        RightsError: If its license forbids restyling. Errors of `read_frames`, `restyle_sequence` and `write_frames`
+            pass through.
     """
     embedder = StyleEmbedder.load()
-    picture, credit = _target(like, library, style)
-    pixels = read_image(picture, short_side=STYLE_IMAGE_SIDE)
+    image, credit = _read_target(like, library, style)
+    pixels = read_image(image, short_side=STYLE_IMAGE_SIDE)
     z = embedder.embed(pixels)
-    given = read_frames(task.frames, short_side=task.size)
-    engine = load_stylizer(task.engine, styles=lambda: StyleImages([StyleImage("asked", z, pixels)]))
+    source = read_frames(task.frames, short_side=task.size)
+    engine = load_stylizer(task.engine, styles=lambda: StyleImages([StyleImage("target", z, pixels)]))
     limits = DEFAULT_LIMITS if task.fidelity else None
-    wish = RestyleOptions(Strength.from_number(task.strength, task.mode), task.mode, task.keep_color, limits)
+    options = RestyleOptions(Strength.from_number(task.strength, task.mode), task.mode, task.keep_color, limits)
     start = time.perf_counter()
-    done = restyle_sequence(engine, given.frames, z, wish, memory=task.memory)
+    result = restyle_sequence(engine, source.frames, z, options, memory=task.memory)
     seconds = time.perf_counter() - start
-    mark = Mark(engine.name, engine.version, done.report.used, task.mode, task.keep_color, engine.model_sha256, credit)
-    written = write_frames(done.frames, given.milliseconds, task.out, mark)
-    named = str(written[0]) if len(written) == 1 else f"{len(written)} frames in {task.out}"
-    yield f"wrote {named}"
-    limited = "".join(f", limited by {limit}" for limit in done.report.limited_by)
+    used = result.report.used
+    mark = Mark(engine.name, engine.version, used, task.mode, task.keep_color, engine.model_sha256, credit)
+    written = write_frames(result.frames, source.milliseconds, task.out, mark)
+    target = str(written[0]) if len(written) == 1 else f"{len(written)} frames in {task.out}"
+    yield f"wrote {target}"
+    limited = "".join(f", limited by {limit}" for limit in result.report.limited_by)
     yield (
-        f"{len(given.frames)} frames, strength {done.report.used.largest:.3g}{limited}, "
-        f"{seconds / len(given.frames):.2f} s a frame"
+        f"{len(source.frames)} frames, strength {used.largest:.3g}{limited}, "
+        f"{seconds / len(source.frames):.2f} s per frame"
     )
-    if task.measure and len({frame.shape for frame in given.frames}) == 1 and len(given.frames) > 1:
-        alone = RestyleOptions(done.report.used, task.mode, task.keep_color, None)
-        one_by_one = [restyle_photo(engine, frame, z, alone).pixels for frame in given.frames]
-        pair = [flicker(given.frames, restyled) for restyled in (one_by_one, done.frames)]
+    if task.measure and len({frame.shape for frame in source.frames}) == 1 and len(source.frames) > 1:
+        separate = RestyleOptions(used, task.mode, task.keep_color, None)
+        one_by_one = [restyle_photo(engine, frame, z, separate).pixels for frame in source.frames]
+        pair = [flicker(source.frames, restyled) for restyled in (one_by_one, result.frames)]
         yield f"flicker {pair[0]:.6f} one by one, {pair[1]:.6f} as written (squared error beyond that of the frames)"
 
 
-def _target(like: Path | None, library: Path | None, style: str | None) -> tuple[Path, StyleCredit | None]:
+def _read_target(like: Path | None, library: Path | None, style: str | None) -> tuple[Path, StyleCredit | None]:
     if like is not None:
         return like, None
     references = {one.style_id: one for one in read_library(library)} if library is not None else {}
     if style not in references:
         raise LibraryError(f"{library}: no style reference {style!r}; known ones: {', '.join(references) or 'none'}")
-    found = references[style]
-    require(found, Use.ADAPT)
-    return found.image, StyleCredit(found.style_id, found.license)
+    reference = references[style]
+    require(reference, Use.ADAPT)
+    return reference.image, StyleCredit(reference.style_id, reference.license)
