@@ -1,8 +1,8 @@
-"""Draw `docs/contact_sheet.jpg`: sample products, tastes and strengths, as the restyling service would render them.
+"""Draw `docs/contact_sheet.jpg`: sample products, tastes and strengths, as rendered by the service.
 
     python docs/contact_sheet.py [OUT]
 
-A taste is here the style vector of one of the sample's style references; a person's is a blend of such.
+A taste is here the style vector of one of the sample's style references; a user's taste is a blend of several.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TILE, GAP, HEAD = 128, 4, 124
 
 
 def products() -> list[Path]:
-    """The first product of each category."""
+    """Return the first product of each category."""
     with (SAMPLE / "items.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
     first = [next((row for row in rows if row["category"] == category), None) for category in CATEGORIES]
@@ -41,27 +41,27 @@ def main() -> None:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("contact_sheet.jpg")
     references = {reference.style_id: reference for reference in read_library(SAMPLE)}
     embedder, engine = StyleEmbedder.load(), load_stylizer("film")
-    shown = products()
+    photos = products()
     columns = len(STYLES) * len(STRENGTHS)
     width = TILE * (1 + columns) + GAP * (1 + len(STYLES))
     top_of_rows = HEAD + 24
-    sheet = Image.new("RGB", (width, top_of_rows + (TILE + GAP) * len(shown)), "white")
+    sheet = Image.new("RGB", (width, top_of_rows + (TILE + GAP) * len(photos)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
     draw.text((6, HEAD + 2), "photo", "black", font)
-    for row, path in enumerate(shown):
+    for row, path in enumerate(photos):
         photo = to_pixels(center_square(open_image(path), 256))
         top = top_of_rows + row * (TILE + GAP)
         sheet.paste(tile(photo), (0, top))
         for block, style_id in enumerate(STYLES):
             left = TILE + GAP + block * (TILE * len(STRENGTHS) + GAP)
-            picture = to_pixels(center_square(open_image(references[style_id].image), 256))
-            taste = embedder.embed(picture, np.ones(picture.shape[:2], dtype=np.float32))
-            sheet.paste(from_pixels(picture).resize((HEAD, HEAD), Image.Resampling.LANCZOS), (left, 0))
+            reference = to_pixels(center_square(open_image(references[style_id].image), 256))
+            taste = embedder.embed(reference, np.ones(reference.shape[:2], dtype=np.float32))
+            sheet.paste(from_pixels(reference).resize((HEAD, HEAD), Image.Resampling.LANCZOS), (left, 0))
             draw.text((left + HEAD + 10, HEAD // 2 - 10), f"taste: {references[style_id].title}", "black", font)
             for column, strength in enumerate(STRENGTHS):
                 draw.text((left + column * TILE + 4, HEAD + 2), f"strength {strength:g}", "#666666", font)
-                wish = RestyleOptions(Strength.from_number(strength, PaintMode.PRODUCT), limits=None)
-                restyled = restyle_photo(engine, photo, taste, wish).pixels
+                options = RestyleOptions(Strength.from_number(strength, PaintMode.PRODUCT), limits=None)
+                restyled = restyle_photo(engine, photo, taste, options).pixels
                 sheet.paste(tile(restyled), (left + column * TILE, top))
     sheet.save(out, quality=88)
 

@@ -27,25 +27,25 @@ SIDE, GAP, LABEL, NEAREST = 110, 6, 64, 5
 def main(item: str = "p0001") -> None:
     photos = sorted((sample.sample_folder() / "images").iterdir())
     row = [photo.stem for photo in photos].index(item)
-    pictures = [(pixels, product_mask(pixels)) for pixels in (read_image(photo, short_side=224) for photo in photos)]
-    arrays = {name: np.stack([DESCRIPTORS[name].describe(*pair) for pair in pictures]) for name in NAMES}
+    images = [(pixels, product_mask(pixels)) for pixels in (read_image(photo, short_side=224) for photo in photos)]
+    arrays = {name: np.stack([DESCRIPTORS[name].describe(*pair) for pair in images]) for name in NAMES}
     others = np.arange(len(photos)) != row
-    found = {family.value: ProductDescriptors(arrays).nearest(row, family, others, NEAREST)[0] for family in Family}
+    nearest = {family.value: ProductDescriptors(arrays).nearest(row, family, others, NEAREST)[0] for family in Family}
     vectors = StyleEmbedder.load().embed_files(photos)
-    found["style"] = np.argsort(np.where(others, -(vectors @ vectors[row]), np.inf))[:NEAREST]
-    draw(photos, row, found).save(OUT, quality=85)
+    nearest["style"] = np.argsort(np.where(others, -(vectors @ vectors[row]), np.inf))[:NEAREST]
+    draw(photos, row, nearest).save(OUT, quality=85)
 
 
-def draw(photos: list[Path], row: int, found: dict[str, np.ndarray]) -> Image.Image:
-    """A line for each way to compare: what is compared with first, the nearest after a wider gap."""
+def draw(photos: list[Path], row: int, nearest: dict[str, np.ndarray]) -> Image.Image:
+    """Draw a line for each way to compare: the product first, the nearest ones after a wider gap."""
     step = SIDE + GAP
-    sheet = Image.new("RGB", (LABEL + (NEAREST + 1) * step + 2 * GAP, len(found) * step + GAP), "white")
+    sheet = Image.new("RGB", (LABEL + (NEAREST + 1) * step + 2 * GAP, len(nearest) * step + GAP), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for line, (name, rows) in enumerate(found.items()):
+    for line, (name, rows) in enumerate(nearest.items()):
         pen.text((GAP, GAP + line * step + SIDE // 2 - 8), name, fill="black", font=font)
-        for place, shown in enumerate((row, *rows)):
-            left = LABEL + place * step + (2 * GAP if place else 0)
-            sheet.paste(Image.open(photos[shown]).resize((SIDE, SIDE)), (left, GAP + line * step))
+        for position, item in enumerate((row, *rows)):
+            left = LABEL + position * step + (2 * GAP if position else 0)
+            sheet.paste(Image.open(photos[item]).resize((SIDE, SIDE)), (left, GAP + line * step))
     return sheet
 
 

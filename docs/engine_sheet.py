@@ -1,4 +1,4 @@
-"""Draw `docs/engines.jpg`: products of the sample, restyled by every engine as the service would.
+"""Draw `docs/engines.jpg`: products of the sample, restyled by every engine as by the service.
 
 python docs/engine_sheet.py [OUT]
 """
@@ -25,10 +25,10 @@ TILE, GAP, HEAD = 128, 4, 26
 
 def main() -> None:
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("engines.jpg")
-    pictures = StyleImages.from_library(SAMPLE, StyleEmbedder.load())
-    known = {picture.name: picture for picture in pictures.images}
-    engines = [load_stylizer(name, styles=lambda: pictures) for name in ENGINE_NAMES]
-    wish = RestyleOptions(Strength.from_number(1.0, PaintMode.PRODUCT), limits=None)
+    references = StyleImages.from_library(SAMPLE, StyleEmbedder.load())
+    known = {image.name: image for image in references.images}
+    engines = [load_stylizer(name, styles=lambda: references) for name in ENGINE_NAMES]
+    options = RestyleOptions(Strength.from_number(1.0, PaintMode.PRODUCT), limits=None)
     size = ((TILE + GAP) * (2 + len(engines)) - GAP, HEAD + (TILE + GAP) * len(PAIRS) - GAP)
     sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
@@ -36,9 +36,9 @@ def main() -> None:
         draw.text((column * (TILE + GAP) + 4, 4), title, "black", font)
     for row, (file, style) in enumerate(PAIRS):
         photo = to_pixels(center_square(open_image(SAMPLE / "images" / file), 256))
-        painted = [restyle_photo(engine, photo, known[style].vector, wish).pixels for engine in engines]
-        for column, shown in enumerate((photo, known[style].pixels[:256, :256], *painted)):
-            sheet.paste(tile(shown), (column * (TILE + GAP), HEAD + row * (TILE + GAP)))
+        painted = [restyle_photo(engine, photo, known[style].vector, options).pixels for engine in engines]
+        for column, pixels in enumerate((photo, known[style].pixels[:256, :256], *painted)):
+            sheet.paste(tile(pixels), (column * (TILE + GAP), HEAD + row * (TILE + GAP)))
     sheet.save(out, quality=88)
 
 
