@@ -23,10 +23,16 @@ def ciede2000(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     turn = np.where(h2 - h1 == 180, 180.0, turn)
     hue = np.where(both, (h1 + h2) / 2 + np.where(np.abs(h1 - h2) > 180, 180, 0), h1 + h2) % 360
     lightness, chroma = (a[..., 0] + b[..., 0]) / 2, (c1 + c2) / 2
-    l_part = (b[..., 0] - a[..., 0]) / _lightness_weight(lightness)
+    # S_L, equation 18.
+    off = (lightness - 50) ** 2
+    lightness_weight = 1 + 0.015 * off / np.sqrt(20 + off)
+    # R_T, equations 16, 17 and 21: ellipses of equal difference are tilted for blues.
+    angle = 30 * np.exp(-(((hue - 275) / 25) ** 2))
+    rotation = -2 * _saturation(chroma) * np.sin(np.radians(2 * angle))
+    l_part = (b[..., 0] - a[..., 0]) / lightness_weight
     c_part = (c2 - c1) / (1 + 0.045 * chroma)
     h_part = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * _hue_weight(hue))
-    square = l_part**2 + c_part**2 + h_part**2 + _rotation(chroma, hue) * c_part * h_part
+    square = l_part**2 + c_part**2 + h_part**2 + rotation * c_part * h_part
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
 
@@ -41,12 +47,6 @@ def _saturation(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(power / (power + 25.0**7)))
 
 
-def _lightness_weight(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return S_L, equation 18."""
-    off = (lightness - 50) ** 2
-    return np.asarray(1 + 0.015 * off / np.sqrt(20 + off))
-
-
 def _hue_weight(hue: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return T, equation 15."""
     h = np.radians(hue)
@@ -57,9 +57,3 @@ def _hue_weight(hue: NDArray[np.float64]) -> NDArray[np.float64]:
         + 0.32 * np.cos(3 * h + np.radians(6))
         - 0.20 * np.cos(4 * h - np.radians(63))
     )
-
-
-def _rotation(chroma: NDArray[np.float64], hue: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return R_T, equations 16, 17 and 21: ellipses of equal difference are tilted for blues."""
-    angle = 30 * np.exp(-(((hue - 275) / 25) ** 2))
-    return np.asarray(-2 * _saturation(chroma) * np.sin(np.radians(2 * angle)))

@@ -102,9 +102,12 @@ class StyleEmbedder:
     def statistics(self, pixels: Pixels, mask: Mask | None = None) -> Tensor:
         """Compute the statistics `(S,)` before whitening; see `StyleStatistics`."""
         pixels = _working_size(pixels)
-        mask = product_mask(pixels) if mask is None else _resize_mask(mask, pixels.shape[0], pixels.shape[1])
+        weights = torch.from_numpy(np.ascontiguousarray(product_mask(pixels) if mask is None else mask))[None, None]
+        if weights.shape[2:] != pixels.shape[:2]:
+            size = (pixels.shape[0], pixels.shape[1])
+            weights = F.interpolate(weights, size=size, mode="bilinear", antialias=True)
         image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-        (statistics,) = self.network_statistics(image, torch.from_numpy(mask)[None, None])
+        (statistics,) = self.network_statistics(image, weights)
         return statistics[0]
 
     def project(self, statistics: Tensor) -> Tensor:
@@ -155,13 +158,6 @@ def _statistics(features: dict[str, Tensor], weights: Tensor, gram_taps: Sequenc
             parts.append(upper_triangle(gram(maps, weights)))
         weights = F.avg_pool2d(weights, 2)  # as the network pools, from one tap to the next
     return parts
-
-
-def _resize_mask(mask: Mask, height: int, width: int) -> Mask:
-    if mask.shape == (height, width):
-        return mask
-    batch = torch.from_numpy(np.ascontiguousarray(mask))[None, None]
-    return F.interpolate(batch, size=(height, width), mode="bilinear", antialias=True)[0, 0].numpy()
 
 
 def _working_size(pixels: Pixels) -> Pixels:

@@ -118,12 +118,19 @@ def decode_image(
             # Pillow warns about sizes that the limits below reject, and about metadata that is dropped.
             warnings.filterwarnings("ignore", module=r"PIL\.")
             with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                _check_size(opened, name, limits)
+                width, height = opened.size
+                if min(width, height) < limits.min_side:
+                    raise ImageError(f"{name}: {width}x{height} pixels; each side needs at least {limits.min_side}")
+                if max(width, height) > limits.max_side or width * height > limits.max_pixels:
+                    raise ImageError(f"{name}: {width}x{height} pixels; {_size_limits(limits)}")
                 _check_work(opened, data, name, limits)
                 if short_side is not None:
                     opened.draft("RGB", _shrunk_size(opened.size, short_side))
                 opened.load()
-                return _shrink(_to_srgb(_upright(opened)), short_side)
+                image = _to_srgb(_upright(opened))
+        if short_side is None or min(image.size) <= short_side:
+            return image
+        return image.resize(_shrunk_size(image.size, short_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
     except ImageError:
         raise
     except Image.DecompressionBombError:
@@ -161,14 +168,6 @@ def center_square(image: Image.Image, side: int) -> Image.Image:
     return ImageOps.fit(image, (side, side), method=Image.Resampling.BICUBIC)
 
 
-def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
-    width, height = image.size
-    if min(width, height) < limits.min_side:
-        raise ImageError(f"{name}: {width}x{height} pixels; each side needs at least {limits.min_side}")
-    if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        raise ImageError(f"{name}: {width}x{height} pixels; {_size_limits(limits)}")
-
-
 def _check_work(image: Image.Image, data: bytes, name: str, limits: Limits) -> None:
     """Reject small images in small files that take minutes, or gigabytes, to decode."""
     if image.format in {"JPEG", "MPO"} and (scans := _scans(data)) > limits.max_scans:
@@ -199,12 +198,6 @@ def _shrunk_size(size: tuple[int, int], short_side: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
-def _shrink(image: Image.Image, short_side: int | None) -> Image.Image:
-    if short_side is None or min(image.size) <= short_side:
-        return image
-    return image.resize(_shrunk_size(image.size, short_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-
-
 def _upright(image: Image.Image) -> Image.Image:
     try:
         turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
@@ -219,7 +212,10 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         image = _from_deep(image)
     if not image.has_transparency_data:
-        return _bare(_without_profile(image, profile))
+        # Copy the pixels only: `info` may carry a location, a device or a name.
+        bare = Image.new("RGB", image.size)
+        bare.paste(_without_profile(image, profile))
+        return bare
     layered = image.convert("RGBA")
     canvas = Image.new("RGB", layered.size, "white")
     canvas.paste(_without_profile(layered, profile), mask=layered.getchannel("A"))
@@ -254,10 +250,3 @@ def _from_deep(image: Image.Image) -> Image.Image:
 
 def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:
     return (np.clip(values, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
-
-
-def _bare(image: Image.Image) -> Image.Image:
-    """Copy the pixels only: `info` may carry a location, a device or a name."""
-    copy = Image.new("RGB", image.size)
-    copy.paste(image)
-    return copy

@@ -114,7 +114,10 @@ def transfer_score(judge: nn.Module, product: Pixels, style: Pixels, restyled: P
         style: Style image.
         restyled: Photo after restyling.
     """
-    before, target, after = (judge(_batch(image)) for image in (product, style, restyled))
+    before, target, after = (
+        judge(torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None])
+        for image in (product, style, restyled)
+    )
     last = list(after)[-1]
     moments = [_distances(lambda maps: torch.cat(mean_std(maps), dim=1), taps, target) for taps in (before, after)]
     grams = [_distances(gram, taps, target) for taps in (before, after)]
@@ -140,7 +143,10 @@ def ssim(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
     Wang et al. 2004: Gaussian window, sigma 1.5.
     """
-    window = _gaussian(11, 1.5)
+    offsets = torch.arange(11, dtype=torch.float64) - 5
+    line = torch.exp(-offsets.square() / (2 * 1.5**2))
+    line = line / line.sum()
+    window = (line[:, None] * line[None, :])[None, None]  # (1, 1, 11, 11)
     x, y = (torch.from_numpy(np.ascontiguousarray(v))[None, None].double() for v in (a, b))
 
     def blurred(v: Tensor) -> Tensor:
@@ -155,17 +161,6 @@ def structural_similarity(x: Tensor, y: Tensor, blurred: Callable[[Tensor], Tens
     vx, vy, cov = blurred(x * x) - mx * mx, blurred(y * y) - my * my, blurred(x * y) - mx * my
     c1, c2 = 0.01**2, 0.03**2
     return ((2 * mx * my + c1) * (2 * cov + c2)) / ((mx * mx + my * my + c1) * (vx + vy + c2))
-
-
-def _gaussian(size: int, sigma: float) -> Tensor:
-    x = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
-    line = torch.exp(-x.square() / (2 * sigma**2))
-    line = line / line.sum()
-    return (line[:, None] * line[None, :])[None, None]
-
-
-def _batch(pixels: Pixels) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
 
 
 def _distances(statistics: Callable[[Tensor], Tensor], a: dict[str, Tensor], b: dict[str, Tensor]) -> Tensor:

@@ -8,7 +8,7 @@ Owners of wider rights grant them by naming uses. This is a guard, not legal adv
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -119,19 +119,15 @@ def _parse_license(license: str) -> Rights:
         plain = plain.replace(words, short)
     creative = _CREATIVE.match(plain.removesuffix(" LICENSE").removesuffix(" LICENCE"))
     if creative is not None:
-        return _creative_commons(license, creative[1].split())
+        terms = frozenset(creative[1].split())
+        uses = EVERYTHING
+        if "NC" in terms:
+            uses -= {Use.TRADE}
+        if "ND" in terms:
+            uses -= {Use.ADAPT, Use.TRAIN}
+        return Rights(license, uses, attribution=True, share_alike="SA" in terms)
     if _RESEARCH.search(folded):
         return Rights(license, EVERYTHING - {Use.TRADE})
     if _RESERVED.search(folded):
         return Rights(license, frozenset())
     return Rights(license, None)
-
-
-def _creative_commons(license: str, terms: Iterable[str]) -> Rights:
-    terms = frozenset(terms)
-    uses = EVERYTHING
-    if "NC" in terms:
-        uses -= {Use.TRADE}
-    if "ND" in terms:
-        uses -= {Use.ADAPT, Use.TRAIN}
-    return Rights(license, uses, attribution=True, share_alike="SA" in terms)

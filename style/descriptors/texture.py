@@ -35,7 +35,10 @@ class LocalBinaryPatterns:
     def describe(self, pixels: Pixels, mask: Mask) -> Vector:
         """Describe the product; see `Descriptor.describe`."""
         # Integers: noise in the last bits would create patterns in flat areas.
-        gray, surface = _levels(pixels, 256), _surface(mask)
+        gray, product = _levels(pixels, 256), inside(mask)
+        # The outline is no texture: leave it out, unless nothing else is left.
+        inner = ndimage.binary_erosion(product, iterations=max(_RINGS)[1], border_value=1)
+        surface = inner if inner.any() else product
         parts = []
         for points, radius in _RINGS:
             codes = texture().local_binary_pattern(gray, points, radius, method="uniform")
@@ -82,10 +85,3 @@ class CoOccurrence:
 def _levels(pixels: Pixels, count: int) -> NDArray[np.uint8]:
     """Return luma in `count` integer levels from 0."""
     return np.clip(luma(pixels) * count, 0, count - 1).astype(np.uint8)
-
-
-def _surface(mask: Mask) -> NDArray[np.bool_]:
-    """Return the product without its outline, which is no texture; the whole product if nothing else is left."""
-    product = inside(mask)
-    inner = ndimage.binary_erosion(product, iterations=max(_RINGS)[1], border_value=1)
-    return np.asarray(inner if inner.any() else product)

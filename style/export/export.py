@@ -182,6 +182,10 @@ def _card(
 ) -> dict[str, Any]:
     libraries = ("torch", "openvino", "nncf", "onnx", "onnxruntime", "executorch")
     installed = {package.metadata["Name"].lower() for package in metadata.distributions()}
+    executorch = options.file_format is ExportFormat.EXECUTORCH
+    batch: int | str = 1 if executorch else "batch"
+    most = f" up to {MOST_SIDE}" if executorch else ""
+    sides = [f"{name}, a multiple of {spec.multiple}{most}" for name in ("height", "width")]
     return {
         "engine": options.name,
         "version": options.version,
@@ -193,7 +197,7 @@ def _card(
             {
                 "name": one.name,
                 "type": "float32",
-                "shape": _shape(spec, one.example, options.file_format, is_map=one.is_map),
+                "shape": [batch, one.example.shape[1], *sides] if one.is_map else [batch, *one.example.shape[1:]],
                 "range": [one.low, one.high],
                 "meaning": one.meaning,
             }
@@ -210,10 +214,3 @@ def _card(
             **{name: metadata.version(name) for name in libraries if name in installed},
         },
     }
-
-
-def _shape(spec: NetworkSpec, example: Tensor, file_format: ExportFormat, *, is_map: bool) -> list[int | str]:
-    most = f" up to {MOST_SIDE}" if file_format is ExportFormat.EXECUTORCH else ""
-    batch: int | str = 1 if file_format is ExportFormat.EXECUTORCH else "batch"
-    sides = [f"{name}, a multiple of {spec.multiple}{most}" for name in ("height", "width")]
-    return [batch, example.shape[1], *sides] if is_map else [batch, *example.shape[1:]]

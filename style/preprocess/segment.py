@@ -63,7 +63,10 @@ class Isolate:
 def _by_threshold(pixels: Pixels) -> Mask:
     small = _downscale(pixels)
     lab = srgb_to_lab(small)
-    distance = np.sqrt(((lab - np.median(_border(lab), axis=0)) ** 2).sum(axis=-1))
+    depth = max(1, round(0.04 * min(lab.shape[:2])))
+    rim = np.ones(lab.shape[:2], dtype=bool)
+    rim[depth:-depth, depth:-depth] = False
+    distance = np.sqrt(((lab - np.median(lab[rim], axis=0)) ** 2).sum(axis=-1))
     levels = np.clip(np.rint(distance * 2), 0, 255).astype(np.uint8)
     cv2 = opencv()
     _, found = cv2.threshold(cv2.GaussianBlur(levels, (3, 3), 0), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
@@ -134,14 +137,6 @@ def _downscale(pixels: Pixels) -> Pixels:
         return np.ascontiguousarray(pixels)
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     return np.asarray(cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA))
-
-
-def _border(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the outermost pixels `(n, 3)`."""
-    depth = max(1, round(0.04 * min(values.shape[:2])))
-    rim = np.ones(values.shape[:2], dtype=bool)
-    rim[depth:-depth, depth:-depth] = False
-    return np.asarray(values[rim])
 
 
 SEGMENTERS: dict[str, Callable[[Pixels], Mask]] = {

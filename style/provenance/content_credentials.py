@@ -66,13 +66,22 @@ def sign(data: bytes, image_format: ImageFormat, mark: Mark, identity: SigningId
         CredentialError: If the key and certificate cannot sign.
     """
     c2pa = _library()
+    engine = {"name": mark.engine, "version": mark.version}
+    created = {"action": "c2pa.created", "digitalSourceType": DIGITAL_SOURCE_TYPE, "softwareAgent": engine}
+    manifest = {
+        "claim_generator_info": [{"name": "style-recsys"}],
+        "assertions": [
+            {"label": "c2pa.actions.v2", "data": {"actions": [created]}},
+            {"label": MARK_LABEL, "data": mark.properties()},
+        ],
+    }
     signed = io.BytesIO()
     try:
         info = c2pa.C2paSignerInfo(identity.algorithm.value, identity.chain, identity.key, identity.timestamp_url)
         with (
             c2pa.Signer.from_info(info) as signer,
             c2pa.Context.from_dict(_OPTIONS) as context,
-            c2pa.Builder(_manifest(mark), context) as builder,
+            c2pa.Builder(manifest, context) as builder,
         ):
             builder.sign(signer, image_format.media_type, io.BytesIO(data), signed)
     except c2pa.C2paError as error:
@@ -101,18 +110,6 @@ def read_manifest(data: bytes, image_format: ImageFormat) -> dict[str, Any]:
         raise CredentialError(f"the manifest does not match the image ({state}): it was changed after it was signed")
     manifest: dict[str, Any] = store["manifests"][store["active_manifest"]]
     return manifest
-
-
-def _manifest(mark: Mark) -> dict[str, Any]:
-    engine = {"name": mark.engine, "version": mark.version}
-    created = {"action": "c2pa.created", "digitalSourceType": DIGITAL_SOURCE_TYPE, "softwareAgent": engine}
-    return {
-        "claim_generator_info": [{"name": "style-recsys"}],
-        "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": [created]}},
-            {"label": MARK_LABEL, "data": mark.properties()},
-        ],
-    }
 
 
 def _library() -> Any:

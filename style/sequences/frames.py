@@ -100,18 +100,20 @@ def _read_animation(path: Path, short_side: int, limits: Limits) -> Frames:
             with Image.open(path, formats=["GIF", "WEBP", "PNG"]) as opened:
                 if opened.width * opened.height > limits.max_pixels:
                     raise ImageError(f"{path}: {opened.width}x{opened.height} pixels; at most {limits.max_pixels}")
-                frames = _collect((_on_white(frame, short_side) for frame in ImageSequence.Iterator(opened)), path)
+
+                def decode() -> Iterator[Pixels]:
+                    for frame in ImageSequence.Iterator(opened):
+                        white = Image.new("RGBA", frame.size, "white")
+                        white.alpha_composite(frame.convert("RGBA"))
+                        scale = min(1.0, short_side / min(frame.size))
+                        size = (round(frame.width * scale), round(frame.height * scale))
+                        small = white.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+                        yield to_pixels(small)
+
+                frames = _collect(decode(), path)
                 return Frames(frames, int(opened.info.get("duration", 0)) or DURATION)
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a whole animation ({error})") from None
-
-
-def _on_white(frame: Image.Image, short_side: int) -> Pixels:
-    whole = Image.new("RGBA", frame.size, "white")
-    whole.alpha_composite(frame.convert("RGBA"))
-    scale = min(1.0, short_side / min(frame.size))
-    size = (round(frame.width * scale), round(frame.height * scale))
-    return to_pixels(whole.convert("RGB").resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
 
 
 def _read_video(path: Path, short_side: int) -> Frames:

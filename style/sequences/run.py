@@ -55,7 +55,16 @@ def run_sequence(task: SequenceTask, like: Path | None, library: Path | None, st
             pass through.
     """
     embedder = StyleEmbedder.load()
-    image, credit = _read_target(like, library, style)
+    if like is not None:
+        image, credit = like, None
+    else:
+        references = {one.style_id: one for one in read_library(library)} if library is not None else {}
+        if style not in references:
+            known = ", ".join(references) or "none"
+            raise LibraryError(f"{library}: no style reference {style!r}; known ones: {known}")
+        reference = references[style]
+        require(reference, Use.ADAPT)
+        image, credit = reference.image, StyleCredit(reference.style_id, reference.license)
     pixels = read_image(image, short_side=STYLE_IMAGE_SIDE)
     z = embedder.embed(pixels)
     source = read_frames(task.frames, short_side=task.size)
@@ -80,14 +89,3 @@ def run_sequence(task: SequenceTask, like: Path | None, library: Path | None, st
         one_by_one = [restyle_photo(engine, frame, z, separate).pixels for frame in source.frames]
         pair = [flicker(source.frames, restyled) for restyled in (one_by_one, result.frames)]
         yield f"flicker {pair[0]:.6f} one by one, {pair[1]:.6f} as written (squared error beyond that of the frames)"
-
-
-def _read_target(like: Path | None, library: Path | None, style: str | None) -> tuple[Path, StyleCredit | None]:
-    if like is not None:
-        return like, None
-    references = {one.style_id: one for one in read_library(library)} if library is not None else {}
-    if style not in references:
-        raise LibraryError(f"{library}: no style reference {style!r}; known ones: {', '.join(references) or 'none'}")
-    reference = references[style]
-    require(reference, Use.ADAPT)
-    return reference.image, StyleCredit(reference.style_id, reference.license)

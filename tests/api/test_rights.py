@@ -36,7 +36,7 @@ def refused(answer: httpx.Response) -> bool:
         return False
     problem = answer.json()
     assert problem["type"].endswith("/license-forbids")
-    assert "'CC-BY-NC-4.0' does not allow use in trade" in problem["detail"]
+    assert "'CC-BY-NC-4.0' does not allow commercial use" in problem["detail"]
     return True
 
 

@@ -479,5 +479,5 @@ def test_pixels_that_are_no_numbers_are_not_made_black() -> None:
     pixels[0, :2, 0] = np.inf, -np.inf
     assert to_pixels(from_pixels(pixels))[0, :2, 0].tolist() == [1.0, 0.0]
     pixels[2, 2] = np.nan
-    with pytest.raises(ImageError, match="3 of 192 values of a picture are not numbers"):
+    with pytest.raises(ImageError, match="3 of 192 values of an image are not numbers"):
         from_pixels(pixels)

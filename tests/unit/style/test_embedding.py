@@ -63,7 +63,7 @@ def test_an_unreadable_file_is_named(embedder: StyleEmbedder, tmp_path: Path) ->
 
 def test_a_backbone_without_whitening_says_how_to_fit_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("style.embedding.load_backbone", lambda name: None)
-    with pytest.raises(WeightsError, match=r"vgg19: no whitening ships for it; fit one"):
+    with pytest.raises(WeightsError, match=r"vgg19: has no packaged whitening; fit one"):
         StyleEmbedder.load("vgg19")
 
 

@@ -191,7 +191,7 @@ class TestFaithful:
 
     def test_limits_that_the_photo_itself_breaks_are_refused(self) -> None:
         for wrong in ({"mean_difference": -1}, {"high_difference": float("nan")}, {"structure": 1.1}, {"edges": 2}):
-            with pytest.raises(VectorError, match="limited"):
+            with pytest.raises(VectorError, match="limits on color differences must be at least 0"):
                 FidelityLimits(**wrong)
 
     def test_the_defaults_are_limits(self) -> None:

@@ -46,7 +46,7 @@ def test_a_projects_engine_is_known_by_its_name(project: Project) -> None:
 
 def test_an_engine_of_a_style_that_may_not_be_sold_with_is_refused(project: Project) -> None:
     write_feedforward(project.engines / "study", license="research use only")
-    with pytest.raises(RightsError, match=r"'study'.*does not allow use in trade"):
+    with pytest.raises(RightsError, match=r"'study'.*does not allow commercial use"):
         engine_loader(project)("study")
 
 

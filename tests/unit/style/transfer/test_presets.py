@@ -103,5 +103,5 @@ def test_every_photo_gets_the_same_adjustment(engine: PresetStylizer, photo: Pix
 
 @pytest.mark.parametrize("wrong", [{"brightness": 50}, {"contrast": -1}, {"saturation": -0.1}, {"warmth": 101}])
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(VectorError, match=r"brightness lies in \[-45, 45\]"):
+    with pytest.raises(VectorError, match=r"brightness must lie in \[-45, 45\]"):
         Preset(**wrong)

@@ -61,7 +61,7 @@ def test_trained_engines_are_found_by_name(tmp_path: Path) -> None:
         ({"format": 2}, "field 'format'"),
         ({"kind": "oil"}, "unknown kind 'oil'; known ones: feedforward, film"),
         ({"name": "Leaf!"}, "field 'name'"),
-        ({"name": "leave"}, "'leave' lies in the folder 'leaf'"),
+        ({"name": "leave"}, "'leave' differs from the folder's name 'leaf'"),
         ({"sha256": "0" * 64}, "sha256 is"),
         ({"shape": {"width": 8, "blocks": 1, "reach": 3}}, "not the weights of a feedforward of shape"),
         ({"shape": {"depth": 8}}, "unexpected keyword argument 'depth'"),
@@ -89,5 +89,5 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"engine\.safetensors: weights are missing"):
         load_trained(tmp_path / "leaf")
     (tmp_path / "leaf" / "engine.json").write_text("{")
-    with pytest.raises(WeightsError, match="field 'the whole': Invalid JSON"):
+    with pytest.raises(WeightsError, match="field 'whole file': Invalid JSON"):
         read_record(tmp_path / "leaf")
