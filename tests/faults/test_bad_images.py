@@ -280,7 +280,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         with pytest.raises(ImageError) as refused:
             open_image(path)
         assert str(refused.value).startswith(f"{path}: {message}")
-    with pytest.raises(ImageError, match=r"'a\\x00.png': no path of a file"):
+    with pytest.raises(ImageError, match=r"'a\\x00.png': not the path of a file"):
         open_image(Path("a\0.png"))
     monkeypatch.setattr(
         Path, "read_bytes", lambda path: (_ for _ in ()).throw(PermissionError(13, "Permission denied"))

@@ -25,7 +25,7 @@ def test_export_writes_a_file_its_card_and_how_near_it_is(tmp_path: Path) -> Non
 
 
 def test_what_cannot_be_exported_is_refused(tmp_path: Path) -> None:
-    assert "color is not one network" in run(
+    assert "color is not a single network" in run(
         "export", "--engine", "color", "--format", "onnx", "--output", tmp_path, code=1
     )
     assert "exclude each other" in run(

@@ -60,7 +60,7 @@ def test_a_video_is_read(tmp_path: Path) -> None:
 def test_what_is_no_sequence_is_refused_with_what_is(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("no")
     (tmp_path / "a.gif").write_text("no")
-    with pytest.raises(ImageError, match="a folder of pictures, an animated"):
+    with pytest.raises(ImageError, match="a folder of images, an animated"):
         read_frames(tmp_path / "a.txt")
     with pytest.raises(ImageError, match="not a whole animation"):
         read_frames(tmp_path / "a.gif")

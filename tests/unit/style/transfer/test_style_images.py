@@ -54,7 +54,7 @@ def test_what_no_mixture_comes_near_is_given_the_nearest_picture() -> None:
 def test_no_pictures_and_repeated_names_are_refused() -> None:
     with pytest.raises(LibraryError, match="no style images"):
         StyleImages([])
-    with pytest.raises(LibraryError, match="two pictures of styles are called 'twice'"):
+    with pytest.raises(LibraryError, match="two style images are called 'twice'"):
         StyleImages([StyleImage("twice", axis(0), GREY)] * 2)
 
 
