@@ -73,7 +73,9 @@ def taste_rows(project: Project, recommender: Recommender, restyler: Renderer, u
     rows.append(Row("recommended, best first", [_item(recommender, item) for item in items]))
     plain = plainest_item(recommender)
     if plain is not None and report.modes:
-        rows.append(_restyled_row(recommender, restyler, plain, StyleTarget(StyleVector.from_values(report.modes[0].vector))))
+        rows.append(
+            _restyled_row(recommender, restyler, plain, StyleTarget(StyleVector.from_values(report.modes[0].vector)))
+        )
     return rows
 
 

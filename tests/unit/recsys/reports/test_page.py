@@ -214,7 +214,9 @@ class TestInlineImages:
             Renderer(RestyleSettings(), cache, load_engine=lambda _: Broken()) as restyler,
             pytest.raises(ProjectError, match="could not be restyled"),
         ):
-            restyler.render_or_raise(request_for(restyler, tmp_path / "photo.png", StyleVector.from_values(np.ones(128))))
+            restyler.render_or_raise(
+                request_for(restyler, tmp_path / "photo.png", StyleVector.from_values(np.ones(128)))
+            )
 
     def test_an_engine_given_replaces_the_setting(self, sample_project: Project) -> None:
         with load_renderer(sample_project, "color") as restyler:

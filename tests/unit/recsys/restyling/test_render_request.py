@@ -90,7 +90,11 @@ def test_the_state_of_a_link_changes_with_the_image_and_not_with_its_options(pho
     state = request(photo).link_state()
     assert len(state) == 16
     assert request(photo, strength=0.9, width=50).link_state() == state
-    others = [request(photo, OTHER), request(photo, engine="color"), request(photo, recipe=Recipe.from_texts(["clahe"]))]
+    others = [
+        request(photo, OTHER),
+        request(photo, engine="color"),
+        request(photo, recipe=Recipe.from_texts(["clahe"])),
+    ]
     assert len({state, *(other.link_state() for other in others)}) == 4
     photo.write_bytes(b"other pixels")
     assert request(photo).link_state() != state
