@@ -57,7 +57,13 @@ def product_mask(pixels: Pixels, *, tolerance: float = 0.07, plain_share: float 
     if not 0.02 < product.mean() < 0.98:
         return whole
     soft = ndimage.gaussian_filter(product.astype(np.float32), sigma=0.75)
-    return _upscale(soft, factor, pixels.shape[1], pixels.shape[0])
+    if factor > 1:
+        height, width = pixels.shape[:2]
+        # The part of the small mask that the image covers; the rest is padding.
+        covered = (0.0, 0.0, width / factor, height / factor)
+        resized = Image.fromarray(soft, "F").resize((width, height), Image.Resampling.BILINEAR, covered)
+        soft = np.asarray(resized)
+    return np.clip(soft, 0.0, 1.0)
 
 
 def matte(mask: Mask, pixels: Pixels) -> Mask:
@@ -98,14 +104,6 @@ def _downscale(pixels: Pixels, factor: int) -> _Planes:
     rows = reduce(np.add, [pixels[i::factor] for i in range(factor)])
     sums = reduce(np.add, [rows[:, i::factor] for i in range(factor)])
     return np.ascontiguousarray(np.moveaxis(sums, 2, 0)) / np.float32(factor * factor)
-
-
-def _upscale(mask: Mask, factor: int, width: int, height: int) -> Mask:
-    if factor > 1:
-        # The part of the small mask that the image covers; the rest is padding.
-        covered = (0.0, 0.0, width / factor, height / factor)
-        mask = np.asarray(Image.fromarray(mask, "F").resize((width, height), Image.Resampling.BILINEAR, covered))
-    return np.clip(mask, 0.0, 1.0)
 
 
 class _Frame(NamedTuple):

@@ -66,8 +66,11 @@ def transfer_lines(
         engine = load_stylizer(name, styles=lambda: images)
         runs = [partial(_paint, engine, product, z) for (product, _), z in zip(examples, styles, strict=True)]
         # Runs end when the time is spent: not all examples have one.
-        painted = zip(examples, run_within(PATIENCE, runs), strict=False)
-        scores = np.array([_table(_scores(judge, pair, painting)) for pair, (painting, _) in painted])
+        rows = []
+        for (product, style), (painting, _) in zip(examples, run_within(PATIENCE, runs), strict=False):
+            painted = (painting.on(product, texture=amount, color=amount) for amount in STRENGTHS)
+            rows.append(_table([transfer_score(judge, product, style, after) for after in painted]))
+        scores = np.array(rows)  # (pairs, strengths, fields)
         if len(scores) < len(examples):
             yield f"{name:10}is slow: on {len(scores)} of {len(examples)} pairs"
         for strength, medians in zip(STRENGTHS, np.median(scores, axis=0), strict=True):
@@ -78,14 +81,6 @@ def transfer_lines(
 
 def _paint(engine: Stylizer, product: Pixels, z: StyleVector) -> Painting:
     return engine.paint([product], z)[0]
-
-
-def _scores(judge: nn.Module, pair: tuple[Pixels, Pixels], painting: Painting) -> list[TransferScore]:
-    product, style = pair
-    return [
-        transfer_score(judge, product, style, painting.on(product, texture=amount, color=amount))
-        for amount in STRENGTHS
-    ]
 
 
 def _table(scores: Sequence[TransferScore]) -> NDArray[np.float64]:

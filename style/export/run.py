@@ -60,7 +60,12 @@ def export_engine(
         if not isinstance(stylizer, FilmStylizer):
             raise ExportError(f"only film can be pruned, not {engine}; omit --prune")
         yield f"pruning {prune:.0%} of channels, then {steps} steps of distillation"
-        stylizer = _prune(stylizer, prune, steps, files, output / f"{name}-training")
+        teaching = [files[index] for index in np.unique(np.linspace(0, len(files) - 1, TEACHING_PHOTOS).astype(int))]
+        z = read_z(teaching, StyleEmbedder.load())
+        shape = shrink_shape(shape_of(stylizer.module), prune)
+        folder, settings = output / f"{name}-training", CompressSettings(steps=steps)
+        network = compress(stylizer.module, shape, files[:1000], z, folder, settings)
+        stylizer = FilmStylizer(network, f"{stylizer.version}-pruned-{round(100 * prune)}")
     chosen = [files[index] for index in np.unique(np.linspace(0, len(files) - 1, PHOTOS).astype(int))]
     photos = [read_image(path, short_side=256) for path in chosen]
     options = replace(options, version=stylizer.version)
@@ -70,11 +75,3 @@ def export_engine(
         f"compared on {len(photos)} photos: outputs differ by {exported.largest:.2g} at most, "
         f"{exported.mean:.2g} on average"
     )
-
-
-def _prune(stylizer: FilmStylizer, share: float, steps: int, files: list[Path], out: Path) -> FilmStylizer:
-    chosen = [files[index] for index in np.unique(np.linspace(0, len(files) - 1, TEACHING_PHOTOS).astype(int))]
-    z = read_z(chosen, StyleEmbedder.load())
-    shape = shrink_shape(shape_of(stylizer.module), share)
-    network = compress(stylizer.module, shape, files[:1000], z, out, CompressSettings(steps=steps))
-    return FilmStylizer(network, f"{stylizer.version}-pruned-{round(100 * share)}")

@@ -10,22 +10,24 @@ import numpy as np
 from style.images import Pixels
 from style.preprocess.base import check_choice
 
-ORDERS = {"grey-world": 1.0, "shades": 6.0}
+ORDERS = {"gray-world": 1.0, "shades": 6.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
     """Scale each channel of linear light so that its Minkowski mean over the image equals the brightest channel's.
 
-    gray-world: the mean itself (Buchsbaum 1980), written `grey-world`. shades: order 6, shades of gray (Finlayson and
-    Trezzi 2004), which weights bright pixels and thus a white backdrop. With grey-world, an image that is mostly
-    product loses the product's own color.
+    gray-world: the mean itself (Buchsbaum 1980); also accepted as `grey-world`. shades: order 6, shades of gray
+    (Finlayson and Trezzi 2004), which weights bright pixels and thus a white backdrop. With gray-world, an image that
+    is mostly product loses the product's own color.
     """
 
     name: ClassVar[str] = "balance"
     method: str = "shades"
 
     def __post_init__(self) -> None:
+        if self.method == "grey-world":
+            object.__setattr__(self, "method", "gray-world")
         check_choice(self.name, "method", self.method, ORDERS)
 
     def __call__(self, pixels: Pixels) -> Pixels:

@@ -85,7 +85,7 @@ def test_gamma_brightens_what_is_dark() -> None:
     assert psnr(parse_step(f"gamma:{1 / 1.5}")(dark), true) > psnr(dark, true) + 20
 
 
-@pytest.mark.parametrize("step", ["balance:shades", "balance:grey-world"])
+@pytest.mark.parametrize("step", ["balance:shades", "balance:gray-world"])
 def test_the_lights_color_is_taken_out(step: str) -> None:
     true = photo("p0002")
     cast = np.clip(true * np.array([1.0, 0.85, 0.6], dtype=np.float32), 0, 1)
@@ -164,6 +164,7 @@ def test_the_identity_tells_recipes_apart_however_they_are_written() -> None:
         Recipe.from_texts([text]).identity for text in ("clahe", "clahe:2", "clahe:clip=2.0", "clahe:tiles=4, clip=2")
     }
     assert len(same) == 1
+    assert parse_step("balance:grey-world") == parse_step("balance:gray-world")
     different = [["clahe"], ["clahe:3"], ["clahe", "crop"], ["crop", "clahe"], ["denoise"], ["denoise:median"]]
     assert len({Recipe.from_texts(texts).identity for texts in different}) == len(different)
 
