@@ -38,6 +38,7 @@ def products() -> list[Path]:
 
 
 def main() -> None:
+    """Draw the sheet and save it."""
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("contact_sheet.jpg")
     references = {reference.style_id: reference for reference in read_library(SAMPLE)}
     embedder, engine = StyleEmbedder.load(), load_stylizer("film")
@@ -67,6 +68,7 @@ def main() -> None:
 
 
 def tile(pixels: np.ndarray) -> Image.Image:
+    """Convert pixels to a tile of the sheet."""
     return from_pixels(pixels).resize((TILE, TILE), Image.Resampling.LANCZOS)
 
 

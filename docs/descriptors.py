@@ -25,6 +25,7 @@ SIDE, GAP, LABEL, NEAREST = 110, 6, 64, 5
 
 
 def main(item: str = "p0001") -> None:
+    """Draw the neighbors of an item and save the sheet."""
     photos = sorted((sample.sample_folder() / "images").iterdir())
     row = [photo.stem for photo in photos].index(item)
     images = [(pixels, product_mask(pixels)) for pixels in (read_image(photo, short_side=224) for photo in photos)]

@@ -24,6 +24,7 @@ TILE, GAP, HEAD = 128, 4, 26
 
 
 def main() -> None:
+    """Draw the sheet and save it."""
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("engines.jpg")
     references = StyleImages.from_library(SAMPLE, StyleEmbedder.load())
     known = {image.name: image for image in references.images}
