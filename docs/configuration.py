@@ -1,8 +1,8 @@
-"""Write `docs/configuration.md`: every setting of `recsys.toml`, from the settings' own documentation.
+"""Write `docs/configuration.md`: all settings of `recsys.toml`, from the documentation in `recsys/config.py`.
 
     python docs/configuration.py
 
-What stands above the first and below the last line of `MARKS` is written by hand, and stays.
+The text above the first and below the last line of `MARKS` is written by hand and stays.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ _LENGTHS = {"min_length": "at least {} of them", "max_length": "at most {} of th
 
 
 def main() -> None:
+    """Write the page."""
     PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def page(old: str) -> str:
-    """The page with the settings of now between the marks of `old`."""
+    """Return the page with the current settings between the marks of `old`."""
     first, last = MARKS
     above, _, rest = old.partition(first)
     _, _, below = rest.partition(last)
@@ -36,10 +37,10 @@ def page(old: str) -> str:
 
 
 def settings_lines() -> Iterator[str]:
-    """Markdown: what each section is for, then a table of its settings."""
+    """Yield Markdown: the purpose of each section, then a table of its settings."""
     sections = {name: value for name, value in ProjectSettings() if isinstance(value, Settings)}
     plain = [name for name in ProjectSettings.model_fields if name not in sections]
-    yield from ("", "### Outside of any section", "")
+    yield from ("", "### Outside of sections", "")
     yield from _table("", ProjectSettings(), plain)
     for name, section in sections.items():
         text = " ".join(line.strip() or "\n" for line in (type(section).__doc__ or "").splitlines())
@@ -52,15 +53,17 @@ def settings_lines() -> Iterator[str]:
 
 
 def _table(section: str, values: Settings, names: list[str]) -> Iterator[str]:
-    yield from ("| setting | default | range | in the environment |", "|---|---|---|---|")
+    docs = values.field_docs()
+    yield from ("| setting | meaning | default | range | environment variable |", "|---|---|---|---|---|")
     for name in names:
         variable = ENVIRONMENT_PREFIX + "__".join(part.upper() for part in (section, name) if part)
         default = format_toml_value(getattr(values, name))
-        yield f"| `{name}` | `{default}` | {_range(type(values).model_fields[name])} | `{variable}` |"
+        values_in_words = _range(type(values).model_fields[name])
+        yield f"| `{name}` | {docs[name]} | `{default}` | {values_in_words} | `{variable}` |"
 
 
 def _range(field: FieldInfo) -> str:
-    """What values there may be, in words; "any" where nothing but the type limits them."""
+    """Describe the allowed values; "any" if only the type limits them."""
     if isinstance(field.annotation, type) and issubclass(field.annotation, Enum):
         return ", ".join(f"`{one.value}`" for one in field.annotation)
     if field.annotation is bool:
@@ -70,8 +73,8 @@ def _range(field: FieldInfo) -> str:
 
 
 def _bound(field: FieldInfo, key: str) -> Any:
-    found = (getattr(rule, key, None) for rule in field.metadata)
-    return next((bound for bound in found if bound is not None), None)
+    bounds = (getattr(rule, key, None) for rule in field.metadata)
+    return next((bound for bound in bounds if bound is not None), None)
 
 
 def _number(bound: float) -> str:

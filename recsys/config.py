@@ -1,12 +1,19 @@
-"""Settings: one frozen model per component, read from `recsys.toml` and the environment, validated whole before
-anything runs."""
+"""Settings: one frozen model per component, from `recsys.toml` and the environment.
+
+All of them are validated before anything runs. A variable `RECSYS__SECTION__SETTING` overrides the file. Keys and
+addresses that are no settings have variables of their own; docs/configuration.md lists all.
+"""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
+import textwrap
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,28 +30,48 @@ Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, unknown keys refused."""
+    """Base of all settings: frozen; unknown keys are rejected. Each field has its documentation below it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @classmethod
+    def field_docs(cls) -> dict[str, str]:
+        """Return the documentation of each field: the text below it in the source, in one line."""
+        # Read from the source only when it is needed: every command loads the settings.
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+        body = getattr(definition, "body", [])
+        docs = {}
+        for statement, following in pairwise(body):
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                value = following.value if isinstance(following, ast.Expr) else None
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    docs[statement.target.id] = " ".join(value.value.split())
+        return docs
+
 
 class EventSettings(Settings):
-    """What each kind of event says about liking: the confidence weight of one event, negative for dislikes.
+    """Confidence weight of one event of each kind; negative for dislikes.
 
-    0 <= `view` <= `click` <= `cart` <= `purchase`; `like` is above 0, `dislike` at most 0. `rating_threshold`: ratings
-    at or above it are imported as likes, the others as dislikes.
+    The weights must satisfy 0 <= `view` <= `click` <= `cart` <= `purchase`, `like` > 0 and `dislike` <= 0.
     """
 
     view: float = 1.0
+    """Weight of a view."""
     click: float = 2.0
+    """Weight of a click."""
     cart: float = 5.0
+    """Weight of an item put into the cart."""
     purchase: float = 10.0
+    """Weight of a purchase."""
     like: float = 5.0
+    """Weight of a like."""
     dislike: float = -5.0
+    """Weight of a dislike."""
     rating_threshold: float = 4.0
+    """Ratings at or above it are imported as likes, the others as dislikes."""
 
     @model_validator(mode="after")
-    def _ordered(self) -> EventSettings:
+    def _check_order(self) -> EventSettings:
         if not 0 <= self.view <= self.click <= self.cart <= self.purchase:
             raise ValueError("weights must satisfy 0 <= view <= click <= cart <= purchase")
         if self.like <= 0 or self.dislike > 0:
@@ -52,135 +79,136 @@ class EventSettings(Settings):
         return self
 
     def weight(self, kind: EventKind) -> float:
-        """The confidence weight of one event of this kind."""
+        """Return the confidence weight of one event of this kind."""
         return float(getattr(self, kind.value))
 
 
 class StyleSettings(Settings):
-    """How products become style vectors. `backbone` is one of `style.backbone.BACKBONES`."""
+    """Style vectors of products."""
 
     backbone: str = "vgg-slim"
+    """Network that style vectors come from: one of `style.backbone.BACKBONES`."""
 
 
 class PreprocessSettings(Settings):
-    """What is done to every photo before it is embedded, described or restyled (extra `vision`).
-
-    `steps`: in order, such as ["denoise:nlm", "clahe", "crop"]; docs/descriptors.md lists them. None: photos are taken
-    as they are. Another recipe makes another style space: `recsys build` is needed after a change.
-    """
+    """Preprocessing of each photo before it is embedded, described or restyled (extra `vision`)."""
 
     steps: tuple[str, ...] = Field(default=(), max_length=16)
+    """Steps in order, such as ["denoise:nlm", "clahe", "crop"]; docs/descriptors.md lists them. Without steps, photos
+    are not changed. Other steps give another style space: run `recsys build` after a change."""
 
     @field_validator("steps")
     @classmethod
-    def _known(cls, steps: tuple[str, ...]) -> tuple[str, ...]:
-        # Imported where there are any: settings are read by every command.
+    def _check_steps(cls, steps: tuple[str, ...]) -> tuple[str, ...]:
+        # Imported only if there are any: every command reads the settings.
         if steps:
             from style.preprocess.recipe import Recipe
 
-            _checked(Recipe.from_texts, steps)
+            _check(Recipe.from_texts, steps)
         return steps
 
 
 class DescriptorSettings(Settings):
-    """Which descriptors of color, texture and shape a build computes (extra `vision` for texture and shape).
-
-    `names`: any of those in docs/descriptors.md. With one of color, `dominant-color` is computed, too, and lists can
-    be filtered by color; the first of each family is what `by=color`, `by=texture` and `by=shape` compare.
-    """
+    """Descriptors of color, texture and shape that a build computes (extra `vision` for texture and shape)."""
 
     names: tuple[str, ...] = Field(default=(), max_length=16)
+    """Names from docs/descriptors.md. With one of color, `dominant-color` is computed too, and lists can be filtered
+    by color. The first of each family is used by `by=color`, `by=texture` and `by=shape`."""
 
     @field_validator("names")
     @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         if names:
             from style.descriptors.registry import descriptors
 
-            _checked(descriptors, names)
+            _check(descriptors, names)
         return names
 
 
 class AlsSettings(Settings):
-    """Alternating least squares (Hu, Koren and Volinsky 2008); `recsys.models.als` has the formulas.
-
-    `factors`: length of the user and item factors. `regularization`: a share of the data's noise level, so that
-    it needs no tuning to the size of the data. `alpha`: what an event adds to the confidence of a pair nobody
-    touched, which is 1. `item_damping`: how much less an event says if its item is frequent (0: the same, 1: in
-    inverse proportion). `popularity`: the bonus of the most popular item, where a certain like scores 1.
-    """
+    """Alternating least squares (Hu, Koren and Volinsky 2008); `recsys.models.als` has the formulas."""
 
     factors: int = Field(default=64, ge=1, le=1024)
+    """Length of the user and item factors."""
     regularization: float = Field(default=0.45, gt=0)
+    """Regularization as a share of the data's noise level, so that it needs no tuning to the size of the data."""
     iterations: int = Field(default=15, ge=1, le=200)
+    """Number of alternations between users and items."""
     alpha: float = Field(default=1.0, gt=0)
+    """Confidence that an event adds to its pair; a pair without events has confidence 1."""
     item_damping: Unit = 0.5
+    """Reduction of the weight of events with frequent items (0: none, 1: in inverse proportion)."""
     popularity: float = Field(default=0.01, ge=0)
+    """Bonus of the most popular item, on the scale on which a certain like scores 1."""
 
 
 class TasteSettings(Settings):
-    """How touched style vectors become a taste.
-
-    `max_modes`: how many directions a taste may have. `half_life_days`: an event loses half its say in that time.
-    `prior`: the say of what similar people like, in events of weight 1.
-    """
+    """Tastes from the style vectors of items that a user interacted with."""
 
     max_modes: int = Field(default=4, ge=1, le=4)
+    """Largest number of components of a taste."""
     half_life_days: float = Field(default=60.0, gt=0)
+    """Time in which an event loses half its weight."""
     prior: float = Field(default=1.0, gt=0)
+    """Weight of the styles that similar users like, in events of weight 1."""
 
 
 class RankSettings(Settings):
-    """Candidates per source, and how lists are made of them.
-
-    `candidates`: how many items each source gives. `reranker`: what gives a list variety: mmr, dpp or none.
-    `diversity`: how variety is traded for fit (0: fit alone, 1: variety alone). `calibration`: how much a list
-    keeps to the mix of the person's styles and categories (0: not at all). `exploration`: the share of places that
-    go to little-known items. `trend_half_life_days`: how fast an event stops counting for what is popular now.
-    `fresh_half_life_days`: how fast an item stops being new. `validation_share`: the blend is fitted on what came
-    next in three rounds of this share of events.
-    """
+    """Candidates and lists."""
 
     trend_half_life_days: float = Field(default=7.0, gt=0)
+    """Time in which an event loses half its weight for the trend."""
     fresh_half_life_days: float = Field(default=14.0, gt=0)
+    """Time in which the recency of an item halves."""
     candidates: int = Field(default=200, ge=10, le=10_000)
+    """Number of items that each source retrieves."""
     reranker: Reranker = Reranker.MMR
+    """Method that diversifies a list: mmr, dpp or none."""
     diversity: Unit = 0.15
+    """Trade-off between fit and diversity (0: only fit, 1: only diversity)."""
     calibration: Unit = 0.3
+    """Strength with which a list follows the user's mix of styles and categories (0: not at all)."""
     exploration: Unit = 0.0
+    """Share of positions that go to long-tail items."""
     validation_share: float = Field(default=0.1, gt=0, lt=0.3)
+    """Share of events in each of the three validation rounds that the blend is fitted on."""
 
 
 class RestyleSettings(Settings):
-    """The restyled picture: engine, default strength, size, and how long a request may wait for it.
+    """Restyled images: engine, default strength, fidelity, size, and the longest wait of a request.
 
-    `mode`: what is painted: product, full (the whole picture), background (all but the product) or tone (colors
-    alone). `keep_color`: change lightness alone. `fidelity`: lower the strength where the product would no longer
-    look like the one on sale: where the color difference (CIEDE2000) of the product's pixels passes
-    `max_mean_difference` on average or `max_high_difference` for the 95th percentile, or luma's structural
-    similarity falls below `min_structure`, or the share of strong edges that are left below `min_edges`.
-
-    `engine`: film, another one of docs/engines.md, or one trained for the project by `recsys train-style`, by its
-    name. `size`: pixels of pictures in links, at most.
-    `deadline_ms`: after that time the original is served. `cache_mb`: how much of restyled pictures is kept.
+    With `fidelity`, the strength is lowered to the largest at which the product stays within the four limits below it.
     """
 
     engine: str = "film"
+    """Transfer model: film, another one of docs/engines.md, or the name of one trained by `recsys train-style`."""
     strength: Unit = 0.6
+    """Share of the painting that is laid on the photo."""
     mode: PaintMode = PaintMode.PRODUCT
+    """Part of the photo that is painted: product, full (the whole image), background (all but the product) or tone
+    (only colors)."""
     keep_color: bool = False
+    """Change only lightness."""
     fidelity: bool = True
+    """Keep products truthful by the four limits below."""
     max_mean_difference: float = Field(default=DEFAULT_LIMITS.mean_difference, ge=0, allow_inf_nan=False)
+    """Largest mean color difference (CIEDE2000) of the product's pixels."""
     max_high_difference: float = Field(default=DEFAULT_LIMITS.high_difference, ge=0, allow_inf_nan=False)
+    """Largest 95th percentile of that color difference."""
     min_structure: float = Field(default=DEFAULT_LIMITS.structure, ge=-1, le=1)
+    """Smallest structural similarity of luma."""
     min_edges: Unit = DEFAULT_LIMITS.edges
+    """Smallest share of strong edges that stay."""
     size: int = Field(default=256, ge=32, le=2048)
+    """Largest side of images in links, in pixels."""
     deadline_ms: int = Field(default=2_000, ge=0, le=60_000)
+    """Time after which the original is served instead."""
     cache_mb: int = Field(default=256, ge=1)
+    """Bound on the cache of restyled images."""
 
     @property
     def limits(self) -> FidelityLimits | None:
-        """The limits of fidelity, or None where they are off."""
+        """Return the limits of fidelity, or None if they are off."""
         if not self.fidelity:
             return None
         return FidelityLimits(
@@ -192,75 +220,78 @@ class RestyleSettings(Settings):
 
 
 class UnknownLicense(StrEnum):
-    """What to do with a style whose license is not known here and names no uses."""
+    """Treatment of a style whose license is unknown and that names no uses."""
 
     ALLOW = "allow"
     REFUSE = "refuse"
 
 
 class RightsSettings(Settings):
-    """What licenses of styles have to allow. `trade`: pictures serve to sell. `unknown`: whether a style whose license
-    is not known here may be used (allow) or not (refuse)."""
+    """Rights that licenses of styles have to grant."""
 
     trade: bool = True
+    """Images are used to sell products."""
     unknown: UnknownLicense = UnknownLicense.ALLOW
+    """Use of styles whose license is unknown: allow or refuse."""
 
     def refusal(self, style_id: str, license: str, uses: str) -> str | None:
-        """Why pictures must not be restyled toward a style, and what to do; None where they may."""
+        """Return the reason why images must not be restyled toward a style, and the cure; None if they may be."""
         wanted = {Use.ADAPT, Use.TRADE} if self.trade else {Use.ADAPT}
-        fine = self.unknown is UnknownLicense.ALLOW
-        return license_rights(license, uses).rejection(style_id, wanted, allow_unknown=fine)
+        unknown_is_fine = self.unknown is UnknownLicense.ALLOW
+        return license_rights(license, uses).rejection(style_id, wanted, allow_unknown=unknown_is_fine)
 
 
 class FeedbackSettings(Settings):
-    """How a person's verdicts on restyled pictures change the next ones.
-
-    `strengths`: what is tried besides the default strength. `exploration`: the share of pictures that try something
-    out, once a person has given a verdict. `prior`: the say of everybody's verdicts, in verdicts of one's own.
-    """
+    """Effect of a user's ratings of restyled images on the next ones."""
 
     strengths: tuple[Unit, ...] = Field(default=(0.3, 0.6, 0.9), min_length=1, max_length=8)
+    """Strengths that are tried, besides the default one."""
     exploration: Unit = 0.1
+    """Share of images that try another action, once the user has rated one."""
     prior: float = Field(default=2.0, gt=0)
+    """Weight of all users' ratings, in ratings of the user."""
 
 
 class ServiceSettings(Settings):
-    """The service.
-
-    `workers`: processes. `ranking_threads`: requests that each process ranks at once; `max_waiting`: requests that may
-    wait for that, those on top are refused with 503. `rate`: requests per second that one API key may ask of all
-    workers together, `burst`: how many at once (rate 0: no limit). `answers_mb`: memory of each process for answers
-    that are asked for again. `refresh_s`: how often a process looks for a new bundle and changed items. `drain_s`: how
-    long requests in flight may take once the service is told to stop.
-    """
+    """Service: processes, limits and reload times."""
 
     workers: int = Field(default=1, ge=1, le=256)
+    """Number of processes."""
     ranking_threads: int = Field(default=1, ge=1, le=64)
+    """Requests that each process ranks at the same time."""
     max_waiting: int = Field(default=32, ge=0, le=10_000)
+    """Requests that may wait to be ranked; further ones are rejected with 503."""
     rate: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Requests per second that one API key may send to all workers together (0: no limit)."""
     burst: int = Field(default=100, ge=1)
+    """Requests that one API key may send at once, if there is a rate."""
     answers_mb: int = Field(default=64, ge=0)
+    """Memory of each process for cached answers."""
     refresh_s: float = Field(default=0.25, gt=0, le=60)
+    """Time between checks for a new bundle and changed items."""
     drain_s: float = Field(default=8.0, ge=0, le=600)
+    """Longest time for requests in flight when the service stops."""
 
 
 class StorageSettings(Settings):
-    """Where live data is kept: events, changed items, chosen tastes, verdicts, exposures, keys.
+    """Live data: events, changed items, chosen tastes, ratings, exposures and keys.
 
-    `database`: a URL like postgresql+psycopg://user:password@host/name; empty: SQLite in the project's folder `live`.
-    `redis`: a URL like redis://host:6379/0 for restyled pictures; empty: files in the project's folder `cache`.
     Passwords belong in the environment: RECSYS__STORAGE__DATABASE, RECSYS__STORAGE__REDIS.
     """
 
     database: str = ""
+    """URL like postgresql+psycopg://user:password@host/name; empty: SQLite in the project's folder `live`."""
     redis: str = ""
+    """URL like redis://host:6379/0 of the cache of restyled images; empty: files in the project's folder `cache`."""
 
 
 class ProjectSettings(Settings):
     """All settings of a project. Absent sections take their defaults."""
 
     name: str = "shop"
+    """Name of the shop, as shown on pages."""
     seed: int = Field(default=0, ge=0)
+    """Seed of all random numbers; the same seed and data give the same bundle."""
     events: EventSettings = EventSettings()
     style: StyleSettings = StyleSettings()
     preprocess: PreprocessSettings = PreprocessSettings()
@@ -276,18 +307,18 @@ class ProjectSettings(Settings):
 
 
 ENVIRONMENT_PREFIX = "RECSYS__"
-"""Before section and key in names of the environment, as in RECSYS__SERVICE__WORKERS=4."""
+"""Prefix of environment variables that hold settings, as in RECSYS__SERVICE__WORKERS=4."""
 
 
 def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> ProjectSettings:
-    """Read and validate a TOML file of settings; what `environment` (default: the process's) names goes before it.
+    """Read and validate a TOML file of settings; variables of `environment` (default: the process's) override it.
 
-    Raises ConfigError that names the file and every offending key.
+    Raises ConfigError that names the file and every wrong key.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such settings file; `recsys init` writes one") from None
+        raise ConfigError(f"{path}: no such settings file; write one with `recsys init`") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     overrides = list(_overrides(os.environ if environment is None else environment))
@@ -306,20 +337,20 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> P
 
 
 def find_overrides(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    """(section, key) of each setting that the environment gives; section "" for those outside of any."""
+    """Return (section, key) of each setting that the environment overrides; section "" outside of sections."""
     return frozenset((section, key) for section, key, _ in _overrides(environment))
 
 
 def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
-    """(section or "", key, value) of each variable with the prefix, by name."""
+    """Yield (section or "", key, value) of each variable with the prefix, by name."""
     for name in sorted(environment):
         if name.startswith(ENVIRONMENT_PREFIX):
             *section, key = name.removeprefix(ENVIRONMENT_PREFIX).lower().split("__", 1)
-            yield (section[0] if section else ""), key, _toml(environment[name])
+            yield (section[0] if section else ""), key, parse_toml_value(environment[name])
 
 
-def _toml(text: str) -> Any:
-    """A value of the environment: numbers, truth values and lists as in TOML, all else as the text it is."""
+def parse_toml_value(text: str) -> Any:
+    """Parse a value of the command line or the environment as TOML; text that is not TOML stays as it is."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -330,8 +361,8 @@ def _variable(section: str, key: str) -> str:
     return ENVIRONMENT_PREFIX + "__".join(part.upper() for part in (section, key) if part)
 
 
-def _checked(parse: Callable[[tuple[str, ...]], object], texts: tuple[str, ...]) -> None:
-    """Raises ValueError, which validation collects, where `parse` does not take the texts."""
+def _check(parse: Callable[[tuple[str, ...]], object], texts: tuple[str, ...]) -> None:
+    """Raise ValueError, which validation collects, if `parse` does not accept the texts."""
     try:
         parse(texts)
     except (DescriptorError, RecipeError) as error:

@@ -1,20 +1,20 @@
-"""What can go wrong with people, products and decisions.
+"""Errors that this package raises on purpose.
 
     RecsysError
     ├── ConfigError            a setting is missing, unknown or out of range
-    │   └── ExperimentError    an experiment is declared wrongly, or its state forbids what is asked
-    ├── DataError              input data is wrong: names file, row and field
-    │   └── BadRowsError       some rows of an import are wrong; carries every problem found
+    │   └── ExperimentError    an experiment is declared wrongly, or its state forbids the action
+    ├── DataError              input data is wrong; names file, row and field
+    │   └── BadRowsError       some rows of an import are wrong; has all problems found
     ├── ProjectError           a project folder is missing or in the wrong state
     ├── BundleError            a bundle is missing, incomplete or fails its hashes
-    ├── UnknownIdError         an id that the catalog or the interactions do not have
+    ├── UnknownIdError         the catalog or the interactions do not have this id
     ├── NotFittedError         a model was used before it was fitted
     ├── RequestError           a recommendation request asks for something impossible
     ├── StorageError           the database of live data cannot be reached, read or written
     │   └── StorageFullError   the disk or the quota is full; the same call works once there is room
     └── MissingExtraError      an optional dependency is needed; names the extra
 
-Every message says what was wrong, where, and what to do about it.
+All messages state the problem, the place and the cure.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ class RecsysError(Exception):
 
 
 class ConfigError(RecsysError):
-    """A setting is missing, unknown or out of range."""
+    """Setting is missing, unknown or out of range."""
 
 
 class ExperimentError(ConfigError):
-    """An experiment is declared wrongly, or its state forbids what is asked."""
+    """Experiment is declared wrongly, or its state forbids the action."""
 
 
 class ProjectError(RecsysError):
-    """A project folder is missing or in the wrong state."""
+    """Project folder is missing or in the wrong state."""
 
 
 class BundleError(RecsysError):
-    """A bundle is missing, incomplete or fails its hashes."""
+    """Bundle is missing, incomplete or fails its hashes."""
 
 
 class UnknownIdError(RecsysError):
-    """An id that the catalog or the interactions do not have."""
+    """Id is not in the catalog or the interactions."""
 
     def __init__(self, kind: str, value: str) -> None:
         super().__init__(f"unknown {kind} {value!r}: it is not in the data this bundle was built from")
@@ -54,14 +54,14 @@ class UnknownIdError(RecsysError):
 
 
 class NotFittedError(RecsysError):
-    """A model was used before it was fitted."""
+    """Model was used before it was fitted."""
 
     def __init__(self, model: str) -> None:
         super().__init__(f"{model} is not fitted: call fit(...) or load(...) first")
 
 
 class RequestError(RecsysError):
-    """A recommendation request asks for something impossible; `field` names the parameter."""
+    """Recommendation request asks for something impossible; `field` names the parameter."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field}: {message}")
@@ -69,15 +69,15 @@ class RequestError(RecsysError):
 
 
 class StorageError(RecsysError):
-    """The database of live data cannot be reached, read or written."""
+    """Database of live data cannot be reached, read or written."""
 
 
 class StorageFullError(StorageError):
-    """The disk or the quota is full; the same call works once there is room."""
+    """Disk or quota is full; the same call works once there is room."""
 
 
 class MissingExtraError(RecsysError):
-    """An optional dependency is needed; the message names the extra that brings it."""
+    """Optional dependency is needed; the message names the extra that installs it."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed: pip install 'style-recsys[{extra}]'")
@@ -89,10 +89,13 @@ class DataError(RecsysError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One defect of the input: where it is and what to do.
+    """One defect of the input, with its place and cure.
 
-    `row` is the line number in the file as an editor shows it (the header is line 1 of a CSV), or None where
-    the defect is the file's own. `field` is the column, or None.
+    Attributes:
+        file: the file.
+        row: line number as an editor shows it (the header is line 1 of a CSV); None for a defect of the whole file.
+        field: the column, or None.
+        message: defect and cure.
     """
 
     file: Path
@@ -101,16 +104,16 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        place = str(self.file)
+        where = str(self.file)
         if self.row is not None:
-            place += f", row {self.row}"
+            where += f", row {self.row}"
         if self.field is not None:
-            place += f", column {self.field!r}"
-        return f"{place}: {self.message}"
+            where += f", column {self.field!r}"
+        return f"{where}: {self.message}"
 
 
 class BadRowsError(DataError):
-    """Some rows of an import are wrong. `problems` has every one; the message shows the first few."""
+    """Some rows of an import are wrong. `problems` has all of them; the message shows the first few."""
 
     shown = 10
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -374,11 +373,10 @@ def _number(text: str, option: str) -> float:
 
 
 def _value(text: str) -> Any:
-    """Numbers and truth values as in TOML, all else as the text it is."""
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    """Parse numbers and truth values as in TOML; other values stay text."""
+    from recsys.config import parse_toml_value
+
+    value = parse_toml_value(text)
     return value if isinstance(value, (int, float, bool)) else text
 
 

@@ -70,7 +70,7 @@ def demo(
 
     with show_progress(quiet):
         shown = run_demo(out, typer.echo)
-    for user in shown.people:
+    for user in shown.users:
         typer.secho(f"\n{user}", bold=True)
         print_answer(shown.recommender, shown.recommender.recommend(Request(user_id=user, limit=5)))
     typer.echo(f"\nlook at   {shown.page}")

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -247,21 +248,26 @@ class Project:
 
 
 def settings_template(settings: ProjectSettings) -> str:
-    """Return the text of `recsys.toml` with these settings, each section below its documentation."""
+    """Return the text of `recsys.toml` with these settings, each section and setting below its documentation."""
     values = {name: getattr(settings, name) for name in ProjectSettings.model_fields}
     plain = {name: value for name, value in values.items() if not isinstance(value, Settings)}
     lines = ["# Settings of a recsys project. A line or section that is removed takes its default.", ""]
-    lines += [f"{name} = {format_toml_value(value)}" for name, value in plain.items()]
+    lines += _format_settings(settings, list(plain))
     for name, section in values.items():
         if isinstance(section, Settings):
-            lines += ["", *_comment(section), f"[{name}]"]
-            lines += [f"{key} = {format_toml_value(getattr(section, key))}" for key in type(section).model_fields]
+            text = (type(section).__doc__ or "").strip()
+            lines += ["", *(f"# {line.strip()}".rstrip() for line in text.splitlines()), f"[{name}]"]
+            lines += _format_settings(section, list(type(section).model_fields))
     return "\n".join(lines) + "\n"
 
 
-def _comment(section: Settings) -> list[str]:
-    text = (type(section).__doc__ or "").strip()
-    return [f"# {line.strip()}".rstrip() for line in text.splitlines()]
+def _format_settings(section: Settings, names: list[str]) -> list[str]:
+    docs = section.field_docs()
+    lines = []
+    for name in names:
+        lines += textwrap.wrap(docs[name], 118, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+        lines.append(f"{name} = {format_toml_value(getattr(section, name))}")
+    return lines
 
 
 def _append_live(imported: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,17 @@ import pytest
 from recsys.bundle.store import current_version
 from recsys.config import ProjectSettings, ServiceSettings, StorageSettings
 from recsys.dataset.project import Project
-from recsys.doctor import Finding, Level, _engine, diagnose, disk, masked, package, service_keys, settings_in_effect
+from recsys.doctor import (
+    Finding,
+    Level,
+    _describe_engine,
+    check_disk,
+    check_keys,
+    check_package,
+    diagnose,
+    mask_password,
+    settings_in_effect,
+)
 from recsys.errors import ConfigError
 from style.transfer.engine_names import ENGINE_NAMES
 
@@ -49,10 +59,10 @@ def test_an_engine_of_pictures_needs_some_in_the_project(shop: Path) -> None:
     settings = shop / "recsys.toml"
     settings.write_text(re.sub(r"^engine = .*$", 'engine = "patch"', settings.read_text(), flags=re.MULTILINE))
     project = Project.open(shop)
-    assert _engine(project) == "patch, from 16 pictures of styles"
+    assert _describe_engine(project) == "patch, from 16 style references"
     (project.styles / "styles.csv").unlink()
-    with pytest.raises(ConfigError, match=r"'patch' paints from pictures of styles, .* has none: add a styles\.csv"):
-        _engine(project)
+    with pytest.raises(ConfigError, match=r"'patch' paints from style references, .* has none: add a styles\.csv"):
+        _describe_engine(project)
 
 
 def test_settings_out_of_range_are_named(shop: Path) -> None:
@@ -97,7 +107,7 @@ def test_pictures_that_went_away_are_counted(shop: Path) -> None:
     items = project.load_items()
     items.loc[:2, "image"] = "gone.jpg"
     items.to_parquet(project.items_file, index=False)
-    finding = _finding(shop, "pictures")
+    finding = _finding(shop, "images")
     assert finding.level is Level.FAIL
     assert finding.text.startswith("3 of 400")
     assert "gone.jpg" in finding.text
@@ -105,17 +115,17 @@ def test_pictures_that_went_away_are_counted(shop: Path) -> None:
 
 
 def test_packages_absent_or_too_old_say_how_to_get_them() -> None:
-    assert package("numpy>=1.26").level is Level.OK
-    absent = package("no-such-package-anywhere>=2")
+    assert check_package("numpy>=1.26").level is Level.OK
+    absent = check_package("no-such-package-anywhere>=2")
     assert (absent.level, absent.cure) == (Level.FAIL, "pip install 'no-such-package-anywhere>=2'")
-    old = package("numpy<1000,>=999")
+    old = check_package("numpy<1000,>=999")
     assert old.level is Level.FAIL
     assert "older than 999" in old.text
 
 
 @pytest.mark.parametrize(("free", "level"), [(0.1, Level.FAIL), (1.0, Level.WARN), (50.0, Level.OK)])
 def test_disk_room(free: float, level: Level) -> None:
-    assert disk(free).level is level
+    assert check_disk(free).level is level
 
 
 def test_settings_are_printed_with_their_origin_and_without_passwords() -> None:
@@ -149,7 +159,7 @@ def test_settings_are_printed_with_their_origin_and_without_passwords() -> None:
     ],
 )
 def test_passwords_are_masked_wherever_they_stand(url: str, shown: str) -> None:
-    assert masked(url) == shown
+    assert mask_password(url) == shown
 
 
 def test_stores_that_cannot_be_reached_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,9 +182,9 @@ def test_a_database_that_is_not_there_yet_is_not_made(tmp_path: Path) -> None:
 
 def test_keys_are_counted_and_never_shown() -> None:
     keys = {"RECSYS_API_KEYS": "a long secret key, another secret key,", "RECSYS_ADMIN_KEYS": "the admin's secret key"}
-    first, second = service_keys(keys)
+    first, second = check_keys(keys)
     assert (first.level, first.text) == (Level.OK, "2 in RECSYS_API_KEYS, 1 in RECSYS_ADMIN_KEYS")
-    assert "kept in the project" in second.text
-    (weak, _), (none, _) = service_keys({"RECSYS_API_KEYS": "short"}), service_keys({"RECSYS_LINK_KEY": "x" * 32})
+    assert "stored in the project" in second.text
+    (weak, _), (none, _) = check_keys({"RECSYS_API_KEYS": "short"}), check_keys({"RECSYS_LINK_KEY": "x" * 32})
     assert (weak.level, none.level) == (Level.FAIL, Level.WARN)
     assert "short" not in weak.text
