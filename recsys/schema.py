@@ -88,6 +88,15 @@ class Basis(StrEnum):
     POPULAR = "popular"
 
 
+BASIS_TEXTS = {
+    Basis.HISTORY: "Based on this user's history.",
+    Basis.SESSION: "Based on the items of this session.",
+    Basis.CHOSEN_STYLE: "Based on the chosen styles.",
+    Basis.POPULAR: "Nothing is known about this user's taste yet: these are the most popular items.",
+}
+"""Sentence for each basis, in answers of the API and on pages."""
+
+
 class Scope(StrEnum):
     """What an API key may do: read answers, send events and items of the shop, or run the service."""
 

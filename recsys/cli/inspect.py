@@ -32,9 +32,9 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
 ) -> None:
     """Show which restyled pictures were made for whom, toward what, and under which license."""
-    from recsys.reports.audit import audited, entry_json, print_audit
+    from recsys.reports.audit import entry_json, load_audit, print_audit
 
-    entries = audited(open_project(path), user, style, limit)
+    entries = load_audit(open_project(path), user, style, limit)
     if as_json:
         for entry in entries:
             typer.echo(entry_json(entry))

@@ -1,1 +1,1 @@
-"""Figures for notebooks and documents: comparisons as charts, style as rows and maps of pictures."""
+"""Plots for notebooks and documents: comparisons as charts, style as rows and maps of images."""

@@ -30,35 +30,35 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SIDE, GAP = 1.0, 0.12
-"""Inches: a picture's side, and what is between two."""
+"""Side of an image and gap between two, in inches."""
 HEAD, FOOT = 0.28, 0.34
-"""Inches above a row of pictures for its title, and below for captions of two lines."""
+"""Space above a row for its title, and below it for captions of two lines, in inches."""
 TOP = 0.42
 _LINE = 18
-"""Characters of a caption's line."""
+"""Characters per line of a caption."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture: a file, or a decoded one, or None for a blank; `framed` ones stand out."""
+    """Image with a caption: a file, a decoded image, or None for a blank; `framed` ones have a colored frame."""
 
-    picture: Path | Image.Image | None
+    image: Path | Image.Image | None
     caption: str = ""
     framed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Pictures from left to right under one title."""
+    """Images from left to right under one title."""
 
     title: str
     tiles: Sequence[Tile]
 
 
-def picture_rows(rows: Sequence[Row], title: str) -> Drawing:
-    """Rows below each other. A picture that cannot be read is a blank. Raises DataError without rows."""
+def image_rows(rows: Sequence[Row], title: str) -> Drawing:
+    """Draw rows below each other; an image that cannot be read is a blank. Raises DataError without rows."""
     if not rows:
-        raise DataError(f"{title}: there are no pictures to show")
+        raise DataError(f"{title}: there are no images to show")
     columns = max(len(row.tiles) for row in rows)
     pitch = HEAD + SIDE + FOOT
     width, height = max(columns, 7) * (SIDE + GAP) + GAP, TOP + pitch * len(rows)
@@ -69,30 +69,30 @@ def picture_rows(rows: Sequence[Row], title: str) -> Drawing:
     for number, row in enumerate(rows):
         top = height - TOP - number * pitch
         axes.text(GAP, top - HEAD / 2, row.title, fontsize=TEXT_SIZE, color=INK, va="center")
-        for place, tile in enumerate(row.tiles):
-            _draw_tile(axes, tile, GAP + place * (SIDE + GAP), top - HEAD - SIDE)
+        for column, tile in enumerate(row.tiles):
+            _draw_tile(axes, tile, GAP + column * (SIDE + GAP), top - HEAD - SIDE)
     axes.set(xlim=(0, width), ylim=(0, height))
     return Drawing(figure, photographic=True)
 
 
-def thumbnail(picture: Path | Image.Image | None, side: int) -> Image.Image:
-    """The middle square, `side` pixels; grey where there is no picture or it cannot be read."""
+def thumbnail(image: Path | Image.Image | None, side: int) -> Image.Image:
+    """Return the central square of `side` pixels; gray if there is no image or it cannot be read."""
     try:
-        found = open_image(picture, short_side=side) if isinstance(picture, Path) else picture
+        decoded = open_image(image, short_side=side) if isinstance(image, Path) else image
     except ImageError:
-        # One damaged file must not cost the figure.
-        found = None
-    return Image.new("RGB", (side, side), RULE) if found is None else center_square(found, side)
+        # One damaged file must not prevent the plot.
+        decoded = None
+    return Image.new("RGB", (side, side), RULE) if decoded is None else center_square(decoded, side)
 
 
 def caption_lines(text: str) -> str:
-    """A caption in at most two lines; what is longer ends in an ellipsis."""
+    """Wrap a caption to at most two lines; longer text ends in an ellipsis."""
     return "\n".join(textwrap.wrap(text, _LINE, max_lines=2, placeholder=" …"))
 
 
 def _draw_tile(axes: Axes, tile: Tile, left: float, bottom: float) -> None:
     extent = (left, left + SIDE, bottom, bottom + SIDE)
-    axes.imshow(thumbnail(tile.picture, round(SIDE * PHOTO_DPI)), extent=extent, aspect="auto")
+    axes.imshow(thumbnail(tile.image, round(SIDE * PHOTO_DPI)), extent=extent, aspect="auto")
     if tile.framed:
         corners = ((left, left + SIDE, left + SIDE, left, left), (bottom,) * 2 + (bottom + SIDE,) * 2 + (bottom,))
         axes.plot(*corners, color=ACCENT, linewidth=3, solid_joinstyle="miter")

@@ -1,6 +1,6 @@
-"""What the shop's style looks like: neighbors of a product, and one person from what they liked to a restyled product.
+"""Rows of images about style: neighbors of a product, and one user from liked items to a restyled product.
 
-Each function gathers rows for `recsys.plots.strips.picture_rows`.
+The functions collect rows for `recsys.plots.strips.image_rows`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from recsys.plots.strips import Row, Tile
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request, TasteMode
 from recsys.reports.example_users import liked_items
-from recsys.reports.labels import EVENT_WORDS, named_styles
+from recsys.reports.labels import EVENT_WORDS
 from recsys.reports.page import plainest_item
 from recsys.restyling.render_request import RenderRequest
 from recsys.restyling.renderer import Renderer
@@ -32,45 +32,45 @@ STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 
 
 def typical_items(recommender: Recommender, count: int) -> list[ItemId]:
-    """Up to `count` products unlike each other: the one in the middle of each cluster of the catalog's looks."""
+    """Return up to `count` dissimilar products: the most central one of each cluster of style directions."""
     space, catalog = recommender.bundle.space, recommender.bundle.catalog
     rows = np.flatnonzero(space.directions.any(axis=1))
-    looks = space.directions[rows].astype(np.float64)
-    count = min(count, len(np.unique(looks, axis=0)))
+    directions = space.directions[rows].astype(np.float64)
+    count = min(count, len(np.unique(directions, axis=0)))
     if count == 0:
         return []
     seed = derive_seed(recommender.bundle.settings.seed, "typical items") % 2**32
-    centers = KMeans(count, n_init=4, random_state=seed).fit(looks).cluster_centers_
-    return catalog.ids.ids(np.unique(rows[np.argmax(looks @ centers.T, axis=0)]))
+    centers = KMeans(count, n_init=4, random_state=seed).fit(directions).cluster_centers_
+    # (R, count) similarities of items and centers; the most similar item of each center.
+    return catalog.ids.ids(np.unique(rows[np.argmax(directions @ centers.T, axis=0)]))
 
 
 def neighbor_row(recommender: Recommender, item_id: ItemId, count: int = NEIGHBORS) -> Row:
-    """A product, framed, and those that look most like it, with their cosine.
+    """Return a product, framed, and the products most similar in style, with their cosine.
 
-    Raises UnknownIdError for the item, RequestError where it has no picture.
+    Raises UnknownIdError for an unknown item, RequestError if it has no image.
     """
     answer = recommender.similar.to_item(item_id, limit=count)
-    found = [(near.item_id, f"{near.score:.2f}") for near in answer.recommendations]
     card = recommender.catalog.card(item_id)
     tiles = [Tile(card.image, card.title or item_id, framed=True)]
-    return Row(f"like {card.title or item_id}", [*tiles, *(_item(recommender, item, note) for item, note in found)])
+    tiles += [_item_tile(recommender, near.item_id, f"{near.score:.2f}") for near in answer.recommendations]
+    return Row(f"like {card.title or item_id}", tiles)
 
 
 def taste_rows(project: Project, recommender: Recommender, restyler: Renderer, user_id: UserId) -> list[Row]:
-    """One person: what they liked, each mode of their taste, what is recommended, and a plain product restyled.
+    """Return rows of one user: liked items, taste components, recommendations, and a plain product restyled.
 
-    Of whom nothing is known there are only recommendations: what is popular. Raises ProjectError where a picture
-    cannot be restyled.
+    For unknown users there are only recommendations of popular items. Raises ProjectError if an image cannot be
+    restyled.
     """
     request = Request(user_id=user_id, limit=RECOMMENDED)
     answer, report = recommender.recommend(request), recommender.taste(request)
     liked = liked_items(project.load_interactions(), user_id, LIKED)
-    rows = (
-        [Row("acted on last", [_item(recommender, item, EVENT_WORDS[kind]) for item, kind in liked])] if liked else []
-    )
-    rows += [_mode_row(recommender, number, mode) for number, mode in enumerate(report.modes, start=1)]
+    history = [_item_tile(recommender, item, EVENT_WORDS[kind]) for item, kind in liked]
+    rows = [Row("latest items of the history", history)] if history else []
+    rows += [_component_row(recommender, number, mode) for number, mode in enumerate(report.modes, start=1)]
     items = [found.item_id for found in answer.recommendations]
-    rows.append(Row("recommended, best first", [_item(recommender, item) for item in items]))
+    rows.append(Row("recommended, best first", [_item_tile(recommender, item) for item in items]))
     plain = plainest_item(recommender)
     if plain is not None and report.modes:
         rows.append(
@@ -79,14 +79,14 @@ def taste_rows(project: Project, recommender: Recommender, restyler: Renderer, u
     return rows
 
 
-def _mode_row(recommender: Recommender, number: int, mode: TasteMode) -> Row:
+def _component_row(recommender: Recommender, number: int, mode: TasteMode) -> Row:
     images = {card.style_id: recommender.bundle.image_root / card.image for card in recommender.styles.cards}
     references = [
-        Tile(images[near.style_id], f"{near.title} {near.similarity:.2f}", framed=True) for near in named_styles(mode)
+        Tile(images[near.style_id], f"{near.title} {near.similarity:.2f}", framed=True) for near in mode.close_styles
     ]
-    items = [_item(recommender, item) for item in mode.items[:MODE_ITEMS]]
+    items = [_item_tile(recommender, item) for item in mode.items[:MODE_ITEMS]]
     return Row(
-        f"taste {number}: {mode.share:.0%} of it; nearest references (framed, with cosine) and products",
+        f"taste component {number}, share {mode.share:.0%}: nearest references (framed, with cosine) and products",
         [*references, *items],
     )
 
@@ -95,21 +95,21 @@ def _restyled_row(recommender: Recommender, restyler: Renderer, item_id: ItemId,
     card = recommender.catalog.card(item_id)
     tiles = [Tile(card.image, "photo")]
     if card.image is not None:
-        tiles += [_restyled(restyler, card.image, target, strength) for strength in STRENGTHS]
-    return Row(f"{card.title or item_id}, restyled toward taste 1, by strength", tiles)
+        tiles += [_restyled_tile(restyler, card.image, target, strength) for strength in STRENGTHS]
+    return Row(f"{card.title or item_id}, restyled toward taste component 1, by strength", tiles)
 
 
-def _restyled(restyler: Renderer, image: Path, target: StyleTarget, strength: float) -> Tile:
+def _restyled_tile(restyler: Renderer, image: Path, target: StyleTarget, strength: float) -> Tile:
     request = RenderRequest.from_settings(restyler.settings, image, target, recipe=restyler.recipe, strength=strength)
     try:
         picture = restyler.render_or_raise(request)
     except ImageError:
-        # One damaged file must not cost the figure.
+        # One damaged file must not prevent the plot.
         return Tile(None)
     limited = "" if picture.strength == strength else f", limited to {picture.strength:.0%}"
     return Tile(decode_image(picture.data), f"{strength:.0%}{limited}")
 
 
-def _item(recommender: Recommender, item_id: ItemId, note: str = "") -> Tile:
+def _item_tile(recommender: Recommender, item_id: ItemId, note: str = "") -> Tile:
     card = recommender.catalog.card(item_id)
     return Tile(card.image, f"{note}: {card.title or item_id}" if note else card.title or item_id)

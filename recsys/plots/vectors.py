@@ -1,4 +1,4 @@
-"""What whitening does: the same pictures by raw Gram matrices and by style vectors, against a label of their look."""
+"""Effect of whitening: the same images by raw Gram matrices and by style vectors, compared with a style label."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ STATISTICS = "statistics before whitening"
 WHITENED = "style vector (whitened)"
 DIRECTIONS = "style vector, category taken out"
 TRUTH = "surface_style"
-"""The sample's hidden label of an item's look."""
+"""Hidden style label of the sample's items."""
 NEIGHBORS = 7
 LIMIT = 200
-"""Pictures compared: statistics of the network are computed anew for each, which takes a while."""
+"""Largest number of images; statistics of the network are computed again for each, which is slow."""
 
 Spaces = Mapping[str, FloatArray]
-"""Unit vectors (N, D) by the name of their space, of the same N pictures."""
+"""Unit vectors (N, D) of the same N images, by the name of their space."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Looks:
-    """N pictures with their titles, what each looks like in a word, and their vectors by space."""
+class StyleSample:
+    """N images with titles, style labels, and vectors in several spaces."""
 
     images: tuple[Path, ...]
     titles: tuple[str, ...]
@@ -48,20 +48,28 @@ class Looks:
     spaces: Spaces
 
     @classmethod
-    def of(cls, project: Project, bundle: Bundle, column: str = TRUTH, limit: int = LIMIT) -> Looks:
-        """Of the catalog, or of `limit` of its pictured items drawn at random, in four spaces.
+    def from_catalog(cls, project: Project, bundle: Bundle, column: str = TRUTH, limit: int = LIMIT) -> StyleSample:
+        """Compute four vectors of each item with an image, or of `limit` such items drawn at random.
 
-        Raw Gram matrices of the network; its statistics over the product alone, with signed roots; these whitened,
-        which is the style vector; and that with the mean of its category taken out, as tastes use it. Labels are a
-        column of the items, or the sample's hidden truth by default. Raises DataError for a column that the items do
-        not have, or fewer than two items with a picture; ImageError that names a picture which cannot be read.
+        The spaces are: raw Gram matrices of the network; its statistics over the product, with signed roots; these
+        whitened, which is the style vector; and the style direction, which tastes use.
+
+        Args:
+            project: has the items.
+            bundle: has style vectors and directions.
+            column: column of the items with style labels; default: the sample's hidden truth.
+            limit: largest number of items.
+
+        Raises:
+            DataError: there is no such column, or fewer than two items have an image.
+            ImageError: an image cannot be read; the message names it.
         """
         rows = np.flatnonzero(bundle.space.directions.any(axis=1))
         if len(rows) < 2:
-            raise DataError(f"{bundle.image_root}: fewer than two items have a picture; there is nothing to compare")
+            raise DataError(f"{bundle.image_root}: fewer than two items have an image; there is nothing to compare")
         if len(rows) > limit:
             rows = np.sort(generator(bundle.settings.seed, "looks").choice(rows, limit, replace=False))
-        labels = _labels(project, bundle.catalog.ids.ids(rows), column)
+        labels = _load_labels(project, bundle.catalog.ids.ids(rows), column)
         images = tuple(bundle.image_root / str(bundle.catalog.images[row]) for row in rows)
         embedder = StyleEmbedder.load(bundle.settings.style.backbone)
         statistics = np.stack([embedder.statistics(read_image(image, short_side=WORKING_SIDE)) for image in images])
@@ -74,59 +82,61 @@ class Looks:
         return cls(images, tuple(map(str, bundle.catalog.titles[rows])), labels, spaces)
 
 
-def nearest_rows(looks: Looks, place: int, spaces: Sequence[str], count: int = NEIGHBORS) -> list[Row]:
-    """A picture (`place` in 0 .. N - 1) and those nearest to it, a row for each space; those of its label are framed.
+def nearest_rows(sample: StyleSample, index: int, spaces: Sequence[str], count: int = NEIGHBORS) -> list[Row]:
+    """Return an image and the nearest images to it, one row per space; images with its label are framed.
 
-    Raises DataError for a space that is not there.
+    `index` is in 0 .. N - 1. Raises DataError for an unknown space.
     """
-    return [
-        Row(
-            f"{looks.labels[place]}, by {name}",
-            [_tile(looks, near, place) for near in (place, *_nearest(_space(looks, name))[place, :count].tolist())],
-        )
-        for name in spaces
-    ]
+    rows = []
+    for name in spaces:
+        near = _nearest(_space(sample, name))[index, :count].tolist()
+        tiles = [
+            Tile(sample.images[other], sample.titles[other], framed=sample.labels[other] == sample.labels[index])
+            for other in (index, *near)
+        ]
+        rows.append(Row(f"{sample.labels[index]}, by {name}", tiles))
+    return rows
 
 
-def telling_places(looks: Looks, first: str, second: str, count: int = NEIGHBORS) -> list[int]:
-    """Pictures by how many more of their `count` nearest have their label in space `second` than in `first`.
+def rank_examples(sample: StyleSample, first: str, second: str, count: int = NEIGHBORS) -> list[int]:
+    """Sort images by the advantage of space `second` over `first`, largest first; return their indices.
 
-    At the beginning `second` does best against `first`, at the end worst. Raises DataError for a space that is not
-    there.
+    The advantage is the difference in how many of the `count` nearest images have the same label. Raises DataError
+    for an unknown space.
     """
-    hits = [nearest_hits(_space(looks, name), looks.labels, count) for name in (first, second)]
-    return [int(place) for place in np.argsort(hits[0] - hits[1], kind="stable")]
+    hits = [nearest_hits(_space(sample, name), sample.labels, count) for name in (first, second)]
+    return [int(index) for index in np.argsort(hits[0] - hits[1], kind="stable")]
 
 
-def retrieval_chart(looks: Looks) -> Drawing:
-    """How often the nearest picture has the same label, and the first ten's average precision, by space."""
-    spaces, labels = looks.spaces, looks.labels
+def retrieval_chart(sample: StyleSample) -> Drawing:
+    """Plot how often the nearest image has the same label, and the mean average precision of the first ten."""
+    spaces, labels = sample.spaces, sample.labels
     scores = {name: retrieval_score(vectors, labels) for name, vectors in spaces.items()}
     figure = new_figure(
-        9.5, 1.1 + 0.62 * len(spaces), f"Is the nearest picture of the same look? {len(labels):,} pictures"
+        9.5, 1.1 + 0.62 * len(spaces), f"Has the nearest image the same style label? {len(labels):,} images"
     )
     axes = figure.subplots()
     for row, score in enumerate(scores.values()):
         for shift, value, color in ((-0.18, score.recall_at_1, ACCENT), (0.18, score.map_at_10, FAINT)):
             axes.barh(row + shift, value, height=0.32, color=color)
             axes.text(value + 0.008, row + shift, f"{value:.2f}", va="center", fontsize=TEXT_SIZE, color=INK)
-    axes.barh([0], [0], color=ACCENT, label="R@1: the nearest one is")
-    axes.barh([0], [0], color=FAINT, label="mAP@10: the ten nearest are, early ones counting most")
+    axes.barh([0], [0], color=ACCENT, label="R@1: the nearest image")
+    axes.barh([0], [0], color=FAINT, label="mAP@10: the ten nearest images, the first ones weighted most")
     chance = chance_level(labels)
     axes.axvline(chance, color=INK, linewidth=1, linestyle=":", label=f"by chance, {chance:.2f}")
     axes.set_yticks(range(len(spaces)), [f"{name}\n{vectors.shape[1]:,} numbers" for name, vectors in spaces.items()])
     axes.set_ylim(len(spaces) - 0.5, -0.5)
     axes.set_xlim(0, 1)
-    tidy(axes, "share of pictures whose nearest ones have the same label")
+    tidy(axes, "share of images whose nearest ones have the same label")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=TEXT_SIZE)
     return Drawing(figure)
 
 
-def variance_chart(looks: Looks) -> Drawing:
-    """How many directions the differences between pictures take, by space: few rule where vectors are raw."""
-    figure = new_figure(9.5, 3.4, "How many directions do the differences between pictures take?")
+def variance_chart(sample: StyleSample) -> Drawing:
+    """Plot the share of variance in the first principal components, by space: few dominate in raw vectors."""
+    figure = new_figure(9.5, 3.4, "How many directions do the differences between images have?")
     axes = figure.subplots()
-    for (name, vectors), color in zip(looks.spaces.items(), (FAINT, INK, ACCENT, PLAIN), strict=False):
+    for (name, vectors), color in zip(sample.spaces.items(), (FAINT, INK, ACCENT, PLAIN), strict=False):
         shares = variance_shares(vectors)
         half = directions_for(shares, 0.5)
         axes.plot(
@@ -145,74 +155,70 @@ def variance_chart(looks: Looks) -> Drawing:
     return Drawing(figure)
 
 
-def whitening_conclusions(looks: Looks, *, seed: int = 0) -> list[str]:
-    """How often each space finds a picture of the same label first, tested against the one before it by pictures."""
-    spaces, labels = looks.spaces, looks.labels
+def whitening_conclusions(sample: StyleSample, *, seed: int = 0) -> list[str]:
+    """Conclude how often the nearest image has the same label, each space compared with the one before it."""
+    spaces, labels = sample.spaces, sample.labels
     hits = {name: nearest_hits(vectors, labels) for name, vectors in spaces.items()}
     pairs = list(itertools.pairwise(spaces))
     tests = [compare(hits[name], hits[before], seed=seed) for before, name in pairs]
     corrected = holm(np.array([test.p_value for test in tests]))
     first = next(iter(spaces))
     lines = [
-        f"{first}: the nearest picture has the same label {hits[first].mean():.0%} of the time "
+        f"{first}: the nearest image has the same label {hits[first].mean():.0%} of the time "
         f"(by chance {chance_level(labels):.0%})."
     ]
     for (before, name), test, p_value in zip(pairs, tests, corrected, strict=True):
-        found = Conclusion(name, before, test.difference, float(p_value))
-        lines.append(f"{name}: {hits[name].mean():.0%}; more than by {before}: {found}.")
+        conclusion = Conclusion(name, before, test.difference, float(p_value))
+        lines.append(f"{name}: {hits[name].mean():.0%}; more than by {before}: {conclusion}.")
     few = {name: directions_for(variance_shares(vectors), 0.5) for name, vectors in spaces.items()}
     spread = ", ".join(f"{name} in {few[name]} of {vectors.shape[1]:,} directions" for name, vectors in spaces.items())
-    return [*lines, f"Half of the differences between pictures lie, for {spread}."]
+    return [*lines, f"Half of the variance between images is, for {spread}."]
 
 
 def nearest_hits(vectors: FloatArray, labels: Sequence[str], count: int = 1) -> Values:
-    """The share of each picture's `count` nearest ones by cosine that have its own label, (N,)."""
+    """Return the share of each image's `count` nearest images by cosine that have its label, (N,)."""
     names = np.asarray(labels)
     near = _nearest(vectors)[:, :count]
     return np.asarray((names[near] == names[:, None]).mean(axis=1), dtype=np.float64)
 
 
 def chance_level(labels: Sequence[str]) -> float:
-    """How often another picture drawn at random has the same label."""
+    """Return the probability that another image, drawn at random, has the same label."""
     _, counts = np.unique(np.asarray(labels), return_counts=True)
     return float((counts * (counts - 1)).sum() / max(1, len(labels) * (len(labels) - 1)))
 
 
 def variance_shares(vectors: FloatArray) -> FloatArray:
-    """The share of all variance within the first 1, 2, ... principal components of (N, D), rising to 1."""
+    """Return the share of all variance in the first 1, 2, ... principal components of (N, D), rising to 1."""
     centered = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
     energy = np.square(np.linalg.svd(centered, compute_uv=False))
     return np.asarray(np.cumsum(energy) / max(float(energy.sum()), np.finfo(np.float64).tiny), dtype=np.float32)
 
 
 def directions_for(shares: FloatArray, share: float) -> int:
-    """How many principal components hold at least this share of the variance."""
+    """Return the number of principal components that hold at least this share of the variance."""
     return int(np.searchsorted(shares, share) + 1)
 
 
 def _nearest(vectors: FloatArray) -> IntArray:
-    """All others by falling cosine, (N, N - 1)."""
-    likeness = vectors @ vectors.T
-    np.fill_diagonal(likeness, -np.inf)
-    return np.argsort(-likeness, axis=1, kind="stable")[:, :-1].astype(np.int64)
+    """Return all other rows by falling cosine, (N, N - 1)."""
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -np.inf)
+    return np.argsort(-similarity, axis=1, kind="stable")[:, :-1].astype(np.int64)
 
 
-def _space(looks: Looks, name: str) -> FloatArray:
-    if name not in looks.spaces:
-        raise DataError(f"{name!r} is none of the spaces compared: {', '.join(looks.spaces)}")
-    return looks.spaces[name]
+def _space(sample: StyleSample, name: str) -> FloatArray:
+    if name not in sample.spaces:
+        raise DataError(f"{name!r} is none of the spaces compared: {', '.join(sample.spaces)}")
+    return sample.spaces[name]
 
 
-def _tile(looks: Looks, near: int, place: int) -> Tile:
-    return Tile(looks.images[near], looks.titles[near], framed=looks.labels[near] == looks.labels[place])
-
-
-def _labels(project: Project, items: Sequence[ItemId], column: str) -> tuple[str, ...]:
+def _load_labels(project: Project, items: Sequence[ItemId], column: str) -> tuple[str, ...]:
     frame = project.load_items().set_index(ITEM_ID)
     truth = load_truth().set_index(ITEM_ID)
     if column == TRUTH and column not in frame and set(truth.index) == set(frame.index):
         frame = truth
     if column not in frame:
         known = ", ".join(map(str, frame.columns))
-        raise DataError(f"the items have no column {column!r} that says what they look like; name one of {known}")
+        raise DataError(f"the items have no column {column!r} with style labels; name one of {known}")
     return tuple(frame[column].reindex(list(items)).fillna("").astype(str))

@@ -152,6 +152,12 @@ class TasteMode:
     styles: tuple[StyleNeighbor, ...]
     items: tuple[ItemId, ...]
 
+    @property
+    def close_styles(self) -> tuple[StyleNeighbor, ...]:
+        """Return the nearest style reference, and those at least half as similar: they describe the component."""
+        best = max((style.similarity for style in self.styles), default=0.0)
+        return tuple(style for style in self.styles if style.similarity > 0 and style.similarity >= best / 2)
+
 
 @dataclass(frozen=True, slots=True)
 class TextReport:

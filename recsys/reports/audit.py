@@ -1,12 +1,14 @@
-"""Which restyled pictures were made for whom: those of lists, from the exposures, and those that were asked for."""
+"""Audit of restyled images: those of lists, from the exposures, and those that were requested directly."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from heapq import nlargest
+from itertools import chain
 
 from rich.console import Console
 
@@ -20,11 +22,19 @@ from recsys.storage.live.renders import RenderLog
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One picture: `shown` in a list, as a link or within it, or `asked` for by name.
+    """One image.
 
-    `user_id` and `item_id` are "" for nobody's taste and for a caller's own photo; `toward`: a style reference, or ""
-    for a taste, an item's look or words; `strength` in [0, 1]: the most a list allowed, or what was used where it was
-    asked for; `sha256`: of the file, "" for lists, whose pictures are painted when their links are followed.
+    Attributes:
+        timestamp: seconds since 1970 UTC.
+        kind: `shown` in a list, as a link or inline, or `asked` for directly.
+        user_id: user whose taste was the target; "" if there was none.
+        item_id: item of the photo; "" for a caller's own photo.
+        toward: style reference; "" for a taste, an item's style or words.
+        license: license of the style reference.
+        engine: version of the engine.
+        strength: in [0, 1]; the largest that a list allowed, or the one used for a direct request.
+        request_id: request.
+        sha256: SHA-256 of the file; "" for lists, whose images are rendered when their links are followed.
     """
 
     timestamp: int
@@ -39,23 +49,19 @@ class AuditEntry:
     sha256: str
 
 
-def audited(project: Project, user_id: str | None, style_id: str | None, limit: int) -> list[AuditEntry]:
-    """The last `limit` pictures, newest first, of a person or toward a style reference. Raises StorageError."""
-    database = Database.open(project.database_url)
-    try:
-        found = (
+def load_audit(project: Project, user_id: str | None, style_id: str | None, limit: int) -> list[AuditEntry]:
+    """Load the last `limit` images, newest first, of a user or toward a style reference. Raises StorageError."""
+    with closing(Database.open(project.database_url)) as database:
+        matching = (
             entry
-            for entries in (_of_lists(database), _asked(database))
-            for entry in entries
+            for entry in chain(_list_entries(database), _direct_entries(database))
             if user_id in (None, entry.user_id) and style_id in (None, entry.toward)
         )
-        return nlargest(limit, found, key=lambda entry: (entry.timestamp, entry.request_id, entry.item_id))
-    finally:
-        database.close()
+        return nlargest(limit, matching, key=lambda entry: (entry.timestamp, entry.request_id, entry.item_id))
 
 
 def entry_json(entry: AuditEntry) -> str:
-    """An entry as one line of JSON."""
+    """Format an entry as one line of JSON."""
     return json.dumps(asdict(entry), ensure_ascii=False)
 
 
@@ -72,10 +78,10 @@ def print_audit(entries: Sequence[AuditEntry]) -> None:
     console = Console()
     console.print(table)
     if not entries:
-        console.print("No restyled picture was given out, or none of these.")
+        console.print("No restyled image was delivered, or none that matches.")
 
 
-def _of_lists(database: Database) -> Iterator[AuditEntry]:
+def _list_entries(database: Database) -> Iterator[AuditEntry]:
     for frame in exposure_frames(database):
         for row in frame.to_dict("records"):
             for item_id, picture in zip(row["items"], row["pictures"], strict=True):
@@ -95,7 +101,7 @@ def _of_lists(database: Database) -> Iterator[AuditEntry]:
                 )
 
 
-def _asked(database: Database) -> Iterator[AuditEntry]:
+def _direct_entries(database: Database) -> Iterator[AuditEntry]:
     for render in RenderLog(database).all():
         yield AuditEntry(
             timestamp=render.timestamp,

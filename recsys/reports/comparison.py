@@ -1,6 +1,6 @@
-"""A comparison of models for a terminal: one line for each model, as many figures as the terminal is wide.
+"""Comparison of models for a terminal: one line per model, with as many metrics as fit.
 
-What does not fit is in the formats of `recsys.evaluation.tables`.
+The formats of `recsys.evaluation.tables` have all metrics.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from recsys.evaluation.tables import legend, preamble, title
 from recsys.reports.terminal import add_row, plain_table
 
 MAIN = ("recall", "ndcg", "mrr")
-"""With interval and p-value, the first two of them always."""
+"""Metrics with interval and p-value; the first two are always shown."""
 FURTHER = (
     "mrr", "coverage", "style_diversity", "novelty", "serendipity", "hit_rate", "gini", "map",
     "category_calibration_error", "style_calibration_error", "precision", "capped_recall",
 )  # fmt: skip
-"""Means alone, the first ones that fit."""
+"""Metrics shown only as means: the first ones that fit."""
 IN_SLICES = "ndcg"
 
 _GAP = 2
@@ -32,7 +32,7 @@ _SLICE = 12
 
 
 def print_comparison(report: ComparisonReport, console: Console | None = None) -> None:
-    """Print what was compared, the figures of all people, those of the slices, and how to read them."""
+    """Print the comparison, the results of all users and of the slices, and a legend."""
     console = console or Console()
     figures = report.whole.figures
     there = [metric for metric in MAIN if metric in figures[report.baseline]]
@@ -90,7 +90,7 @@ def _print_slices(console: Console, report: ComparisonReport) -> None:
     table = plain_table()
     table.add_column("model", overflow="fold")
     for part in report.slices:
-        table.add_column(f"{part.name}, {part.users:,} people", justify="right", max_width=_SLICE)
+        table.add_column(f"{part.name}, {part.users:,} users", justify="right", max_width=_SLICE)
     for name in report.whole.figures:
         add_row(table, name, *(_in_slice(part, name) for part in report.slices))
     console.print(table)
@@ -121,6 +121,6 @@ def _mean(figure: Figure) -> str:
 
 
 def _decimals(value: float, digits: int = 3) -> str:
-    """A number that is no larger than 1, without the zero in front; 1 is as wide as the others."""
+    """Format a number of at most 1 without the leading zero; 1 has the same width as the others."""
     text = f"{value:.{digits}f}"
     return text.removeprefix("0") if text < "1" else text[:-1]

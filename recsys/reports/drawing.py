@@ -1,4 +1,4 @@
-"""The paper under every figure: one look, no display, and bytes that a notebook shows by itself."""
+"""Base of all plots: one design, no display needed, and bytes that a notebook shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DPI = 96
 PHOTO_DPI, QUALITY = 80, 60
-"""Of pictures of products: rows of thumbnails stay readable, and a notebook of several figures small."""
+"""Resolution and JPEG quality of plots with photos: thumbnails stay readable, and notebooks small."""
 
 INK = "#222222"
 FAINT = "#8a8a8a"
@@ -30,13 +30,13 @@ TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 12, 9.5, 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
-    """A finished figure. Notebooks show it as JPEG where it is `photographic`, else as PNG."""
+    """Finished plot. Notebooks show it as JPEG if it is `photographic`, else as PNG."""
 
     figure: Figure
     photographic: bool = False
 
     def encoded(self, image_format: ImageFormat) -> bytes:
-        """The figure as a file of one format."""
+        """Return the plot as a file of one format."""
         stream = io.BytesIO()
         small = {} if image_format is ImageFormat.PNG else {"quality": QUALITY, "optimize": True, "progressive": True}
         dpi = PHOTO_DPI if self.photographic else DPI
@@ -44,9 +44,9 @@ class Drawing:
         return stream.getvalue()
 
     def save(self, path: Path) -> None:
-        """Write the figure atomically in the format that the suffix names.
+        """Write the plot atomically, in the format of the suffix.
 
-        Raises ConfigError for another suffix, ProjectError where the file cannot be written.
+        Raises ConfigError for an unknown suffix, ProjectError if the file cannot be written.
         """
         write_file(path, self.encoded(format_of(path)))
 
@@ -58,11 +58,16 @@ class Drawing:
 
 
 def new_figure(width: float, height: float, title: str = "", *, constrained: bool = True) -> Figure:
-    """An empty figure of `width` by `height` inches, titled at the left if it has a title. It needs no display.
+    """Create an empty matplotlib figure, which needs no display.
 
-    `constrained`: axes make room for what they are labeled with; otherwise they stay where they are put.
+    Args:
+        width: in inches.
+        height: in inches.
+        title: title at the left; "" for none.
+        constrained: move axes so that labels fit; otherwise they stay at their positions.
 
-    Raises MissingExtraError where matplotlib is not installed.
+    Raises:
+        MissingExtraError: matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
@@ -75,7 +80,7 @@ def new_figure(width: float, height: float, title: str = "", *, constrained: boo
 
 
 def tidy(axes: Axes, label: str = "", title: str = "") -> None:
-    """The look of a chart: light rules along x alone, no box; `label` is what x measures."""
+    """Style a chart: light grid lines along x only, no box; `label` names the x axis."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(RULE)
     axes.tick_params(length=0, labelsize=TEXT_SIZE, labelcolor=INK)

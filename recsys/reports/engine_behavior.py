@@ -1,4 +1,4 @@
-"""What people did with the pictures of each engine, where an experiment compared engines."""
+"""Metrics of each engine from an experiment that compared engines."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from recsys.experiments.analysis.analyze import Analysis
 from recsys.experiments.design.definition import Experiment
 from recsys.reports.experiment_view import EffectRow, view_of
 
-UNTOUCHED = "photo as it is"
-"""What an arm shows that restyles nothing."""
+UNCHANGED = "original photo"
+"""Name of an arm that restyles nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A metric of one arm: its value, and against the control the change, verdict and tone; empty for the control."""
+    """Metric of one arm: value; change from the control, verdict and tone, which are empty for the control."""
 
     value: str
     change: str = ""
@@ -26,7 +26,7 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class Behavior:
-    """Deeds by engine and metric (in words); `words` says of what experiment. No deeds where logs are not sound."""
+    """Metrics by engine and name; `words` describes the experiment. There are none if its logs are not sound."""
 
     words: str
     metrics: tuple[str, ...]
@@ -34,29 +34,29 @@ class Behavior:
 
 
 def behavior_of(analysis: Analysis, usual: str) -> Behavior:
-    """The columns of an experiment whose arms differ in their engine; arms that set none paint with `usual`.
+    """Return the columns of an experiment whose arms differ in their engine; arms without one use `usual`.
 
-    Raises ExperimentError where it compares no engines, or two of its arms paint with the same.
+    Raises ExperimentError if it compares no engines, or two of its arms have the same.
     """
     one, engines = analysis.experiment, _engines(analysis.experiment, usual)
     begin = f"Experiment “{one.title}” ({one.key}), {analysis.days:.0f} days, {analysis.exposures:,} exposures"
     if not analysis.healthy:
-        return Behavior(f"{begin}: its logs are not sound, so that no figures are shown.", (), {})
+        return Behavior(f"{begin}: its logs are not sound, so no results are shown.", (), {})
     rows = view_of(analysis).effects
     metrics = tuple(dict.fromkeys(row.metric for row in rows))
     deeds = {engine: {row.metric: _deed(row, arm) for row in rows if arm in (one.control, row.treatment)}
              for arm, engine in engines.items()}  # fmt: skip
     words = (
-        f"{begin}. Changes are against {engines[one.control]}; “not shown” does not mean equal, and what else is not "
-        "known of these people is on the experiment's own page."
+        f"{begin}. Changes are against {engines[one.control]}; “not shown” does not mean equal. The experiment's own "
+        "page has more about its limits."
     )
     return Behavior(words, metrics, {engine: own for engine, own in deeds.items() if own})
 
 
 def _engines(one: Experiment, usual: str) -> dict[str, str]:
-    """The engine of each arm."""
+    """Return the engine of each arm."""
     engines = {
-        name: UNTOUCHED if arm.overrides.restyle is False else arm.overrides.engine or usual
+        name: UNCHANGED if arm.overrides.restyle is False else arm.overrides.engine or usual
         for name, arm in one.arms.items()
     }
     if len(set(engines.values())) < 2:

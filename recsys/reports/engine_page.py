@@ -1,4 +1,4 @@
-"""The page that compares engines: a table, and rows of pictures; one self-contained HTML file."""
+"""Page that compares engines: a table and rows of images in one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from style.images import Pixels, from_pixels
 from style.transfer.engine_names import IMAGE_ENGINE_NAMES
 
 ROWS = 6
-"""Pairs that are shown in pictures."""
+"""Pairs whose images are shown."""
 QUALITY = 85
 MISSING = "–"
 COLUMNS = (
@@ -29,7 +29,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the table. `best` marks cells that no other engine betters."""
+    """Line of the table. `best` marks the best values of each column."""
 
     name: str
     kind: str
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A product, a style, and by engine the picture; "" where an engine did not come to it."""
+    """Product, style, and the image of each engine; "" if an engine did not paint it."""
 
     product: str
     style: str
@@ -48,29 +48,29 @@ class Shown:
 
 
 def check_page(out: Path) -> None:
-    """Raise ConfigError unless the page can be written in the format that `out` names, before hours are spent."""
+    """Raise ConfigError if the page cannot be written in the format of `out`, before hours are spent."""
     if out.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"{out}: the comparison is written as HTML; give a name that ends in .html")
 
 
 def write_engine_page(comparison: Comparison, out: Path, *, judge: str, behavior: Behavior | None = None) -> None:
-    """Write the page to `out`; `judge` names the network that gains are judged by.
+    """Write the page to `out`; `judge` is the name of the network that measures the gains.
 
-    Raises ConfigError for another format, ProjectError where `out` cannot be written.
+    Raises ConfigError for another format, ProjectError if `out` cannot be written.
     """
     check_page(out)
     write_file(out, render_engines(comparison, judge=judge, behavior=behavior).encode())
 
 
 def render_engines(comparison: Comparison, *, judge: str, behavior: Behavior | None = None) -> str:
-    """The page as HTML; every text of the data is escaped."""
+    """Render the page as HTML; all texts of the data are escaped."""
     environment = Environment(loader=PackageLoader("recsys.reports"), autoescape=True, undefined=StrictUndefined)
     wanted = len(comparison.examples)
     return environment.get_template("engines.html.j2").render(
         columns=COLUMNS,
         behavior=behavior,
         rows=table_rows(comparison.results, behavior),
-        shown=_shown(comparison),
+        shown=_example_rows(comparison),
         engines=[one.name for one in comparison.results],
         slow=[(one.name, one.pairs) for one in comparison.results if one.pairs < wanted],
         wanted=wanted,
@@ -80,7 +80,7 @@ def render_engines(comparison: Comparison, *, judge: str, behavior: Behavior | N
 
 
 def table_rows(results: Sequence[EngineResult], behavior: Behavior | None = None) -> list[Row]:
-    """The lines of the table; what people alone saw, such as photos as they are, comes last."""
+    """Return the lines of the table; arms without an engine, such as original photos, come last."""
     numbers = [_numbers(one) for one in results]
     best = [_best(column, high) for column, high in zip(zip(*numbers, strict=True), _HIGH, strict=True)]
     rows = [
@@ -91,12 +91,12 @@ def table_rows(results: Sequence[EngineResult], behavior: Behavior | None = None
     empty = (MISSING,) * len(COLUMNS)
     others = () if behavior is None else [name for name in behavior.deeds if name not in known]
     return rows + [
-        Row(name, "shown to people", empty, (False,) * len(COLUMNS), _deeds(name, behavior)) for name in others
+        Row(name, "shown to users", empty, (False,) * len(COLUMNS), _deeds(name, behavior)) for name in others
     ]
 
 
 _HIGH = (True, True, True, True, True, True, False, False, False, None)
-"""Whether more is better, column by column; None: neither."""
+"""True if more is better, column by column; None: neither is better."""
 
 
 def _numbers(one: EngineResult) -> tuple[float | None, ...]:
@@ -127,7 +127,7 @@ def _best(column: Sequence[float | None], high: bool | None) -> list[bool]:
 
 
 def _kind(name: str) -> str:
-    return "paints from pictures" if name in IMAGE_ENGINE_NAMES else "paints from z alone"
+    return "paints from images" if name in IMAGE_ENGINE_NAMES else "paints from z only"
 
 
 def _deeds(name: str, behavior: Behavior | None) -> tuple[Deed | None, ...]:
@@ -136,7 +136,7 @@ def _deeds(name: str, behavior: Behavior | None) -> tuple[Deed | None, ...]:
     return tuple(behavior.deeds.get(name, {}).get(metric) for metric in behavior.metrics)
 
 
-def _shown(comparison: Comparison) -> list[Shown]:
+def _example_rows(comparison: Comparison) -> list[Shown]:
     rows = []
     for index, (product, style) in enumerate(comparison.examples[:ROWS]):
         painted = tuple(

@@ -1,4 +1,4 @@
-"""Who is shown: people whose tastes are sure, and far from each other's."""
+"""Example users: their tastes are certain, and far from each other."""
 
 from __future__ import annotations
 
@@ -9,33 +9,35 @@ from recsys.ranking.recommender import Recommender
 from recsys.schema import EVENT, ITEM_ID, TIMESTAMP, USER_ID, WEIGHT, EventKind, FloatArray, ItemId, UserId, UserRow
 
 POOL = 300
-"""At most this many people are looked at, evenly spread over all."""
+"""Largest number of users considered, evenly spread over all."""
 FEWEST_LIKED = 8
 
 
 def clear_tastes(recommender: Recommender, count: int) -> list[UserId]:
-    """Up to `count` people with clearly different tastes, the surest first; the first people where none has a taste.
+    """Choose up to `count` users with clearly different tastes, the most certain first.
 
-    Greedy: the next one has the largest product of sureness and distance to all before. Depends on the bundle alone.
+    Greedy: the next user has the largest product of certainty and distance to all chosen ones. If no user has a taste,
+    the first users are returned. Depends only on the bundle.
     """
     users = recommender.bundle.user_ids
     rows = np.unique(np.linspace(0, len(users) - 1, min(POOL, len(users))).astype(np.int64))
-    found = [(row, taste) for row in rows if (taste := _main_taste(recommender, UserRow(int(row)))) is not None]
-    if not found:
+    tastes = [(row, taste) for row in rows if (taste := _main_taste(recommender, UserRow(int(row)))) is not None]
+    if not tastes:
         return users.ids(rows[:count])
-    directions = np.stack([taste for _, taste in found])
-    sureness = np.linalg.norm(directions, axis=1)
-    units = directions / np.maximum(sureness, 1e-6)[:, None]
-    chosen = [int(np.argmax(sureness))]
-    while len(chosen) < min(count, len(found)):
+    directions = np.stack([taste for _, taste in tastes])
+    certainty = np.linalg.norm(directions, axis=1)
+    units = directions / np.maximum(certainty, 1e-6)[:, None]
+    chosen = [int(np.argmax(certainty))]
+    while len(chosen) < min(count, len(tastes)):
+        # Distance of each taste to the nearest chosen one; chosen ones are excluded by -1.
         distance = 1.0 - (units @ units[chosen].T).max(axis=1)
         distance[chosen] = -1.0
-        chosen.append(int(np.argmax(sureness * distance)))
-    return users.ids([int(found[index][0]) for index in chosen])
+        chosen.append(int(np.argmax(certainty * distance)))
+    return users.ids([int(tastes[index][0]) for index in chosen])
 
 
 def _main_taste(recommender: Recommender, user: UserRow) -> FloatArray | None:
-    """The first mode, (128,), as long as it is sure and dominant; None for people of whom little is known."""
+    """Return the first component times its share, (128,), whose length is the certainty; None without enough likes."""
     profile = recommender.profile_of_row(user)
     if len(profile.liked) < FEWEST_LIKED or not profile.taste:
         return None
@@ -43,7 +45,7 @@ def _main_taste(recommender: Recommender, user: UserRow) -> FloatArray | None:
 
 
 def liked_items(interactions: pd.DataFrame, user_id: UserId, count: int) -> list[tuple[ItemId, EventKind]]:
-    """The last `count` items that a person liked, each with its strongest event; mere views only fill up.
+    """Return the last `count` items that a user liked, each with its strongest event; views only fill up.
 
     `interactions` has `recsys.schema.INTERACTION_COLUMNS`, sorted by time.
     """

@@ -1,4 +1,4 @@
-"""A restyled picture as files: signed if wished, with a sidecar if wished."""
+"""Restyled images as files, optionally signed or with a sidecar."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from recsys.reports.inline_images import write_file
 from recsys.restyling.render_result import RenderResult
 from style.fidelity import Limit
 from style.provenance.content_credentials import SigningIdentity, sign
-from style.provenance.mark import ImageFormat, Mark, read_mark
+from style.provenance.mark import ImageFormat, read_mark
 from style.provenance.sidecar import SUFFIX, sidecar
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Where a picture goes and what goes with it. `certificate` and `key` (PEM) are given together, or neither."""
+    """Output of an image; `certificate` and `key` (PEM) are given together, or neither."""
 
     out: Path
     image_format: ImageFormat
@@ -25,23 +25,23 @@ class Delivery:
     key: Path | None = None
 
     def deliver(self, picture: RenderResult) -> list[Path]:
-        """Write the files and name them. Originals have no mark, so that they are neither signed nor described.
+        """Write the files and return their paths. Originals have no mark, so they get no signature and no sidecar.
 
-        Raises RequestError where the mode had nothing to paint, CredentialError or ExtraError where the picture
-        cannot be signed, ProjectError where a file cannot be written.
+        Raises:
+            RequestError: the photo has no background to paint.
+            CredentialError: the image cannot be signed.
+            ExtraError: a package for signing is not installed.
+            ProjectError: a file cannot be written.
         """
         if Limit.NO_BACKDROP in picture.limited_by:
-            raise RequestError("mode", "this photo has no plain backdrop, hence no background to paint; use another")
+            raise RequestError("mode", "this photo has no plain backdrop, so no background to paint; use another mode")
         mark = read_mark(picture.data)
-        data = picture.data if mark is None else self._signed(picture.data, mark)
+        data = picture.data
+        if mark is not None and self.certificate is not None and self.key is not None:
+            data = sign(data, self.image_format, mark, SigningIdentity.read(self.certificate, self.key))
         write_file(self.out, data)
         if mark is None or not self.sidecar:
             return [self.out]
         beside = self.out.with_name(self.out.name + SUFFIX)
         write_file(beside, sidecar(data, mark).encode())
         return [self.out, beside]
-
-    def _signed(self, data: bytes, mark: Mark) -> bytes:
-        if self.certificate is None or self.key is None:
-            return data
-        return sign(data, self.image_format, mark, SigningIdentity.read(self.certificate, self.key))

@@ -1,4 +1,4 @@
-"""From a built project to one self-contained HTML file: no scripts, no requests, pictures inside."""
+"""Page of a built project: one self-contained HTML file with embedded images, without scripts or requests."""
 
 from __future__ import annotations
 
@@ -33,12 +33,19 @@ def write_page(
     restyler: Renderer | None = None,
     note: str = "",
 ) -> None:
-    """Write the page of a project's current bundle to `out`.
+    """Write the page of a project's current bundle.
 
-    `users`: who is shown (default: five with clearly different tastes); of whom nothing is known is shown what is
-    popular. `restyler` (default: one as the settings say) stays open if given. `note` goes below the introduction.
-    Raises BundleError without a bundle, WeightsError where the engine's weights are missing, ProjectError where
-    `out` cannot be written.
+    Args:
+        project: has a bundle.
+        out: file to write.
+        users: users on the page; default: five with clearly different tastes. Unknown users get popular items.
+        restyler: renderer, which stays open; default: one with the project's settings.
+        note: text below the introduction.
+
+    Raises:
+        BundleError: there is no bundle.
+        WeightsError: the engine's weights are missing.
+        ProjectError: `out` cannot be written.
     """
     recommender = Recommender(load_bundle(project.bundles, project.root))
     if restyler is None:
@@ -61,9 +68,9 @@ def _page(project: Project, recommender: Recommender, restyler: Renderer, users:
 
 
 def _strips(gatherer: LogReader, recommender: Recommender, users: Sequence[UserId]) -> list[Strip]:
-    """One product of the first person's in the taste of the last, and the plainest product in style references."""
+    """Return a product of the first user in the taste of the last, and the plainest product in style references."""
     first, last = users[0], users[-1]
-    items = gatherer.pictured(first)
+    items = gatherer.items_with_image(first)
     target = StyleTarget.resolve(recommender, taste=recommender.profile(Request(user_id=last)).taste)
     strips = []
     if items and target is not None:
@@ -75,7 +82,7 @@ def _strips(gatherer: LogReader, recommender: Recommender, users: Sequence[UserI
 
 
 def plainest_item(recommender: Recommender) -> ItemId | None:
-    """The product nearest to the catalog's center in style, if any has a picture: others' styles show best on it."""
+    """Return the product nearest to the catalog's center in style, if it has an image: other styles show best on it."""
     space, ids = recommender.bundle.space, recommender.bundle.catalog.ids
     row = int(np.argmax(space.vectors @ space.center))
     return ids.id(ItemRow(row)) if space.vectors[row].any() else None
@@ -84,7 +91,7 @@ def plainest_item(recommender: Recommender) -> ItemId | None:
 def render(
     recommender: Recommender, restyler: Renderer, shoppers: Sequence[Shopper], strips: Sequence[Strip], note: str
 ) -> str:
-    """The page as HTML; every text of the data is escaped."""
+    """Render the page as HTML; all texts of the data are escaped."""
     bundle = recommender.bundle
     environment = Environment(loader=PackageLoader("recsys.reports"), autoescape=True, undefined=StrictUndefined)
     images = (bundle.image_root / image for image in bundle.catalog.images if image)

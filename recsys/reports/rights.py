@@ -1,4 +1,4 @@
-"""The ledger of a style library: whose each style is, what its license allows, and what this shop may do with it."""
+"""Ledger of a style library: author and license of each style, and what the license allows this shop."""
 
 from __future__ import annotations
 
@@ -16,8 +16,19 @@ from style.rights import Use, license_rights
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One style. `uses`: what is allowed, None where the license is not known; `refusal`: why pictures must not go
-    toward it, "" where they may; `credit`: the line that names its maker, "" where none is due."""
+    """One style.
+
+    Attributes:
+        style_id: id.
+        title: title.
+        artist: artist.
+        license: license.
+        source: source.
+        uses: allowed uses; None if the license is unknown.
+        share_alike: True if restyled images have to be under the same license.
+        refusal: reason why images must not be restyled toward it; "" if they may be.
+        credit: line that names its author; "" if none is required.
+    """
 
     style_id: str
     title: str
@@ -31,7 +42,7 @@ class LedgerRow:
 
 
 def ledger(project: Project) -> list[LedgerRow]:
-    """The styles of a project in the library's order. Raises LibraryError."""
+    """Return the styles of a project in the library's order. Raises LibraryError."""
     rows = []
     for one in read_library(project.styles):
         rights = license_rights(one.license, one.uses)
@@ -53,18 +64,18 @@ def ledger(project: Project) -> list[LedgerRow]:
 
 
 def ledger_json(rows: Sequence[LedgerRow]) -> str:
-    """The ledger as JSON."""
+    """Format the ledger as JSON."""
     return json.dumps({"styles": [asdict(row) for row in rows]}, indent=2, ensure_ascii=False)
 
 
 def print_ledger(rows: Sequence[LedgerRow]) -> None:
-    """Print the ledger, then why styles are refused."""
+    """Print the ledger, then the reasons of rejected styles."""
     console = Console()
     table = plain_table()
     for name in ("style", "license", "allowed", "artist", "source", "restyle"):
         table.add_column(name, overflow="fold")
     for row in rows:
-        allowed = "not known" if row.uses is None else ", ".join(row.uses) or "nothing"
+        allowed = "unknown" if row.uses is None else ", ".join(row.uses) or "nothing"
         add_row(table, row.style_id, row.license, allowed, row.artist, row.source, "no" if row.refusal else "yes")
     console.print(table)
     for row in rows:

@@ -1,4 +1,4 @@
-"""What the page shows, as plain data for its template, gathered from recommender and restyler."""
+"""Contents of the page as plain data for its template, from recommender and renderer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Recommendation, Request, TasteMode
 from recsys.reports.example_users import liked_items
 from recsys.reports.inline_images import THUMBNAIL_WIDTH, InlineImages
-from recsys.reports.labels import BASIS_WORDS, EVENT_WORDS, FEATURE_WORDS, named_styles
+from recsys.reports.labels import EVENT_WORDS, FEATURE_WORDS
 from recsys.restyling.target import StyleTarget
-from recsys.schema import ItemId, UserId
+from recsys.schema import BASIS_TEXTS, ItemId, UserId
 from style.vector import StyleVector
 
 HISTORY_ITEMS = 8
@@ -28,8 +28,7 @@ STRIP_STYLES = 5
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture with its caption; `source` is a data URI, "" where there is no picture; so is `inset`, a small
-    picture within it."""
+    """Image with its caption; `source` and `inset` (a small image within it) are data URIs, "" if there is none."""
 
     source: str
     title: str
@@ -39,7 +38,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One feature's part of a score, `share` in (0, 1]."""
+    """Contribution of one feature to a score, `share` in (0, 1]."""
 
     feature: str
     name: str
@@ -48,7 +47,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """One recommendation: the photo, and beside it the restyled one ("" without a taste or a photo)."""
+    """One recommendation: the photo and the restyled image ("" without a taste or a photo)."""
 
     product: Shown
     restyled: str
@@ -58,7 +57,7 @@ class Recommended:
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One mode of a taste, `share` in (0, 1]."""
+    """One component of a taste, `share` in (0, 1]."""
 
     share: float
     styles: Sequence[Shown]
@@ -67,7 +66,7 @@ class Mode:
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
-    """One person."""
+    """One user."""
 
     user_id: str
     basis: str
@@ -79,7 +78,7 @@ class Shopper:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """One product, several pictures; `graded` ones go from little to much."""
+    """Several images of one product; `graded` ones are ordered by strength."""
 
     title: str
     text: str
@@ -88,7 +87,7 @@ class Strip:
 
 
 class LogReader:
-    """Asks recommender and restyler for all that the page shows.
+    """Collects the contents of the page.
 
     `interactions` has `recsys.schema.INTERACTION_COLUMNS`, sorted by time.
     """
@@ -100,36 +99,36 @@ class LogReader:
         self._styles = {card.style_id: card for card in recommender.styles.cards}
 
     def shopper(self, user_id: UserId) -> Shopper:
-        """All about one person; of whom nothing is known, what is popular."""
+        """Return all contents about one user; unknown users get popular items."""
         request = Request(user_id=user_id, limit=RECOMMENDATIONS)
         answer, report = self._recommender.recommend(request), self._recommender.taste(request)
         targets = [StyleTarget(StyleVector.from_values(mode.vector)) for mode in report.modes]
         return Shopper(
             user_id=user_id,
-            basis=BASIS_WORDS[answer.basis],
+            basis=BASIS_TEXTS[answer.basis],
             events=report.events,
             history=[
                 self._thumbnail(item, EVENT_WORDS[kind])
                 for item, kind in liked_items(self._interactions, user_id, HISTORY_ITEMS)
             ],
             modes=[self._mode(mode) for mode in report.modes],
-            recommendations=[self._recommended(found, targets) for found in answer.recommendations],
+            recommendations=[self._recommendation(entry, targets) for entry in answer.recommendations],
         )
 
     def strength_strip(self, item_id: ItemId, target: StyleTarget, toward: str) -> Strip:
-        """A product from its photo to a style at full strength."""
+        """Return a product from its photo to a style at full strength."""
         card = self._recommender.catalog.card(item_id)
-        pictures = [self._graded(card, target, strength) for strength in STRENGTHS]
+        pictures = [self._at_strength(card, target, strength) for strength in STRENGTHS]
         text = f"{card.title or item_id}, restyled toward {toward}, by strength"
         return Strip("From the photo to a taste", text, pictures, graded=True)
 
-    def _graded(self, card: ItemCard, target: StyleTarget, strength: float) -> Shown:
+    def _at_strength(self, card: ItemCard, target: StyleTarget, strength: float) -> Shown:
         source, used = self._pictures.restyle_at(card.image, target, strength)
         note = f"limited to {used:.0%}" if source and used < strength else ""
         return Shown(source, f"{strength:.0%}", note)
 
     def style_strip(self, item_id: ItemId) -> Strip:
-        """A product's photo, and the product in style references spread over the library."""
+        """Return a product's photo, and the product in style references spread over the library."""
         card = self._recommender.catalog.card(item_id)
         styles = self._recommender.styles.cards
         spread = np.linspace(0, len(styles) - 1, min(STRIP_STYLES, len(styles))).astype(int)
@@ -146,30 +145,30 @@ class LogReader:
             self._style_picture(style.style_id),
         )
 
-    def pictured(self, user_id: UserId) -> list[ItemId]:
-        """The recommendations that have a picture, best first."""
+    def items_with_image(self, user_id: UserId) -> list[ItemId]:
+        """Return the recommendations that have an image, best first."""
         answer = self._recommender.recommend(Request(user_id=user_id))
         return [
-            found.item_id
-            for found in answer.recommendations
-            if self._recommender.catalog.card(found.item_id).image is not None
+            entry.item_id
+            for entry in answer.recommendations
+            if self._recommender.catalog.card(entry.item_id).image is not None
         ]
 
-    def _recommended(self, found: Recommendation, targets: Sequence[StyleTarget]) -> Recommended:
-        card = self._recommender.catalog.card(found.item_id)
-        restyled = "" if found.mode is None else self._pictures.restyle(card.image, targets[found.mode])
+    def _recommendation(self, entry: Recommendation, targets: Sequence[StyleTarget]) -> Recommended:
+        card = self._recommender.catalog.card(entry.item_id)
+        restyled = "" if entry.mode is None else self._pictures.restyle(card.image, targets[entry.mode])
         price = "" if card.price is None else f"{card.price:,.2f}"
         return Recommended(
             product=Shown(self._pictures.original(card.image), card.title or card.item_id, price),
             restyled=restyled,
-            reason=found.reason,
-            parts=score_parts(found.contributions),
+            reason=entry.reason,
+            parts=score_parts(entry.contributions),
         )
 
     def _mode(self, mode: TasteMode) -> Mode:
         styles = [
             Shown(self._style_picture(near.style_id), near.title, f"{near.similarity:.2f}")
-            for near in named_styles(mode)
+            for near in mode.close_styles
         ]
         return Mode(mode.share, styles, [self._thumbnail(item) for item in mode.items[:MODE_ITEMS]])
 
@@ -183,7 +182,7 @@ class LogReader:
 
 
 def score_parts(contributions: Mapping[str, float]) -> list[Part]:
-    """What lifts a score, largest first: positive contributions as shares of their sum. Below 1 % is left out."""
+    """Return positive contributions as shares of their sum, largest first, without those below 1 %."""
     total = sum(max(part, 0.0) for part in contributions.values())
     shares = {name: part / total for name, part in contributions.items() if part > 0.01 * total}
     return [Part(name, FEATURE_WORDS[name], share) for name, share in sorted(shares.items(), key=lambda pair: -pair[1])]

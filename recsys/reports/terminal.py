@@ -1,4 +1,4 @@
-"""Answers as tables for a terminal, or as JSON for a program."""
+"""Answers as tables for a terminal, or as JSON."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rich.text import Text
 
 from recsys.evaluation.protocol import at_k
 from recsys.ranking.recommender import Recommender
-from recsys.ranking.request import Answer, Recommendation, TasteMode, TasteReport, TextReport
-from recsys.reports.labels import BASIS_WORDS, named_styles
+from recsys.ranking.request import Answer, Recommendation, TasteReport, TextReport
+from recsys.schema import BASIS_TEXTS
 from recsys.tuning.tune import TuningReport
 from style.fidelity import FidelityReport
 
@@ -21,7 +21,7 @@ def print_answer(recommender: Recommender, answer: Answer) -> None:
     """Print a ranked list with the reason of each item."""
     console = Console()
     if not answer.recommendations:
-        console.print("Nothing is left: no item passes the filters.")
+        console.print("The list is empty: no item passes the filters.")
         return
     table = plain_table()
     table.add_column("#", justify="right", style="dim")
@@ -30,20 +30,20 @@ def print_answer(recommender: Recommender, answer: Answer) -> None:
     table.add_column("price", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True, style="dim")
     table.add_column("why", overflow="fold")
-    for rank, found in enumerate(answer.recommendations, start=1):
-        card = recommender.catalog.card(found.item_id)
+    for rank, entry in enumerate(answer.recommendations, start=1):
+        card = recommender.catalog.card(entry.item_id)
         price = "" if card.price is None else f"{card.price:,.2f}"
-        add_row(table, str(rank), card.item_id, card.title, price, f"{found.score:.3f}", found.reason)
+        add_row(table, str(rank), card.item_id, card.title, price, f"{entry.score:.3f}", entry.reason)
     console.print(table)
 
 
 def print_basis(answer: Answer) -> None:
-    """Print what a list stands on."""
-    Console().print(Text(f"{BASIS_WORDS[answer.basis]} Model {answer.model_version}.", style="dim"))
+    """Print the basis of a list and the version of the model."""
+    Console().print(Text(f"{BASIS_TEXTS[answer.basis]} Model {answer.model_version}.", style="dim"))
 
 
 def print_fidelity(report: FidelityReport) -> None:
-    """Print the strength used, how far the product has changed, and what held the strength back."""
+    """Print the strength used, the changes of the product, and the limits that lowered the strength."""
     console = Console()
     requested, used = (f"texture {s.texture:.3g}, color {s.color:.3g}" for s in (report.requested, report.used))
     console.print(Text(f"strength used: {used}; requested: {requested}"))
@@ -62,45 +62,45 @@ def print_fidelity(report: FidelityReport) -> None:
 
 
 def answer_json(recommender: Recommender, answer: Answer) -> str:
-    """A ranked list as JSON."""
-    entries = [_entry(recommender, found) for found in answer.recommendations]
+    """Format a ranked list as JSON."""
+    entries = [_entry(recommender, entry) for entry in answer.recommendations]
     result = {"items": entries, "basis": answer.basis.value, "model_version": answer.model_version}
     return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def plain_table() -> Table:
-    """An empty table without lines."""
+    """Return an empty table without lines."""
     return Table(box=None, pad_edge=False, header_style="dim")
 
 
 def add_row(table: Table, *cells: str) -> None:
     """Add a row of plain texts."""
-    # Titles are users' data: as Text, brackets in them are no markup.
+    # Titles are data: as Text, brackets in them are not taken for markup.
     table.add_row(*map(Text, cells))
 
 
-def _entry(recommender: Recommender, found: Recommendation) -> dict[str, Any]:
-    card = recommender.catalog.card(found.item_id)
+def _entry(recommender: Recommender, entry: Recommendation) -> dict[str, Any]:
+    card = recommender.catalog.card(entry.item_id)
     return {
-        "item_id": found.item_id,
+        "item_id": entry.item_id,
         "title": card.title,
         "category": card.category,
         "price": card.price,
-        "score": found.score,
-        "contributions": dict(found.contributions),
-        "reason": found.reason,
-        "because": found.because,
-        "mode": found.mode,
-        "propensity": found.propensity,
-        "explored": found.explored,
+        "score": entry.score,
+        "contributions": dict(entry.contributions),
+        "reason": entry.reason,
+        "because": entry.because,
+        "mode": entry.mode,
+        "propensity": entry.propensity,
+        "explored": entry.explored,
     }
 
 
 def print_taste(recommender: Recommender, report: TasteReport) -> None:
-    """Print the modes of a taste."""
+    """Print the components of a taste."""
     console = Console()
     if not report.modes:
-        console.print("Nothing is known about this person's taste yet.")
+        console.print("Nothing is known about this user's taste yet.")
         return
     table = plain_table()
     for name in ("mode", "share"):
@@ -109,12 +109,13 @@ def print_taste(recommender: Recommender, report: TasteReport) -> None:
         table.add_column(name, overflow="fold")
     for index, mode in enumerate(report.modes):
         titles = (recommender.catalog.card(item).title or item for item in mode.items)
-        add_row(table, str(index), f"{mode.share:.0%}", _near(mode), "; ".join(titles))
+        styles = "; ".join(f"{style.title} ({style.similarity:.2f})" for style in mode.close_styles)
+        add_row(table, str(index), f"{mode.share:.0%}", styles or "no style reference", "; ".join(titles))
     console.print(table)
 
 
 def print_words(report: TextReport) -> None:
-    """Print what words were understood to mean, and the style references nearest to that."""
+    """Print the meaning of words, and the style references nearest to it."""
     shares = (f"{one.word}{f' ({one.read_as})' if one.read_as else ''} {one.share:.0%}" for one in report.words)
     unknown = f"; not known: {', '.join(report.unknown)}" if report.unknown else ""
     console = Console()
@@ -122,17 +123,13 @@ def print_words(report: TextReport) -> None:
     console.print(Text("nearest: " + "; ".join(f"{style.title} ({style.similarity:.2f})" for style in report.styles)))
 
 
-def _near(mode: TasteMode) -> str:
-    return "; ".join(f"{style.title} ({style.similarity:.2f})" for style in named_styles(mode)) or "no style reference"
-
-
 def print_tuning(report: TuningReport) -> None:
-    """Print the best settings beside the defaults, what each comes to, and whether they differ."""
+    """Print the best settings beside the defaults, the quality of each, and the test of their difference."""
     console = Console()
     ended = ", stopped" if report.stopped else ""
     console.print(
         f"{report.model}: {report.trials:,} trials{ended}; validation by {report.split} in {report.rounds} rounds, "
-        f"{report.users:,} people, the whole catalog ranked; the test part was not used."
+        f"{report.users:,} users, the whole catalog ranked; the test part was not used."
     )
     table = plain_table()
     table.add_column("")
@@ -147,6 +144,6 @@ def print_tuning(report: TuningReport) -> None:
     gain = report.difference.difference
     console.print(
         f"Gain {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}], p {report.difference.p_value:.4f} (paired "
-        "permutation test). The best was chosen on these people, so this flatters; only other events tell.",
+        "permutation test). The best was chosen on these users, so this gain is optimistic; test it on other events.",
         style="dim",
     )

@@ -33,18 +33,12 @@ from recsys.restyling.render_request import RenderRequest
 from recsys.restyling.render_result import RenderResult
 from recsys.restyling.satisfaction_model import ORIGINAL
 from recsys.restyling.target import StyleTarget
-from recsys.schema import Basis, ItemId
+from recsys.schema import BASIS_TEXTS, ItemId
 from recsys.storage.live.exposures import Picture
 from recsys.storage.live.user_state import UserState
 from style.errors import ImageError
 
-BASIS_TEXTS = {
-    Basis.HISTORY: "Based on this user's history.",
-    Basis.SESSION: "Based on the items of this session.",
-    Basis.CHOSEN_STYLE: "Based on the chosen styles.",
-    Basis.POPULAR: "Nothing is known about this person's taste yet: these are the most popular items.",
-}
-NO_TASTE_TEXT = "Nothing is known about this person's taste yet: a few clicks or a chosen style are enough to begin."
+NO_TASTE_TEXT = "Nothing is known about this user's taste yet: a few clicks or a chosen style are enough to begin."
 
 
 def item_view(card: ItemCard, links: Links) -> Item:
@@ -126,9 +120,7 @@ def taste_view(
 
 
 def _component_view(services: Services, links: Links, index: int, component: TasteMode) -> TasteModeView:
-    # Worth naming are the nearest style and those that are at least half as near.
-    best = max((style.similarity for style in component.styles), default=0.0)
-    titles = [style.title for style in component.styles if style.similarity > 0 and style.similarity >= best / 2]
+    titles = [style.title for style in component.close_styles]
     near = f": near {' and '.join(titles)}" if titles else ""
     return TasteModeView(
         mode=index,

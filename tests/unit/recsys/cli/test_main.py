@@ -113,7 +113,9 @@ finally:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert done.stdout == ""
-        assert done.stderr == f"error: {tmp_path}: not a project (it has no recsys.toml); `recsys init` makes one\n"
+        assert (
+            done.stderr == f"error: {tmp_path}: not a project (it has no recsys.toml); create one with `recsys init`\n"
+        )
 
     def test_version(self) -> None:
         result = _run("--version")
@@ -215,7 +217,7 @@ class TestInitAndImport:
         _misused(_run("import", root, "--interactions", log, "--format", "gcn"), "lightgcn", "movielens")
         _refused(_run("import", root, "--items", log, "--format", "lightgcn"), "lightgcn has no items")
         _refused(_run("import", root, "--users", log, "--format", "amazon-reviews"), "has no users")
-        _refused(_run("import", root, "--items", log, "--test-interactions", log), "log.txt", "to learn from")
+        _refused(_run("import", root, "--items", log, "--test-interactions", log), "log.txt", "needs the train")
         _refused(_run("import", root, "--format", "csv"), "nothing to import")
         assert not catalog.interactions_file.exists()
 
@@ -290,7 +292,7 @@ class TestRecommend:
         result = _run("recommend", sample_project.root, "--user", USER, "--limit", 3)
         for found in recommender.recommend(Request(user_id=USER, limit=3)).recommendations:
             assert found.item_id in result.output
-        assert "Based on what this person has done so far" in result.output
+        assert "Based on this user's history" in result.output
 
     def test_filters_hold(self, sample_project: Project, recommender: Recommender) -> None:
         options = ("--category", "mug", "--price-min", 10, "--price-max", 20, "--exclude", "p0001", "--json")

@@ -11,18 +11,18 @@ from PIL import Image
 from recsys.dataset.project import Project
 from recsys.dataset.sample import load_truth
 from recsys.errors import DataError
-from recsys.plots.strips import Row, Tile, caption_lines, picture_rows, thumbnail
+from recsys.plots.strips import Row, Tile, caption_lines, image_rows, thumbnail
 from recsys.plots.style_examples import STRENGTHS, neighbor_row, taste_rows, typical_items
-from recsys.plots.style_map import flat, on_grid, style_map
+from recsys.plots.style_map import assign_cells, project_to_plane, style_map
 from recsys.plots.vectors import (
     TRUTH,
-    Looks,
+    StyleSample,
     chance_level,
     directions_for,
     nearest_hits,
     nearest_rows,
+    rank_examples,
     retrieval_chart,
-    telling_places,
     variance_chart,
     variance_shares,
     whitening_conclusions,
@@ -44,20 +44,20 @@ def clusters(count: int, each: int) -> np.ndarray:
 
 def test_the_plane_keeps_clusters_together_and_is_the_same_again() -> None:
     vectors = clusters(4, 20)
-    found = flat(vectors, seed=0)
-    assert np.array_equal(found, flat(vectors, seed=0))
+    found = project_to_plane(vectors, seed=0)
+    assert np.array_equal(found, project_to_plane(vectors, seed=0))
     distances = np.linalg.norm(found[:, None] - found[None], axis=2) + 1e9 * np.eye(len(found))
     assert np.array_equal(distances.argmin(axis=1) // 20, np.arange(80) // 20)
 
 
 @pytest.mark.parametrize("count", [1, 2, 9])
 def test_a_few_vectors_have_a_plane_too(count: int) -> None:
-    assert flat(clusters(3, 3)[:count], seed=0).shape == (count, 2)
+    assert project_to_plane(clusters(3, 3)[:count], seed=0).shape == (count, 2)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 60])
 def test_every_point_has_a_place_of_its_own(count: int) -> None:
-    places, (width, height) = on_grid(np.random.default_rng(0).standard_normal((count, 2)))
+    places, (width, height) = assign_cells(np.random.default_rng(0).standard_normal((count, 2)))
     assert len(np.unique(places, axis=0)) == count
     assert places.min() >= 0
     assert np.all(places < (width, height))
@@ -65,7 +65,7 @@ def test_every_point_has_a_place_of_its_own(count: int) -> None:
 
 def test_places_follow_the_points() -> None:
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1.0]])
-    places, _ = on_grid(corners)
+    places, _ = assign_cells(corners)
     assert np.array_equal(places[:, 0] > places[0, 0], corners[:, 0] > 0)
     assert np.array_equal(places[:, 1] > places[0, 1], corners[:, 1] > 0)
 
@@ -82,13 +82,13 @@ def test_the_map_shows_products_and_numbered_references(recommender: Recommender
 def test_rows_show_every_tile_and_frame_the_chosen(tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     tiles = [Tile(Image.new("RGB", (40, 20), "red"), "red", framed=True), Tile(tmp_path / "broken.jpg"), Tile(None)]
-    drawing = picture_rows([Row("first", tiles), Row("second", tiles[:1])], "A title")
+    drawing = image_rows([Row("first", tiles), Row("second", tiles[:1])], "A title")
     (axes,) = drawing.figure.axes
     assert len(axes.get_images()) == 4
     assert len(axes.get_lines()) == 2
     assert {"A title", "first", "second", "red"} <= {text.get_text() for text in axes.texts}
     with pytest.raises(DataError, match="no pictures"):
-        picture_rows([], "nothing")
+        image_rows([], "nothing")
 
 
 def test_a_thumbnail_is_the_middle_square_or_grey(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_typical_items_differ_in_look_and_their_neighbors_do_not(recommender: Re
     assert len({truth[item] for item in items}) == 6
     row = neighbor_row(recommender, items[0], 3)
     assert [tile.framed for tile in row.tiles] == [True, False, False, False]
-    assert row.tiles[0].picture == recommender.catalog.card(items[0]).image
+    assert row.tiles[0].image == recommender.catalog.card(items[0]).image
 
 
 def test_a_person_from_what_they_liked_to_a_restyled_product(sample_project: Project, recommender: Recommender) -> None:
@@ -122,7 +122,7 @@ def test_a_person_from_what_they_liked_to_a_restyled_product(sample_project: Pro
     assert titles[0] == "acted on last"
     assert titles[1].startswith("taste 1: ")
     assert titles[-2] == "recommended, best first"
-    photo, *restyled = (np.asarray(thumbnail(tile.picture, 64), dtype=float) for tile in rows[-1].tiles)
+    photo, *restyled = (np.asarray(thumbnail(tile.image, 64), dtype=float) for tile in rows[-1].tiles)
     changes = [np.abs(picture - photo).mean() for picture in restyled]
     assert len(changes) == len(STRENGTHS)
     assert changes[0] < changes[-1]
@@ -130,11 +130,11 @@ def test_a_person_from_what_they_liked_to_a_restyled_product(sample_project: Pro
 
 
 @pytest.fixture(scope="module")
-def looks(sample_project: Project, recommender: Recommender) -> Looks:
-    return Looks.of(sample_project, recommender.bundle, limit=40)
+def looks(sample_project: Project, recommender: Recommender) -> StyleSample:
+    return StyleSample.from_catalog(sample_project, recommender.bundle, limit=40)
 
 
-def test_looks_are_pictures_with_their_hidden_style(looks: Looks, recommender: Recommender) -> None:
+def test_looks_are_pictures_with_their_hidden_style(looks: StyleSample, recommender: Recommender) -> None:
     assert len(looks.images) == len(looks.labels) == 40
     assert all(vectors.shape[0] == 40 for vectors in looks.spaces.values())
     for vectors in looks.spaces.values():
@@ -150,21 +150,21 @@ def test_looks_are_pictures_with_their_hidden_style(looks: Looks, recommender: R
 
 def test_a_column_of_the_items_labels_them_too(sample_project: Project, recommender: Recommender) -> None:
     with pytest.raises(DataError, match=r"no column 'mood'.*color"):
-        Looks.of(sample_project, recommender.bundle, "mood", limit=2)
-    assert "matte" in Looks.of(sample_project, recommender.bundle, "finish", limit=20).labels
+        StyleSample.from_catalog(sample_project, recommender.bundle, "mood", limit=2)
+    assert "matte" in StyleSample.from_catalog(sample_project, recommender.bundle, "finish", limit=20).labels
 
 
-def test_hits_agree_with_the_retrieval_score(looks: Looks) -> None:
+def test_hits_agree_with_the_retrieval_score(looks: StyleSample) -> None:
     for vectors in looks.spaces.values():
         assert nearest_hits(vectors, looks.labels).mean() == pytest.approx(
             retrieval_score(vectors, looks.labels).recall_at_1
         )
 
 
-def test_rows_frame_what_has_the_label_asked_for(looks: Looks) -> None:
+def test_rows_frame_what_has_the_label_asked_for(looks: StyleSample) -> None:
     (space, *_) = looks.spaces
     (row,) = nearest_rows(looks, 3, [space], count=5)
-    assert row.tiles[0].picture == looks.images[3]
+    assert row.tiles[0].image == looks.images[3]
     assert np.mean([tile.framed for tile in row.tiles[1:]]) == nearest_hits(looks.spaces[space], looks.labels, 5)[3]
     with pytest.raises(DataError, match="'nowhere' is none of the spaces"):
         nearest_rows(looks, 3, ["nowhere"])
@@ -175,9 +175,9 @@ def test_telling_places_begin_where_the_second_space_wins() -> None:
     labels = ("a",) * 5 + ("b",) * 5
     poor = good.copy()
     poor[0] = good[9]
-    looks = Looks((), (), labels, {"poor": poor, "good": good})
-    assert telling_places(looks, "poor", "good", 4)[0] == 0
-    assert telling_places(looks, "good", "poor", 4)[-1] == 0
+    looks = StyleSample((), (), labels, {"poor": poor, "good": good})
+    assert rank_examples(looks, "poor", "good", 4)[0] == 0
+    assert rank_examples(looks, "good", "poor", 4)[-1] == 0
 
 
 def test_variance_shares_and_chance_of_known_vectors() -> None:
@@ -189,7 +189,7 @@ def test_variance_shares_and_chance_of_known_vectors() -> None:
     assert chance_level(["a", "a", "b", "b"]) == pytest.approx(1 / 3)
 
 
-def test_charts_and_conclusions_name_every_space(looks: Looks) -> None:
+def test_charts_and_conclusions_name_every_space(looks: StyleSample) -> None:
     bars, lines = retrieval_chart(looks).figure.axes[0], variance_chart(looks).figure.axes[0]
     assert [text.get_text().split("\n")[0] for text in bars.get_yticklabels()] == list(looks.spaces)
     assert len(lines.get_lines()) == len(looks.spaces)

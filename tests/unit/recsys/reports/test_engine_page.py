@@ -18,7 +18,7 @@ from recsys.experiments.analysis.analyze import analyze
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.files import create_experiment
 from recsys.experiments.design.lifecycle import start
-from recsys.reports.engine_behavior import UNTOUCHED, Behavior, behavior_of
+from recsys.reports.engine_behavior import UNCHANGED, Behavior, behavior_of
 from recsys.reports.engine_page import MISSING, render_engines, table_rows, write_engine_page
 from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
 from style.benchmarks.engines import Comparison, EngineResult
@@ -62,14 +62,14 @@ def compared() -> Comparison:
 
 
 def test_planted_effects_are_in_the_columns_of_their_engines(behavior: Behavior) -> None:
-    assert set(behavior.deeds) == {"film", "reinhard", UNTOUCHED}
+    assert set(behavior.deeds) == {"film", "reinhard", UNCHANGED}
     clicks, _, satisfaction = behavior.metrics
     assert behavior.deeds["film"][clicks].change == ""
     assert behavior.deeds["reinhard"][clicks].verdict == "better"
     assert behavior.deeds["reinhard"][satisfaction].verdict == "better"
-    assert behavior.deeds[UNTOUCHED][clicks].verdict == "worse"
+    assert behavior.deeds[UNCHANGED][clicks].verdict == "worse"
     share = {name: float(deeds[clicks].value.split()[0]) for name, deeds in behavior.deeds.items()}
-    assert share[UNTOUCHED] < share["film"] < share["reinhard"]
+    assert share[UNCHANGED] < share["film"] < share["reinhard"]
 
 
 def test_an_experiment_that_compares_no_engines_is_refused() -> None:
@@ -109,7 +109,7 @@ def test_the_page_is_self_contained_and_escapes_names(compared: Comparison, beha
     assert page.count("too slow for") == 1
     assert "<script" not in page
     assert not re.search(r'(src|href)="http', page)
-    assert f"{UNTOUCHED}<small>shown to people" in page
+    assert f"{UNCHANGED}<small>shown to people" in page
     assert "on 1 of 2" in page
     assert "better</span>" in page
 

@@ -23,12 +23,12 @@ from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Recommendation, Request
 from recsys.reports.example_users import clear_tastes, liked_items
 from recsys.reports.inline_images import InlineImages, load_renderer, typical_aspect_ratio
-from recsys.reports.labels import BASIS_WORDS, EVENT_WORDS, FEATURE_WORDS
+from recsys.reports.labels import EVENT_WORDS, FEATURE_WORDS
 from recsys.reports.page import render, write_page
 from recsys.reports.shop_view import STRENGTHS, Mode, Part, Recommended, Shopper, Shown, Strip, score_parts
 from recsys.restyling.renderer import Renderer
 from recsys.restyling.target import StyleTarget
-from recsys.schema import FEATURES, Basis, EventKind, ItemId, UserId
+from recsys.schema import BASIS_TEXTS, FEATURES, Basis, EventKind, ItemId, UserId
 from recsys.storage.cache import DiskCache
 from style.errors import WeightsError
 from style.provenance.mark import read_mark
@@ -131,7 +131,7 @@ class TestPage:
         assert page.text.count("restyled · synthetic") == 6
 
     def test_a_stranger_gets_popular_items_and_is_told_so(self, page: _Reader) -> None:
-        assert BASIS_WORDS[Basis.POPULAR] in page.text
+        assert BASIS_TEXTS[Basis.POPULAR] in page.text
         assert "Nothing is known yet." in page.text
 
     def test_the_strength_strip_begins_with_the_photo(
@@ -272,5 +272,5 @@ class TestWords:
 
     def test_every_code_has_words(self) -> None:
         assert tuple(FEATURE_WORDS) == FEATURES
-        assert set(BASIS_WORDS) == set(Basis)
+        assert set(BASIS_TEXTS) == set(Basis)
         assert set(EVENT_WORDS) == set(EventKind)
