@@ -1,5 +1,4 @@
-"""What live changes and swaps of bundles cost while people ask: how soon a changed item is recommended, and how long
-requests take meanwhile."""
+"""Cost of live changes and of swaps of bundles: delay of a changed item, and latency of requests meanwhile."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from threading import Event, Thread
 
 import numpy as np
 
-from recsys.benchmarks.rank import active_people
+from recsys.benchmarks.rank import active_users
 from recsys.errors import RecsysError
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import MAX_LIMIT, Filters, Request
@@ -24,7 +23,7 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True)
 class DrawnChange:
-    """A changed item, for measuring."""
+    """Changed item of a benchmark."""
 
     item_id: ItemId
     seq: int
@@ -39,9 +38,12 @@ class DrawnChange:
 
 
 def changes_line(recommender: Recommender, batch: int = BATCH, times: int = 5) -> str:
-    """How long a batch of changes takes until it shows: half new items, the others with new facts and pictures or
-    deleted. The new ones are asked for, so that a figure stands for items that are there."""
-    seconds, changes = [], list(drawn_changes(recommender, batch))
+    """Measure the time from a batch of changes to the first list with them.
+
+    Half of the items are new, the others have new data and images or are deleted. The new ones are requested, to check
+    that they are there.
+    """
+    seconds, changes = [], list(draw_changes(recommender, batch))
     new = frozenset(change.item_id for change in changes if change.item_id.startswith("new "))
     for _ in range(times):
         start = time.perf_counter()
@@ -50,12 +52,12 @@ def changes_line(recommender: Recommender, batch: int = BATCH, times: int = 5) -
         others = frozenset(changed.bundle.catalog.ids.values) - new
         asked = Request(limit=min(len(new), MAX_LIMIT), filters=Filters(exclude=others))
         if len(changed.recommend(asked).recommendations) != asked.limit:
-            raise RecsysError("a new item of the benchmark does not show; the figure would be of something else")
-    return f"{batch} new, changed and deleted items, until they show: median {1000 * np.median(seconds):.0f} ms"
+            raise RecsysError("a new item of the benchmark is not in the list; the result would be meaningless")
+    return f"{batch} new, changed and deleted items, until they are in lists: median {1000 * np.median(seconds):.0f} ms"
 
 
-def drawn_changes(recommender: Recommender, batch: int) -> Iterator[ItemChange]:
-    """A change of each of `batch` items."""
+def draw_changes(recommender: Recommender, batch: int) -> Iterator[ItemChange]:
+    """Yield a change of each of `batch` items."""
     bundle = recommender.bundle
     catalog, vectors, embedder = bundle.catalog, bundle.space.vectors, bundle.embedder
     for number in range(batch):
@@ -67,18 +69,17 @@ def drawn_changes(recommender: Recommender, batch: int) -> Iterator[ItemChange]:
 
 
 def swap_lines(bundles: Path, versions: Sequence[str], quiet_s: float = 3.0) -> Iterator[str]:
-    """Milliseconds of requests by one thread that asks all the time: with nothing else to do, and while each of the
-    versions is loaded, tried and put in place, one after the other."""
+    """Measure requests of one thread in ms: without other work, and while the versions are loaded and swapped in."""
     host = ModelHost(bundles, bundles)
     bundle = host.current.recommender.bundle
-    people = bundle.user_ids.ids(active_people(bundle, 300))
+    users = bundle.user_ids.ids(active_users(bundle, 300))
     laps: list[float] = []
     done = Event()
 
     def ask() -> None:
         while not done.is_set():
             start = time.perf_counter()
-            host.current.recommender.recommend(Request(user_id=people[len(laps) % len(people)]))
+            host.current.recommender.recommend(Request(user_id=users[len(laps) % len(users)]))
             laps.append(1000 * (time.perf_counter() - start))
 
     thread = Thread(target=ask)

@@ -1,9 +1,8 @@
-"""A load generator: HTTP/1.1 over keep-alive connections of one thread, light enough to outrun what it measures.
+"""Load generator: HTTP/1.1 over keep-alive connections of one thread, fast enough to saturate the server.
 
-Open loop (`at_rate`): requests leave at times fixed beforehand, and each latency counts from the time at which its
-request was meant to leave, so that a server that stalls is charged for everybody whom it kept waiting (coordinated
-omission; Tene, "How NOT to measure latency", 2013). Closed loop (`by_connections`): each connection asks again as soon
-as it was answered, which finds out how much there is to be had.
+Open loop (`at_rate`): requests are sent at fixed times, and each latency counts from its scheduled time. So a server
+that stalls is charged for all waiting requests (coordinated omission; Tene, "How NOT to measure latency", 2013).
+Closed loop (`by_connections`): each connection sends its next request after an answer, which measures capacity.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from recsys.schema import BoolArray, FloatArray, IntArray
 
 HOST = "127.0.0.1"
 NO_ANSWER = 0
-"""Stands for the status where a connection was refused or lost, or time ran out."""
+"""Status of a request whose connection was refused or lost, or that timed out."""
 SPIN_S = 0.0015
-"""Timers are only good to a millisecond: the rest of a wait is spent looking at the clock."""
+"""End of a wait that polls the clock, as timers have a resolution of a millisecond."""
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class HttpRequest:
     """One request. `target` is the path and query, percent-encoded; `body` is JSON or empty."""
 
     target: str
@@ -39,7 +38,7 @@ class Ask:
     headers: tuple[tuple[str, str], ...] = ()
 
     def wire(self) -> bytes:
-        """As it goes over the connection."""
+        """Return the bytes that are sent."""
         lines = [f"{self.method} {self.target} HTTP/1.1", f"Host: {HOST}"]
         lines += [f"{name}: {value}" for name, value in self.headers]
         if self.body:
@@ -48,8 +47,8 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer; names of headers are in small letters."""
+class HttpReply:
+    """One answer; names of headers are in lower case."""
 
     status: int
     headers: Mapping[bytes, bytes]
@@ -57,19 +56,23 @@ class Reply:
 
 
 class NoAnswerError(Exception):
-    """The connection was refused or lost, or time ran out."""
+    """The connection was refused or lost, or the request timed out."""
 
 
-Check = Callable[[Ask, Reply], str | None]
-"""What is wrong with an answer of status 2xx, in words that do not differ from answer to answer; None if nothing is."""
+Check = Callable[[HttpRequest, HttpReply], str | None]
+"""Checks an answer of status 2xx: returns the defect as a fixed text, so that equal ones can be counted, or None."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Load:
-    """What became of N requests in `seconds`, in the order in which they were asked.
+    """Results of N requests, in the order in which they were sent.
 
-    `statuses` (N,), `NO_ANSWER` among them; `latencies` (N,) seconds; `valid` (N,): 2xx and nothing wrong with it;
-    `complaints`: what checks had to say, and how often.
+    Attributes:
+        statuses: (N,) status, or `NO_ANSWER`.
+        latencies: (N,) seconds.
+        valid: (N,) True for 2xx without a defect.
+        complaints: defects and their counts.
+        seconds: duration of the load.
     """
 
     statuses: IntArray
@@ -83,27 +86,27 @@ class Load:
 
     @property
     def counts(self) -> dict[int, int]:
-        """How many answers had each status."""
-        found, counts = np.unique(self.statuses, return_counts=True)
-        return dict(zip(found.tolist(), counts.tolist(), strict=True))
+        """Return the number of answers per status."""
+        statuses, counts = np.unique(self.statuses, return_counts=True)
+        return dict(zip(statuses.tolist(), counts.tolist(), strict=True))
 
     @property
     def failed(self) -> int:
-        """How many were not answered with 2xx, or wrongly."""
+        """Return the number of requests without a valid answer."""
         return len(self) - int(self.valid.sum())
 
     @property
     def goodput(self) -> float:
-        """Valid answers per second."""
+        """Return valid answers per second."""
         return float(self.valid.sum() / self.seconds)
 
     @property
     def rate(self) -> float:
-        """Requests per second, whatever became of them."""
+        """Return requests per second, with any result."""
         return len(self) / self.seconds
 
     def ms(self, quantile: float, among: BoolArray | None = None) -> float:
-        """A quantile in [0, 1] of the latencies in ms, of all or `among` some (N,); NaN where there are none."""
+        """Return a quantile in [0, 1] of the latencies in ms, of all or of the mask `among` (N,); NaN if none."""
         chosen = self.latencies if among is None else self.latencies[among]
         return float(1000 * np.quantile(chosen, quantile)) if len(chosen) else float("nan")
 
@@ -113,9 +116,9 @@ class Load:
 
 
 class Client:
-    """Connections to one port of this machine, opened when needed and kept; each asks one thing at a time.
+    """Pool of connections to one port of this machine; each sends one request at a time.
 
-    `connections`: at most so many at once, who comes on top waits; `timeout`: seconds until there is no answer.
+    `connections`: largest number at once, further requests wait; `timeout`: seconds.
     """
 
     def __init__(self, port: int, *, connections: int = 256, timeout: float = 10.0) -> None:
@@ -124,36 +127,36 @@ class Client:
         self._idle: list[_Connection] = []
         self._room = asyncio.Semaphore(connections)
 
-    async def ask(self, ask: Ask) -> Reply:
-        """The answer. Raises NoAnswerError; nothing is ever sent twice."""
+    async def ask(self, ask: HttpRequest) -> HttpReply:
+        """Send a request and return the answer. Raises NoAnswerError; nothing is sent twice."""
         async with self._room:
-            connection = self._kept() or await self._opened()
+            connection = self._take_idle() or await self._connect()
             reply = await connection.ask(ask.wire(), self.timeout)
             if connection.is_open:
                 self._idle.append(connection)
             return reply
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close idle connections."""
         for connection in self._idle:
             connection.close()
         self._idle.clear()
 
-    def _kept(self) -> _Connection | None:
+    def _take_idle(self) -> _Connection | None:
         while self._idle:
-            # The last one used is the least likely to be closed by the server meanwhile.
+            # The server is least likely to have closed the connection used last.
             connection = self._idle.pop()
             if connection.is_open:
                 return connection
         return None
 
-    async def _opened(self) -> _Connection:
+    async def _connect(self) -> _Connection:
         try:
             async with asyncio.timeout(self.timeout):
-                _, made = await asyncio.get_running_loop().create_connection(_Connection, HOST, self.port)
+                _, connection = await asyncio.get_running_loop().create_connection(_Connection, HOST, self.port)
         except (OSError, TimeoutError) as error:
             raise NoAnswerError(f"no connection: {type(error).__name__}") from None
-        return made
+        return connection
 
 
 class _Connection(asyncio.Protocol):
@@ -161,20 +164,20 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.is_open = False
-        self._waiter: asyncio.Future[Reply] | None = None
+        self._waiter: asyncio.Future[HttpReply] | None = None
         self._transport: asyncio.Transport
         self._begin()
 
-    async def ask(self, wire: bytes, timeout: float) -> Reply:
+    async def ask(self, wire: bytes, timeout: float) -> HttpReply:
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Reply] = loop.create_future()
+        waiter: asyncio.Future[HttpReply] = loop.create_future()
         self._waiter = waiter
         limit = loop.call_later(timeout, self._fail, "time ran out")
         try:
             self._transport.write(wire)
             return await waiter
         except asyncio.CancelledError:
-            # Its answer may still come, and would be taken for that of the next request.
+            # Its answer may still arrive, and would be taken for that of the next request.
             self.close()
             raise
         finally:
@@ -185,7 +188,7 @@ class _Connection(asyncio.Protocol):
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are not derived from asyncio's.
+        # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self.is_open = True
 
@@ -207,12 +210,12 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         status, stays = self._parser.get_status_code(), self._parser.should_keep_alive()
-        # 1xx only announce the answer.
+        # 1xx only announces the answer.
         if status >= 200:
             if not stays:
                 self.close()
             if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_result(Reply(status, self._headers, b"".join(self._body)))
+                self._waiter.set_result(HttpReply(status, self._headers, b"".join(self._body)))
         self._begin()
 
     def _begin(self) -> None:
@@ -234,21 +237,21 @@ class _Tally:
     valid: list[bool] = field(default_factory=list)
     complaints: Counter[str] = field(default_factory=Counter)
 
-    async def one(self, client: Client, ask: Ask, since: float) -> None:
-        # A place is taken now, so that results stand in the order of requests, whichever is answered first.
-        place = len(self.statuses)
+    async def one(self, client: Client, ask: HttpRequest, since: float) -> None:
+        # An index is reserved now, so that results are in the order of requests, not of answers.
+        index = len(self.statuses)
         self.statuses.append(NO_ANSWER)
         self.latencies.append(0.0)
         self.valid.append(False)
         try:
             reply = await client.ask(ask)
-            self.latencies[place] = time.perf_counter() - since
-            self.statuses[place] = reply.status
+            self.latencies[index] = time.perf_counter() - since
+            self.statuses[index] = reply.status
             good = 200 <= reply.status < 300
             complaint = self.check(ask, reply) if good and self.check else None
-            self.valid[place] = good and complaint is None
+            self.valid[index] = good and complaint is None
         except NoAnswerError as error:
-            self.latencies[place] = time.perf_counter() - since
+            self.latencies[index] = time.perf_counter() - since
             complaint = str(error)
         if complaint is not None:
             self.complaints[complaint] += 1
@@ -263,10 +266,10 @@ class _Tally:
         )
 
 
-async def at_rate(client: Client, asks: Iterable[Ask], rate: float, check: Check | None = None) -> Load:
-    """Open loop: `rate` requests per second, whatever the answers; latencies count from when each was meant to leave.
+async def at_rate(client: Client, asks: Iterable[HttpRequest], rate: float, check: Check | None = None) -> Load:
+    """Run an open loop: `rate` requests per second, regardless of answers; latencies count from the scheduled time.
 
-    `seconds` of the load end with the last answer or, where the last came sooner, with the time meant for the last.
+    The load ends with the last answer, or with the scheduled time of the last request if that is later.
     """
     tally, started, under_way = _Tally(check), time.perf_counter(), set[asyncio.Task[None]]()
     number = 0
@@ -281,9 +284,13 @@ async def at_rate(client: Client, asks: Iterable[Ask], rate: float, check: Check
 
 
 async def by_connections(
-    client: Client, asks: Iterable[Ask], connections: int, seconds: float = float("inf"), check: Check | None = None
+    client: Client,
+    asks: Iterable[HttpRequest],
+    connections: int,
+    seconds: float = float("inf"),
+    check: Check | None = None,
 ) -> Load:
-    """Closed loop: `connections` of them ask one thing after the other until `seconds` are over or nothing is left."""
+    """Run a closed loop: each of `connections` sends one request after the other, until `seconds` or requests end."""
     tally, started, left = _Tally(check), time.perf_counter(), iter(asks)
 
     async def caller() -> None:
@@ -297,25 +304,25 @@ async def by_connections(
     return tally.load(time.perf_counter() - started)
 
 
-def open_loop(port: int, asks: Iterable[Ask], rate: float, check: Check | None = None) -> Load:
-    """`at_rate` on a loop of its own."""
+def open_loop(port: int, asks: Iterable[HttpRequest], rate: float, check: Check | None = None) -> Load:
+    """Run `at_rate` on a new event loop."""
     return run(_with_client(port, lambda client: at_rate(client, asks, rate, check)))
 
 
 def closed_loop(
-    port: int, asks: Iterable[Ask], connections: int, seconds: float = float("inf"), check: Check | None = None
+    port: int, asks: Iterable[HttpRequest], connections: int, seconds: float = float("inf"), check: Check | None = None
 ) -> Load:
-    """`by_connections` on a loop of its own."""
+    """Run `by_connections` on a new event loop."""
     return run(_with_client(port, lambda client: by_connections(client, asks, connections, seconds, check)))
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine on the loop that the figures are taken with."""
+    """Run a coroutine on uvloop, as all measurements do."""
     return uvloop.run(main)
 
 
-def until(stopped: Callable[[], bool], asks: Iterator[Ask]) -> Iterator[Ask]:
-    """`asks`, as long as not `stopped`."""
+def until(stopped: Callable[[], bool], asks: Iterator[HttpRequest]) -> Iterator[HttpRequest]:
+    """Yield requests until `stopped()` is True."""
     while not stopped():
         yield next(asks)
 

@@ -1,4 +1,4 @@
-"""What one request costs on one core, step by step, and what retrieval finds, beside the exact way."""
+"""Cost of one request on one core, step by step, and recall of retrieval compared with exact search."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from recsys.dataset.catalog import Catalog
 from recsys.index.base import VectorIndex
 from recsys.index.exact import ExactIndex
 from recsys.profiles.style_space import StyleSpace
+from recsys.ranking.catalog_view import CatalogView
 from recsys.ranking.features import Features
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Filters, Request
@@ -31,13 +32,13 @@ from recsys.training.refresh import add_items
 module: Any = served
 STEPS = {
     (Recommender, "profile"): "profile",
-    (Recommender, "allowed"): "filters",
+    (CatalogView, "allowed"): "filters",
     (Retriever, "candidates"): "retrieve",
     (Features, "table"): "features",
     (module, "rerank"): "rerank",
     (Recommender, "_explained"): "explain",
 }
-"""The steps of `Recommender.recommend`."""
+"""Steps of `Recommender.recommend`."""
 TOTAL = "one request"
 EXHAUSTIVE = "every item scored, no retrieval"
 NEW_ITEM = "a new item, until it can be recommended"
@@ -47,44 +48,44 @@ K = 100
 
 
 def rank_lines(catalogs: Sequence[int], requests: int = 300, seed: int = 0) -> Iterator[str]:
-    """The lines of a table for each size of catalog, which has as many people and ten times as many events."""
+    """Yield the lines of a table per catalog size; a catalog has as many users and ten times as many events."""
     with threadpool_limits(1):
         for items in catalogs:
             size = Size(items, items, 10 * items)
             yield f"{size}; one core"
-            bundle = trained(synthetic_shop(size, seed), ProjectSettings(seed=seed))
+            bundle = train_bundle(synthetic_shop(size, seed), ProjectSettings(seed=seed))
             recommender = Recommender(bundle)
-            people = active_people(bundle, requests, seed)
-            yield from request_lines(recommender, bundle, people)
+            users = active_users(bundle, requests, seed)
+            yield from request_lines(recommender, bundle, users)
             yield ""
-            yield from recall_lines(recommender, bundle, people, seed)
+            yield from recall_lines(recommender, bundle, users, seed)
             yield new_item_line(recommender)
             yield ""
 
 
 def ingredients(shop: Shop, settings: ProjectSettings) -> Ingredients:
-    """A synthetic shop as `recsys.training.build` takes it; it has no style references."""
+    """Convert a synthetic shop to the input of `recsys.training.build`; it has no style references."""
     catalog = Catalog.from_frame(shop.items)
     space = StyleSpace.of(shop.vectors, catalog.category_codes)
     nothing = np.zeros((0, space.dimensions), dtype=np.float32)
     return Ingredients(shop.items, catalog, space, (), nothing, settings, "synthetic", Path())
 
 
-def trained(shop: Shop, settings: ProjectSettings) -> Bundle:
-    """A bundle of the shop with the default blend."""
+def train_bundle(shop: Shop, settings: ProjectSettings) -> Bundle:
+    """Train a bundle of the shop with the default blend."""
     return fit(ingredients(shop, settings), shop.interactions, DEFAULT_BLEND, {})
 
 
-def active_people(bundle: Bundle, count: int, seed: int = 0) -> IntArray:
-    """Up to `count` rows (n,) of people with at least `FEWEST_EVENTS` events, drawn at random."""
+def active_users(bundle: Bundle, count: int, seed: int = 0) -> IntArray:
+    """Draw up to `count` rows (n,) of users with at least `FEWEST_EVENTS` events."""
     rows = np.flatnonzero(np.diff(bundle.recent.indptr) >= FEWEST_EVENTS)
     return generator(seed, "benchmark people").permutation(rows)[:count].astype(np.int64)
 
 
-def request_lines(recommender: Recommender, bundle: Bundle, people: IntArray) -> Iterator[str]:
-    """Median and 95th percentile of requests for ten items, by step, and of scoring every item instead."""
-    ids = bundle.user_ids.ids(people)
-    for title, filters in _kinds_of_request(bundle):
+def request_lines(recommender: Recommender, bundle: Bundle, users: IntArray) -> Iterator[str]:
+    """Yield median and 95th percentile of requests for ten items, by step, and of scoring all items instead."""
+    ids = bundle.user_ids.ids(users)
+    for title, filters in _request_kinds(bundle):
         watch = Stopwatch()
         requests = [Request(user_id=user, filters=filters) for user in ids]
         recommender.recommend(requests[0])
@@ -94,31 +95,32 @@ def request_lines(recommender: Recommender, bundle: Bundle, people: IntArray) ->
                     recommender.recommend(request)
         for user in ids[:: max(1, len(ids) // 20)]:
             with watch.lap(EXHAUSTIVE):
-                _exhaustive(recommender, Request(user_id=user, filters=filters))
+                _score_all(recommender, Request(user_id=user, filters=filters))
         yield f"{title:<40} {'median ms':>10} {'95 % ms':>10} {'median CPU ms':>14}"
         for step, laps in watch.laps.items():
             wall, cpu = np.array([(1000 * lap.wall, 1000 * lap.cpu) for lap in laps]).T
             yield f"  {step:<38} {np.median(wall):>10.2f} {np.percentile(wall, 95):>10.2f} {np.median(cpu):>14.2f}"
 
 
-def recall_lines(recommender: Recommender, bundle: Bundle, people: IntArray, seed: int = 0) -> Iterator[str]:
-    """Recall@100 of both indexes that serve, against the exact one, by the share of items that a filter allows."""
+def recall_lines(recommender: Recommender, bundle: Bundle, users: IntArray, seed: int = 0) -> Iterator[str]:
+    """Yield recall@100 of both served indexes against exact search, by the share of items that a filter allows."""
     factors, space = bundle.factors, bundle.space
     items = np.column_stack([factors.item_factors, factors.item_bias]).astype(np.float32)
-    ones = np.ones((len(people), 1), dtype=np.float32)
-    tastes = [recommender.profile_of_row(UserRow(int(row))).taste.directions[:1] for row in people]
+    ones = np.ones((len(users), 1), dtype=np.float32)
+    tastes = [recommender.profile_of_row(UserRow(int(row))).taste.directions[:1] for row in users]
     served_by = recommender._retriever
     sources = {
-        "factors": (served_by.by_factors, items, np.hstack([factors.user_factors[people], ones])),
+        "factors": (served_by.by_factors, items, np.hstack([factors.user_factors[users], ones])),
         "style": (served_by.by_style, space.directions, np.concatenate(tastes)),
     }
     yield f"{'index':<10} {'allowed':<28} {'recall@100':>10} {'worst':>8} {'ms':>8} {'exact ms':>10}"
     for name, (index, vectors, queries) in sources.items():
         oracle = ExactIndex().build(vectors)
         for title, allowed in _masks(bundle, seed):
-            found, ours = _searched(index, queries, allowed)
-            expected, theirs = _searched(oracle, queries, allowed)
-            shares = _shares_found(found, expected)
+            found, ours = _time_search(index, queries, allowed)
+            expected, theirs = _time_search(oracle, queries, allowed)
+            pairs = zip(found, expected, strict=True)
+            shares = np.array([len(np.intersect1d(some, all_)) / max(len(all_), 1) for some, all_ in pairs])
             yield (
                 f"{name:<10} {title:<28} {shares.mean():>10.4f} {shares.min():>8.2f} {1000 * ours:>8.2f} "
                 f"{1000 * theirs:>10.2f}"
@@ -126,7 +128,7 @@ def recall_lines(recommender: Recommender, bundle: Bundle, people: IntArray, see
 
 
 def new_item_line(recommender: Recommender, times: int = 5) -> str:
-    """How long a new item takes until it can be recommended, its picture being embedded already."""
+    """Measure the time until a new item can be recommended, if its image is embedded already."""
     bundle, seconds = recommender.bundle, []
     vector = bundle.space.vectors[:1]
     for number in range(times):
@@ -137,15 +139,15 @@ def new_item_line(recommender: Recommender, times: int = 5) -> str:
     return f"{NEW_ITEM}: median {1000 * np.median(seconds):.0f} ms"
 
 
-def _kinds_of_request(bundle: Bundle) -> Iterator[tuple[str, Filters]]:
+def _request_kinds(bundle: Bundle) -> Iterator[tuple[str, Filters]]:
     prices = bundle.catalog.prices
     common = bundle.catalog.category_names[int(np.bincount(bundle.catalog.category_codes).argmax())]
-    yield "known person", Filters()
-    yield "known person, one category", Filters(categories=frozenset([common]))
-    yield "known person, cheapest 1 %", Filters(price_max=float(np.quantile(prices, 0.01)))
+    yield "known user", Filters()
+    yield "known user, one category", Filters(categories=frozenset([common]))
+    yield "known user, cheapest 1 %", Filters(price_max=float(np.quantile(prices, 0.01)))
 
 
-def _exhaustive(recommender: Recommender, request: Request) -> None:
+def _score_all(recommender: Recommender, request: Request) -> None:
     profile = recommender.profile(request)
     allowed = recommender.catalog.allowed(request.filters, profile)
     contributions = recommender._contributions(recommender.blend, profile, np.arange(len(allowed)))
@@ -163,8 +165,8 @@ def _masks(bundle: Bundle, seed: int) -> Iterator[tuple[str, BoolArray]]:
     yield f"one category, {np.mean(codes == middle):.1%}", codes == middle
 
 
-def _searched(index: VectorIndex, queries: FloatArray, allowed: BoolArray) -> tuple[list[IntArray], float]:
-    """Rows found for each query, asked one by one, and the median seconds of one."""
+def _time_search(index: VectorIndex, queries: FloatArray, allowed: BoolArray) -> tuple[list[IntArray], float]:
+    """Return the rows found for each query, searched one by one, and the median seconds of one search."""
     found, seconds = [], []
     for query in queries:
         start = time.perf_counter()
@@ -172,9 +174,3 @@ def _searched(index: VectorIndex, queries: FloatArray, allowed: BoolArray) -> tu
         seconds.append(time.perf_counter() - start)
         found.append(rows[rows >= 0])
     return found, float(np.median(seconds))
-
-
-def _shares_found(found: Sequence[IntArray], expected: Sequence[IntArray]) -> FloatArray:
-    pairs = zip(found, expected, strict=True)
-    shares = [len(np.intersect1d(ours, theirs)) / max(len(theirs), 1) for ours, theirs in pairs]
-    return np.array(shares, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Seconds and memory of training, at sizes that grow tenfold; each size in a process of its own."""
+"""Seconds and memory of training at sizes that grow tenfold; each size in its own process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 import recsys.models.als as als
-from recsys.benchmarks.rank import active_people, ingredients, recall_lines, request_lines
+from recsys.benchmarks.rank import active_users, ingredients, recall_lines, request_lines
 from recsys.benchmarks.stopwatch import Stopwatch, peak_gib
 from recsys.bundle.store import load_bundle, save_bundle
 from recsys.config import AlsSettings, ProjectSettings
@@ -32,36 +32,36 @@ from recsys.training.build import DEFAULT_BLEND, Ingredients, fit
 FULL = Size(users=1_000_000, items=1_000_000, events=10_000_000)
 SHARES = (0.01, 0.1)
 SMALL = 20_000
-"""Up to this many items ALS is fitted several times, since one fit says little."""
+"""Largest number of items for which ALS is fitted several times, as one fit is too short to measure."""
 REPEATS = 5
-PEOPLE = 50
+USERS = 50
 
 door: Any = als
 STAGES = {
     (Interactions, "matrix"): "matrices",
-    (Interactions, "seen"): "matrices",
+    (Interactions, "interaction_mask"): "matrices",
     (StyleAlsModel, "fit"): "factors, ALS with style prior",
     (EaseModel, "fit"): "neighbors",
     (ItemKnnModel, "fit"): "neighbors",
     (TasteModel, "fit"): "taste",
 }
-"""The parts of `recsys.training.build.fit`."""
+"""Parts of `recsys.training.build.fit`."""
 PLAIN_ALS = {(AlsModel, "fit"): "plain ALS", (door.AlternatingLeastSquares, "fit"): "  of which implicit's own fit"}
-"""The baseline, beside what is built. implicit's own fit is timed inside ours: same data, same moment."""
+"""Baseline of the fit. implicit's fit is timed inside ours: same data, same moment."""
 
 
 def scale_lines(shares: Sequence[float] = SHARES, iterations: int | None = None, seed: int = 0) -> Iterator[str]:
-    """The lines of a table for each share of `FULL`; `iterations` of ALS, default: the setting's."""
+    """Yield the lines of a table per share of `FULL`; `iterations` of ALS default to the setting."""
     for share in shares:
         size = Size(*(max(1, round(share * part)) for part in (FULL.users, FULL.items, FULL.events)))
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as process:
-            yield from process.submit(measured, size, iterations, seed).result()
+            yield from process.submit(measure_size, size, iterations, seed).result()
         yield ""
 
 
-def measured(size: Size, iterations: int | None = None, seed: int = 0) -> list[str]:
-    """The table of one size, measured in this process."""
+def measure_size(size: Size, iterations: int | None = None, seed: int = 0) -> list[str]:
+    """Return the table of one size, measured in this process."""
     settings = ProjectSettings(seed=seed, als=AlsSettings(iterations=iterations) if iterations else AlsSettings())
     watch = Stopwatch()
     with watch.lap("(drawing the data)"):
@@ -69,11 +69,11 @@ def measured(size: Size, iterations: int | None = None, seed: int = 0) -> list[s
     with watch.watching({(StyleSpace, "of"): "style space"}):
         given = ingredients(shop, settings)
     with TemporaryDirectory() as folder:
-        recommender = _built(watch, shop, given, Path(folder))
+        recommender = _build(watch, shop, given, Path(folder))
     bundle = recommender.bundle
-    people = active_people(bundle, PEOPLE, seed)
+    users = active_users(bundle, USERS, seed)
     with threadpool_limits(1):
-        requests = [*request_lines(recommender, bundle, people), "", *recall_lines(recommender, bundle, people, seed)]
+        requests = [*request_lines(recommender, bundle, users), "", *recall_lines(recommender, bundle, users, seed)]
     return [
         f"{size}; ALS with {settings.als.factors} factors, {settings.als.iterations} iterations",
         *_table(watch),
@@ -82,8 +82,8 @@ def measured(size: Size, iterations: int | None = None, seed: int = 0) -> list[s
     ]
 
 
-def _built(watch: Stopwatch, shop: Shop, given: Ingredients, folder: Path) -> Recommender:
-    """Everything from events to a recommender of the bundle that was written and read again."""
+def _build(watch: Stopwatch, shop: Shop, given: Ingredients, folder: Path) -> Recommender:
+    """Train a bundle, write it, read it again, and build its recommender; time all steps."""
     interactions = shop.interactions
     with watch.watching(STAGES):
         bundle = fit(given, interactions, DEFAULT_BLEND, {})
@@ -108,7 +108,7 @@ def _table(watch: Stopwatch) -> Iterator[str]:
 
 
 def _ratios(watch: Stopwatch) -> Iterator[str]:
-    """What ours costs on top of implicit's own fit, run by run."""
+    """Yield the ratio of our seconds to those of implicit's fit, run by run."""
     runs = list(zip(watch.laps["plain ALS"], watch.laps["  of which implicit's own fit"], strict=True))
     wall = [ours.wall / own.wall for ours, own in runs]
     cpu = [ours.cpu / own.cpu for ours, own in runs]

@@ -1,4 +1,4 @@
-"""Seconds of the steps of a function, taken where it calls them, so that what is timed is what runs."""
+"""Timing of a function's steps where they are called, so that the code that is measured is the code that runs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from unittest.mock import patch
 
 @dataclass(frozen=True, slots=True)
 class Lap:
-    """One run of a step: seconds on the clock, seconds of processor time (all threads), and the largest memory that
-    the process had held until its end, in GiB."""
+    """One run of a step: wall seconds, processor seconds of all threads, and peak memory of the process in GiB."""
 
     wall: float
     cpu: float
@@ -39,21 +38,22 @@ class Stopwatch:
 
     @contextmanager
     def watching(self, places: Mapping[tuple[Any, str], str]) -> Iterator[None]:
-        """Within the block, each call of `owner.name` is a lap of its step: {(owner, name): step}.
+        """Time each call of `owner.name` within the block as a lap of its step: {(owner, name): step}.
 
-        An owner is a module or a class. Raises AttributeError where it has no such function.
+        An owner is a module or a class. Raises AttributeError if it has no such function.
         """
         with ExitStack() as patches:
             for (owner, name), step in places.items():
-                patches.enter_context(patch.object(owner, name, self._timed(getattr_static(owner, name), step)))
+                original = getattr_static(owner, name)
+                timed: Any = (
+                    classmethod(self._wrap(original.__func__, step))
+                    if isinstance(original, classmethod)
+                    else self._wrap(original, step)
+                )
+                patches.enter_context(patch.object(owner, name, timed))
             yield
 
-    def _timed(self, original: Any, step: str) -> Any:
-        if isinstance(original, classmethod):
-            return classmethod(self._wrapped(original.__func__, step))
-        return self._wrapped(original, step)
-
-    def _wrapped(self, function: Callable[..., Any], step: str) -> Callable[..., Any]:
+    def _wrap(self, function: Callable[..., Any], step: str) -> Callable[..., Any]:
         @functools.wraps(function)
         def timed(*arguments: Any, **named: Any) -> Any:
             with self.lap(step):
@@ -63,5 +63,5 @@ class Stopwatch:
 
 
 def peak_gib() -> float:
-    """The largest resident memory this process has had, in GiB."""
+    """Return the largest resident memory that this process has had, in GiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -102,7 +102,7 @@ def bench_serve(
     """Does the service keep its promises? A real server under load, each figure beside its baseline."""
     from tempfile import TemporaryDirectory
 
-    from recsys.benchmarks.service.figures import Bench, Effort
+    from recsys.benchmarks.service.results import Bench, Effort
     from recsys.benchmarks.service.run import serve_lines as lines
     from recsys.benchmarks.service.shops import Shops
     from recsys.demo import sample_shop

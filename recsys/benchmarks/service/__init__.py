@@ -1,1 +1,1 @@
-"""What `recsys bench serve` measures: the promises of the service, each against a real server beside its baseline."""
+"""Benchmarks of `recsys bench serve`: each promise of the service is measured on a real server, with a baseline."""

@@ -1,4 +1,4 @@
-"""A server as a process of its own, on a free port of this machine."""
+"""Servers in their own processes, on a free port of this machine."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from recsys.errors import RecsysError
 START_S = 120.0
 STOP_S = 30.0
 APPLICATIONS = Path(__file__).resolve().parents[3] / "tests" / "benchmarks"
-"""Applications that are only there to compare with; they are part of a checkout, not of an installed package."""
+"""Folder of baseline applications; it is part of a checkout, not of an installed package."""
 
 
 class ServerError(RecsysError):
-    """A server did not start; the message holds the end of what it printed."""
+    """A server did not start; the message has the end of its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server. `process` is the one that was started; with one worker it is also the one that answers."""
+    """Running server. `process` is the one that was started; with one worker it also answers requests."""
 
     process: subprocess.Popen[bytes]
     port: int
 
     def resident_mb(self) -> float:
-        """Its resident memory in MB (10^6 bytes), as the kernel counts it."""
+        """Return the resident memory in MB (10^6 bytes), as the kernel counts it."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024 / 1e6
@@ -48,36 +48,38 @@ class Server:
 
 
 @contextmanager
-def served(project: Project, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """`recsys serve` with the defaults of everybody, but for what `environment` says."""
+def run_server(project: Project, log: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run `recsys serve` with default options, and with the variables of `environment`."""
     command = [sys.executable, "-c", "from recsys.cli.main import main; main()", "serve", str(project.root)]
-    with _running([*command, "--host", HOST], log, "/readyz", environment) as server:
+    with _run_command([*command, "--host", HOST], log, "/readyz", environment) as server:
         yield server
 
 
 @contextmanager
-def application(
+def run_application(
     name: str, path: str, log: Path, environment: Mapping[str, str] | None = None, *, factory: bool = False
 ) -> Iterator[Server]:
-    """An application of `APPLICATIONS`, such as `bare_app:app`, with the settings of uvicorn that `recsys serve` has.
+    """Run an application of `APPLICATIONS`, such as `bare_app:app`, with the uvicorn settings of `recsys serve`.
 
-    It serves as soon as it answers to `path`. Raises ServerError where there is no checkout.
+    It is ready when it answers to `path`. Raises ServerError outside of a checkout.
     """
     if not (APPLICATIONS / f"{name.partition(':')[0]}.py").is_file():
         raise ServerError(f"{name} is not in {APPLICATIONS}; run this in a checkout of the repository")
     command = [sys.executable, "-m", "uvicorn", name, "--app-dir", str(APPLICATIONS), "--no-access-log"]
     command += ["--factory"] if factory else []
-    with _running([*command, "--host", HOST], log, path, environment) as server:
+    with _run_command([*command, "--host", HOST], log, path, environment) as server:
         yield server
 
 
 @contextmanager
-def _running(command: Sequence[str], log: Path, path: str, environment: Mapping[str, str] | None) -> Iterator[Server]:
+def _run_command(
+    command: Sequence[str], log: Path, path: str, environment: Mapping[str, str] | None
+) -> Iterator[Server]:
     port = free_port()
-    with log.open("wb") as said:
+    with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603
             [*command, "--port", str(port)],
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
         )
@@ -89,14 +91,14 @@ def _running(command: Sequence[str], log: Path, path: str, environment: Mapping[
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at now."""
+    """Return a free port of this machine."""
     with socket.create_server((HOST, 0)) as listening:
         port: int = listening.getsockname()[1]
     return port
 
 
 def answers(port: int, path: str) -> bool:
-    """Whether a server answers to `path` with 200."""
+    """Return True if a server answers to `path` with 200."""
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     try:
         connection.request("GET", path)
@@ -111,8 +113,8 @@ def _await_ready(process: subprocess.Popen[bytes], port: int, path: str, log: Pa
     until = time.monotonic() + START_S
     while not answers(port, path):
         if process.poll() is not None or time.monotonic() > until:
-            said = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise ServerError(f"the server did not start (exit code {process.poll()}): {said}")
+            output = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise ServerError(f"the server did not start (exit code {process.poll()}): {output}")
         time.sleep(0.05)
 
 

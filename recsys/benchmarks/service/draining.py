@@ -1,4 +1,4 @@
-"""Drain: the server is told to stop while requests are in flight."""
+"""Drain: the server gets SIGTERM while requests are in flight."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
-from recsys.benchmarks.load import NO_ANSWER, Ask, Client, NoAnswerError, run
-from recsys.benchmarks.service.asks import UNIFORM, recommendations
-from recsys.benchmarks.service.child import Server, served
-from recsys.benchmarks.service.figures import Bench, Figure
+from recsys.benchmarks.load import NO_ANSWER, Client, HttpRequest, NoAnswerError, run
+from recsys.benchmarks.service.child import Server, run_server
+from recsys.benchmarks.service.results import Bench, ResultRow
+from recsys.benchmarks.service.traffic import UNIFORM, recommendation_requests
 
 QUERY = "?restyle=inline&deadline_ms=1500"
-"""Answers that hold pictures take long enough to be in flight."""
+"""Query of answers with inline images, which take long enough to be in flight."""
 HEAD_START_S = 0.1
 ROOM = {"RECSYS__SERVICE__MAX_WAITING": "1000"}
-"""Nobody is refused for want of room: that is another measure."""
+"""Settings that reject no request for lack of queue space."""
 
 
-def draining(bench: Bench) -> Iterator[Figure]:
-    """Requests of the sample's people, each over a connection of its own; then SIGTERM."""
+def measure_draining(bench: Bench) -> Iterator[ResultRow]:
+    """Send requests of the sample's users, each over its own connection; then SIGTERM."""
     shop, count = bench.shops.sample(), bench.effort.in_flight
-    asks = list(islice(recommendations(shop, UNIFORM, bench.seed, QUERY), count))
-    with served(shop.project, bench.folder / "draining.log", ROOM) as server:
-        statuses, before, seconds = run(_drained(server, asks))
+    asks = list(islice(recommendation_requests(shop, UNIFORM, bench.seed, QUERY), count))
+    with run_server(shop.project, bench.folder / "draining.log", ROOM) as server:
+        statuses, before, seconds = run(_drain(server, asks))
         code = server.process.poll()
-    yield Figure(
+    yield ResultRow(
         f"drain, {count} in flight",
         "all complete; exit 0 within 10 s",
         f"{statuses[200]} of {count} complete ({before} of them before the signal), {statuses[NO_ANSWER]} lost, "
@@ -35,10 +35,10 @@ def draining(bench: Bench) -> Iterator[Figure]:
     )
 
 
-async def _drained(server: Server, asks: list[Ask]) -> tuple[Counter[int], int, float]:
+async def _drain(server: Server, asks: list[HttpRequest]) -> tuple[Counter[int], int, float]:
     client = Client(server.port, connections=len(asks), timeout=30)
-    # Connections first, so that none is still being made when the signal comes.
-    await asyncio.gather(*(_status(client, Ask("/livez")) for _ in asks))
+    # Open connections first, so that all are ready when the signal comes.
+    await asyncio.gather(*(_status(client, HttpRequest("/livez")) for _ in asks))
     flights = [asyncio.create_task(_status(client, ask)) for ask in asks]
     await asyncio.sleep(HEAD_START_S)
     before = sum(flight.done() for flight in flights)
@@ -51,7 +51,7 @@ async def _drained(server: Server, asks: list[Ask]) -> tuple[Counter[int], int, 
     return statuses, before, time.perf_counter() - started
 
 
-async def _status(client: Client, ask: Ask) -> int:
+async def _status(client: Client, ask: HttpRequest) -> int:
     try:
         return (await client.ask(ask)).status
     except NoAnswerError:

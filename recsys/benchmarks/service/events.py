@@ -1,4 +1,4 @@
-"""Events: how many per second are durable when they are acknowledged, against SQLite without anything around it."""
+"""Events: durable and acknowledged events per second, compared with SQLite alone."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from recsys.benchmarks.load import Ask, Load, Reply, closed_loop
-from recsys.benchmarks.service.asks import ZIPF, drawn
-from recsys.benchmarks.service.child import Server, served
-from recsys.benchmarks.service.figures import NOT_THERE, Bench, Figure
+from recsys.benchmarks.load import HttpReply, HttpRequest, Load, closed_loop
+from recsys.benchmarks.service.child import Server, run_server
+from recsys.benchmarks.service.results import NO_ROUTE, Bench, ResultRow
 from recsys.benchmarks.service.shops import Served
+from recsys.benchmarks.service.traffic import ZIPF, draw_names
 from recsys.storage.database import Database
 
 BATCH = 100
@@ -29,33 +29,33 @@ RAW_TABLE = (
 RAW_INSERT = "INSERT OR IGNORE INTO raw (event_id, user_id, item_id, event, timestamp) VALUES (?, ?, ?, ?, ?)"
 
 
-def events(bench: Bench) -> Iterator[Figure]:
-    """Batches of 100 by one connection and by four."""
+def measure_events(bench: Bench) -> Iterator[ResultRow]:
+    """Measure batches of 100 events with one connection and with four."""
     shop, effort = bench.shops.sample(), bench.effort
     batches = _batches(shop, bench.seed)
-    with served(shop.project, bench.folder / "events.log") as server:
-        if not _is_there(server, next(batches)):
-            yield Figure("events", AIM, NOT_THERE)
+    with run_server(shop.project, bench.folder / "events.log") as server:
+        if not _has_route(server, next(batches)):
+            yield ResultRow("events", AIM, NO_ROUTE)
             return
         for connections in (1, 4):
             loads, raw = [], []
             for _ in range(effort.repeats):
-                raw.append(_raw(list(islice(batches, effort.batches)), bench.folder))
-                asks = [_ask(batch) for batch in islice(batches, effort.batches)]
+                raw.append(_measure_sqlite(list(islice(batches, effort.batches)), bench.folder))
+                asks = [_post(batch) for batch in islice(batches, effort.batches)]
                 loads.append(closed_loop(server.port, asks, connections, check=all_accepted))
-            yield _figure(connections, loads, median(raw))
+            yield _result_row(connections, loads, median(raw))
 
 
-def all_accepted(_: Ask, reply: Reply) -> str | None:
-    """Each event of a batch was accepted."""
+def all_accepted(_: HttpRequest, reply: HttpReply) -> str | None:
+    """Check that all events of a batch were accepted."""
     statuses = [result["status"] for result in orjson.loads(reply.body)["results"]]
     return None if statuses == ["accepted"] * BATCH else "not all events were accepted"
 
 
-def _figure(connections: int, loads: list[Load], raw: float) -> Figure:
+def _result_row(connections: int, loads: list[Load], raw: float) -> ResultRow:
     rate = median(BATCH * load.goodput for load in loads)
     wrong = sum(load.failed for load in loads)
-    return Figure(
+    return ResultRow(
         f"events, batches of {BATCH}, {connections} connection{'s' if connections > 1 else ''}",
         AIM,
         f"{rate:,.0f} events/s, a batch p50 {median(load.ms(0.5) for load in loads):.1f} ms, "
@@ -65,8 +65,8 @@ def _figure(connections: int, loads: list[Load], raw: float) -> Figure:
 
 
 def _batches(shop: Served, seed: int) -> Iterator[list[dict[str, Any]]]:
-    users, items = drawn(shop.users, ZIPF, seed, "event users"), drawn(shop.items, ZIPF, seed, "event items")
-    # The project is kept between runs, and an id that was accepted once is a duplicate for good.
+    users, items = draw_names(shop.users, ZIPF, seed, "event users"), draw_names(shop.items, ZIPF, seed, "event items")
+    # The project is reused between runs, and an id that was accepted once is a duplicate forever.
     run, number, now = f"{time.time_ns():x}", count(), int(time.time())
     while True:
         yield [
@@ -74,24 +74,24 @@ def _batches(shop: Served, seed: int) -> Iterator[list[dict[str, Any]]]:
                 "event_id": f"{run}-{next(number)}",
                 "user_id": next(users),
                 "item_id": next(items),
-                "event": KINDS[place % len(KINDS)],
+                "event": KINDS[index % len(KINDS)],
                 "timestamp": now,
             }
-            for place in range(BATCH)
+            for index in range(BATCH)
         ]
 
 
-def _ask(batch: list[dict[str, Any]]) -> Ask:
-    return Ask("/v1/events", "POST", orjson.dumps(batch))
+def _post(batch: list[dict[str, Any]]) -> HttpRequest:
+    return HttpRequest("/v1/events", "POST", orjson.dumps(batch))
 
 
-def _is_there(server: Server, batch: list[dict[str, Any]]) -> bool:
-    load = closed_loop(server.port, [_ask(batch)], 1)
+def _has_route(server: Server, batch: list[dict[str, Any]]) -> bool:
+    load = closed_loop(server.port, [_post(batch)], 1)
     return not {404, 405} & set(load.counts)
 
 
-def _raw(batches: list[list[dict[str, Any]]], folder: Path) -> float:
-    """Events per second of bare INSERTs, a commit for each batch, with the pragmas that the service has."""
+def _measure_sqlite(batches: list[list[dict[str, Any]]], folder: Path) -> float:
+    """Return events per second of plain INSERTs, one commit per batch, with the service's pragmas."""
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         database = Database.open(f"sqlite:///{Path(scratch) / 'raw.db'}")
         connection = database.engine.raw_connection()

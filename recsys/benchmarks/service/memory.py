@@ -1,4 +1,4 @@
-"""Memory: how much the server grows over many requests of all kinds."""
+"""Memory: growth of the server over many requests of all kinds."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from itertools import islice
 
 from recsys.benchmarks.load import closed_loop
-from recsys.benchmarks.service.asks import mixed
-from recsys.benchmarks.service.child import served
-from recsys.benchmarks.service.figures import Bench, Figure
+from recsys.benchmarks.service.child import run_server
+from recsys.benchmarks.service.results import Bench, ResultRow
+from recsys.benchmarks.service.traffic import mixed_requests
 
 WARM_UP = 10
-"""One part in so many comes before the first look: first requests load what all later ones share."""
+"""One in so many requests is sent before the first measurement: first requests load data that all share."""
 PARTS = 5
 
 
-def memory(bench: Bench) -> Iterator[Figure]:
-    """The sample under a mix of everything that reads, one look after each fifth."""
+def measure_memory(bench: Bench) -> Iterator[ResultRow]:
+    """Send a mix of reading requests to the sample; measure memory after each fifth."""
     shop, effort = bench.shops.sample(), bench.effort
-    asks, part = mixed(shop, bench.seed), effort.mixed // PARTS
-    with served(shop.project, bench.folder / "memory.log") as server:
+    asks, part = mixed_requests(shop, bench.seed), effort.mixed // PARTS
+    with run_server(shop.project, bench.folder / "memory.log") as server:
         closed_loop(server.port, islice(asks, effort.mixed // WARM_UP), effort.connections)
         sizes, loads = [server.resident_mb()], []
         for _ in range(PARTS):
@@ -29,7 +29,7 @@ def memory(bench: Bench) -> Iterator[Figure]:
     for load in loads:
         for status, times in load.counts.items():
             statuses[status] = statuses.get(status, 0) + times
-    yield Figure(
+    yield ResultRow(
         f"memory, {PARTS * part:,} mixed requests",
         "<= 10 MB growth",
         f"{sizes[-1] - sizes[0]:+.1f} MB: {', '.join(f'{size:.0f}' for size in sizes)} MB after each fifth; "

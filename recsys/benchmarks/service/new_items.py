@@ -1,4 +1,4 @@
-"""New items: from PUT until others recommend them."""
+"""New items: time from PUT until they are in lists of similar items."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from urllib.parse import quote
 
 import orjson
 
-from recsys.benchmarks.load import Ask, Client, run
-from recsys.benchmarks.service.asks import UNIFORM, drawn
-from recsys.benchmarks.service.child import served
-from recsys.benchmarks.service.figures import NOT_THERE, Bench, Figure
+from recsys.benchmarks.load import Client, HttpRequest, run
+from recsys.benchmarks.service.child import run_server
+from recsys.benchmarks.service.results import NO_ROUTE, Bench, ResultRow
 from recsys.benchmarks.service.shops import Served
+from recsys.benchmarks.service.traffic import UNIFORM, draw_names
 
 PATIENCE_S = 10.0
 LOOK_S = 0.01
 AIM = "recommendable in 1 s"
 
 
-def new_items(bench: Bench) -> Iterator[Figure]:
-    """Items with the photo of one that is there already: it has to find its twin among the items most like it."""
+def measure_new_items(bench: Bench) -> Iterator[ResultRow]:
+    """Add items with the photo of an existing item; each must appear among the items most similar to its twin."""
     shop = bench.shops.sample()
-    twins = list(islice(drawn(shop.items, UNIFORM, bench.seed, "twins"), bench.effort.new_items))
-    with served(shop.project, bench.folder / "new_items.log") as server:
+    twins = list(islice(draw_names(shop.items, UNIFORM, bench.seed, "twins"), bench.effort.new_items))
+    with run_server(shop.project, bench.folder / "new_items.log") as server:
         statuses, seconds = run(_put_all(server.port, shop, twins))
     if {404, 405} & set(statuses):
-        yield Figure("new item", AIM, NOT_THERE)
+        yield ResultRow("new item", AIM, NO_ROUTE)
         return
-    found = [each for each in seconds if each is not None]
-    times = f"median {median(found):.2f} s, worst {max(found):.2f} s; " if found else ""
-    yield Figure(
+    delays = [each for each in seconds if each is not None]
+    times = f"median {median(delays):.2f} s, worst {max(delays):.2f} s; " if delays else ""
+    yield ResultRow(
         "new item, from PUT to lists of similar items",
         AIM,
-        f"{times}{len(found)} of {len(twins)} found within {PATIENCE_S:.0f} s; statuses {sorted(set(statuses))}",
+        f"{times}{len(delays)} of {len(twins)} found within {PATIENCE_S:.0f} s; statuses {sorted(set(statuses))}",
     )
 
 
@@ -56,19 +56,19 @@ async def _put_all(port: int, shop: Served, twins: list[str]) -> tuple[list[int]
             "image_base64": base64.b64encode(shop.project.resolve_image(str(row["image"])).read_bytes()).decode(),
         }
         started = time.perf_counter()
-        reply = await client.ask(Ask(f"/v1/items/{new}", "PUT", orjson.dumps(body)))
+        reply = await client.ask(HttpRequest(f"/v1/items/{new}", "PUT", orjson.dumps(body)))
         statuses.append(reply.status)
         if reply.status >= 300:
             break
-        seconds.append(await _found(client, twin, new, started))
-        await client.ask(Ask(f"/v1/items/{new}", "DELETE"))
+        seconds.append(await _await_similar(client, twin, new, started))
+        await client.ask(HttpRequest(f"/v1/items/{new}", "DELETE"))
     client.close()
     return statuses, seconds
 
 
-async def _found(client: Client, twin: str, new: str, started: float) -> float | None:
-    """Seconds since `started` at which `new` is similar to its twin, None where it never is."""
-    similar = Ask(f"/v1/items/{quote(twin, safe='')}/similar?limit=10")
+async def _await_similar(client: Client, twin: str, new: str, started: float) -> float | None:
+    """Return the seconds from `started` until `new` is similar to its twin; None if it never is."""
+    similar = HttpRequest(f"/v1/items/{quote(twin, safe='')}/similar?limit=10")
     while time.perf_counter() < started + PATIENCE_S:
         reply = await client.ask(similar)
         listed = [item["item"]["item_id"] for item in orjson.loads(reply.body)["items"]] if reply.status == 200 else []

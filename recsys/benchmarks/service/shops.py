@@ -1,8 +1,8 @@
-"""The shops that are served: the sample, and one of 50,000 items; each with two versions of its model.
+"""Shops of the benchmarks: the sample, and one of 50,000 items; each with two versions of its model.
 
-They are made once and kept in a folder. The large one has synthetic people, events and style vectors, one of the
-sample's photos for each item, and the sample's style references, so that its answers have links and reasons. Its
-neighbors are item-kNN's: EASE of 50,000 items takes minutes, and what serves is a matrix of the same kind.
+They are built once and stored in a folder. The large one has synthetic users, events and style vectors, the sample's
+photos, and the sample's style references, so that its answers have links and reasons. Its neighbors come from
+item-kNN: EASE of 50,000 items takes minutes, and serving uses a matrix of the same form.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from recsys.training.build import DEFAULT_BLEND, fit
 SAMPLE, LARGE = "sample", "large"
 LARGE_SIZE = Size(users=50_000, items=50_000, events=500_000)
 PICTURES = 100
-"""So many photos the items of the large shop share."""
+"""Number of photos that the items of the large shop share."""
 VARIANT = 1e-3
-"""How much the second version's blend differs from the first's."""
+"""Difference between the blends of the two versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A shop to serve: who and what is in it, its categories and styles, and its two versions, the first current."""
+    """Shop to serve: its users, items, categories and styles, and its two versions, of which the first is current."""
 
     name: str
     project: Project
@@ -50,13 +50,13 @@ class Served:
     versions: tuple[str, str]
 
     def activate(self, version: str) -> None:
-        """Let this version be the one to serve, as `recsys build` would."""
+        """Make this version the current one, as `recsys build` does."""
         write_json(self.project.bundles / CURRENT, {"version": version})
 
 
 @dataclass(frozen=True, slots=True)
 class Shops:
-    """Both shops in a folder, made when first asked for. `make_sample` makes a built project of the sample there."""
+    """Both shops in a folder, built when first used. `make_sample` builds a project of the sample in a folder."""
 
     folder: Path
     make_sample: Callable[[Path], Project]
@@ -64,21 +64,21 @@ class Shops:
     seed: int = 0
 
     def all(self) -> tuple[Served, Served]:
-        """The sample and the large shop."""
+        """Return the sample and the large shop."""
         return self.sample(), self.large()
 
     def sample(self) -> Served:
-        """The packaged sample, built."""
-        return self._served(SAMPLE, self.make_sample)
+        """Return the packaged sample, built."""
+        return self._prepare(SAMPLE, self.make_sample)
 
     def large(self) -> Served:
-        """The synthetic shop of `size`."""
-        return self._served(LARGE, self._make_large)
+        """Return the synthetic shop of `size`."""
+        return self._prepare(LARGE, self._make_large)
 
-    def _served(self, name: str, make: Callable[[Path], Project]) -> Served:
+    def _prepare(self, name: str, make: Callable[[Path], Project]) -> Served:
         path = self.folder / name
         project = Project.open(path) if _is_built(path) else make(path)
-        first = _with_variant(project)
+        first = _ensure_variant(project)
         catalog = first.catalog
         return Served(
             f"{name}, {len(catalog):,} items",
@@ -93,11 +93,11 @@ class Shops:
     def _make_large(self, path: Path) -> Project:
         shutil.rmtree(path, ignore_errors=True)
         project = Project.init(path, f"synthetic shop of {self.size.items:,} items")
-        shop = _with_photos(synthetic_shop(self.size, self.seed), project)
+        shop = _add_photos(synthetic_shop(self.size, self.seed), project)
         project.data.mkdir()
         write_frame(project.items_file, shop.items)
-        write_frame(project.interactions_file, _events(shop))
-        save_bundle(_bundle(shop, project), project.bundles, created=0)
+        write_frame(project.interactions_file, _interaction_frame(shop))
+        save_bundle(_train_bundle(shop, project), project.bundles, created=0)
         return project
 
 
@@ -105,13 +105,13 @@ def _is_built(path: Path) -> bool:
     return (path / "bundles" / CURRENT).is_file()
 
 
-def _bundle(shop: Shop, project: Project) -> Bundle:
+def _train_bundle(shop: Shop, project: Project) -> Bundle:
     settings = ProjectSettings(name=project.settings.name, seed=project.settings.seed)
     cards, _ = library_vectors(project)
     given = replace(
         ingredients(shop, settings),
         styles=cards,
-        # As synthetic as the items', and in the same space.
+        # Synthetic like those of the items, and in the same space.
         style_vectors=style_vectors(np.arange(len(cards)), np.zeros(len(cards), dtype=np.int64), settings.seed),
         embedder=embedder_version(settings.style.backbone),
         image_root=project.root,
@@ -120,8 +120,8 @@ def _bundle(shop: Shop, project: Project) -> Bundle:
     return fit(given, shop.interactions, DEFAULT_BLEND, {}, neighbors=ItemKnnModel().fit(likes))
 
 
-def _with_photos(shop: Shop, project: Project) -> Shop:
-    """Each item has a photo, and the project the sample's styles."""
+def _add_photos(shop: Shop, project: Project) -> Shop:
+    """Give each item a photo, and the project the sample's styles."""
     photos = sorted((sample.sample_folder() / "images").iterdir())[:PICTURES]
     folder = project.root / "images"
     folder.mkdir()
@@ -133,8 +133,8 @@ def _with_photos(shop: Shop, project: Project) -> Shop:
     return replace(shop, items=shop.items.assign(**{IMAGE: names}))
 
 
-def _events(shop: Shop) -> pd.DataFrame:
-    """As an import would have kept them."""
+def _interaction_frame(shop: Shop) -> pd.DataFrame:
+    """Return the events in the form in which an import stores them."""
     events = shop.interactions
     columns = {
         USER_ID: events.user_ids.ids(events.users),
@@ -146,8 +146,8 @@ def _events(shop: Shop) -> pd.DataFrame:
     return pd.DataFrame(columns)[list(INTERACTION_COLUMNS)]
 
 
-def _with_variant(project: Project) -> Bundle:
-    """The bundle that is served, a second version of it lying beside."""
+def _ensure_variant(project: Project) -> Bundle:
+    """Return the served bundle; save a second version beside it if there is none."""
     versions = sorted(folder.name for folder in project.bundles.iterdir() if folder.is_dir())
     first = load_bundle(project.bundles, project.root)
     if len(versions) == 1:

@@ -1,4 +1,4 @@
-"""Hot swap: the model changes again and again under load, and nobody may notice but by its version."""
+"""Hot swap: the model changes again and again under load; requests may notice only its version."""
 
 from __future__ import annotations
 
@@ -8,59 +8,61 @@ from itertools import cycle, islice
 
 import orjson
 
-from recsys.benchmarks.load import Ask, Client, Load, NoAnswerError, at_rate, closed_loop, run, until
-from recsys.benchmarks.service.asks import ZIPF, one_version, recommendations
-from recsys.benchmarks.service.child import Server, served
-from recsys.benchmarks.service.figures import NOT_THERE, Bench, Figure
+from recsys.benchmarks.load import Client, HttpRequest, Load, NoAnswerError, at_rate, closed_loop, run, until
+from recsys.benchmarks.service.child import Server, run_server
+from recsys.benchmarks.service.results import NO_ROUTE, Bench, ResultRow
 from recsys.benchmarks.service.shops import Served
+from recsys.benchmarks.service.traffic import ZIPF, check_version, recommendation_requests
 
 RATE = 50.0
 PATIENCE_S = 15.0
 LOOK_S = 0.05
 SETTLED = 10
-"""Memory is compared from here on: one swap leaves room for two models, which the next ones use again."""
+"""Swaps before memory is compared: the first swap allocates memory for two models, which later ones reuse."""
 
 
-def swapping(bench: Bench) -> Iterator[Figure]:
-    """Many swaps of the sample's model, fewer of the large shop's, which takes longer to load."""
+def measure_swaps(bench: Bench) -> Iterator[ResultRow]:
+    """Measure many swaps of the sample's model, and fewer of the large shop's, which takes longer to load."""
     for shop, swaps in zip(bench.shops.all(), (bench.effort.swaps, bench.effort.slow_swaps), strict=True):
         try:
-            with served(shop.project, bench.folder / "swapping.log") as server:
-                closed_loop(server.port, islice(recommendations(shop, ZIPF, bench.seed), 200), 1)
-                yield from run(_swapped(bench, shop, server, swaps))
+            with run_server(shop.project, bench.folder / "swapping.log") as server:
+                closed_loop(server.port, islice(recommendation_requests(shop, ZIPF, bench.seed), 200), 1)
+                yield from run(_swap_repeatedly(bench, shop, server, swaps))
         finally:
             shop.activate(shop.versions[0])
 
 
-async def _swapped(bench: Bench, shop: Served, server: Server, swaps: int) -> list[Figure]:
+async def _swap_repeatedly(bench: Bench, shop: Served, server: Server, swaps: int) -> list[ResultRow]:
     client, over = Client(server.port), asyncio.Event()
-    asks = until(over.is_set, recommendations(shop, ZIPF, bench.seed))
-    under_load = asyncio.create_task(at_rate(client, asks, RATE, one_version))
+    asks = until(over.is_set, recommendation_requests(shop, ZIPF, bench.seed))
+    under_load = asyncio.create_task(at_rate(client, asks, RATE, check_version))
     memory = [server.resident_mb()]
     for version in islice(cycle(reversed(shop.versions)), swaps):
         shop.activate(version)
-        if not await _seen(server, version):
+        if not await _await_version(server, version):
             break
         memory.append(server.resident_mb())
     over.set()
     load = await under_load
     client.close()
-    return _figures(shop, swaps, load, memory)
+    return _result_rows(shop, swaps, load, memory)
 
 
-def _figures(shop: Served, swaps: int, load: Load, memory: list[float]) -> list[Figure]:
+def _result_rows(shop: Served, swaps: int, load: Load, memory: list[float]) -> list[ResultRow]:
     title, done = f"hot swap, {shop.name}, {swaps} under {RATE:.0f}/s", len(memory) - 1
     if not done:
-        return [Figure(title, "no failed answer, none of two versions", f"{NOT_THERE}: no swap in {PATIENCE_S:.0f} s")]
+        return [
+            ResultRow(title, "no failed answer, none of two versions", f"{NO_ROUTE}: no swap in {PATIENCE_S:.0f} s")
+        ]
     settled = memory[min(SETTLED, done)]
     return [
-        Figure(
+        ResultRow(
             title,
             "no failed answer, none of two versions",
             f"{done} swaps in {load.seconds:.0f} s; {load.failed} of {len(load)} failed, statuses {load.counts}, "
             f"{dict(load.complaints) or 'no complaint'}; p99 {load.ms(0.99):.1f} ms",
         ),
-        Figure(
+        ResultRow(
             "  memory",
             "within 5 %",
             f"{memory[0]:.0f} MB before, {settled:.0f} after {min(SETTLED, done)}, {memory[-1]:.0f} after {done}: "
@@ -69,8 +71,8 @@ def _figures(shop: Served, swaps: int, load: Load, memory: list[float]) -> list[
     ]
 
 
-async def _seen(server: Server, version: str) -> bool:
-    """Whether the service says within `PATIENCE_S` that this version serves."""
+async def _await_version(server: Server, version: str) -> bool:
+    """Return True if the service reports this version within `PATIENCE_S`."""
     client = Client(server.port)
     try:
         async with asyncio.timeout(PATIENCE_S):
@@ -85,7 +87,7 @@ async def _seen(server: Server, version: str) -> bool:
 
 async def _version(client: Client) -> str | None:
     try:
-        found = orjson.loads((await client.ask(Ask("/readyz"))).body)
-        return str(found["model_version"])
+        state = orjson.loads((await client.ask(HttpRequest("/readyz"))).body)
+        return str(state["model_version"])
     except (NoAnswerError, orjson.JSONDecodeError, KeyError):
         return None

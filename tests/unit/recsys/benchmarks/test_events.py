@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from recsys.benchmarks.events import event_lines, synthetic_batches
+from recsys.benchmarks.events import draw_batches, event_lines
 
 
 def test_the_table_has_each_kind_of_database(postgres_url: str) -> None:
@@ -14,7 +14,7 @@ def test_the_table_has_each_kind_of_database(postgres_url: str) -> None:
 
 
 def test_events_are_the_same_every_time_and_each_is_new() -> None:
-    batches = synthetic_batches(4, 25, seed=3)
-    assert batches == synthetic_batches(4, 25, seed=3)
-    assert batches != synthetic_batches(4, 25, seed=4)
+    batches = draw_batches(4, 25, seed=3)
+    assert batches == draw_batches(4, 25, seed=3)
+    assert batches != draw_batches(4, 25, seed=4)
     assert len({event.event_id for batch in batches for event in batch}) == 100

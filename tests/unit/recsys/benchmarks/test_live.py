@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from recsys.benchmarks.live import changes_line, drawn_changes, swap_lines
+from recsys.benchmarks.live import changes_line, draw_changes, swap_lines
 from recsys.bundle.store import current_version
 from recsys.ranking.recommender import Recommender
 from tests.small_bundles import small_bundle, two_bundles
@@ -12,9 +12,9 @@ from tests.small_bundles import small_bundle, two_bundles
 
 def test_a_batch_has_new_changed_and_deleted_items() -> None:
     recommender = Recommender(small_bundle())
-    drawn = list(drawn_changes(recommender, 20))
-    assert sum(change.item_id.startswith("new ") for change in drawn) == 10
-    assert sum(change.deleted for change in drawn) == 5
+    draw_names = list(draw_changes(recommender, 20))
+    assert sum(change.item_id.startswith("new ") for change in draw_names) == 10
+    assert sum(change.deleted for change in draw_names) == 5
     assert changes_line(recommender, 20, times=1).startswith("20 new, changed and deleted items")
 
 

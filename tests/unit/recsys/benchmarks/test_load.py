@@ -12,11 +12,11 @@ import pytest
 
 from recsys.benchmarks.load import (
     NO_ANSWER,
-    Ask,
     Client,
+    HttpReply,
+    HttpRequest,
     Load,
     NoAnswerError,
-    Reply,
     at_rate,
     by_connections,
     run,
@@ -102,15 +102,15 @@ async def serving(timeout: float = 5.0, connections: int = 8) -> AsyncIterator[t
 
 
 def test_an_answer_has_status_headers_and_body_however_it_is_framed() -> None:
-    async def scene() -> list[Reply]:
+    async def scene() -> list[HttpReply]:
         async with serving() as (_, client):
             asks = [
-                Ask("/ok"),
-                Ask("/chunked"),
-                Ask("/echo", "POST", b'{"a":1}'),
-                Ask("/busy"),
-                Ask("/last"),
-                Ask("/ok"),
+                HttpRequest("/ok"),
+                HttpRequest("/chunked"),
+                HttpRequest("/echo", "POST", b'{"a":1}'),
+                HttpRequest("/busy"),
+                HttpRequest("/last"),
+                HttpRequest("/ok"),
             ]
             return [await client.ask(ask) for ask in asks]
 
@@ -125,9 +125,9 @@ def test_connections_are_kept_and_no_more_than_allowed() -> None:
     async def scene() -> tuple[int, int]:
         async with serving(connections=3) as (known, client):
             for _ in range(20):
-                await client.ask(Ask("/ok"))
+                await client.ask(HttpRequest("/ok"))
             alone = known.connections
-            await asyncio.gather(*(client.ask(Ask("/ok")) for _ in range(50)))
+            await asyncio.gather(*(client.ask(HttpRequest("/ok")) for _ in range(50)))
             return alone, known.connections
 
     alone, together = run(scene())
@@ -137,22 +137,22 @@ def test_connections_are_kept_and_no_more_than_allowed() -> None:
 
 @pytest.mark.parametrize(("path", "why"), [("/drop", "lost"), ("/slow", "time"), ("/junk", "HTTP")])
 def test_what_is_not_answered_is_said_and_the_next_one_is(path: str, why: str) -> None:
-    async def scene() -> Reply:
+    async def scene() -> HttpReply:
         async with serving(timeout=0.2) as (_, client):
             with pytest.raises(NoAnswerError, match=why):
-                await client.ask(Ask(path))
-            return await client.ask(Ask("/ok"))
+                await client.ask(HttpRequest(path))
+            return await client.ask(HttpRequest("/ok"))
 
     assert run(scene()).status == 200
 
 
 def test_a_caller_who_gives_up_takes_the_connection_along() -> None:
-    async def scene() -> tuple[Reply, int]:
+    async def scene() -> tuple[HttpReply, int]:
         async with serving() as (known, client):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1):
-                    await client.ask(Ask("/slow"))
-            return await client.ask(Ask("/ok")), known.connections
+                    await client.ask(HttpRequest("/slow"))
+            return await client.ask(HttpRequest("/ok")), known.connections
 
     reply, connections = run(scene())
     assert reply.body == b"fine"
@@ -163,7 +163,7 @@ def test_a_port_where_nobody_listens_is_no_answer() -> None:
     async def scene() -> Load:
         async with serving() as (_, client):
             port = client.port
-        return await by_connections(Client(port), repeat(Ask("/ok"), 4), 2)
+        return await by_connections(Client(port), repeat(HttpRequest("/ok"), 4), 2)
 
     load = run(scene())
     assert load.counts == {NO_ANSWER: 4}
@@ -174,7 +174,7 @@ def test_a_port_where_nobody_listens_is_no_answer() -> None:
 def test_open_loop_charges_a_stall_to_everybody_whom_it_kept_waiting() -> None:
     async def scene() -> Load:
         async with serving(connections=1) as (_, client):
-            return await at_rate(client, repeat(Ask("/stall"), 11), rate=100)
+            return await at_rate(client, repeat(HttpRequest("/stall"), 11), rate=100)
 
     load = run(scene())
     assert load.counts == {200: 11}
@@ -187,7 +187,7 @@ def test_open_loop_charges_a_stall_to_everybody_whom_it_kept_waiting() -> None:
 def test_open_loop_sends_no_faster_than_its_rate() -> None:
     async def scene() -> Load:
         async with serving() as (_, client):
-            return await at_rate(client, repeat(Ask("/ok"), 30), rate=200)
+            return await at_rate(client, repeat(HttpRequest("/ok"), 30), rate=200)
 
     load = run(scene())
     assert len(load) == 30
@@ -198,8 +198,8 @@ def test_open_loop_sends_no_faster_than_its_rate() -> None:
 def test_closed_loop_ends_with_its_time_or_its_requests() -> None:
     async def scene() -> tuple[Load, Load]:
         async with serving() as (_, client):
-            timed = await by_connections(client, repeat(Ask("/ok")), 4, seconds=0.1)
-            return timed, await by_connections(client, repeat(Ask("/ok"), 25), 4)
+            timed = await by_connections(client, repeat(HttpRequest("/ok")), 4, seconds=0.1)
+            return timed, await by_connections(client, repeat(HttpRequest("/ok"), 25), 4)
 
     timed, counted = run(scene())
     assert timed.seconds >= 0.1
@@ -208,12 +208,12 @@ def test_closed_loop_ends_with_its_time_or_its_requests() -> None:
 
 
 def test_checks_see_good_answers_alone_and_what_they_say_is_counted() -> None:
-    def check(ask: Ask, reply: Reply) -> str | None:
+    def check(ask: HttpRequest, reply: HttpReply) -> str | None:
         assert reply.status == 200
         return None if ask.body == b"right" else "not right"
 
     async def scene() -> Load:
-        bodies = [Ask("/echo", "POST", b"right"), Ask("/echo", "POST", b"wrong"), Ask("/busy")]
+        bodies = [HttpRequest("/echo", "POST", b"right"), HttpRequest("/echo", "POST", b"wrong"), HttpRequest("/busy")]
         async with serving() as (_, client):
             return await by_connections(client, bodies * 3, 2, check=check)
 
@@ -228,8 +228,8 @@ def test_checks_see_good_answers_alone_and_what_they_say_is_counted() -> None:
 
 
 def test_until_ends_endless_requests() -> None:
-    seen: list[Ask] = []
-    endless = (Ask(f"/{n}") for n in count())
+    seen: list[HttpRequest] = []
+    endless = (HttpRequest(f"/{n}") for n in count())
     for ask in until(lambda: len(seen) == 3, endless):
         seen.append(ask)  # noqa: PERF402
     assert [ask.target for ask in seen] == ["/0", "/1", "/2"]

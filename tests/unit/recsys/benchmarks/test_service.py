@@ -12,14 +12,21 @@ from urllib.parse import unquote
 import orjson
 import pytest
 
-from recsys.benchmarks.load import Ask, Reply, closed_loop
-from recsys.benchmarks.service.asks import UNIFORM, ZIPF, drawn, mixed, one_version, recommendations
-from recsys.benchmarks.service.child import Server, ServerError, answers, application, free_port, served
+from recsys.benchmarks.load import HttpReply, HttpRequest, closed_loop
+from recsys.benchmarks.service.child import Server, ServerError, answers, free_port, run_application, run_server
 from recsys.benchmarks.service.deadlines import original_picture, same_list
 from recsys.benchmarks.service.events import all_accepted
-from recsys.benchmarks.service.figures import Bench, Effort, Figure
+from recsys.benchmarks.service.results import Bench, Effort, ResultRow
 from recsys.benchmarks.service.run import MEASURES, serve_lines
 from recsys.benchmarks.service.shops import Served, Shops
+from recsys.benchmarks.service.traffic import (
+    UNIFORM,
+    ZIPF,
+    check_version,
+    draw_names,
+    mixed_requests,
+    recommendation_requests,
+)
 from recsys.bundle.store import current_version, load_bundle
 from recsys.dataset.project import Project
 from recsys.errors import ConfigError
@@ -46,7 +53,7 @@ def sample(shops: Shops) -> Served:
 
 @pytest.fixture(scope="module")
 def server(sample: Served, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    with served(sample.project, tmp_path_factory.mktemp("logs") / "server.log") as running:
+    with run_server(sample.project, tmp_path_factory.mktemp("logs") / "server.log") as running:
         yield running  # type: ignore[misc]
 
 
@@ -76,16 +83,16 @@ def test_the_large_shop_has_photos_styles_and_the_data_it_was_made_of(shops: Sho
 
 def test_names_are_drawn_by_their_law_and_their_seed() -> None:
     names = [f"n{number}" for number in range(100)]
-    zipf, uniform = (Counter(islice(drawn(names, law, 1, "test"), 20_000)) for law in (ZIPF, UNIFORM))
+    zipf, uniform = (Counter(islice(draw_names(names, law, 1, "test"), 20_000)) for law in (ZIPF, UNIFORM))
     # 1 / (1 + 1/2 + ... + 1/100) of all draws are of the first.
     assert zipf.most_common(1)[0][1] == pytest.approx(20_000 * 0.1928, rel=0.1)
     assert max(uniform.values()) < 300
-    assert list(islice(drawn(names, ZIPF, 1, "test"), 50)) == list(islice(drawn(names, ZIPF, 1, "test"), 50))
-    assert list(islice(drawn(names, ZIPF, 1, "test"), 50)) != list(islice(drawn(names, ZIPF, 2, "test"), 50))
+    assert list(islice(draw_names(names, ZIPF, 1, "test"), 50)) == list(islice(draw_names(names, ZIPF, 1, "test"), 50))
+    assert list(islice(draw_names(names, ZIPF, 1, "test"), 50)) != list(islice(draw_names(names, ZIPF, 2, "test"), 50))
 
 
 def test_a_mix_asks_for_everything_that_reads(sample: Served) -> None:
-    asks = list(islice(mixed(sample, 0), 2_000))
+    asks = list(islice(mixed_requests(sample, 0), 2_000))
     kinds = Counter(unquote(ask.target).split("?")[0].rsplit("/", 1)[-1] for ask in asks)
     assert 800 < kinds["recommendations"] < 1_600
     assert all(kinds[kind] for kind in ("similar", "taste", "image", "nothing-of-this-name"))
@@ -93,17 +100,20 @@ def test_a_mix_asks_for_everything_that_reads(sample: Served) -> None:
 
 
 def test_checks_find_what_is_wrong() -> None:
-    ask, entry = Ask("/list"), {"item": {"item_id": "a"}, "score": 1.0, "restyled": {"status": "original", "data": "x"}}
+    ask, entry = (
+        HttpRequest("/list"),
+        {"item": {"item_id": "a"}, "score": 1.0, "restyled": {"status": "original", "data": "x"}},
+    )
 
-    def reply(body: object, **headers: bytes) -> Reply:
-        return Reply(
+    def reply(body: object, **headers: bytes) -> HttpReply:
+        return HttpReply(
             200, {name.replace("_", "-").encode(): value for name, value in headers.items()}, orjson.dumps(body)
         )
 
     listed = {"items": [entry], "model_version": "v1"}
-    assert one_version(ask, reply(listed, model_version=b"v1")) is None
-    assert one_version(ask, reply(listed, model_version=b"v2")) is not None
-    assert one_version(ask, reply({**listed, "items": []}, model_version=b"v1")) is not None
+    assert check_version(ask, reply(listed, model_version=b"v1")) is None
+    assert check_version(ask, reply(listed, model_version=b"v2")) is not None
+    assert check_version(ask, reply({**listed, "items": []}, model_version=b"v1")) is not None
     assert same_list({"/list": ["a"]})(ask, reply(listed)) is None
     assert same_list({"/list": ["b"]})(ask, reply(listed)) is not None
     painted = {"items": [{**entry, "restyled": {"status": "computed", "data": "x"}}]}
@@ -115,19 +125,19 @@ def test_checks_find_what_is_wrong() -> None:
 
 
 def test_a_server_answers_as_the_checks_want_and_has_memory(server: Server, sample: Served) -> None:
-    load = closed_loop(server.port, islice(recommendations(sample, ZIPF, 0), 10), 2, check=one_version)
+    load = closed_loop(server.port, islice(recommendation_requests(sample, ZIPF, 0), 10), 2, check=check_version)
     assert load.counts == {200: 10}
     assert load.failed == 0
-    statuses = closed_loop(server.port, islice(mixed(sample, 0), 60), 2).counts
+    statuses = closed_loop(server.port, islice(mixed_requests(sample, 0), 60), 2).counts
     assert set(statuses) <= {200, 404, 422}
     assert server.resident_mb() > 50
 
 
 def test_a_server_that_cannot_start_says_what_it_printed(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with pytest.raises(ServerError, match='"nothing" not found'), application("bare_app:nothing", "/", log):
+    with pytest.raises(ServerError, match='"nothing" not found'), run_application("bare_app:nothing", "/", log):
         pass
-    with pytest.raises(ServerError, match="checkout"), application("nothing:app", "/", log):
+    with pytest.raises(ServerError, match="checkout"), run_application("nothing:app", "/", log):
         pass
 
 
@@ -161,4 +171,4 @@ def test_an_unknown_promise_is_named(shops: Shops, tmp_path: Path) -> None:
 
 
 def test_a_figure_is_a_row() -> None:
-    assert str(Figure("drain", "all", "50", "none")) == "| drain | all | 50 | none |"
+    assert str(ResultRow("drain", "all", "50", "none")) == "| drain | all | 50 | none |"

@@ -113,9 +113,8 @@ finally:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert done.stdout == ""
-        assert (
-            done.stderr == f"error: {tmp_path}: not a project (it has no recsys.toml); create one with `recsys init`\n"
-        )
+        message = f"error: {tmp_path}: not a project (it has no recsys.toml); create one with `recsys init`\n"
+        assert done.stderr == message
 
     def test_version(self) -> None:
         result = _run("--version")
