@@ -45,7 +45,9 @@ def read_library(folder: Path) -> tuple[StyleReference, ...]:
         return ()
     with file.open(encoding="utf-8-sig", newline="") as lines:
         reader = csv.DictReader(lines)
-        missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+        # The British spelling of the column is read as well.
+        reader.fieldnames = ["license" if name == "licence" else name for name in reader.fieldnames or ()]
+        missing = [column for column in COLUMNS if column not in reader.fieldnames]
         if missing:
             raise LibraryError(f"{file}: column {missing[0]!r} is missing; expected {', '.join(COLUMNS)}")
         references = tuple(_reference(row, folder, f"{file}, row {reader.line_num}") for row in reader)

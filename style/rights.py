@@ -109,7 +109,8 @@ _RESERVED = re.compile(r"ALL RIGHTS RESERVED|PROPRIETARY|COPYRIGHTED|©")
 
 
 def _parse_license(license: str) -> Rights:
-    folded = re.sub(r"[\s_\-/()]+", " ", license.upper()).strip()
+    # British and American spelling: "MIT Licence" is "MIT License" is "MIT".
+    folded = re.sub(r"[\s_\-/()]+", " ", license.upper()).strip().removesuffix(" LICENSE").removesuffix(" LICENCE")
     plain = _VERSION.sub("", folded)
     if plain in _FREE:
         return Rights(license, EVERYTHING)
@@ -117,7 +118,7 @@ def _parse_license(license: str) -> Rights:
         return Rights(license, EVERYTHING, attribution=True)
     for words, short in _SPELT_OUT:
         plain = plain.replace(words, short)
-    creative = _CREATIVE.match(plain.removesuffix(" LICENSE").removesuffix(" LICENCE"))
+    creative = _CREATIVE.match(plain)
     if creative is not None:
         terms = frozenset(creative[1].split())
         uses = EVERYTHING

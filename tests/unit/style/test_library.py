@@ -25,6 +25,12 @@ def test_references_are_read_in_order(tmp_path: Path) -> None:
     ]
 
 
+def test_the_column_may_be_called_licence(tmp_path: Path) -> None:
+    row = "moss,Moss,a.png,,,CC BY 4.0 Licence,own"
+    (british,) = read_library(library(tmp_path, row, header=HEADER.replace("license", "licence")))
+    assert british.license == "CC BY 4.0 Licence"
+
+
 def test_no_library_is_an_empty_one(tmp_path: Path) -> None:
     assert read_library(tmp_path) == ()
 

@@ -42,6 +42,16 @@ def test_research_alone_and_reserved_rights() -> None:
     assert license_rights("MIT").attribution
 
 
+@pytest.mark.parametrize("word", ["License", "LICENCE", "licence"])
+@pytest.mark.parametrize(
+    "name", ["MIT", "Apache 2.0", "CC BY-NC 4.0", "Creative Commons Attribution 4.0 International"]
+)
+def test_names_may_end_in_license_in_both_spellings(name: str, word: str) -> None:
+    plain, suffixed = rights_of(name), rights_of(f"{name} {word}")
+    assert suffixed.attribution
+    assert (suffixed.uses, suffixed.share_alike) == (plain.uses, plain.share_alike)
+
+
 def test_an_unknown_license_is_fine_or_not_as_one_says() -> None:
     rights = license_rights("The shop's contract 17")
     assert rights.uses is None
