@@ -1,8 +1,8 @@
-"""Draw `docs/style_map.jpg`: the sample's catalog by style, as `notebooks/02_style_space.ipynb` shows it.
+"""Draw `docs/style_map.jpg`: the sample's catalog by style, as in `notebooks/02_style_space.ipynb`.
 
     python docs/style_map.py [OUT]
 
-Takes the project that `RECSYS_PROJECT` names, else builds the sample shop.
+Uses the project in `RECSYS_PROJECT`, or else builds the sample shop.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from recsys.ranking.recommender import Recommender
 
 
 def main() -> None:
+    """Draw and save the map."""
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("style_map.jpg")
     project = project_or_sample()
     style_map(Recommender(load_bundle(project.bundles, project.root))).save(out)

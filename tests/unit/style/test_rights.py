@@ -47,7 +47,7 @@ def test_research_alone_and_reserved_rights() -> None:
     "name", ["MIT", "Apache 2.0", "CC BY-NC 4.0", "Creative Commons Attribution 4.0 International"]
 )
 def test_names_may_end_in_license_in_both_spellings(name: str, word: str) -> None:
-    plain, suffixed = rights_of(name), rights_of(f"{name} {word}")
+    plain, suffixed = license_rights(name), license_rights(f"{name} {word}")
     assert suffixed.attribution
     assert (suffixed.uses, suffixed.share_alike) == (plain.uses, plain.share_alike)
 
