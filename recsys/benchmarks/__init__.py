@@ -1,1 +1,1 @@
-"""What `recsys bench` measures of training and ranking, each figure beside its baseline. Never part of a request."""
+"""Benchmarks of `recsys bench`: training, ranking, storage and the service, each result with its baseline."""

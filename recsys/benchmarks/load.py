@@ -56,7 +56,7 @@ class HttpReply:
 
 
 class NoAnswerError(Exception):
-    """The connection was refused or lost, or the request timed out."""
+    """Connection was refused or lost, or the request timed out."""
 
 
 Check = Callable[[HttpRequest, HttpReply], str | None]

@@ -89,9 +89,8 @@ def assign_cells(points: NDArray[np.float64], shape: float = 1.5) -> tuple[IntAr
 def _draw(images: list[Path], names: list[str], cells: IntArray, grid: tuple[int, int], title: str) -> Drawing:
     columns, rows = grid
     step = WIDTH / columns
-    legend = textwrap.wrap(
-        "   ".join(f"{number} {name}".replace(" ", _JOIN) for number, name in _numbered(names)), _LEGEND
-    )
+    numbers = list(enumerate(names, start=1))
+    legend = textwrap.wrap("   ".join(f"{number} {name}".replace(" ", _JOIN) for number, name in numbers), _LEGEND)
     foot = 0.1 + 0.19 * len(legend)
     height = TOP + step * rows + foot
     figure = new_figure(WIDTH, height, constrained=False)
@@ -103,14 +102,10 @@ def _draw(images: list[Path], names: list[str], cells: IntArray, grid: tuple[int
     for image, (column, row) in zip(images, cells.tolist(), strict=True):
         axes.imshow(thumbnail(image, side), extent=(column, column + 1, row, row + 1), aspect="auto")
     first = len(images) - len(names)
-    for (number, _), (column, row) in zip(_numbered(names), cells[first:].tolist(), strict=True):
+    for (number, _), (column, row) in zip(numbers, cells[first:].tolist(), strict=True):
         box = ((column, column + 1, column + 1, column, column), (row, row, row + 1, row + 1, row))
         axes.plot(*box, color=ACCENT, linewidth=2.5, zorder=3, solid_joinstyle="miter")
         badge = {"facecolor": ACCENT, "edgecolor": "none", "pad": 1.5}
         axes.text(column + 0.5, row + 0.1, str(number), fontsize=SMALL_SIZE, color="white", ha="center", bbox=badge)
     axes.set(xlim=(0, columns), ylim=(0, rows))
     return Drawing(figure, photographic=True)
-
-
-def _numbered(names: list[str]) -> list[tuple[int, str]]:
-    return list(enumerate(names, start=1))

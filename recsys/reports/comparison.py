@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from recsys.evaluation.comparison import ComparisonReport, Figure, Part
+from recsys.evaluation.comparison import ComparisonReport, Figure
 from recsys.evaluation.conclusions import LEVEL
 from recsys.evaluation.tables import legend, preamble, title
 from recsys.reports.terminal import add_row, plain_table
@@ -92,12 +92,9 @@ def _print_slices(console: Console, report: ComparisonReport) -> None:
     for part in report.slices:
         table.add_column(f"{part.name}, {part.users:,} users", justify="right", max_width=_SLICE)
     for name in report.whole.figures:
-        add_row(table, name, *(_in_slice(part, name) for part in report.slices))
+        slices = (_mean(part.figures[name][IN_SLICES]) if part.figures else "-" for part in report.slices)
+        add_row(table, name, *slices)
     console.print(table)
-
-
-def _in_slice(part: Part, model: str) -> str:
-    return _mean(part.figures[model][IN_SLICES]) if part.figures else "-"
 
 
 def _at_k(metric: str, report: ComparisonReport) -> str:
@@ -105,8 +102,8 @@ def _at_k(metric: str, report: ComparisonReport) -> str:
 
 
 def _interval(figure: Figure) -> str:
-    found = figure.interval
-    return f"{found.mean:.4f} [{_decimals(found.low)}, {_decimals(found.high)}]"
+    interval = figure.interval
+    return f"{interval.mean:.4f} [{_decimals(interval.low)}, {_decimals(interval.high)}]"
 
 
 def _p_value(figure: Figure) -> str:

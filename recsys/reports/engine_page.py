@@ -81,10 +81,11 @@ def render_engines(comparison: Comparison, *, judge: str, behavior: Behavior | N
 
 def table_rows(results: Sequence[EngineResult], behavior: Behavior | None = None) -> list[Row]:
     """Return the lines of the table; arms without an engine, such as original photos, come last."""
+    kinds = {True: "paints from images", False: "paints from z only"}
     numbers = [_numbers(one) for one in results]
     best = [_best(column, high) for column, high in zip(zip(*numbers, strict=True), _HIGH, strict=True)]
     rows = [
-        Row(one.name, _kind(one.name), _cells(one), tuple(marks), _deeds(one.name, behavior))
+        Row(one.name, kinds[one.name in IMAGE_ENGINE_NAMES], _cells(one), tuple(marks), _deeds(one.name, behavior))
         for one, *marks in zip(results, *best, strict=True)
     ]
     known = {one.name for one in results}
@@ -124,10 +125,6 @@ def _best(column: Sequence[float | None], high: bool | None) -> list[bool]:
         return [False] * len(column)
     top = max(known) if high else min(known)
     return [value == top for value in column]
-
-
-def _kind(name: str) -> str:
-    return "paints from images" if name in IMAGE_ENGINE_NAMES else "paints from z only"
 
 
 def _deeds(name: str, behavior: Behavior | None) -> tuple[Deed | None, ...]:

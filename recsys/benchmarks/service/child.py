@@ -25,7 +25,7 @@ APPLICATIONS = Path(__file__).resolve().parents[3] / "tests" / "benchmarks"
 
 
 class ServerError(RecsysError):
-    """A server did not start; the message has the end of its output."""
+    """Server did not start; the message has the end of its output."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from recsys.benchmarks.load import HttpReply, HttpRequest, Load, closed_loop
-from recsys.benchmarks.service.child import Server, run_server
+from recsys.benchmarks.service.child import run_server
 from recsys.benchmarks.service.results import NO_ROUTE, Bench, ResultRow
 from recsys.benchmarks.service.shops import Served
 from recsys.benchmarks.service.traffic import ZIPF, draw_names
@@ -34,7 +34,7 @@ def measure_events(bench: Bench) -> Iterator[ResultRow]:
     shop, effort = bench.shops.sample(), bench.effort
     batches = _batches(shop, bench.seed)
     with run_server(shop.project, bench.folder / "events.log") as server:
-        if not _has_route(server, next(batches)):
+        if {404, 405} & set(closed_loop(server.port, [_post(next(batches))], 1).counts):
             yield ResultRow("events", AIM, NO_ROUTE)
             return
         for connections in (1, 4):
@@ -83,11 +83,6 @@ def _batches(shop: Served, seed: int) -> Iterator[list[dict[str, Any]]]:
 
 def _post(batch: list[dict[str, Any]]) -> HttpRequest:
     return HttpRequest("/v1/events", "POST", orjson.dumps(batch))
-
-
-def _has_route(server: Server, batch: list[dict[str, Any]]) -> bool:
-    load = closed_loop(server.port, [_post(batch)], 1)
-    return not {404, 405} & set(load.counts)
 
 
 def _measure_sqlite(batches: list[list[dict[str, Any]]], folder: Path) -> float:

@@ -77,8 +77,10 @@ class Shops:
 
     def _prepare(self, name: str, make: Callable[[Path], Project]) -> Served:
         path = self.folder / name
-        project = Project.open(path) if _is_built(path) else make(path)
+        project = Project.open(path) if (path / "bundles" / CURRENT).is_file() else make(path)
         first = _ensure_variant(project)
+        folders = (folder.name for folder in project.bundles.iterdir() if folder.is_dir())
+        variant = next(version for version in folders if version != first.version)
         catalog = first.catalog
         return Served(
             f"{name}, {len(catalog):,} items",
@@ -87,7 +89,7 @@ class Shops:
             items=tuple(catalog.ids.ids(np.arange(len(catalog)))),
             categories=tuple(filter(None, catalog.category_names)),
             styles=tuple(card.style_id for card in first.styles),
-            versions=(first.version, _variant_version(project, first.version)),
+            versions=(first.version, variant),
         )
 
     def _make_large(self, path: Path) -> Project:
@@ -99,10 +101,6 @@ class Shops:
         write_frame(project.interactions_file, _interaction_frame(shop))
         save_bundle(_train_bundle(shop, project), project.bundles, created=0)
         return project
-
-
-def _is_built(path: Path) -> bool:
-    return (path / "bundles" / CURRENT).is_file()
 
 
 def _train_bundle(shop: Shop, project: Project) -> Bundle:
@@ -155,7 +153,3 @@ def _ensure_variant(project: Project) -> Bundle:
         save_bundle(replace(first, blend=blend), project.bundles, created=1)
         write_json(project.bundles / CURRENT, {"version": first.version})
     return first
-
-
-def _variant_version(project: Project, first: str) -> str:
-    return next(folder.name for folder in project.bundles.iterdir() if folder.is_dir() and folder.name != first)

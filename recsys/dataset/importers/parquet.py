@@ -23,7 +23,8 @@ def read_parquet(path: Path) -> RawTable:
     if repeated:
         raise DataError(f"{path}: two columns are named {repeated[0]!r}: rename one of them")
     columns = {name: _text(path, name, table[name]) for name in table.column_names}
-    text = frozenset(field.name for field in table.schema if not _is_number(field.type))
+    numeric = (pa.types.is_integer, pa.types.is_floating)
+    text = frozenset(field.name for field in table.schema if not any(test(field.type) for test in numeric))
     return RawTable(path, columns, np.arange(1, len(table) + 1, dtype=np.int64), text)
 
 
@@ -37,7 +38,3 @@ def _text(path: Path, name: str, column: pa.ChunkedArray) -> pa.StringArray:
     if pa.types.is_floating(column.type):
         text = pc.if_else(pc.is_nan(column), None, text)
     return pc.utf8_trim_whitespace(pc.fill_null(text, "").combine_chunks())
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))

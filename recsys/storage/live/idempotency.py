@@ -17,17 +17,17 @@ _IN_PROGRESS = 0
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """The request is new, or its first try was abandoned: run it, then call `finish` or `discard`."""
+    """Request is new, or its first try was abandoned: run it, then call `finish` or `discard`."""
 
 
 @dataclass(frozen=True, slots=True)
 class InProgress:
-    """The same request is in progress."""
+    """Same request is in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """The key was used for another request."""
+    """Key was used for another request."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,8 @@ def _to_row(item: LiveItem) -> dict[str, Any]:
         raise DataError(f"item {item.item_id!r}, price: {item.price} is not a price; omit it if it is unknown")
     if (item.vector is None) != (item.embedder is None):
         raise DataError(f"item {item.item_id!r}, vector: give a style vector together with its embedder, or neither")
+    if item.vector is not None:
+        _check_vector(item.item_id, item.vector)
     return {
         "item_id": item.item_id,
         "deleted": item.deleted,
@@ -122,7 +124,7 @@ def _to_row(item: LiveItem) -> dict[str, Any]:
         "price": item.price,
         "available": item.available,
         "image": item.image,
-        "vector": None if item.vector is None else _encode_vector(item.item_id, item.vector),
+        "vector": None if item.vector is None else item.vector.astype(_STORED).tobytes(),
         "embedder": item.embedder,
     }
 
@@ -140,11 +142,6 @@ def _to_item(row: Row[Any]) -> LiveItem:
         deleted=row.deleted,
         seq=row.seq,
     )
-
-
-def _encode_vector(item_id: str, vector: FloatArray) -> bytes:
-    _check_vector(item_id, vector)
-    return vector.astype(_STORED).tobytes()
 
 
 def _decode_vector(item_id: str, stored: bytes) -> FloatArray:
