@@ -1,4 +1,4 @@
-"""Draw the sample shop: product photos, style references, people and events.
+"""Draw the sample shop: product photos, style references, users and events.
 
     python data/make_sample.py                         redraw everything into the package
     python data/make_sample.py --out DIR --limit 8     a few products elsewhere, to look at
@@ -65,7 +65,7 @@ class Plan:
 
 
 def plan_items() -> list[Plan]:
-    """Every style in every category twice or three times, in an order that tells nothing of the style."""
+    """List all styles in all categories two or three times, in an order that is unrelated to style."""
     rng = generator(SEED, "catalogue")
     pairs = [(category, style) for category in MAKERS for style in STYLES]
     extra = rng.choice(len(pairs), size=ITEMS - 2 * len(pairs), replace=False)
@@ -82,7 +82,7 @@ def plan_items() -> list[Plan]:
 
 
 def render(plan: Plan) -> Image.Image:
-    """The photo of one product, from its own generator."""
+    """Photo of one product, from its own generator."""
     rng = generator(SEED, "photo", plan.item_id)
     surface = draw(rng, plan.style, plan.color, TEXTURE_PIXELS, TEXTURE_EXTENT)
     if plan.category in CLOTH:
@@ -154,7 +154,7 @@ def styles_table() -> pd.DataFrame:
 
 
 def write_tables(plans: list[Plan], out: Path) -> None:
-    """All CSV files of the sample."""
+    """Write all CSV files of the sample."""
     items = items_table(plans)
     labels = pd.Series({plan.item_id: plan.style.name for plan in plans})
     shop = items.assign(**{AVAILABLE: items[AVAILABLE] == "true"})
@@ -172,7 +172,7 @@ def write_tables(plans: list[Plan], out: Path) -> None:
 
 
 def write_references(folder: Path) -> None:
-    """The style references that are not there yet."""
+    """Draw the style references that are missing."""
     missing = [reference for reference in REFERENCES if not (folder / f"{reference.style_id}.jpg").exists()]
     for reference in tqdm(missing, desc="styles"):
         rng = generator(SEED, "reference", reference.style_id)
@@ -180,7 +180,7 @@ def write_references(folder: Path) -> None:
 
 
 def write_photos(plans: list[Plan], folder: Path, jobs: int) -> None:
-    """The product photos that are not there yet, `jobs` at a time."""
+    """Draw the product photos that are missing, `jobs` at a time."""
     missing = [(plan, folder) for plan in plans if not (folder / f"{plan.item_id}.jpg").exists()]
     with ProcessPoolExecutor(jobs) as pool:
         for _ in tqdm(pool.map(_render_to, missing), desc="products", total=len(missing)):
@@ -188,7 +188,7 @@ def write_photos(plans: list[Plan], folder: Path, jobs: int) -> None:
 
 
 def _folder(folder: Path, resume: bool) -> Path:
-    """The folder, emptied unless this run goes on with another, so that no older picture stays behind."""
+    """Return the output folder; empty it first unless this run resumes another, so that no older image stays."""
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def ink(code: str) -> Array:
 
 
 def jitter(rng: np.random.Generator, code: str, hue: float = 0.015, lightness: float = 0.03) -> str:
-    """A neighboring color: hue turned by up to `hue` of a circle, lightness moved by up to `lightness`."""
+    """Neighboring color: hue turned by up to `hue` of a circle, lightness moved by up to `lightness`."""
     h, level, s = colorsys.rgb_to_hls(*map(float, rgb(code)))
     h = (h + rng.uniform(-hue, hue)) % 1.0
     level = float(np.clip(level + rng.uniform(-lightness, lightness), 0.02, 0.98))

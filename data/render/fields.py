@@ -47,13 +47,13 @@ def capsule(p: Array, start: tuple[float, float, float], end: tuple[float, float
 
 
 def smooth_union(a: Array, b: Array, blend: float) -> Array:
-    """The union with a fillet of about `blend`."""
+    """Union with a fillet of about `blend`."""
     h = np.clip(0.5 + 0.5 * (b - a) / blend, 0, 1)
     return b + (a - b) * h - np.float32(blend) * h * (1 - h)
 
 
 def smooth_path(points: list[tuple[float, float]], count: int = 48) -> NDArray[np.float64]:
-    """A monotone smooth curve (count, 2) through the points, by arc length."""
+    """Monotone smooth curve (count, 2) through the points, by arc length."""
     knots = np.array(points, dtype=np.float64)
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(knots, axis=0).T))])
     at = np.linspace(0, length[-1], count)
@@ -94,7 +94,7 @@ def closed_outline(points: NDArray[np.float64], margin: float = 0.1, cells: int 
 
 
 def revolve(outline: Outline) -> Field:
-    """The solid that an outline in (radius, y) sweeps about the y axis."""
+    """Solid that an outline in (radius, y) sweeps about the y axis."""
     return lambda p: outline(np.hypot(p[0], p[2]), p[1])
 
 

@@ -1,4 +1,4 @@
-"""The studio: a key light, a fill, a seamless backdrop, and what shiny things see of them."""
+"""Studio: a key light, a fill, a seamless backdrop, and what shiny things see of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _temperature(warmth: float) -> Array:
 
 
 def studio(rng: np.random.Generator, wall: bool, pale: bool) -> Studio:
-    """A set-up of its own for each product: side, height and warmth of the key, color of the paper.
+    """Set-up of its own for each product: side, height and warmth of the key, color of the paper.
 
     Against a `wall` the key comes more from the front, as for a flat lay. A `pale` product gets tinted paper, so
     that its outline shows.

@@ -18,7 +18,7 @@ Artwork = Callable[[Rng, Canvas], Surface]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A style reference: `scenes` separated by `|`; `drawn` is (surface style, color), or an artwork."""
+    """Style reference: `scenes` separated by `|`; `drawn` is (surface style, color), or an artwork."""
 
     style_id: str
     title: str
@@ -95,7 +95,7 @@ def winter_night(rng: Rng, c: Canvas) -> Surface:
 
 
 def comic_burst(rng: Rng, c: Canvas) -> Surface:
-    """A burst of rays under printer's dots."""
+    """Burst of rays under printer's dots."""
     angle = np.arctan2(c.v + 0.12, c.u - 0.1) + 0.02 * fbm(rng, c.u * 3, c.v * 3, 2)
     radius = np.hypot(c.v + 0.12, c.u - 0.1)
     rays = smoothstep(-0.04, 0.04, np.sin(angle * 14) * np.minimum(radius * 3, 1))
@@ -156,7 +156,7 @@ def _petals(rng: Rng, pen: Pen, at: NDArray[np.float64]) -> None:
 
 
 def sun_and_waves(rng: Rng, c: Canvas) -> Surface:
-    """A low sun over bands of sea, brushed sideways."""
+    """Low sun over bands of sea, brushed sideways."""
     drift = 0.05 * fbm(rng, c.u * 3, c.v * 1.5, 3)
     albedo = mix(c.fill(ink("ff8a4c")), ink("ffe08a"), smoothstep(0.9, 0.0, c.v + drift))
     ring = np.hypot(c.u - 0.15, c.v - 0.28)
@@ -213,7 +213,7 @@ REFERENCES: tuple[Reference, ...] = (
 
 
 def _lit(surface: Surface, rng: Rng) -> Array:
-    """A flat surface under a raking lamp, (n, n, 3) linear: relief, a broad highlight on metal, a soft fall-off."""
+    """Flat surface under a raking lamp, (n, n, 3) linear: relief, a broad highlight on metal, a soft fall-off."""
     n = surface.albedo.shape[0]
     slope_v, slope_u = np.gradient(surface.height * (n / surface.extent))
     normal = np.stack([-slope_u, slope_v, np.ones_like(slope_u)])
@@ -228,7 +228,7 @@ def _lit(surface: Surface, rng: Rng) -> Array:
 
 
 def picture(reference: Reference, rng: Rng, side: int = 256) -> Image.Image:
-    """The reference as an image of side by side pixels, drawn at twice the size."""
+    """Reference as an image of side by side pixels, drawn at twice the size."""
     over = 2 * side
     if isinstance(reference.drawn, tuple):
         name, color = reference.drawn

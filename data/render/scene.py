@@ -27,7 +27,7 @@ PALE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A material of one color: `color` linear light (3,); the rest in [0, 1]; `glow` is emitted light."""
+    """Material of one color: `color` linear light (3,); the rest in [0, 1]; `glow` is emitted light."""
 
     color: Array
     metal: float = 0.0
@@ -78,7 +78,7 @@ def turned(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Array:
 
 
 class Placed:
-    """A product set down in the world: distances, bounds and the plane it rests on."""
+    """Product set down in the world: distances, bounds and the plane it rests on."""
 
     def __init__(self, product: Product) -> None:
         self.product = product
@@ -128,7 +128,7 @@ class Camera:
 
 
 def aim(placed: Placed) -> Camera:
-    """A camera that looks at the product from its azimuth and elevation and fills `fill` of the frame."""
+    """Camera that looks at the product from its azimuth and elevation and fills `fill` of the frame."""
     product = placed.product
     forward = -np.array(
         [
@@ -339,7 +339,7 @@ def ground_light(placed: Placed, set_up: Studio, camera: Camera, rays: Array, bl
 
 
 def photograph(product: Product, surface: Surface, rng: np.random.Generator, side: int = 256) -> Image.Image:
-    """The product photo, side by side pixels: traced at twice the size, shaded, toned and reduced."""
+    """Product photo, side by side pixels: traced at twice the size, shaded, toned and reduced."""
     placed, set_up = Placed(product), studio(rng, product.wall, bool(surface.albedo.mean() > PALE))
     camera = aim(placed)
     big = side * 2

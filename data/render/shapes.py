@@ -1,4 +1,4 @@
-"""The product categories as solids: each maker draws one member of its family from a generator."""
+"""Product categories as solids: each maker draws one member of its family from a generator."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TRIMS = {
 
 
 def plains(lining: str, trim: str, rough: float, dark: bool) -> list[Plain]:
-    """The plain materials beside the surface, in the order of the names above; MARK reads on a `dark` surface."""
+    """Plain materials beside the surface, in the order of the names above; MARK reads on a `dark` surface."""
     return [
         Plain(ink(lining), rough=rough),
         TRIMS[trim],

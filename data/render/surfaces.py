@@ -1,4 +1,4 @@
-"""The surface styles: each is a pattern, a family of palettes, a material and a finish.
+"""Surface styles: each is a pattern, a family of palettes, a material and a finish.
 
 A surface is drawn flat, in the units of the product (a mug is about 1.4 high), and wrapped on the shape later.
 """
@@ -108,7 +108,7 @@ class Pen:
         self.draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=self._paint(color))
 
     def array(self) -> Array:
-        """The drawing, (n, n, 3) sRGB in [0, 1]."""
+        """Drawing, (n, n, 3) sRGB in [0, 1]."""
         small = self.image.resize((self.sheet.n, self.sheet.n), Image.Resampling.BOX)
         return (np.asarray(small, dtype=np.float32) / 255).astype(np.float32)
 
@@ -179,7 +179,7 @@ def _leaf(length: float, width: float) -> NDArray[np.float64]:
 
 
 def _sprig(rng: Rng, root: NDArray[np.float64], heading: float, pens: list[Pen], grey: Callable[[], Array]) -> None:
-    """A bent stem with paired leaves and, at times, a flower; leaves go to one wash, flowers to another."""
+    """Bent stem with paired leaves and, at times, a flower; leaves go to one wash, flowers to another."""
     length, bend = rng.uniform(0.45, 0.75), rng.uniform(-0.9, 0.9)
     t = np.linspace(0, 1, 12)
     turn = heading + bend * t
@@ -232,7 +232,7 @@ def botanical(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
 
 
 def tartan(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
-    """A mirrored sett of stripes in warp and weft, woven in two-two twill."""
+    """Mirrored sett of stripes in warp and weft, woven in two-two twill."""
     a, b, thin, pale = (ink(code) for code in palette)
     sett = [(a, 0.22), (thin, 0.02), (a, 0.05), (b, 0.13), (pale, 0.016), (b, 0.05), (thin, 0.012), (b, 0.05)]
     scale = rng.uniform(0.85, 1.1)
@@ -510,7 +510,7 @@ def raku(rng: Rng, c: Canvas, palette: list[str]) -> Surface:
 
 
 def as_cloth(rng: Rng, surface: Surface, pile: float) -> Surface:
-    """The pattern printed or woven: metal turned to lustre, relief flattened, threads or a pile of size `pile`."""
+    """Pattern printed or woven: metal turned to lustre, relief flattened, threads or a pile of size `pile`."""
     c = canvas(surface.albedo.shape[0], surface.extent)
     tufts = fbm(rng, c.u / pile, c.v / pile, 2)
     worn = fbm(rng, c.u * 2.5, c.v * 2.5, 3)
@@ -521,7 +521,7 @@ def as_cloth(rng: Rng, surface: Surface, pile: float) -> Surface:
 
 @dataclass(frozen=True, slots=True)
 class SurfaceStyle:
-    """A hidden style of the sample: how it is drawn and how a shop would describe it.
+    """Hidden style of the sample: how it is drawn and how a shop would describe it.
 
     `palettes` maps a color word to the hex codes that `paint` takes; `lining` is the plain color that goes
     with it (inside of a mug, strap of a bag); `trim` the metal or black of small parts; `turn` the largest

@@ -259,7 +259,7 @@ class TestSimulate:
         project = Project.init(tmp_path / "shop", "bare")
         (tmp_path / "items.csv").write_text("item_id,title\na,A\n")
         _run("import", project.root, "--items", tmp_path / "items.csv")
-        with pytest.raises(DataError, match="no item has a picture"):
+        with pytest.raises(DataError, match="no item has an image"):
             simulate_project(project, 3)
 
 
@@ -724,7 +724,7 @@ class TestEvaluate:
         _refused(_run("evaluate", root, "--output", tmp_path / "no" / "a.md"), "folder that is there")
         files = ("--train", train, "--test", test)
         _refused(_run("evaluate", *files, "--models", "style_knn"), "learns from pictures")
-        _refused(_run("evaluate", *files, "--controls"), "no item has a picture")
+        _refused(_run("evaluate", *files, "--controls"), "no item has an image")
         _refused(_run("evaluate", "--train", train, "--test", tmp_path / "no.txt"), "no.txt", "no such file")
         _refused(_run("evaluate", *files, "--format", "parquet"), "train.txt")
 

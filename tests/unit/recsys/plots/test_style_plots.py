@@ -87,7 +87,7 @@ def test_rows_show_every_tile_and_frame_the_chosen(tmp_path: Path) -> None:
     assert len(axes.get_images()) == 4
     assert len(axes.get_lines()) == 2
     assert {"A title", "first", "second", "red"} <= {text.get_text() for text in axes.texts}
-    with pytest.raises(DataError, match="no pictures"):
+    with pytest.raises(DataError, match="no images"):
         image_rows([], "nothing")
 
 
@@ -119,7 +119,7 @@ def test_a_person_from_what_they_liked_to_a_restyled_product(sample_project: Pro
         rows = taste_rows(sample_project, recommender, restyler, UserId("u001"))
         strangers = taste_rows(sample_project, recommender, restyler, UserId("nobody"))
     titles = [row.title for row in rows]
-    assert titles[0] == "acted on last"
+    assert titles[0] == "latest items of the history"
     assert titles[1].startswith("taste 1: ")
     assert titles[-2] == "recommended, best first"
     photo, *restyled = (np.asarray(thumbnail(tile.image, 64), dtype=float) for tile in rows[-1].tiles)

@@ -76,7 +76,7 @@ def test_figures_intervals_and_tests_are_those_of_the_report(report: ComparisonR
 
 def test_empty_slices_have_a_dash_and_the_end_says_how_to_read_it(report: ComparisonReport) -> None:
     text = " ".join(shown(report, 80).split())
-    assert re.search(r"cold items, .*model +0 people", text)
+    assert re.search(r"cold items, .*model +0 users", text)
     assert re.search(r"truth +- ", text)
     assert "against popularity, the baseline" in text
     assert "--table, --output" in text

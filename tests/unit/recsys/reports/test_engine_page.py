@@ -109,7 +109,7 @@ def test_the_page_is_self_contained_and_escapes_names(compared: Comparison, beha
     assert page.count("too slow for") == 1
     assert "<script" not in page
     assert not re.search(r'(src|href)="http', page)
-    assert f"{UNCHANGED}<small>shown to people" in page
+    assert f"{UNCHANGED}<small>shown to users" in page
     assert "on 1 of 2" in page
     assert "better</span>" in page
 
