@@ -99,8 +99,8 @@ def decode_image(
     """Decode bytes to an upright RGB Pillow image without metadata; see `read_image`.
 
     EXIF rotation is applied, an ICC profile is converted to sRGB, transparency is laid on white, only the first frame
-    is read. 16-bit numbers are taken as [0, 65535] and floats as [0, 1]. Broken metadata is ignored: without a valid
-    profile an image is taken as sRGB, without valid EXIF as upright.
+    is read. Numbers of 16 bits are taken as [0, 65535] and floats as [0, 1]. Broken metadata is ignored: without a
+    valid profile an image is taken as sRGB, without valid EXIF as upright.
 
     Args:
         data: Image file.

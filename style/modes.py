@@ -14,8 +14,10 @@ from style.mask import Mask
 class PaintMode(StrEnum):
     """Part of a photo that is painted.
 
-    `product`: the product; a plain backdrop stays. `full`: the whole image. `background`: everything except the
-    product, which stays bit for bit. `tone`: the product's colors only, without texture.
+    - `product`: the product; a plain backdrop stays.
+    - `full`: the whole image.
+    - `background`: everything except the product, which stays bit for bit.
+    - `tone`: the product's colors only, without texture.
     """
 
     PRODUCT = "product"

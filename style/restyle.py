@@ -1,7 +1,7 @@
 """Restyling of photos: product mask, painting, mode and fidelity, in this order.
 
 Several photos of one product are restyled together: with one style, one palette by which the engine judges colors, and
-one strength, so that the product has the same color in all of them.
+one strength. The product then has the same color in all of them.
 """
 
 from __future__ import annotations

@@ -26,10 +26,12 @@ class Family(StrEnum):
 
 
 class Invariance(StrEnum):
-    """Change of a photo that leaves its descriptor (nearly) unchanged.
+    """Change of a photo that leaves its descriptor (nearly) unchanged. No descriptor uses pixels outside the mask.
 
-    SCALE: the image's size. ROTATION: rotation by quarter turns. LIGHT: brighter or darker light. CAST: light of
-    another color. No descriptor uses pixels outside the mask.
+    - SCALE: the image's size.
+    - ROTATION: rotation by quarter turns.
+    - LIGHT: brighter or darker light.
+    - CAST: light of another color.
     """
 
     SCALE = "scale"

@@ -43,10 +43,14 @@ class HuMoments:
 class Contour:
     """Largest outline: solidity, aspect, circularity, extent, then eight Fourier descriptors.
 
-    solidity: area over the area of its convex hull. aspect: short over long side of the narrowest enclosing rectangle.
-    circularity: 4 pi area over squared perimeter, that of the hull if it is longer. extent: area over the area of that
-    rectangle. All in (0, 1]. Fourier descriptors (Granlund 1972): magnitudes of the harmonics 2 .. 5 and -1 .. -4 of
-    the outline as complex numbers, divided by that of the first one, which is the size.
+    - solidity: area over the area of its convex hull.
+    - aspect: short over long side of the narrowest enclosing rectangle.
+    - circularity: 4 pi area over squared perimeter, that of the hull if it is longer.
+    - extent: area over the area of that rectangle.
+    - Fourier descriptors (Granlund 1972): magnitudes of the harmonics 2 .. 5 and -1 .. -4 of the outline as complex
+      numbers, divided by that of the first one, which is the size.
+
+    The first four lie in (0, 1].
     """
 
     name = "contour"

@@ -57,9 +57,13 @@ def shape_name(contour: Vector) -> str | None:
 def texture_name(glcm: Vector) -> str | None:
     """Name the surface of a `CoOccurrence` vector: plain, fine or bold; None in between.
 
-    The rule uses contrasts 1 and 4 pixels apart, of 32 gray levels. plain: both are low. fine: adjacent pixels differ
-    nearly as much as those further apart. bold: the latter differ much, the former far less. Three quarters of photos
-    of clothes lie in between.
+    The rule uses contrasts 1 and 4 pixels apart, of 32 gray levels.
+
+    - plain: both are low.
+    - fine: adjacent pixels differ nearly as much as those further apart.
+    - bold: pixels further apart differ much, adjacent ones far less.
+
+    Three quarters of photos of clothes lie in between.
     """
     near, _, far = np.expm1(glcm[3:6].astype(np.float64))
     if far < 15:

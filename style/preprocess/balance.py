@@ -17,9 +17,10 @@ ORDERS = {"gray-world": 1.0, "shades": 6.0}
 class Balance:
     """Scale each channel of linear light so that its Minkowski mean over the image equals the brightest channel's.
 
-    gray-world: the mean itself (Buchsbaum 1980); also accepted as `grey-world`. shades: order 6, shades of gray
-    (Finlayson and Trezzi 2004), which weights bright pixels and thus a white backdrop. With gray-world, an image that
-    is mostly product loses the product's own color.
+    - `gray-world`: the mean itself (Buchsbaum 1980); also accepted as `grey-world`. An image that is mostly product
+      loses the product's own color.
+    - `shades`: order 6, shades of gray (Finlayson and Trezzi 2004), which weights bright pixels and thus a white
+      backdrop.
     """
 
     name: ClassVar[str] = "balance"

@@ -21,10 +21,13 @@ CLEAN = 0.004
 class Denoise:
     """Remove noise by `method`; `strength` scales the image's own noise level.
 
-    nlm: non-local means (Buades, Coll and Morel 2005) on color and lightness. wavelet: BayesShrink (Chang, Yu and
-    Vetterli 2000) in YCbCr. bilateral: Tomasi and Manduchi 1998. median: 3 x 3, for salt and pepper noise; it has no
-    strength and ignores the noise level. The others estimate the level from the finest wavelets (Donoho and Johnstone
-    1994) and leave a clean image unchanged.
+    - `nlm`: non-local means (Buades, Coll and Morel 2005) on color and lightness.
+    - `wavelet`: BayesShrink (Chang, Yu and Vetterli 2000) in YCbCr.
+    - `bilateral`: Tomasi and Manduchi 1998.
+    - `median`: 3 x 3, for salt and pepper noise; it has no strength and ignores the noise level.
+
+    All but `median` estimate the level from the finest wavelets (Donoho and Johnstone 1994) and leave a clean image
+    unchanged.
     """
 
     name: ClassVar[str] = "denoise"

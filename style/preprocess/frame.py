@@ -50,10 +50,12 @@ class Crop:
 class Straighten:
     """Rotate the image so that a tilted product stands upright, by at most `most` degrees.
 
-    axis: the principal axis of the product's mask, if the product is longer than wide. lines: the direction, modulo 90
-    degrees, of the longest straight edges (probabilistic Hough transform, Matas, Galambos and Kittler 2000). Edges are
-    those of the product's outline, or of the whole image if no product is detected. If the method finds no clear angle,
-    or one beyond `most`, the image stays unchanged: the tilt may be intended.
+    - `axis`: the principal axis of the product's mask, if the product is longer than wide.
+    - `lines`: the direction, modulo 90 degrees, of the longest straight edges (probabilistic Hough transform, Matas,
+      Galambos and Kittler 2000). Edges are those of the product's outline, or of the whole image if no product is
+      detected.
+
+    If the method finds no clear angle, or one beyond `most`, the image stays unchanged: the tilt may be intended.
     """
 
     name: ClassVar[str] = "straighten"

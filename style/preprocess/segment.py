@@ -30,10 +30,11 @@ _Area = NDArray[np.bool_]
 def segment(pixels: Pixels, method: str = "border") -> Mask:
     """Return the product's mask `(H, W)` by one of `SEGMENTERS`; all ones if the method finds none.
 
-    border: `style.mask.product_mask`, needs a plain backdrop and no extra. threshold: Otsu's (1979) on the difference
-    from the border's median color. edges: areas enclosed by Canny's (1986) edges. grabcut: Rother, Kolmogorov and Blake
-    2004, started with the border's mask or, without one, with the middle of the image. Only grabcut finds products on
-    busy backdrops.
+    - `border`: `style.mask.product_mask`, needs a plain backdrop and no extra.
+    - `threshold`: Otsu's (1979) on the difference from the border's median color.
+    - `edges`: areas enclosed by Canny's (1986) edges.
+    - `grabcut`: Rother, Kolmogorov and Blake 2004, started with the border's mask or, without one, with the middle of
+      the image. Only this one finds products on busy backdrops.
 
     Raises:
         RecipeError: If the method is unknown.

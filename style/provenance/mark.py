@@ -1,9 +1,9 @@
 """Mark in restyled images that says they are synthetic: an XMP packet with the IPTC's digital source type.
 
-The type is "composite with trained algorithmic media" in every mode: under the paint there is always a photo, even if
-all of it is painted. "Trained algorithmic media" would be wrong, as it means made by a network only. "Algorithmically
+The type is "composite with trained algorithmic media" in every mode, because there is always a photo under the paint.
+The type "trained algorithmic media" would be wrong, as it means made by a network only. The type "algorithmically
 enhanced" means minor corrections, which would understate new colors. Engine and version use the IPTC's own properties
-(Photo Metadata Standard 2025.1); all other properties are in this project's namespace.
+(Photo Metadata Standard 2025.1). All other properties are in this project's namespace.
 """
 
 from __future__ import annotations

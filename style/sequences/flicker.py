@@ -14,10 +14,10 @@ from style.sequences.flow import Flow, flow_confidence, optical_flow, points_ins
 def flicker(frames: Sequence[Pixels], restyled: Sequence[Pixels], flows: Sequence[Flow] | None = None) -> float:
     """Return the warped temporal error of restyled frames minus that of the original frames; 0: no added flicker.
 
-    The error of a sequence is the mean over frames of the mean squared difference between a frame and the previous one,
-    warped by the optical flow of the originals, at pixels with a reliable flow (Lai et al. 2018, "Learning blind video
-    temporal consistency"). Subtracting the originals' own error removes noise and motion that flow cannot follow.
-    Frames without common positions with the previous one do not count; NaN if no frame is left.
+    The error of a sequence compares each frame with the previous one, warped by the optical flow of the originals (Lai
+    et al. 2018, "Learning blind video temporal consistency"). It is the mean squared difference at pixels with a
+    reliable flow, averaged over frames. Subtracting the originals' own error removes noise and motion that flow cannot
+    follow. Frames without common positions with the previous one do not count; NaN if no frame is left.
 
     Args:
         frames: Original frames.

@@ -1,8 +1,8 @@
 """Restyling of frames of one product (a spin, a gallery, a video) without flicker.
 
-Frames that are painted separately flicker: an engine paints other strokes after small noise and motion. Here a state is
-passed from frame to frame: the texture so far, warped by optical flow, and mixed into the new one at pixels with a
-reliable flow, as the short-term consistency of Ruder et al. (2016, "Artistic style transfer for videos"). The paper
+Frames that are painted separately flicker: an engine paints other strokes after small noise and motion. Here the
+texture is passed from frame to frame. It is warped by optical flow, and mixed into the new texture at pixels with a
+reliable flow, as in the short-term consistency of Ruder et al. (2016, "Artistic style transfer for videos"). The paper
 adds it to the loss of an optimization. Here it is a recursive filter of paintings, so it costs only the flow and works
 with every engine. One table maps colors for all frames, and one strength holds for all.
 """

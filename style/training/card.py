@@ -79,7 +79,7 @@ class Card:
         recipe: Kind of the recipe.
         license: License of the style references.
         references: File names of the style references.
-        pictures: Counts and hashes of products and styles.
+        images: Counts and hashes of products and styles.
         settings: Settings of the run.
         loss_network: Name of the network of the losses.
         judge: Name of the network that measured results.
@@ -90,14 +90,14 @@ class Card:
         best_step: Step of the best weights.
         seconds: Seconds of training.
         pairs: Pairs of a test product and a test style.
-        figures: Results on these pairs by name of the engine, its own first.
+        results: Results on these pairs by name of the engine, its own first.
     """
 
     name: str
     recipe: str
     license: str
     references: tuple[str, ...]
-    pictures: Mapping[str, Mapping[str, int | str]]
+    images: Mapping[str, Mapping[str, int | str]]
     settings: Mapping[str, object]
     loss_network: str
     judge: str
@@ -108,7 +108,7 @@ class Card:
     best_step: int
     seconds: float
     pairs: int
-    figures: Mapping[str, Results]
+    results: Mapping[str, Results]
 
 
 def write_card(folder: Path, card: Card) -> None:
@@ -126,12 +126,12 @@ def to_markdown(card: Card) -> str:
     )
     images = [
         f"| {name} | {' | '.join(str(counts[split]) for split in Split)} | `{str(counts['sha256'])[:16]}` |"
-        for name, counts in card.pictures.items()
+        for name, counts in card.images.items()
     ]
     results = [
         f"| {name} | {one.style_gain:.2f} | {one.gram_gain:.2f} | {one.content:.2f} | {one.ssim:.2f} "
         f"| {one.milliseconds:.0f} |"
-        for name, one in card.figures.items()
+        for name, one in card.results.items()
     ]
     lines = [
         f"# {card.name}",

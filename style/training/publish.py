@@ -55,14 +55,14 @@ def publish(
     judge = judge or load_backbone("vgg-slim")
     pairs = load_examples(material.products.test, material.styles.test, StyleEmbedder.load())
     engine = KINDS[record.kind](record, {key: value.float() for key, value in tensors.items()}, 1)
-    figures = {out.name: measure(engine, judge, pairs)}
-    figures |= {name: measure(load_stylizer(name, threads=1), judge, pairs) for name in BASELINES}
+    results = {out.name: measure(engine, judge, pairs)}
+    results |= {name: measure(load_stylizer(name, threads=1), judge, pairs) for name in BASELINES}
     card = Card(
         name=out.name,
         recipe=recipe.kind,
         license=license,
         references=references,
-        pictures={"products": _count(material.products), "styles": _count(material.styles)},
+        images={"products": _count(material.products), "styles": _count(material.styles)},
         settings={**asdict(settings), **recipe.settings(), **recipe.shape()},
         loss_network=material.loss_network.record.name,
         judge=judge.record.name,
@@ -73,10 +73,10 @@ def publish(
         best_step=int(progress.best_step),
         seconds=round(float(progress.seconds), 1),
         pairs=len(pairs),
-        figures=figures,
+        results=results,
     )
     write_card(out, card)
-    return write_engine(out, record.model_copy(update={"figures": asdict(figures[out.name])}), tensors)
+    return write_engine(out, record.model_copy(update={"results": asdict(results[out.name])}), tensors)
 
 
 def build_record(
@@ -107,7 +107,7 @@ def build_record(
         shape=shape,
         styles=tuple(styles),
         license=license,
-        figures={},
+        results={},
     )
 
 

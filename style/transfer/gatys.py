@@ -4,11 +4,14 @@ Image style transfer by optimization (Gatys et al. 2016). The loss is that of eq
 plus total variation. L-BFGS minimizes it, first on a small copy of the photo, then on larger ones, each starting from
 the enlarged change.
 
-Departs from the paper in four things. Each distance is relative to the size of its target, so the same weights suit
-every network. Content is compared at relu3_1 and relu4_1 (paper: conv4_2, which is no tap here), because otherwise
-prints and seams of a product are lost; style not at relu5_1, which drew neon colors on small images. The start is the
-photo in the style's colors (Reinhard et al. 2001), not noise. Pixels are kept in [0, 1] by L-BFGS-B (Byrd et al. 1995),
-whose line search satisfies the strong Wolfe conditions: no iteration raises the loss.
+Departs from the paper in four things:
+
+- Each distance is relative to the size of its target, so the same weights suit every network.
+- Content is compared at relu3_1 and relu4_1 (paper: conv4_2, which is no tap here); otherwise prints and seams of a
+  product are lost. Style is not compared at relu5_1, which drew neon colors on small images.
+- The start is the photo in the style's colors (Reinhard et al. 2001), not noise.
+- Pixels are kept in [0, 1] by L-BFGS-B (Byrd et al. 1995), whose line search satisfies the strong Wolfe conditions: no
+  iteration raises the loss.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor
 
 from style.backbone import WEIGHTS, read_weights
@@ -31,7 +31,7 @@ class EngineRecord(BaseModel):
     """Content of `engine.json`.
 
     `kind`: a key of `KINDS`. `sha256`, `size`: of the weights file, `size` in bytes. `shape`: the sizes of the
-    network's layers. `styles`: file names of the reference images, and `license` their license. `figures`: metric
+    network's layers. `styles`: file names of the reference images, and `license` their license. `results`: metric
     values on the test split, see `style.training.card`.
     """
 
@@ -45,7 +45,10 @@ class EngineRecord(BaseModel):
     shape: Mapping[str, Annotated[int, Field(ge=1, le=1024)]]
     styles: tuple[str, ...]
     license: Annotated[str, Field(max_length=500)]
-    figures: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]]
+    results: Annotated[
+        Mapping[str, Annotated[float, Field(allow_inf_nan=False)]],
+        Field(validation_alias=AliasChoices("results", "figures")),
+    ]
 
     @property
     def version(self) -> str:

@@ -48,10 +48,10 @@ def test_a_small_run_from_folders_to_an_engine(pictures: tuple[Path, Path], tmp_
     card = json.loads((tmp_path / "ours" / "card.json").read_text())
     assert card["steps"] == 4
     assert card["license"] == "CC0-1.0"
-    assert [card["pictures"]["products"][part] for part in ("train", "validation", "test")] == [9, 2, 1]
-    assert card["figures"].keys() == {"ours", "film", "color"}
+    assert [card["images"]["products"][part] for part in ("train", "validation", "test")] == [9, 2, 1]
+    assert card["results"].keys() == {"ours", "film", "color"}
     assert card["size"] == (tmp_path / "ours" / "engine.safetensors").stat().st_size
-    assert card["figures"]["ours"]["ssim"] < 1
+    assert card["results"]["ours"]["ssim"] < 1
     assert engine.version in f"ours-{engine.model_sha256}"
     text = (tmp_path / "ours" / "card.md").read_text()
     assert "| products | 9 | 2 | 1 |" in text

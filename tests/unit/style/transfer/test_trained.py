@@ -43,6 +43,13 @@ def test_an_engine_that_follows_styles(tmp_path: Path) -> None:
     assert np.abs(engine.restyle(IMAGE, ONE) - engine.restyle(IMAGE, OTHER)).mean() > 1e-3
 
 
+def test_the_former_name_of_results_is_read(tmp_path: Path) -> None:
+    write_feedforward(tmp_path / "leaf")
+    file = tmp_path / "leaf" / "engine.json"
+    file.write_text(file.read_text().replace('"results"', '"figures"'))
+    assert read_record(tmp_path / "leaf").results == {}
+
+
 def test_trained_engines_are_found_by_name(tmp_path: Path) -> None:
     write_feedforward(tmp_path / "leaf")
     (tmp_path / "half-done" / "training").mkdir(parents=True)
@@ -66,7 +73,7 @@ def test_trained_engines_are_found_by_name(tmp_path: Path) -> None:
         ({"shape": {"width": 8, "blocks": 1, "reach": 3}}, "not the weights of a feedforward of shape"),
         ({"shape": {"depth": 8}}, "unexpected keyword argument 'depth'"),
         ({"shape": {"width": 10**6}}, "field 'shape.width'"),
-        ({"figures": {"ssim": float("nan")}}, "field 'figures.ssim'"),
+        ({"results": {"ssim": float("nan")}}, "field 'results.ssim'"),
         ({"color": "red"}, "field 'color'"),
         ({"license": 7}, "field 'license'"),
     ],
