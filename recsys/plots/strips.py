@@ -1,4 +1,4 @@
-"""Rows of pictures with captions: for what people would rather look at than read."""
+"""Rows of images with captions."""
 
 from __future__ import annotations
 

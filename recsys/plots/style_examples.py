@@ -102,12 +102,12 @@ def _restyled_row(recommender: Recommender, restyler: Renderer, item_id: ItemId,
 def _restyled_tile(restyler: Renderer, image: Path, target: StyleTarget, strength: float) -> Tile:
     request = RenderRequest.from_settings(restyler.settings, image, target, recipe=restyler.recipe, strength=strength)
     try:
-        picture = restyler.render_or_raise(request)
+        result = restyler.render_or_raise(request)
     except ImageError:
         # One damaged file must not prevent the plot.
         return Tile(None)
-    limited = "" if picture.strength == strength else f", limited to {picture.strength:.0%}"
-    return Tile(decode_image(picture.data), f"{strength:.0%}{limited}")
+    limited = "" if result.strength == strength else f", limited to {result.strength:.0%}"
+    return Tile(decode_image(result.data), f"{strength:.0%}{limited}")
 
 
 def _item_tile(recommender: Recommender, item_id: ItemId, note: str = "") -> Tile:

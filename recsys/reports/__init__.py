@@ -1,1 +1,1 @@
-"""Answers as people read them: one HTML page with pictures, and tables for a terminal."""
+"""Reports: one HTML page with images, and tables for a terminal."""

@@ -137,8 +137,8 @@ def _example_rows(comparison: Comparison) -> list[Shown]:
     rows = []
     for index, (product, style) in enumerate(comparison.examples[:ROWS]):
         painted = tuple(
-            (name, _data_uri(pictures[index]) if index < len(pictures) else "")
-            for name, pictures in comparison.painted.items()
+            (name, _data_uri(images[index]) if index < len(images) else "")
+            for name, images in comparison.painted.items()
         )
         rows.append(Shown(_data_uri(product), _data_uri(style), painted))
     return rows

@@ -24,7 +24,7 @@ class Delivery:
     certificate: Path | None = None
     key: Path | None = None
 
-    def deliver(self, picture: RenderResult) -> list[Path]:
+    def deliver(self, image: RenderResult) -> list[Path]:
         """Write the files and return their paths. Originals have no mark, so they get no signature and no sidecar.
 
         Raises:
@@ -33,10 +33,10 @@ class Delivery:
             ExtraError: a package for signing is not installed.
             ProjectError: a file cannot be written.
         """
-        if Limit.NO_BACKDROP in picture.limited_by:
+        if Limit.NO_BACKDROP in image.limited_by:
             raise RequestError("mode", "this photo has no plain backdrop, so no background to paint; use another mode")
-        mark = read_mark(picture.data)
-        data = picture.data
+        mark = read_mark(image.data)
+        data = image.data
         if mark is not None and self.certificate is not None and self.key is not None:
             data = sign(data, self.image_format, mark, SigningIdentity.read(self.certificate, self.key))
         write_file(self.out, data)

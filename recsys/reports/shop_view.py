@@ -92,9 +92,9 @@ class LogReader:
     `interactions` has `recsys.schema.INTERACTION_COLUMNS`, sorted by time.
     """
 
-    def __init__(self, recommender: Recommender, pictures: InlineImages, interactions: pd.DataFrame) -> None:
+    def __init__(self, recommender: Recommender, images: InlineImages, interactions: pd.DataFrame) -> None:
         self._recommender = recommender
-        self._pictures = pictures
+        self._images = images
         self._interactions = interactions
         self._styles = {card.style_id: card for card in recommender.styles.cards}
 
@@ -123,7 +123,7 @@ class LogReader:
         return Strip("From the photo to a taste", text, pictures, graded=True)
 
     def _at_strength(self, card: ItemCard, target: StyleTarget, strength: float) -> Shown:
-        source, used = self._pictures.restyle_at(card.image, target, strength)
+        source, used = self._images.restyle_at(card.image, target, strength)
         note = f"limited to {used:.0%}" if source and used < strength else ""
         return Shown(source, f"{strength:.0%}", note)
 
@@ -133,16 +133,16 @@ class LogReader:
         styles = self._recommender.styles.cards
         spread = np.linspace(0, len(styles) - 1, min(STRIP_STYLES, len(styles))).astype(int)
         pictures = [self._in_style(card, styles[index]) for index in spread]
-        original = Shown(self._pictures.original(card.image), "original")
+        original = Shown(self._images.original(card.image), "original")
         text = f"{card.title or item_id}, restyled toward style references"
         return Strip("One product, many styles", text, [original, *pictures])
 
     def _in_style(self, card: ItemCard, style: StyleCard) -> Shown:
         return Shown(
-            self._pictures.restyle(card.image, StyleTarget.resolve(self._recommender, style=style.style_id)),
+            self._images.restyle(card.image, StyleTarget.resolve(self._recommender, style=style.style_id)),
             style.title,
             ", ".join(style.scenes),
-            self._style_picture(style.style_id),
+            self._style_image(style.style_id),
         )
 
     def items_with_image(self, user_id: UserId) -> list[ItemId]:
@@ -156,10 +156,10 @@ class LogReader:
 
     def _recommendation(self, entry: Recommendation, targets: Sequence[StyleTarget]) -> Recommended:
         card = self._recommender.catalog.card(entry.item_id)
-        restyled = "" if entry.mode is None else self._pictures.restyle(card.image, targets[entry.mode])
+        restyled = "" if entry.mode is None else self._images.restyle(card.image, targets[entry.mode])
         price = "" if card.price is None else f"{card.price:,.2f}"
         return Recommended(
-            product=Shown(self._pictures.original(card.image), card.title or card.item_id, price),
+            product=Shown(self._images.original(card.image), card.title or card.item_id, price),
             restyled=restyled,
             reason=entry.reason,
             parts=score_parts(entry.contributions),
@@ -167,18 +167,17 @@ class LogReader:
 
     def _mode(self, mode: TasteMode) -> Mode:
         styles = [
-            Shown(self._style_picture(near.style_id), near.title, f"{near.similarity:.2f}")
-            for near in mode.close_styles
+            Shown(self._style_image(near.style_id), near.title, f"{near.similarity:.2f}") for near in mode.close_styles
         ]
         return Mode(mode.share, styles, [self._thumbnail(item) for item in mode.items[:MODE_ITEMS]])
 
-    def _style_picture(self, style_id: str) -> str:
+    def _style_image(self, style_id: str) -> str:
         image = self._recommender.bundle.image_root / self._styles[style_id].image
-        return self._pictures.original(image, THUMBNAIL_WIDTH)
+        return self._images.original(image, THUMBNAIL_WIDTH)
 
     def _thumbnail(self, item_id: ItemId, note: str = "") -> Shown:
         card = self._recommender.catalog.card(item_id)
-        return Shown(self._pictures.original(card.image, THUMBNAIL_WIDTH), card.title or item_id, note)
+        return Shown(self._images.original(card.image, THUMBNAIL_WIDTH), card.title or item_id, note)
 
 
 def score_parts(contributions: Mapping[str, float]) -> list[Part]:

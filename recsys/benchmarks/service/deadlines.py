@@ -27,7 +27,7 @@ def measure_deadlines(bench: Bench) -> Iterator[ResultRow]:
     shop, count = bench.shops.sample(), bench.effort.late
     # No request is sent twice: its image would come from the cache the second time.
     lists = _distinct(recommendation_requests(shop, UNIFORM, bench.seed))
-    pictures = _distinct(
+    images = _distinct(
         HttpRequest(f"/v1/items/{name}/image") for name in draw_names(shop.items, UNIFORM, bench.seed, "late items")
     )
     environment = {PROJECT_VARIABLE: str(shop.project.root)}
@@ -38,12 +38,12 @@ def measure_deadlines(bench: Bench) -> Iterator[ResultRow]:
             query = f"?restyle=inline&deadline_ms={deadline_ms}"
             expected = run(_lists(server.port, list(chain(*parts)), query))
             yield _result_row(
-                server, deadline_ms, "lists", [_with_query(part, query) for part in parts], same_list(expected)
+                server, deadline_ms, "lists", [_with_query(part, query) for part in parts], expect_lists(expected)
             )
-            parts = [list(islice(pictures, count)) for _ in CONNECTIONS]
+            parts = [list(islice(images, count)) for _ in CONNECTIONS]
             query = f"?style={shop.styles[0]}&deadline_ms={deadline_ms}"
             yield _result_row(
-                server, deadline_ms, "pictures", [_with_query(part, query) for part in parts], original_picture
+                server, deadline_ms, "images", [_with_query(part, query) for part in parts], check_original
             )
         # It would first sleep for all outstanding images.
         server.process.kill()
@@ -61,21 +61,21 @@ def _with_query(asks: list[HttpRequest], query: str) -> list[HttpRequest]:
     return [replace(ask, target=ask.target + query) for ask in asks]
 
 
-def same_list(expected: Lists) -> Check:
+def expect_lists(expected: Lists) -> Check:
     """Return a check: the list is the same as without images (`expected`, by target), and all images are originals."""
 
     def check(ask: HttpRequest, reply: HttpReply) -> str | None:
         body = orjson.loads(reply.body)
         if _item_ids(body) != expected[ask.target]:
             return "another list than without images"
-        pictures = [item["restyled"] for item in body["items"] if item["restyled"]]
-        statuses = {picture["status"] for picture in pictures if picture["data"]}
+        images = [item["restyled"] for item in body["items"] if item["restyled"]]
+        statuses = {image["status"] for image in images if image["data"]}
         return None if statuses <= {"original"} else "an image that is not the original"
 
     return check
 
 
-def original_picture(_: HttpRequest, reply: HttpReply) -> str | None:
+def check_original(_: HttpRequest, reply: HttpReply) -> str | None:
     """Check that the header says that the image is the original."""
     return None if reply.headers.get(b"restyle-status") == b"original" else "an image that is not the original"
 

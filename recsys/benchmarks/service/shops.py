@@ -31,7 +31,7 @@ from recsys.training.build import DEFAULT_BLEND, fit
 
 SAMPLE, LARGE = "sample", "large"
 LARGE_SIZE = Size(users=50_000, items=50_000, events=500_000)
-PICTURES = 100
+PHOTOS = 100
 """Number of photos that the items of the large shop share."""
 VARIANT = 1e-3
 """Difference between the blends of the two versions."""
@@ -120,7 +120,7 @@ def _train_bundle(shop: Shop, project: Project) -> Bundle:
 
 def _add_photos(shop: Shop, project: Project) -> Shop:
     """Give each item a photo, and the project the sample's styles."""
-    photos = sorted((sample.sample_folder() / "images").iterdir())[:PICTURES]
+    photos = sorted((sample.sample_folder() / "images").iterdir())[:PHOTOS]
     folder = project.root / "images"
     folder.mkdir()
     for photo in photos:

@@ -14,7 +14,7 @@ import pytest
 
 from recsys.benchmarks.load import HttpReply, HttpRequest, closed_loop
 from recsys.benchmarks.service.child import Server, ServerError, answers, free_port, run_application, run_server
-from recsys.benchmarks.service.deadlines import original_picture, same_list
+from recsys.benchmarks.service.deadlines import check_original, expect_lists
 from recsys.benchmarks.service.events import all_accepted
 from recsys.benchmarks.service.results import Bench, Effort, ResultRow
 from recsys.benchmarks.service.run import MEASURES, serve_lines
@@ -114,12 +114,12 @@ def test_checks_find_what_is_wrong() -> None:
     assert check_version(ask, reply(listed, model_version=b"v1")) is None
     assert check_version(ask, reply(listed, model_version=b"v2")) is not None
     assert check_version(ask, reply({**listed, "items": []}, model_version=b"v1")) is not None
-    assert same_list({"/list": ["a"]})(ask, reply(listed)) is None
-    assert same_list({"/list": ["b"]})(ask, reply(listed)) is not None
+    assert expect_lists({"/list": ["a"]})(ask, reply(listed)) is None
+    assert expect_lists({"/list": ["b"]})(ask, reply(listed)) is not None
     painted = {"items": [{**entry, "restyled": {"status": "computed", "data": "x"}}]}
-    assert same_list({"/list": ["a"]})(ask, reply(painted)) is not None
-    assert original_picture(ask, reply({}, restyle_status=b"original")) is None
-    assert original_picture(ask, reply({}, restyle_status=b"cached")) is not None
+    assert expect_lists({"/list": ["a"]})(ask, reply(painted)) is not None
+    assert check_original(ask, reply({}, restyle_status=b"original")) is None
+    assert check_original(ask, reply({}, restyle_status=b"cached")) is not None
     assert all_accepted(ask, reply({"results": [{"status": "accepted"}] * 100})) is None
     assert all_accepted(ask, reply({"results": [{"status": "accepted"}] * 99 + [{"status": "duplicate"}]})) is not None
 
