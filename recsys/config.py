@@ -145,7 +145,7 @@ class AlsSettings(Settings):
 class TasteSettings(Settings):
     """Tastes from the style vectors of items that a user interacted with."""
 
-    max_modes: int = Field(default=4, ge=1, le=4)
+    max_components: int = Field(default=4, ge=1, le=4)
     """Largest number of components of a taste."""
     half_life_days: float = Field(default=60.0, gt=0)
     """Time in which an event loses half its weight."""
@@ -158,7 +158,7 @@ class RankSettings(Settings):
 
     trend_half_life_days: float = Field(default=7.0, gt=0)
     """Time in which an event loses half its weight for the trend."""
-    fresh_half_life_days: float = Field(default=14.0, gt=0)
+    recency_half_life_days: float = Field(default=14.0, gt=0)
     """Time in which the recency of an item halves."""
     candidates: int = Field(default=200, ge=10, le=10_000)
     """Number of items that each source retrieves."""
@@ -267,7 +267,7 @@ class ServiceSettings(Settings):
     """Requests that one API key may send at once, if there is a rate."""
     answers_mb: int = Field(default=64, ge=0)
     """Memory of each process for cached answers."""
-    refresh_s: float = Field(default=0.25, gt=0, le=60)
+    reload_s: float = Field(default=0.25, gt=0, le=60)
     """Time between checks for a new bundle and changed items."""
     drain_s: float = Field(default=8.0, ge=0, le=600)
     """Longest time for requests in flight when the service stops."""

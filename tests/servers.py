@@ -1,4 +1,4 @@
-"""Real servers on loopback, from installed packages: each in a folder of its own, on a free port, until the block ends.
+"""Servers on loopback, from installed packages: each has its own folder and a free port, and ends with the block.
 
 They also end when the tests are killed, where the system has `setpriv`.
 """
@@ -27,7 +27,7 @@ STOP_S = 20.0
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """The URL, without a database's name, of a new PostgreSQL server that flushes to the disk. Skips without one."""
+    """Yield the URL, without a database name, of a new PostgreSQL server that flushes to the disk; skip without one."""
     initdb, postgres = _program("initdb", "postgresql"), _program("postgres", "postgresql")
     # PostgreSQL refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else None
@@ -64,7 +64,7 @@ def postgres_server() -> Iterator[str]:
 
 @contextmanager
 def postgres_database(server: str) -> Iterator[str]:
-    """The URL of that server's database, empty; one at a time. What is in it when the block ends is dropped."""
+    """Yield the URL of an empty database of that server, one at a time; its content is dropped when the block ends."""
     # Making and dropping a database for each test would take several times as long.
     url = f"{server}/postgres"
     try:
@@ -81,7 +81,7 @@ def postgres_database(server: str) -> Iterator[str]:
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """The URL of a new Redis server that writes nothing to the disk. Skips without one."""
+    """Yield the URL of a new Redis server that writes nothing to the disk; skip without one."""
     program = _program("redis-server", "redis-server")
     with _folder(None) as folder:
 

@@ -103,7 +103,7 @@ def create_app(
         host=host,
         restyler=restyler,
         choices=RestylePolicy(project.settings, live.ratings),
-        experiments=LiveExperiments(project.experiments, snapshot.recommender, host, settings.refresh_s),
+        experiments=LiveExperiments(project.experiments, snapshot.recommender, host, settings.reload_s),
         live=live,
         events=project.settings.events,
         editor=CatalogEditor(project, live.items),
@@ -186,7 +186,7 @@ async def _start(services: Services) -> list[asyncio.Task[None]]:
         services.host.start()
     services.experiments.start()
     return [
-        asyncio.create_task(services.security.keys.watch(min(settings.refresh_s, KEYS_INTERVAL_S))),
+        asyncio.create_task(services.security.keys.watch(min(settings.reload_s, KEYS_INTERVAL_S))),
         asyncio.create_task(services.metrics.keep_sampling()),
         *start_maintenance(services.live, services.choices),
     ]

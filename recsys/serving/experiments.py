@@ -34,12 +34,12 @@ class LiveExperiments:
     in whichever arm, since exposures of some arms alone would say nothing.
     """
 
-    def __init__(self, folder: Path, active: Recommender, host: ModelHost | None, refresh_s: float = 0.25) -> None:
+    def __init__(self, folder: Path, active: Recommender, host: ModelHost | None, reload_s: float = 0.25) -> None:
         """`active`: what is served where there is no `host`; its models stand beside the one that is current."""
         self.registry = Registry(folder)
         # A host's model goes when another one is swapped in: who keeps it keeps its memory.
         self._active = active if host is None else None
-        self._host, self._refresh_s = host, refresh_s
+        self._host, self._reload_s = host, reload_s
         self._models: Mapping[str, Served] = {}
         self._refused: dict[str, tuple[float, str]] = {}
         self._unservable: Mapping[str, str] = {}
@@ -84,7 +84,7 @@ class LiveExperiments:
 
     def _run(self) -> None:
         self.poll()
-        while not self._background.ends_within(self._refresh_s):
+        while not self._background.ends_within(self._reload_s):
             self.poll()
 
     @property

@@ -215,7 +215,7 @@ def fit(
             Evidence.of(recent),
             factors.user_factors,
             prior=settings.taste.prior,
-            max_modes=settings.taste.max_modes,
+            max_modes=settings.taste.max_components,
         )
     if neighbors is None:
         with stage("neighbors"):
@@ -231,7 +231,7 @@ def fit(
         recent=recent,
         seen=interactions.interaction_mask(),
         trend=_trend(interactions, settings.rank.trend_half_life_days),
-        fresh=_fresh(interactions, settings.rank.fresh_half_life_days),
+        fresh=_fresh(interactions, settings.rank.recency_half_life_days),
         styles=ingredients.styles,
         style_vectors=ingredients.style_vectors,
         settings=settings,

@@ -1,4 +1,4 @@
-"""What every cache of restyled pictures keeps: what it gives back is what was put, or nothing."""
+"""Contract of all caches of restyled images: they return the stored bytes, or nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def cache(opened: Callable[..., ImageCache]) -> ImageCache:
 
 
 def held(cache: ImageCache, count: int) -> list[int]:
-    """Which of the first `count` keys are there; looked up without any change of order beyond being used."""
+    """Return which of the first `count` keys are in the cache; reading renews their time of use."""
     return [index for index in range(count) if cache.get(key(index)) is not None]
 
 

@@ -1,4 +1,4 @@
-"""Files that are made to do harm, or that are merely strange: what each is, and what has to become of it."""
+"""Hostile and unusual files, each with its description and the expected result."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GRAY_ROWS = bytes(17 * 16)
 
 
 def grey(*extra: bytes) -> bytes:
-    """A sound grey PNG of 16 x 16 with other chunks before its data."""
+    """Build a sound grey PNG of 16 x 16 with other chunks before its data."""
     return png(16, 16, 8, 0, GRAY_ROWS, *extra)
 
 
@@ -40,31 +40,31 @@ def nested_exif(depth: int, *, loop: bool) -> bytes:
 
 
 def many_gif_frames(count: int) -> bytes:
-    """A GIF of a canvas of 16,000 x 4,000 and `count` frames of one pixel."""
+    """Build a GIF of a canvas of 16,000 x 4,000 and `count` frames of one pixel."""
     frame = b"\x21\xf9\x04\x04\x01\x00\x00\x00\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
     return b"GIF89a" + struct.pack("<HH", 1_000, 1_000) + b"\x80\x00\x00" + bytes(6) + frame * count + b";"
 
 
 def apng(frames: int) -> bytes:
-    """A PNG that says it has very many frames, and has one."""
+    """Build a PNG that says it has very many frames, and has one."""
     return grey(chunk(b"acTL", struct.pack(">II", frames, 0)))
 
 
 def bad_crc(data: bytes, kind: bytes) -> bytes:
-    """The PNG with a wrong check sum on its first chunk of that kind."""
+    """Return the PNG with a wrong check sum on its first chunk of that kind."""
     start = data.index(kind)
     end = start + 4 + struct.unpack(">I", data[start - 4 : start])[0]
     return data[:end] + bytes(4) + data[end + 4 :]
 
 
 def mpo(frames: int) -> bytes:
-    """A JPEG of several pictures, as cameras with two lenses write."""
+    """Build a JPEG of several pictures, as cameras with two lenses write."""
     later = [Image.new("RGB", (48, 32))] * frames
     return encoded(corners(), "MPO", save_all=True, append_images=later, quality=95)
 
 
 def tiff_loop() -> bytes:
-    """A TIFF whose second directory is its first."""
+    """Build a TIFF whose second directory is its first."""
     data = bytearray(tiff(16, 16))
     count = struct.unpack("<H", data[8:10])[0]
     data[10 + 12 * count : 14 + 12 * count] = struct.pack("<I", 8)
@@ -72,7 +72,7 @@ def tiff_loop() -> bytes:
 
 
 def tiff_of(tag: int, kind: int, count: int, value: int) -> bytes:
-    """A TIFF with one entry changed."""
+    """Build a TIFF with one entry changed."""
     data = tiff(16, 16)
     start = data.index(struct.pack("<HH", tag, 4), 10)
     return data[:start] + struct.pack("<HHII", tag, kind, count, value) + data[start + 12 :]
@@ -214,7 +214,7 @@ KINDS: dict[str, tuple[bytes, str]] = {
 
 
 def cut_at_every_part(data: bytes) -> list[bytes]:
-    """A PNG, or a JPEG, that ends after each of its chunks or segments, after each one's head, and amid each."""
+    """Build a PNG, or a JPEG, that ends after each of its chunks or segments, after each one's head, and amid each."""
     places: set[int] = set()
     if data.startswith(b"\x89PNG"):
         at = 8
