@@ -1,4 +1,4 @@
-"""What FastAPI alone costs: one route that returns ten typed items. `recsys bench serve` compares with it."""
+"""FastAPI with one route that returns ten typed items: the baseline of `recsys bench serve`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 
 class Item(BaseModel):
-    """As much as a shop would say of an item."""
+    """Item with the fields that a shop would show."""
 
     item_id: str
     title: str
@@ -22,7 +22,7 @@ app = FastAPI()
 
 @app.get("/items")
 async def items() -> list[Item]:
-    """Ten items, made anew for each answer."""
+    """Return ten items, created for each answer."""
     return [
         Item(item_id=f"p{n:04d}", title="Walnut lamp", category="lamp", price=79.0 + n, available=True, score=1 / n)
         for n in range(1, 11)

@@ -1,9 +1,9 @@
-"""How well each descriptor finds products of the same kind or color, beside the style vector and chance.
+"""Retrieval of products of the same kind or color by each descriptor, compared with the style vector and chance.
 
     python tests/benchmarks/descriptors.py FOLDER [--labels color article]
 
 FOLDER has an `items.csv` with a column `image` and the labels. R@1: how often the nearest other photo has the same
-label; chance: that of a photo drawn at random. ms: CPU to describe one photo, mask not included.
+label; chance: the same for a photo drawn at random. ms: CPU time to describe one photo, without its mask.
 """
 
 from __future__ import annotations

@@ -4,13 +4,13 @@
     python tests/benchmarks/models.py --lists train.txt test.txt            # a user and their items by line
     python tests/benchmarks/models.py --project myshop [--features category]
 
-With --events and --lists the first file is fitted and the second one ranked for: all items that the user has no event
-with in the first file, Recall@20 and NDCG@20, no sampled negatives. Settings are the models' defaults, --models takes
-some of them only. Each runs in a process of its own, whose peak memory is given. Times are CPU time; for them to be
-those of one core, set OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1.
+With --events and --lists the models are fitted to the first file and tested on the second: Recall@20 and NDCG@20 over
+all items without an event of the user in the first file, no sampled negatives. Models have their default settings;
+--models selects some. Each runs in its own process, whose peak memory is printed. Times are CPU time; set
+OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1 for the time on one core.
 
 With --project a fifth of the items loses all events (new items) and a fifth of the other events is held out (known
-items), --rounds times with other draws. Models with style see the style vectors of the project's photos, or, with
+items), --rounds times with different draws. Models with style use the style vectors of the project's photos, or, with
 --features category, the words of the items' categories. Chance ranks by random numbers.
 """
 
@@ -46,13 +46,13 @@ class Data:
 
 
 def read_events(train: Path, test: Path) -> Data:
-    """Two files of user, item and weight, whose numbers are rows."""
+    """Read two files of user, item and weight, whose numbers are rows."""
     parts = [np.loadtxt(path) for path in (train, test)]
     return _data([(part[:, 0].astype(int), part[:, 1].astype(int), part[:, 2]) for part in parts])
 
 
 def read_lists(train: Path, test: Path) -> Data:
-    """Two files of lines with a user and their items, whose numbers are rows."""
+    """Read two files of lines with a user and their items, whose numbers are rows."""
     return _data([_list_entries(path) for path in (train, test)])
 
 
@@ -70,7 +70,7 @@ def _data(parts: Sequence[tuple[IntArray, IntArray, FloatArray]]) -> Data:
 
 
 def measure(name: str, read: Callable[[Path, Path], Data], paths: tuple[Path, Path]) -> str:
-    """One row of the table; runs in a process of its own."""
+    """Return one row of the table; runs in its own process."""
     data = read(*paths)
     start = time.process_time()
     model = make_model(name, ModelInputs(threads=1)).fit(data.train)
@@ -108,7 +108,7 @@ def compare_new_items(project: Path, features: str, rounds: int, names: Sequence
 
 
 def read_project(path: Path, features: str) -> tuple[csr_matrix, FloatArray]:
-    """A project's matrix and its item vectors (I, D)."""
+    """Return a project's matrix and its item vectors (I, D)."""
     from recsys.training.build import load_interactions, prepare
 
     ingredients = prepare(Project.open(path))
@@ -133,7 +133,7 @@ def _round(name: str, matrix: csr_matrix, vectors: FloatArray, seed: int) -> lis
 
 
 def _held_out(matrix: csr_matrix, seed: int) -> tuple[csr_matrix, csr_matrix, csr_matrix, BoolArray]:
-    """What is fitted, held-out events of known items, all events of new items, and which items are new."""
+    """Return the train matrix, held-out events of known items, all events of new items, and the mask of new items."""
     random, entries = generator(seed, "new items"), matrix.tocoo()
     is_new = random.random(matrix.shape[1]) < 0.2
     new = is_new[entries.col]

@@ -1,10 +1,10 @@
-"""What a recipe does for retrieval by style when photos are worse than the catalog's.
+"""Effect of a preprocessing recipe on retrieval by style, if photos are worse than those of the catalog.
 
     python tests/benchmarks/preprocess.py FOLDER [--label article] [--photos 400] [--queries 100]
 
-FOLDER has an `items.csv` with a column `image` and one of labels. Every recipe embeds the photos as they are (the
-catalog) and some of them degraded (the queries), all by the same recipe. For each: the cosine of a degraded photo to
-itself as it was; how often it finds itself first; how often the nearest other photo has its label.
+FOLDER has an `items.csv` with a column `image` and a column of labels. A recipe embeds the photos unchanged (the
+catalog) and some of them degraded (the queries). For each recipe the table has the cosine of a degraded photo and its
+original; how often the original is found first; and how often the nearest other photo has the same label.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/rerank.py myshop [--diversity 0.1 0.2] [--calibration 0 0.3]
 
-The last fifth of a project's events is held out at one moment; the bundle is trained on the rest, and each way of
-re-ranking makes the list of ten that is served. Style diversity and the calibration errors are those of
-`recsys.evaluation.beyond_accuracy`; p is of no difference in NDCG from the list by score alone (paired permutations,
-Holm-corrected). Then the time that re-ranking alone takes for drawn candidates. Set OMP_NUM_THREADS=1 for one core.
+The last fifth of a project's events is held out at one moment; the bundle is trained on the rest, and each re-ranker
+makes the list of ten that is served. Style diversity and calibration errors are those of
+`recsys.evaluation.beyond_accuracy`; p tests the difference in NDCG from the list by score only (paired permutations,
+Holm-corrected). The second table has the time of re-ranking random candidates. Set OMP_NUM_THREADS=1 for one core.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ METRICS = ("ndcg", "recall", "style_diversity", "style_calibration_error", "cate
 
 
 def ways(diversities: Sequence[float], calibrations: Sequence[float]) -> dict[str, Reranking]:
-    """What is compared, by name."""
+    """Return the re-rankers by name."""
     found = {BY_SCORE: Reranking(Reranker.NONE)}
     for calibration in calibrations:
         if calibration:
@@ -51,7 +51,7 @@ def ways(diversities: Sequence[float], calibrations: Sequence[float]) -> dict[st
 
 
 def served(bundle: Bundle, way: Reranking) -> ScoreFunction:
-    """The lists that are served, as scores: the first place has the highest, what is not in the list has none."""
+    """Return served lists as scores: the first position has the highest, items outside of the list have none."""
     settings = bundle.settings.model_copy(
         update={"rank": bundle.settings.rank.model_copy(update={"reranker": way.reranker})}
     )
@@ -100,7 +100,7 @@ def compare(path: Path, compared: dict[str, Reranking]) -> None:
 
 
 def time_all(rounds: int = 300) -> None:
-    """Median milliseconds of one re-ranking, limit 10."""
+    """Return the median milliseconds of one re-ranking, limit 10."""
     print(f"\n| re-ranker, limit {K} | 50 candidates | 200 candidates |\n|---|---|---|")
     for name, way in ways([0.15], [0.0, 0.3]).items():
         print(f"| {name} | {' | '.join(f'{_median_ms(way, size, rounds):.2f} ms' for size in (50, 200))} |")

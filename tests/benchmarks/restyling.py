@@ -1,11 +1,11 @@
-"""Does it pay to restyle several pictures at once, and what does restyling cost those who want a ranked list?
+"""Time of restyling in batches, and effect of restyling on the latency of lists.
 
     python tests/benchmarks/restyling.py batches [--threads 1]
     python tests/benchmarks/restyling.py ranking PROJECT [--rounds 5]
 
-`batches`: milliseconds a picture of 256 x 256 takes in the network, one by one and in batches, in turns. `ranking`:
-100 lists a second of a built project, alone, and while the service's own restyler paints all the time, with engines
-of one and of two threads, in turns; the medians of the rounds.
+`batches`: milliseconds per image of 256 x 256 in the network, one by one and in batches, in turns. `ranking`: 100 lists
+per second of a built project, without other load and while the service's renderer paints all the time, with engines of
+one and of two threads, in turns; medians of the rounds.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def ranking(project: Project, rounds: int) -> None:
 
 
 def _list_ms(recommender: Recommender, user: str, due: float) -> float:
-    """From when the list was due, so that one that holds up the next is counted."""
+    """Measure from the scheduled time of a list, so that a list that delays the next one is counted."""
     time.sleep(max(0.0, due - time.perf_counter()))
     recommender.recommend(Request(user_id=UserId(user)))
     return 1000 * (time.perf_counter() - due)
@@ -101,7 +101,7 @@ def _list_ms(recommender: Recommender, user: str, due: float) -> float:
 
 @contextmanager
 def _painting(engine: Stylizer | None, photos: list[Path]) -> Iterator[Callable[[], int]]:
-    """The service's restyler with always two pictures asked for; gives how many were painted."""
+    """Keep two images in the queue of the service's renderer; return how many were painted."""
     if engine is None:
         yield lambda: 0
         return

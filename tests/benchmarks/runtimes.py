@@ -1,9 +1,9 @@
-"""How long the two networks take in torch and in OpenVINO, in the same run.
+"""Time of the two networks in torch and in OpenVINO, in the same run.
 
     python tests/benchmarks/runtimes.py [--threads 2] [--repeats 15]
 
-Prints, for each network, what loading costs, and for each size the medians of both runtimes in milliseconds and the
-largest difference of their outputs. Weights do not change the time: FilmNet's are drawn at random.
+Prints the loading time of each network, and for each size the medians of both runtimes in milliseconds and the largest
+difference of their outputs. FilmNet's weights are random, as weights do not change the time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The service of a project, restyled by an engine that sleeps. `recsys bench serve` holds deadlines against it."""
+"""Service with an engine that sleeps; `recsys bench serve` measures deadlines with it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recsys.bundle.store import load_bundle
 from recsys.dataset.project import Project
 from recsys.ranking.recommender import Recommender
 from recsys.restyling.renderer import Renderer
-from recsys.serving.live_store import Live
+from recsys.serving.live_store import LiveStore
 from recsys.storage.cache import DiskCache
 from style.images import Pixels
 from style.mask import Mask
@@ -26,11 +26,11 @@ from style.vector import StyleVector
 
 SLEEP_S = 5.0
 ROOM = 10_000
-"""Nobody is given the original at once because too many wait already: here everybody has to wait for the deadline."""
+"""Images that may wait; so many that all requests wait for the deadline, and none gets the original at once."""
 
 
 class Sleeper(Stylizer):
-    """Paints nothing, in five seconds."""
+    """Engine that returns the images unchanged after five seconds."""
 
     name: ClassVar[str] = "sleeper"
     version = "sleeper-1"
@@ -38,15 +38,15 @@ class Sleeper(Stylizer):
     def paint(
         self, images: Sequence[Pixels], style: StyleVector, masks: Sequence[Mask] | None = None
     ) -> list[Painting]:
-        """The pictures as they are."""
+        """Return the images unchanged."""
         time.sleep(SLEEP_S)
         return [Painting(image, image) for image in images]
 
 
 def service() -> FastAPI:
-    """The application of the project that the environment names."""
+    """Create the application for the project in the environment."""
     project = Project.open(Path(os.environ[PROJECT_VARIABLE]))
-    # Nothing of an earlier run may be in it.
+    # A new cache, without images of an earlier run.
     cache = DiskCache(Path(tempfile.mkdtemp(prefix="asleep-")), max_bytes=2**20)
     restyler = Renderer(project.settings.restyle, cache, load_engine=lambda _: Sleeper(), max_waiting=ROOM)
-    return create_app(Recommender(load_bundle(project.bundles, project.root)), restyler, Live.open(project))
+    return create_app(Recommender(load_bundle(project.bundles, project.root)), restyler, LiveStore.open(project))

@@ -1,17 +1,16 @@
-"""What words find: the text of items that were held out, sought by the look that the map gives them.
+"""Search by words: texts of held-out items as queries, and items ranked by the style that the words mean.
 
     python tests/benchmarks/text_search.py PROJECT [--label color]
 
-A fifth of the pictured items is held out; the map learns from the others' words and looks. Each held-out item's own
-text is then a query, and all items, held out or not, are ranked by their look alone. Rank of the item itself: median in
-per cent of the catalog (50 is chance) and MRR. Same label: the share of the ten nearest others with the query's label
-(an attribute, by default the category). One word: each word that says something and is on three held-out items or more
-is a query by itself; of the k held-out items nearest to it, the share that have it, k being how many do.
+A fifth of the items with an image is held out; the map from words to styles learns from the others. The text of each
+held-out item is a query, and all items are ranked by style only. Rank of the item itself: median in per cent of the
+catalog (50 is chance) and MRR. Same label: share of the ten nearest others with the query's label (an attribute, by
+default the category). One word: each word with a meaning and at least three held-out items is a query; of the k nearest
+held-out items, the share that have the word, k being the number of items with it.
 
-Beside it, in the same run: the mean look of the ten items whose texts match best by TF-IDF, weighted by the match; the
-mean look of the category; a random look; and for the label the plain TF-IDF match of texts itself, which looks at no
-picture. Each once with the kind of thing taken out of the looks ("directions", what is served) and once with it left in
-("offsets").
+Baselines in the same run: the mean style of the ten items whose texts match best by TF-IDF, weighted by the match; the
+mean style of the category; a random style; and for the label the TF-IDF match of texts, which uses no image. Each is
+measured with style directions ("directions", as served) and with the category left in ("offsets").
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ FEWEST = 3
 
 
 def looks_of(bundle: Bundle, train: IntArray) -> Iterator[tuple[str, FloatArray]]:
-    """Unit looks (I, 128) by name; centers are of the train items alone."""
+    """Return unit style vectors (I, 128) by name; centers are those of the train items."""
     codes, vectors = bundle.catalog.category_codes, bundle.space.vectors
     known = np.zeros_like(vectors)
     known[train] = vectors[train]
@@ -66,7 +65,7 @@ def by_map(texts: list[str], looks: FloatArray, train: IntArray, test: IntArray)
 
 
 def one_word(learned: TextStyleMap, texts: list[str], looks: FloatArray, test: IntArray) -> str:
-    """R-precision of single words among the held-out items, and by chance."""
+    """Return the R-precision of single words among the held-out items, and by chance."""
     held = [set(words(texts[row])) for row in test]
     found = []
     for word in (term for term in learned.terms if " " not in term):

@@ -1,11 +1,11 @@
-"""Models with their defaults and tuned, on the test part of a project, which the tuning has not seen.
+"""Models with default and tuned settings, on the test part of a project, which tuning has not used.
 
     python tests/benchmarks/tuned.py PROJECT --models als ease --trials 25 [--most-factors 128]
 
-Tunes each model on the project's validation part (`recsys.tuning.tune`), going on from trials that are kept, then
-fits it with its defaults and with what was found on all but the test part, and asks for the test part once: Recall@20
-and NDCG@20 over all items, no sampled negatives. p: paired permutation test of NDCG@20. --also tries further settings
-on the test, e.g. a candidate for new defaults that was chosen elsewhere.
+Tunes each model on the project's validation part (`recsys.tuning.tune`), continuing stored trials. Then it fits the
+model with default and with tuned settings on all but the test part, and uses the test part once: Recall@20 and NDCG@20
+over all items, no sampled negatives. p: paired permutation test of NDCG@20. --also tests further settings, such as a
+candidate for new defaults.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ K = 20
 
 
 def held_out(project: Project) -> Holdout:
-    """The project's test part."""
+    """Return the project's test part."""
     frame, ids = project.load_interactions(), Catalog.from_frame(project.load_items()).ids
     return hold_out(frame, ids, split_of_test(frame), share=TEST_SHARE, seed=project.settings.seed)
 
