@@ -1,1 +1,1 @@
-"""Recipes that train the networks that ship. Each can be stopped at any moment and resumed."""
+"""Train the networks that ship and custom engines; a run can be stopped at any moment and resumed."""

@@ -52,7 +52,7 @@ def _distill(parser: ArgumentParser) -> Run:
 
     def run(given: Namespace) -> None:
         images = find_images(given.images) + drop_held_out(find_images(given.styles))
-        distill.distill(images, given.teacher, given.out, _chosen(default, given))
+        distill.distill(images, given.teacher, given.out, _read_settings(default, given))
 
     return run
 
@@ -80,7 +80,7 @@ def _film(parser: ArgumentParser) -> Run:
     def run(given: Namespace) -> None:
         styles = drop_held_out(find_images(given.styles)) + sample_evenly(given.products, given.per_folder)
         teacher = load_teacher(given.teacher)
-        film.train_film(find_images(given.products), styles, teacher, given.out, _chosen(default, given))
+        film.train_film(find_images(given.products), styles, teacher, given.out, _read_settings(default, given))
 
     return run
 
@@ -95,7 +95,7 @@ def _adain(parser: ArgumentParser) -> Run:
     def run(given: Namespace) -> None:
         styles = drop_held_out(find_images(given.styles)) + sample_evenly(given.products, given.per_folder)
         contents = sample_evenly(given.products, given.contents)
-        adain.train_adain(contents, styles, load_teacher(given.teacher), given.out, _chosen(default, given))
+        adain.train_adain(contents, styles, load_teacher(given.teacher), given.out, _read_settings(default, given))
 
     return run
 
@@ -108,7 +108,7 @@ def _gan(parser: ArgumentParser) -> Run:
     def run(given: Namespace) -> None:
         products, styles = (drop_held_out(find_images(folders)) for folders in (given.products, given.styles))
         every = -(-len(products) // given.most)
-        gan.train_gan(products[::every], styles, given.out, _chosen(default, given))
+        gan.train_gan(products[::every], styles, given.out, _read_settings(default, given))
 
     return run
 
@@ -126,7 +126,7 @@ def _compress(parser: ArgumentParser) -> Run:
         shape = FilmShape(width=given.width, fine=given.fine, colors=given.colors, hidden=given.hidden)
         z = compress.read_z(drop_held_out(find_images(given.styles)), StyleEmbedder.load())
         contents = sample_evenly(given.products, given.per_folder)
-        compress.compress(FilmStylizer.load().module, shape, contents, z, given.out, _chosen(default, given))
+        compress.compress(FilmStylizer.load().module, shape, contents, z, given.out, _read_settings(default, given))
 
     return run
 
@@ -152,7 +152,7 @@ def _add_settings(parser: ArgumentParser, default: Any) -> Any:
     return default
 
 
-def _chosen(default: Any, given: Namespace) -> Any:
+def _read_settings(default: Any, given: Namespace) -> Any:
     """Return settings like `default` with the values of the options."""
     return type(default)(**{name: getattr(given, name) for name in asdict(default)})
 

@@ -85,9 +85,6 @@ class Crops:
         if tries > 1:
             self._masks = [product_mask(image.astype(np.float32) / np.float32(255)) > 0.5 for image in self.images]
 
-    def __len__(self) -> int:
-        return len(self.images)
-
     def batch(self, step: int, size: int, stream: int = 0) -> Tensor:
         """Return random crops `(size, 3, side, side)` float32 in [0, 1]: random images, places, flips and scales.
 

@@ -45,9 +45,9 @@ class Training(ABC):
         return learning_rate(step, steps, warm_up)
 
     def validate(self) -> Mapping[str, float]:
-        """Return metric values on validation images; `loss`, lower is better, decides what is kept and when to stop.
+        """Return metric values on validation images; the lowest `loss` decides which weights are best and when to stop.
 
-        Without any, as here, the latest weights are kept and the run does all its steps.
+        Empty, as here: the latest weights are the best, and the run does all its steps.
         """
         return {}
 

@@ -10,8 +10,8 @@ One step paints a batch of product crops with fused features. Its losses (Huang 
 The decoder's colors start from least squares; gradient descent would take thousands of steps to find them. During the
 first `copies` share of the steps the decoder only copies photos, which needs no loss network.
 
-Further departures from the paper: distances are relative to the style's size, as in `style.metrics`; losses of Gram
-matrices, colors and reconstruction are added; the amount is drawn anew for each sample. Some styles are blends.
+Further departures from the paper: Distances are relative to the style's size, as in `style.metrics`. Losses of Gram
+matrices, colors and reconstruction are added. The amount is drawn anew for each sample. Some styles are blends.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ channels and taps count alike. One more loss compares whitened means and deviati
 are made of these, and whitening enlarges the smallest errors. Adam, linear warm-up, cosine decay. The student predicts
 features already divided by that RMS, so its statistics need no further scaling.
 
-During the first `blocks` share of the steps each block of the student (the convolutions between two taps) takes the
-teacher's features as its input, as in the stage-wise training of FitNets (Romero et al. 2015): shallow regressions
-converge in minutes, but a deep student waits for its lower layers. The other steps train the student as a whole.
+A block of the student is the convolutions between two taps. During the first `blocks` share of the steps each block
+takes the teacher's features as its input, as in the stage-wise training of FitNets (Romero et al. 2015). Shallow
+regressions converge in minutes, but a deep student waits for its lower layers. The other steps train the whole student.
 """
 
 from __future__ import annotations

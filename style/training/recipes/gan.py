@@ -5,7 +5,7 @@ Two generators translate products to paintings and back, each against a discrimi
 - an image that is translated and translated back is the image again (L1, the paper's eq. 2),
 - an image that is of the target kind already stays as it is (L1, the paper's section 5.2).
 Then discriminators learn to tell real images from generated ones, old ones among them (`ReplayBuffer`). The optimizer
-is Adam; its rate is constant, then falls linearly to 0. Products are flipped, cropped where most of the product is, and
+is Adam; its rate is constant, then falls linearly to 0. Products are flipped, cropped to show most of the product, and
 jittered in brightness, contrast and saturation. Paintings keep their colors, which are what is learned.
 
 Departures from the paper: Networks and crops are small; `style.transfer.gan` lists departures of the generator.
@@ -192,7 +192,7 @@ class GanTraining(Training):
 def load_crops(
     products: Sequence[Path], styles: Sequence[Path], settings: GanSettings, jitter: float
 ) -> tuple[Crops, Crops]:
-    """Return crops of products, where most of the product is, and of paintings, whose colors stay."""
+    """Return crops of products, chosen to show most of the product, and crops of paintings with unchanged colors."""
     side, keep, seed = settings.side, settings.keep, settings.seed
     return (
         Crops(products, side=side, keep=keep, seed=seed, jitter=jitter, tries=settings.tries),

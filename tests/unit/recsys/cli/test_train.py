@@ -1,4 +1,4 @@
-"""The command `recsys train-style`, and where engines that it made are known."""
+"""The command `recsys train-style`; doctor and experiments know its engines by name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _run(*arguments: object) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def _told(result: Any) -> str:
+def _output(result: Any) -> str:
     return " ".join(result.output.replace("│", " ").split())
 
 
@@ -32,8 +32,8 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
+def images(tmp_path: Path) -> Path:
+    folder = tmp_path / "images"
     folder.mkdir()
     random = np.random.default_rng(0)
     for number in range(9):
@@ -41,8 +41,8 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_was_given_wrongly_is_said(project: Project, pictures: Path, tmp_path: Path) -> None:
-    basics = ("train-style", "--products", pictures, "--styles", pictures)
+def test_wrong_options_are_named(project: Project, images: Path, tmp_path: Path) -> None:
+    basics = ("train-style", "--products", images, "--styles", images)
     for options, words, code in (
         (("--name", "leaf"), "either --project or --out", 2),
         (("--name", "leaf", "--project", project.root, "--out", tmp_path), "either --project or --out", 2),
@@ -53,19 +53,19 @@ def test_what_was_given_wrongly_is_said(project: Project, pictures: Path, tmp_pa
     ):
         result = _run(*basics, *options)
         assert result.exit_code == code, result.output
-        assert words in _told(result)
+        assert words in _output(result)
     assert not project.engines.exists()
 
 
 @pytest.mark.slow
-def test_from_folders_to_a_served_engine(project: Project, pictures: Path) -> None:
+def test_from_folders_to_a_served_engine(project: Project, images: Path) -> None:
     options = ("--steps", 2, "--batch", 1, "--side", 32, "--license", "ours")
     result = _run(
-        *("train-style", "--products", pictures, "--styles", pictures / "1.png", "--name", "leaf"),
+        *("train-style", "--products", images, "--styles", images / "1.png", "--name", "leaf"),
         *("--project", project.root, *options),
     )
     assert result.exit_code == 0, result.output
-    assert 'set engine = "leaf" under [restyle]' in _told(result)
+    assert 'set engine = "leaf" under [restyle]' in _output(result)
     assert "License of the references:** ours" in result.output
     assert project.engine_names[-1] == "leaf"
 
@@ -77,12 +77,12 @@ def test_the_doctor_tries_a_projects_engines(project: Project) -> None:
     (project.engines / "torn" / "engine.safetensors").write_bytes(b"")
     settings = project.root / "recsys.toml"
     settings.write_text(settings.read_text().replace('engine = "film"', 'engine = "leaf"'))
-    found = {finding.subject: finding for finding in diagnose(project.root)}
-    assert found["restyle.engine"].level is Level.OK
-    assert found["engine leaf"].level is Level.OK
-    assert "paints own styles" in found["engine leaf"].text
-    assert found["engine torn"].level is Level.FAIL
-    assert "sha256" in found["engine torn"].text
+    findings = {finding.subject: finding for finding in diagnose(project.root)}
+    assert findings["restyle.engine"].level is Level.OK
+    assert findings["engine leaf"].level is Level.OK
+    assert "paints own styles" in findings["engine leaf"].text
+    assert findings["engine torn"].level is Level.FAIL
+    assert "sha256" in findings["engine torn"].text
 
 
 def test_an_experiment_may_name_a_projects_engine_and_no_other(project: Project) -> None:
@@ -91,10 +91,10 @@ def test_an_experiment_may_name_a_projects_engine_and_no_other(project: Project)
     for key, engine in (("good", "leaf"), ("bad", "leef")):
         result = _run("experiment", "create", project.root, key, *basics, "--set", f"brand.engine={engine}")
         assert result.exit_code == 0, result.output
-    refused = _run("experiment", "start", project.root, "bad")
-    assert refused.exit_code == 1
-    assert "bad: arms.brand.overrides.engine" in _told(refused)
-    assert "did you mean 'leaf'" in _told(refused)
+    rejected = _run("experiment", "start", project.root, "bad")
+    assert rejected.exit_code == 1
+    assert "bad: arms.brand.overrides.engine" in _output(rejected)
+    assert "did you mean 'leaf'" in _output(rejected)
     (project.experiments / "bad.toml").unlink()
     assert _run("experiment", "start", project.root, "good").exit_code == 0
     assert load_experiment(project.experiments / "good.toml").status is Status.RUNNING

@@ -24,8 +24,8 @@ from style.transfer.trained import KINDS, load_trained
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A folder of 12 products and one of a style."""
+def images(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a folder of 12 products and a folder of one style reference."""
     random = np.random.default_rng(0)
     folders = tmp_path_factory.mktemp("products"), tmp_path_factory.mktemp("styles")
     for folder, count in zip(folders, (12, 1), strict=True):
@@ -39,8 +39,8 @@ SMALL = FeedforwardRecipe(network=FeedforwardShape(width=4, blocks=1, reach=3))
 QUICK = RunSettings(steps=4, batch=2, side=32, keep=32, validate_every=2)
 
 
-def test_a_small_run_from_folders_to_an_engine(pictures: tuple[Path, Path], tmp_path: Path) -> None:
-    job = TrainingJob(SMALL, [pictures[0]], [pictures[1]], tmp_path / "ours", QUICK, license="CC0-1.0")
+def test_a_small_run_from_folders_to_an_engine(images: tuple[Path, Path], tmp_path: Path) -> None:
+    job = TrainingJob(SMALL, [images[0]], [images[1]], tmp_path / "ours", QUICK, license="CC0-1.0")
     lines: list[str] = []
     assert train(job, lines.append) == tmp_path / "ours"
     assert [line.split(":")[0] for line in lines] == ["step 2 of 4", "step 4 of 4"]
@@ -65,23 +65,21 @@ def test_a_small_run_from_folders_to_an_engine(pictures: tuple[Path, Path], tmp_
         train(replace(job, settings=replace(QUICK, steps=5)), lines.append)
 
 
-def test_what_cannot_be_trained_is_refused(pictures: tuple[Path, Path], tmp_path: Path) -> None:
-    job = TrainingJob(SMALL, [pictures[0]], [pictures[1]], tmp_path / "ours", QUICK)
+def test_jobs_that_cannot_be_trained_are_rejected(images: tuple[Path, Path], tmp_path: Path) -> None:
+    job = TrainingJob(SMALL, [images[0]], [images[1]], tmp_path / "ours", QUICK)
     with pytest.raises(TrainingError, match="'film' is an engine that ships"):
         train(replace(job, out=tmp_path / "film"))
     with pytest.raises(TrainingError, match="cannot be called 'My Brand'"):
         train(replace(job, out=tmp_path / "My Brand"))
     with pytest.raises(TrainingError, match="1 different images; at least 8 are needed"):
-        train(replace(job, products=[pictures[1]]))
+        train(replace(job, products=[images[1]]))
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match="no images below this folder"):
         train(replace(job, styles=[tmp_path / "empty"]))
     bad = tmp_path / "bad"
     bad.mkdir()
-    for picture in pictures[0].iterdir():
-        (bad / picture.name).write_bytes(
-            picture.read_bytes() if picture.name > "3" else b"no picture" + picture.name.encode()
-        )
+    for image in images[0].iterdir():
+        (bad / image.name).write_bytes(image.read_bytes() if image.name > "3" else b"no image" + image.name.encode())
     with pytest.raises(ImageError, match=r"images cannot be read: .*bad/\d+\.png: not an image.*repair or remove them"):
         train(replace(job, products=[bad]))
 
@@ -94,20 +92,20 @@ def test_licenses_are_those_that_a_library_states(tmp_path: Path) -> None:
     assert stated_license([tmp_path, tmp_path / "a.jpg"]) == "CC BY 4.0, CC0-1.0"
 
 
-def test_every_recipe_makes_a_kind_that_can_be_loaded() -> None:
+def test_engines_of_all_recipes_can_be_loaded() -> None:
     assert {recipe.kind for recipe in RECIPES.values()} <= set(KINDS)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("engine", list(RECIPES))
-def test_a_killed_run_ends_as_an_unbroken_one(pictures: tuple[Path, Path], tmp_path: Path, engine: str) -> None:
+def test_a_killed_run_ends_as_an_uninterrupted_one(images: tuple[Path, Path], tmp_path: Path, engine: str) -> None:
     """SIGKILL in the middle, then the same command again: the same weights, byte by byte, and the same log."""
 
     def command(out: str) -> list[str]:
         options = {
-            "products": pictures[0],
-            "styles": pictures[1],
+            "products": images[0],
+            "styles": images[1],
             "name": "ours",
             "engine": engine,
             "out": tmp_path / out,
@@ -131,7 +129,7 @@ def test_a_killed_run_ends_as_an_unbroken_one(pictures: tuple[Path, Path], tmp_p
         assert whole == parts, file
 
 
-def test_styles_that_forbid_training_are_refused(tmp_path: Path) -> None:
+def test_styles_that_forbid_training_are_rejected(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     columns = "style_id,title,image,scenes,artist,license,source,uses"
     (tmp_path / "styles.csv").write_text(f"{columns}\nwaves,,a.png,,,CC-BY-ND-4.0,,\n")

@@ -1,4 +1,4 @@
-"""Pruned networks keep what counts, and teaching brings them nearer to the whole."""
+"""Pruned networks keep the channels that matter, and distillation brings them nearer to the whole network."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_shapes() -> None:
         prune_film(FilmNet(WHOLE), FilmShape())
 
 
-def test_teaching_brings_a_pruned_network_nearer(network: FilmNet, images: list[Path], tmp_path: Path) -> None:
+def test_distillation_brings_a_pruned_network_nearer(network: FilmNet, images: list[Path], tmp_path: Path) -> None:
     small, z = shrink_shape(WHOLE, 0.5), nn.functional.normalize(torch.randn(5, 128), dim=1)
     settings = CompressSettings(steps=24, batch=2, side=32, learning_rate=2e-2, average=0.5, save_every=8)
     whole = compress(network, small, images, z, tmp_path / "whole", settings)
