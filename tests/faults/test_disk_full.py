@@ -20,7 +20,7 @@ from recsys.schema import EventKind, ItemId, UserId
 from recsys.storage.database import Database
 from recsys.storage.live.events import Event, EventStore
 from recsys.storage.live.exposures import Exposure, ExposureLog
-from tests.servers import postgres_database, postgres_server
+from tests.servers import UNPRIVILEGED_USER, postgres_database, postgres_server
 
 BATCH = 50
 
@@ -96,7 +96,7 @@ def test_a_full_disk_under_sqlite(small_disk: SmallDisk) -> None:
 def test_a_full_disk_under_postgres(small_disk: SmallDisk) -> None:
     with postgres_server() as server, postgres_database(server) as url:
         if os.geteuid() == 0:
-            shutil.chown(small_disk.folder, "postgres")
+            shutil.chown(small_disk.folder, UNPRIVILEGED_USER)
         for folder in (small_disk.folder, *small_disk.folder.parents[:4]):
             folder.chmod(folder.stat().st_mode | 0o011)
         small_disk.resize(16)

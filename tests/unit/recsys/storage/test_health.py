@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from recsys.errors import ConfigError, DataError
 from recsys.storage.health import check_database, check_redis
+from tests.servers import redis_server
 
 
 @pytest.mark.parametrize(
@@ -45,24 +43,11 @@ def test_a_file_is_only_looked_at(tmp_path: Path) -> None:
 
 @pytest.fixture
 def redis_port() -> Iterator[int]:
-    server = shutil.which("redis-server")
-    if server is None:
-        pytest.skip("redis-server is not installed")
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-    command = [server, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--requirepass", "secret"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            with socket.socket() as trying:
-                if trying.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.02)
+    """Yield the port of a server that wants the password `secret`."""
+    with redis_server("secret") as url:
+        port = urlsplit(url).port
+        assert port is not None
         yield port
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def test_a_redis_server_answers_to_the_right_password(redis_port: int) -> None:
