@@ -7,8 +7,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Two processes of one thread each; the one that is done first takes over tests of the other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-slow test-realdata bench notebooks lint format lock clean help
+.PHONY: demo test test-slow test-realdata bench notebooks lint style format lock clean help
 
 help:
 	@sed -n 's/^# //p' Makefile; grep -E '^[a-z-]+:' Makefile | cut -d: -f1 | tr '\n' ' '; echo
@@ -16,14 +18,18 @@ help:
 demo: $(READY)
 	$(BIN)/recsys demo
 
-test: $(READY) lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+# Types are checked beside the tests; pytest's summary comes last: how many tests ran, and each skip with its reason.
+test: $(READY) style
+	@$(BIN)/mypy > .mypy.log 2>&1 & types=$$!; \
+	$(PYTEST); tests=$$?; \
+	wait $$types || { cat .mypy.log; exit 1; }; \
+	exit $$tests
 
 test-slow: $(READY)
-	$(BIN)/pytest -m slow
+	$(PYTEST) -m slow
 
 test-realdata: $(READY)
-	$(BIN)/pytest -m realdata
+	$(PYTEST) -m realdata
 
 bench: $(READY)
 	$(BIN)/recsys bench rank
@@ -33,10 +39,12 @@ bench: $(READY)
 notebooks: $(READY)
 	$(BIN)/python notebooks/run.py
 
-lint: $(READY)
+lint: style
+	$(BIN)/mypy
+
+style: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 
 format: $(READY)
 	$(BIN)/ruff check --fix
@@ -50,7 +58,7 @@ $(READY): pyproject.toml requirements.lock
 
 # Writes what is installed now as the pins, without local labels and without this project itself.
 lock: $(READY)
-	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	$(BIN)/python -m pip list --format=freeze --exclude-editable --exclude pip | sed 's/+.*$$//' | LC_ALL=C sort -f > requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .mypy.log .ruff_cache

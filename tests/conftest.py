@@ -1,14 +1,16 @@
-"""Fixtures that many tests share: the packaged sample, imported and built once a session."""
+"""Fixtures that many tests share: the packaged sample, imported and built once for all processes of a session."""
 
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from filelock import FileLock
 
 from recsys.bundle.store import load_bundle
 from recsys.dataset import sample
@@ -25,8 +27,20 @@ REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def sample_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with the whole sample, built."""
-    project = Project.init(tmp_path_factory.mktemp("sample") / "shop", "sample")
+    """Return a project with the whole sample, built; each process of pytest-xdist has its own copy of it."""
+    # Under pytest-xdist the parent of each process's folder belongs to the whole session.
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    shared = tmp_path_factory.getbasetemp().parent if parallel else tmp_path_factory.mktemp("sample")
+    built = shared / "built-sample"
+    with FileLock(shared / "built-sample.lock"):
+        if not built.is_dir():
+            build_sample(shared / "sample-in-progress").root.rename(built)
+    return Project.open(Path(shutil.copytree(built, tmp_path_factory.mktemp("sample") / "shop")))
+
+
+def build_sample(folder: Path) -> Project:
+    """Import the packaged sample into a new project in `folder`, and build it."""
+    project = Project.init(folder, "sample")
     import_data(project, items=sample.items_file(), interactions=sample.interactions_file(), users=sample.users_file())
     project.styles.mkdir()
     shutil.copy(sample.styles_file(), project.styles)
