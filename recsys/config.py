@@ -267,7 +267,7 @@ class ServiceSettings(Settings):
     """Requests that one API key may send at once, if there is a rate."""
     answers_mb: int = Field(default=64, ge=0)
     """Memory of each process for cached answers."""
-    reload_s: float = Field(default=0.25, gt=0, le=60)
+    poll_interval_s: float = Field(default=0.25, gt=0, le=60)
     """Time between checks for a new bundle and changed items."""
     drain_s: float = Field(default=8.0, ge=0, le=600)
     """Longest time for requests in flight when the service stops."""

@@ -84,14 +84,14 @@ class Basis(StrEnum):
 
     HISTORY = "history"
     SESSION = "session"
-    CHOSEN_STYLE = "chosen_style"
+    STYLES = "styles"
     POPULAR = "popular"
 
 
 BASIS_TEXTS = {
     Basis.HISTORY: "Based on this user's history.",
     Basis.SESSION: "Based on the items of this session.",
-    Basis.CHOSEN_STYLE: "Based on the chosen styles.",
+    Basis.STYLES: "Based on the chosen styles.",
     Basis.POPULAR: "Nothing is known about this user's taste yet: these are the most popular items.",
 }
 """Sentence for each basis, in answers of the API and on pages."""

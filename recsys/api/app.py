@@ -103,7 +103,7 @@ def create_app(
         host=host,
         restyler=restyler,
         choices=RestylePolicy(project.settings, live.ratings),
-        experiments=LiveExperiments(project.experiments, snapshot.recommender, host, settings.reload_s),
+        experiments=LiveExperiments(project.experiments, snapshot.recommender, host, settings.poll_interval_s),
         live=live,
         events=project.settings.events,
         editor=CatalogEditor(project, live.items),
@@ -127,8 +127,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.services = services
-    metrics.watch_counter("recsys_lists_again", "Lists answered as before.", lambda: app.state.services.answers.hits)
-    metrics.watch_counter("recsys_lists_made", "Lists that were made.", lambda: app.state.services.answers.misses)
+    metrics.watch_counter("recsys_lists_cached", "Lists answered as before.", lambda: app.state.services.answers.hits)
+    metrics.watch_counter("recsys_lists_built", "Lists that were made.", lambda: app.state.services.answers.misses)
     # `SheddingProtocol` reads both, because it rejects requests before the middleware runs.
     app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models
     install_problem_handlers(app)
@@ -158,7 +158,7 @@ def _watch(services: Services) -> None:
     if host is not None:
         metrics.watch_counter("recsys_model_swaps", "Swaps of the model or the catalog.", lambda: host.swaps)
         metrics.watch_gauge(
-            "recsys_model_refused", "1 while a bundle that should serve is rejected.", lambda: host.refused is not None
+            "recsys_model_rejected", "1 while a bundle that should serve is rejected.", lambda: host.refused is not None
         )
 
 
@@ -186,7 +186,7 @@ async def _start(services: Services) -> list[asyncio.Task[None]]:
         services.host.start()
     services.experiments.start()
     return [
-        asyncio.create_task(services.security.keys.watch(min(settings.reload_s, KEYS_INTERVAL_S))),
+        asyncio.create_task(services.security.keys.watch(min(settings.poll_interval_s, KEYS_INTERVAL_S))),
         asyncio.create_task(services.metrics.keep_sampling()),
         *start_maintenance(services.live, services.choices),
     ]

@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from recsys.api.context import request_context_of
-from recsys.api.schemas.recommendations import PictureOptions
+from recsys.api.schemas.images import TargetOptions
 from recsys.api.services import Services
 from recsys.profiles.taste import Taste
 from recsys.restyling.render_request import RenderRequest
@@ -45,7 +45,7 @@ IMAGE_RESPONSE: dict[str, Any] = {
 
 
 async def build_render_request(
-    options: PictureOptions, photo: Path | bytes, services: Services, engine: str | None = None
+    options: TargetOptions, photo: Path | bytes, services: Services, engine: str | None = None
 ) -> RenderRequest:
     """Build the render request of an image route. Only the lookup of a user needs a thread.
 
@@ -67,7 +67,7 @@ async def build_render_request(
         return StyleTarget.resolve(
             recommender,
             taste=taste,
-            component=options.taste_mode,
+            component=options.taste_component,
             style=options.style,
             item=None if options.item is None else ItemId(options.item),
             scene=options.scene,

@@ -53,9 +53,9 @@ class Metrics:
             registry=self._registry,
         )
         self._refusals = Counter(
-            "recsys_refusals", "Requests refused before their route.", ["reason"], registry=self._registry
+            "recsys_rejections", "Requests refused before their route.", ["reason"], registry=self._registry
         )
-        self._pictures = Counter("recsys_pictures", "Pictures by Restyle-Status.", ["status"], registry=self._registry)
+        self._pictures = Counter("recsys_images", "Pictures by Restyle-Status.", ["status"], registry=self._registry)
         self._fallbacks = Counter(
             "recsys_deadline_fallbacks",
             "Originals served because the restyled picture was not ready in time.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recsys.api.problems.answers import ProblemError
-from recsys.api.problems.types import BAD_PICTURE
+from recsys.api.problems.types import BAD_IMAGE
 from recsys.api.services import Services
 from recsys.serving.uploads import Upload, decode_base64, embed_upload
 from style.errors import ImageError
@@ -15,7 +15,7 @@ def decoded(base64: str) -> bytes:
     try:
         return decode_base64(base64)
     except ImageError as error:
-        raise ProblemError(BAD_PICTURE, f"{error}.") from None
+        raise ProblemError(BAD_IMAGE, f"{error}.") from None
 
 
 async def look_of(services: Services, picture: bytes) -> StyleVector:
@@ -26,4 +26,4 @@ async def look_of(services: Services, picture: bytes) -> StyleVector:
         backbone, steps = settings.style.backbone, settings.preprocess.steps
         return await services.describe(lambda: embed_upload(Upload.of(picture), backbone, steps))
     except ImageError as error:
-        raise ProblemError(BAD_PICTURE, f"{str(error)[:300]}.") from None
+        raise ProblemError(BAD_IMAGE, f"{str(error)[:300]}.") from None

@@ -31,7 +31,7 @@ def service() -> FastAPI:
     sys.setswitchinterval(SWITCH_S)
     project = Project.open(Path(os.environ[PROJECT_VARIABLE]))
     live = LiveStore.open(project)
-    host = ModelHost(project.bundles, project.root, live.items, project.settings.service.reload_s)
+    host = ModelHost(project.bundles, project.root, live.items, project.settings.service.poll_interval_s)
     # A missing engine must not keep recommendations from being served: photos are then served as they are.
     recipe = Recipe.from_texts(project.settings.preprocess.steps)
     cache, engines = open_render_cache(project), engine_loader(project)

@@ -32,7 +32,9 @@ def recommend(
     exploration: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="The share of places for little-known items.")
     ] = None,
-    refresh: Annotated[str, typer.Option(help="Any text; another one explores other items.")] = "",
+    exploration_seed: Annotated[
+        str, typer.Option(help="Seed of exploration: any text; another one explores other items.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Recommend items to a user, to somebody who touched some items, or to somebody who chose a style."""
@@ -57,7 +59,7 @@ def recommend(
         diversity=diversity,
         calibration=calibration,
         exploration=exploration,
-        refresh=refresh,
+        exploration_seed=exploration_seed,
     )
     recommender = load_recommender(project)
     answer = recommender.recommend(request)

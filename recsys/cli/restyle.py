@@ -14,7 +14,9 @@ def restyle(
     path: ProjectPath,
     item: Annotated[str, typer.Option(help="The item whose photo is repainted.")],
     user: Annotated[str | None, typer.Option(help="Toward this user's taste.")] = None,
-    taste_mode: Annotated[int | None, typer.Option(min=0, help="Which mode of the taste; default: the first.")] = None,
+    taste_component: Annotated[
+        int | None, typer.Option(min=0, help="Index of the taste component; default: the first.")
+    ] = None,
     style: Annotated[str | None, typer.Option(help="Toward this style reference.")] = None,
     scene: Annotated[str | None, typer.Option(help="Toward a scene's style reference, the nearest to --user.")] = None,
     like: Annotated[str | None, typer.Option(help="Toward the look of this item.")] = None,
@@ -69,7 +71,7 @@ def restyle(
     target = StyleTarget.resolve(
         recommender,
         taste=None if user is None else recommender.profile(Request(user_id=UserId(user))).taste,
-        component=taste_mode,
+        component=taste_component,
         style=style,
         item=None if like is None else ItemId(like),
         scene=scene,

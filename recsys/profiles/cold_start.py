@@ -154,4 +154,4 @@ def _basis(history: bool, likes: bool, chosen: bool) -> Basis:
         return Basis.HISTORY
     if likes:
         return Basis.SESSION
-    return Basis.CHOSEN_STYLE if chosen else Basis.POPULAR
+    return Basis.STYLES if chosen else Basis.POPULAR

@@ -150,5 +150,7 @@ def _component_direction(taste: Taste, component: int | None) -> FloatArray | No
     if not taste:
         return None
     if component is not None and not 0 <= component < len(taste.directions):
-        raise RequestError("taste_mode", f"this taste has modes 0 .. {len(taste.directions) - 1}, got {component}")
+        raise RequestError(
+            "taste_component", f"this taste has components 0 .. {len(taste.directions) - 1}, got {component}"
+        )
     return np.asarray(taste.directions[component or 0])

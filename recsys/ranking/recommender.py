@@ -207,7 +207,7 @@ class Recommender:
         if not long_tail.any():
             return Places.certain(rows)
         unit = ("session",) if request.user_id is None else ("user", request.user_id)
-        random = generator(self.bundle.settings.seed, "explore", *unit, request.refresh)
+        random = generator(self.bundle.settings.seed, "explore", *unit, request.exploration_seed)
         return explore(rows, self._ranked(blend, profile, long_tail, len(rows)).rows, share, random)
 
     def _explained(self, profile: Profile, places: Places, ranked: _Ranked) -> tuple[Recommendation, ...]:

@@ -69,9 +69,9 @@ class Request:
     features, in place of the fitted ones (`recsys.ranking.features.Blend.reweighted`).
 
     `shown`: what was shown before in this session; it comes after everything else that passes the filters, so a list
-    repeats only where nothing new is left, and is never shorter for it. Unknown ids are ignored. `refresh`: any text
-    that tells this request from others of the same user, or of anybody without an account (such as the session's id
-    and a count): with the same text the same items are explored.
+    repeats only where nothing new is left, and is never shorter for it. Unknown ids are ignored.
+    `exploration_seed`: any text that tells this request from others of the same user, or of anybody without an account
+    (such as the session's id and a count): with the same text the same items are explored.
     """
 
     user_id: UserId | None = None
@@ -83,7 +83,7 @@ class Request:
     calibration: float | None = None
     exploration: float | None = None
     shown: frozenset[ItemId] = frozenset()
-    refresh: str = ""
+    exploration_seed: str = ""
     looks: tuple[StyleVector, ...] = ()
     fresh_taste: bool = False
     reranker: Reranker | None = None

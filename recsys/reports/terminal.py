@@ -90,7 +90,7 @@ def _entry(recommender: Recommender, entry: Recommendation) -> dict[str, Any]:
         "contributions": dict(entry.contributions),
         "reason": entry.reason,
         "because": entry.because,
-        "mode": entry.mode,
+        "taste_component": entry.mode,
         "propensity": entry.propensity,
         "explored": entry.explored,
     }

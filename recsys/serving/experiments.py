@@ -34,12 +34,14 @@ class LiveExperiments:
     in whichever arm, since exposures of some arms alone would say nothing.
     """
 
-    def __init__(self, folder: Path, active: Recommender, host: ModelHost | None, reload_s: float = 0.25) -> None:
+    def __init__(
+        self, folder: Path, active: Recommender, host: ModelHost | None, poll_interval_s: float = 0.25
+    ) -> None:
         """`active`: what is served where there is no `host`; its models stand beside the one that is current."""
         self.registry = Registry(folder)
         # A host's model goes when another one is swapped in: who keeps it keeps its memory.
         self._active = active if host is None else None
-        self._host, self._reload_s = host, reload_s
+        self._host, self._poll_interval_s = host, poll_interval_s
         self._models: Mapping[str, Served] = {}
         self._refused: dict[str, tuple[float, str]] = {}
         self._unservable: Mapping[str, str] = {}
@@ -48,24 +50,24 @@ class LiveExperiments:
         self._told = ""
         self._state: object = None
         self.current = ActiveExperiments(ExperimentSet())
-        self.refresh()
+        self.reload()
 
     @property
     def problems(self) -> Mapping[str, str]:
         """What is wrong with experiments, by key."""
         return {**self._unservable, **self.registry.problems}
 
-    def refresh(self) -> None:
+    def reload(self) -> None:
         """Take in files that changed; quick. A model that is asked for anew is loaded by `poll`."""
         with self._changing:
             self.registry.refresh()
             self._take_in()
 
     def poll(self) -> None:
-        """`refresh`, and load the models that are wanted. Raises nothing: what goes wrong is logged, once until it is
+        """`reload`, and load the models that are wanted. Raises nothing: what goes wrong is logged, once until it is
         another thing, and what is served stays."""
         try:
-            self.refresh()
+            self.reload()
             self._follow_models()
             self._told = ""
         except Exception as error:
@@ -84,7 +86,7 @@ class LiveExperiments:
 
     def _run(self) -> None:
         self.poll()
-        while not self._background.ends_within(self._reload_s):
+        while not self._background.ends_within(self._poll_interval_s):
             self.poll()
 
     @property

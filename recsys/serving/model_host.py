@@ -42,15 +42,15 @@ class ModelHost:
     """Holds what is served. `current`, `refused` and `remember` may be used by any thread."""
 
     def __init__(
-        self, bundles: Path, image_root: Path, items: ItemSource | None = None, reload_s: float = 0.25
+        self, bundles: Path, image_root: Path, items: ItemSource | None = None, poll_interval_s: float = 0.25
     ) -> None:
         """Load the current bundle; where it is refused, the newest that is not, so that a process that starts again
         serves what it served.
 
-        `items`: live changes, if any; `reload_s`: seconds between two looks for news, once `start` was called.
+        `items`: live changes, if any; `poll_interval_s`: seconds between two looks for news, once `start` was called.
         Raises BundleError where there is no bundle, or none that can be served.
         """
-        self._bundles, self._reload_s = bundles, reload_s
+        self._bundles, self._poll_interval_s = bundles, poll_interval_s
         self.loader = Loader(bundles, image_root, items, self._tell)
         self._remembered: deque[Request] = deque(maxlen=REMEMBERED)
         self._swapping = threading.Lock()
@@ -129,12 +129,12 @@ class ModelHost:
 
     def _run(self) -> None:
         given_back = self._swaps
-        while not self._background.ends_within(self._reload_s):
+        while not self._background.ends_within(self._poll_interval_s):
             self.poll()
             # By the next look, requests that held the one before have ended.
             if self._swaps != given_back:
                 given_back = self._swaps
-                self._background.ends_within(self._reload_s)
+                self._background.ends_within(self._poll_interval_s)
                 give_back()
 
     def _first(self) -> Served:

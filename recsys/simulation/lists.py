@@ -76,7 +76,7 @@ class Lists:
             raise ConfigError(
                 f"an arm is served by bundle {overrides.model}; the simulator serves {self.recommender.version} alone"
             )
-        request = Request(user_id=account, items=items, limit=self.places, refresh=drawn)
+        request = Request(user_id=account, items=items, limit=self.places, exploration_seed=drawn)
         answer = self.recommender.recommend(apply_overrides(request, overrides))
         catalog, found = self.bundle.catalog, answer.recommendations
         rows = np.full(self.places, NO_ROW, dtype=np.int64)

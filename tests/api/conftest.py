@@ -267,12 +267,12 @@ def open_shop(recommender: Recommender, serve: Serve, tmp_path_factory: pytest.T
         ) -> Shop:
             project = shop_project(tmp_path_factory.mktemp("shop") / "shop", recommender)
             changed = {
-                "service": settings or ServiceSettings(reload_s=0.05),
+                "service": settings or ServiceSettings(poll_interval_s=0.05),
                 "storage": StorageSettings(database=database),
             }
             project = replace(project, settings=project.settings.model_copy(update=changed))
             live = stack.enter_context(LiveStore.open(project))
-            host = ModelHost(project.bundles, project.root, live.items, project.settings.service.reload_s)
+            host = ModelHost(project.bundles, project.root, live.items, project.settings.service.poll_interval_s)
             return Shop(project, live, host, serve(security, host, live=live))
 
         yield opened

@@ -133,7 +133,7 @@ def test_a_batch_has_1_to_100_items_with_ids(live_shop: Any, items: list[object]
 def test_a_broken_picture_stores_nothing_of_the_item(live_shop: Any) -> None:
     client = live_shop.client
     answer = client.put("/v1/items/broken", json={"image_base64": in_base64(picture()[:60])})
-    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/bad-picture")
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/bad-image")
     assert live_shop.live.items.get("broken") is None
 
 
@@ -159,7 +159,7 @@ def test_the_header_allow_names_all_methods_of_a_path(live_shop: Any) -> None:
         ("/v1/users/u/feedback", "POST"),
         ("/v1/users/u", "DELETE"),
         ("/v1/events", "POST"),
-        ("/problems/refused", "GET"),
+        ("/problems/rejected", "GET"),
     ]:
         answer = live_shop.client.patch(path)
         assert (answer.status_code, answer.headers["Allow"]) == (405, allowed), path

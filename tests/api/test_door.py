@@ -156,7 +156,7 @@ def test_what_would_wait_too_long_is_refused_at_once_and_the_rest_is_served(serv
         slow.gate.set()
         assert [one.result().status_code for one in admitted] == [200] * 5
     numbers = client.get("/metrics").text
-    assert 'recsys_refusals_total{reason="overloaded"} 4.0' in numbers
+    assert 'recsys_rejections_total{reason="overloaded"} 4.0' in numbers
     assert "recsys_ranking_waiting 0.0" in numbers
     assert client.get("/v1/items/p00/similar").status_code == 200
 

@@ -105,7 +105,7 @@ def test_an_ab_test_from_draft_to_decision(client: httpx.Client) -> None:
 
 def test_coverage_grows_and_never_shrinks(client: httpx.Client) -> None:
     assert admin(client, "", draft(key="slow", coverage=0.1)).status_code == 201
-    assert admin(client, "/slow:ramp", {"coverage": 0.5}).json()["type"] == "/problems/experiment-refused"
+    assert admin(client, "/slow:ramp", {"coverage": 0.5}).json()["type"] == "/problems/experiment-rejected"
     assert admin(client, "/slow:start").is_success
     assert admin(client, "/slow:ramp", {"coverage": 0.5}).json()["coverage"] == 0.5
     refused = admin(client, "/slow:ramp", {"coverage": 0.2})
@@ -142,7 +142,7 @@ def test_what_is_wrong_with_a_draft_is_named(
 def test_what_is_not_there_or_there_already_is_said(client: httpx.Client) -> None:
     assert admin(client, "", draft(key="once", arms=OTHER)).status_code == 201
     twice = admin(client, "", draft(key="once", arms=OTHER))
-    assert (twice.status_code, twice.json()["type"]) == (409, "/problems/experiment-refused")
+    assert (twice.status_code, twice.json()["type"]) == (409, "/problems/experiment-rejected")
     assert "/" not in twice.json()["detail"].replace("experiments/once.toml", "")
     for path in ("", "/assignment", "/results"):
         answer = client.get(f"/v1/experiments/none{path}", headers=ADMINS)

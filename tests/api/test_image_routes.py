@@ -17,7 +17,7 @@ from style.images import decode_image, read_image, to_pixels
 from style.modes import PaintMode, Strength
 from style.provenance.mark import read_mark
 
-STYLES = [{"user": "u00"}, {"user": "u00", "taste_mode": 0}, {"style": "floral"}, {"item": "p07"}]
+STYLES = [{"user": "u00"}, {"user": "u00", "taste_component": 0}, {"style": "floral"}, {"item": "p07"}]
 
 
 def test_without_a_style_it_is_the_original(client: httpx.Client, recommender: Recommender) -> None:
@@ -199,9 +199,9 @@ def test_a_user_without_a_taste_gets_the_original(client: httpx.Client) -> None:
         ("/v1/items/p00/image?item=absent", 422, "unknown-reference"),
         ("/v1/items/p00/image?item=bare", 422, "invalid-request"),
         ("/v1/items/p00/image?style=plain&item=p01", 422, "invalid-request"),
-        ("/v1/items/p00/image?style=plain&taste_mode=1", 422, "invalid-request"),
-        ("/v1/items/p00/image?user=u00&taste_mode=3", 422, "invalid-request"),
-        ("/v1/items/p00/image?user=u00&scene=everyday&taste_mode=3", 422, "invalid-request"),
+        ("/v1/items/p00/image?style=plain&taste_component=1", 422, "invalid-request"),
+        ("/v1/items/p00/image?user=u00&taste_component=3", 422, "invalid-request"),
+        ("/v1/items/p00/image?user=u00&scene=everyday&taste_component=3", 422, "invalid-request"),
         ("/v1/items/p00/image?style=plain&mode=0", 422, "invalid-request"),
         ("/v1/items/p00/image?style=plain&scene=everyday", 422, "invalid-request"),
         ("/v1/items/p00/image?scene=wedding", 422, "invalid-request"),

@@ -63,7 +63,7 @@ def test_a_chosen_style_leads_whatever_was_touched(live_shop: Any, style: str, f
     taste = client.get(f"/v1/users/{user}/taste").json()
     assert taste == put.json()
     assert (taste["chosen"], taste["strength"], taste["reset"]) == ([style], 0.25, False)
-    (mode,) = taste["modes"]
+    (mode,) = taste["components"]
     assert mode["styles"][0]["style_id"] == style
     after = listing(client, user)
     assert (odd_share(after) > 0.5) == floral
@@ -76,20 +76,20 @@ def test_a_taste_that_is_reset_starts_anew(live_shop: Any) -> None:
     buys(client, "resetter", "p03", "p07", "p11")
     client.put("/v1/users/resetter/taste", json={"styles": ["plain"], "strength": 0.9})
     taste = client.delete("/v1/users/resetter/taste").json()
-    assert (taste["chosen"], taste["strength"], taste["reset"], taste["modes"]) == ([], None, True, [])
+    assert (taste["chosen"], taste["strength"], taste["reset"], taste["components"]) == ([], None, True, [])
     assert not {"p03", "p07", "p11"} & {
         entry["item"]["item_id"] for entry in listing(client, "resetter").json()["items"]
     }
     # What was bought before says nothing of the taste any more; what is bought from now on does.
     buys(client, "resetter", "p02", "p06")
-    (mode,) = client.get("/v1/users/resetter/taste").json()["modes"]
+    (mode,) = client.get("/v1/users/resetter/taste").json()["components"]
     assert mode["styles"][0]["style_id"] == "plain"
 
 
 def test_somebody_of_the_bundle_can_reset_a_taste_too(live_shop: Any) -> None:
     client = live_shop.client
-    assert client.get("/v1/users/u03/taste").json()["modes"]
-    assert client.delete("/v1/users/u03/taste").json()["modes"] == []
+    assert client.get("/v1/users/u03/taste").json()["components"]
+    assert client.delete("/v1/users/u03/taste").json()["components"] == []
 
 
 def test_a_style_that_does_not_exist_changes_nothing(live_shop: Any) -> None:
@@ -109,7 +109,7 @@ def test_dissatisfaction_makes_pictures_milder(live_shop: Any) -> None:
         answer = says(client, "u01", before, satisfied=False)
         assert answer.json()["status"] == "accepted"
     assert "You" in answer.json()["learned"]
-    after = listing(client, "u01", refresh="after")
+    after = listing(client, "u01", exploration_seed="after")
     assert sum(strengths(after)) < sum(strengths(before))
     # Somebody else is asked nothing of it yet.
     assert max(strengths(listing(client, "u07"))) == usual
@@ -119,7 +119,7 @@ def test_satisfaction_keeps_pictures_as_they_are(live_shop: Any) -> None:
     client = live_shop.client
     before = listing(client, "u05")
     assert says(client, "u05", before, satisfied=True).json()["status"] == "accepted"
-    after = listing(client, "u05", refresh="after")
+    after = listing(client, "u05", exploration_seed="after")
     usual = max(strengths(before))
     assert strengths(after).count(usual) >= 6
 
@@ -152,7 +152,7 @@ def test_nobody_speaks_for_another_person(live_shop: Any) -> None:
 
 def test_exposures_hold_what_was_shown_with_its_probabilities(live_shop: Any) -> None:
     client, log = live_shop.client, live_shop.live.exposures
-    shown = listing(client, "u17", exploration=0.4, refresh="x")
+    shown = listing(client, "u17", exploration=0.4, exploration_seed="x")
     log.flush()
     (exposure,) = log.request_exposures(shown.headers["X-Request-ID"])
     entries = shown.json()["items"]
@@ -199,7 +199,7 @@ def test_who_is_erased_is_unknown_everywhere(live_shop: Any) -> None:
     for found in (client.get("/v1/users/u19/recommendations").json(), client.get("/v1/users/u19/taste").json()):
         assert found["basis"] == "popular"
     taste = client.get("/v1/users/u19/taste").json()
-    assert (taste["chosen"], taste["strength"], taste["reset"], taste["modes"]) == ([], None, False, [])
+    assert (taste["chosen"], taste["strength"], taste["reset"], taste["components"]) == ([], None, False, [])
     # Those two lists were shown to somebody who is unknown now, and are all that is left.
     live.exposures.flush()
     assert live.events.user_events("u19", 0, 10) == []

@@ -48,7 +48,7 @@ def test_a_user_gets_what_the_recommender_says(client: httpx.Client, recommender
 def test_exploration_and_calibration_are_asked_for_and_propensities_told(
     client: httpx.Client, recommender: Recommender
 ) -> None:
-    options: dict[str, Any] = {"limit": 8, "exploration": 0.5, "calibration": 0.4, "refresh": "s7-2"}
+    options: dict[str, Any] = {"limit": 8, "exploration": 0.5, "calibration": 0.4, "exploration_seed": "s7-2"}
     answer = get(client, "/v1/users/u03/recommendations", shown=["p04", "p06"], **options)
     shown = frozenset({ItemId("p04"), ItemId("p06")})
     expected = recommender.recommend(Request(user_id=UserId("u03"), shown=shown, **options)).recommendations
@@ -123,7 +123,7 @@ def _purchases(recommender: Recommender, user: str) -> list[Any]:
 
 def test_seen_items_come_when_asked_for(client: httpx.Client) -> None:
     fresh = ids(get(client, "/v1/users/u00/recommendations", limit=100))
-    everything = ids(get(client, "/v1/users/u00/recommendations", limit=100, include_seen=True))
+    everything = ids(get(client, "/v1/users/u00/recommendations", limit=100, include_interacted=True))
     assert len(everything) == 35
     assert len(everything) - len(fresh) == 6
 
@@ -143,7 +143,7 @@ def test_a_session_counts_by_events_and_weights(client: httpx.Client) -> None:
 
 def test_a_chosen_style_leads(client: httpx.Client) -> None:
     answer = client.post("/v1/recommendations", json={"styles": ["plain"], "limit": 5, "diversity": 0}).json()
-    assert answer["basis"] == "chosen_style"
+    assert answer["basis"] == "styles"
     assert answer["basis_text"] == "Based on the chosen styles."
     assert [number(item_id) % 2 for item_id in ids(answer)] == [0] * 5
 
@@ -197,7 +197,7 @@ def test_a_taste_is_explained(client: httpx.Client) -> None:
     taste = get(client, "/v1/users/u00/taste")
     assert taste["basis"] == "history"
     assert taste["events"] == 6
-    (mode,) = taste["modes"]
+    (mode,) = taste["components"]
     assert mode["share"] == pytest.approx(1)
     assert mode["styles"][0]["style_id"] == "plain"
     assert mode["text"] == "100% of this taste: near Plain."
@@ -206,7 +206,7 @@ def test_a_taste_is_explained(client: httpx.Client) -> None:
 
 def test_a_user_without_a_taste_is_told_how_to_begin(client: httpx.Client) -> None:
     taste = get(client, "/v1/users/nobody/taste")
-    assert (taste["modes"], taste["events"], taste["basis"]) == ([], 0, "popular")
+    assert (taste["components"], taste["events"], taste["basis"]) == ([], 0, "popular")
     assert "a few clicks or a chosen style" in taste["basis_text"]
 
 
@@ -302,7 +302,13 @@ def test_inline_pictures_share_one_deadline(client: httpx.Client, engine: Any) -
 def test_a_torn_picture_does_not_cost_the_list(client: httpx.Client) -> None:
     answer = get(client, "/v1/users/u00/recommendations", limit=100, restyle="inline", category="chair")
     assert {"torn"} <= set(ids(answer))
-    body = {"items": [{"item_id": "p00"}], "restyle": "inline", "price_min": 20, "price_max": 20, "include_seen": True}
+    body = {
+        "items": [{"item_id": "p00"}],
+        "restyle": "inline",
+        "price_min": 20,
+        "price_max": 20,
+        "include_interacted": True,
+    }
     answer = client.post("/v1/recommendations", json=body).json()
     torn = next(entry for entry in answer["items"] if entry["item"]["item_id"] == "torn")
     assert torn["restyled"]["data"] is None

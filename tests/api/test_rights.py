@@ -77,7 +77,7 @@ def test_what_is_allowed_depends_on_trade_uses_and_how_careful_one_is(recommende
 def test_a_taste_chosen_before_is_left_aside(serve: Serve, recommender: Recommender, open_live: object) -> None:
     live = open_live()  # type: ignore[operator]
     chosen = serve(live=live).put("/v1/users/u00/taste", json={"styles": ["floral"]})
-    assert chosen.json()["modes"][0]["styles"][0]["style_id"] == "floral"
+    assert chosen.json()["components"][0]["styles"][0]["style_id"] == "floral"
     later = serve(served=with_license(recommender, "CC-BY-ND-4.0"), live=live)
     assert later.get("/v1/users/u00/recommendations").status_code == 200
-    assert later.get("/v1/users/u00/taste").json()["modes"][0]["styles"][0]["style_id"] == "plain"
+    assert later.get("/v1/users/u00/taste").json()["components"][0]["styles"][0]["style_id"] == "plain"

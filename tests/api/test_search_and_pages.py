@@ -64,7 +64,7 @@ def test_a_picture_finds_the_same_as_its_own_style_vector(live_shop: Any) -> Non
             "invalid-request",
         ),
         ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415, "unsupported-media-type"),
-        ({"content": b"x", "headers": {"Content-Type": "image/png"}}, 422, "bad-picture"),
+        ({"content": b"x", "headers": {"Content-Type": "image/png"}}, 422, "bad-image"),
         ({"params": {"text": "plain", "category": "nothing"}}, 422, "unknown-reference"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_session_with_a_picture_has_a_taste(live_shop: Any) -> None:
     assert len(ids(answer)) == 5
     assert answer.json()["basis"] != "popular"
     broken = live_shop.client.post("/v1/recommendations", json={"image_base64": "AAAA"})
-    assert (broken.status_code, broken.json()["type"]) == (422, "/problems/bad-picture")
+    assert (broken.status_code, broken.json()["type"]) == (422, "/problems/bad-image")
 
 
 def pages(client: httpx.Client, path: str, **options: object) -> list[list[str]]:
@@ -162,7 +162,7 @@ def test_another_model_makes_cursors_stale_and_a_damaged_one_changes_nothing(ope
     shop = open_shop()
     client, bundles = shop.client, shop.project.bundles
     listed = client.get("/v1/models").json()
-    assert (len(listed["models"]), listed["refused"]) == (2, None)
+    assert (len(listed["models"]), listed["rejected"]) == (2, None)
     serving = current_version(bundles)
     assert [one["version"] for one in listed["models"] if one["serving"]] == [serving]
     (other,) = [one.version for one in versions(bundles) if not one.current]
@@ -172,11 +172,11 @@ def test_another_model_makes_cursors_stale_and_a_damaged_one_changes_nothing(ope
     sound = file.read_bytes()
     file.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
     refused = client.post(f"/v1/admin/models/{other}:activate")
-    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/model-refused")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/model-rejected")
     assert str(shop.project.root) not in refused.text
     assert refused.headers["Model-Version"] == client.get("/readyz").headers["Model-Version"] == serving
     told = client.get("/v1/models")
-    assert told.json()["refused"]["version"] == other
+    assert told.json()["rejected"]["version"] == other
     assert str(shop.project.root) not in told.text
     assert ids(client.get("/v1/users/u02/recommendations", params={"cursor": cursor, "limit": 5}))
     assert client.post(f"/v1/admin/models/{'0' * 16}:activate").status_code == 409

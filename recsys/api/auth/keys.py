@@ -63,7 +63,7 @@ class Keyring:
         }
         self._callers = self._fixed
         self.is_open = not self._fixed
-        self.refresh()
+        self.reload()
 
     def _named(self, prefix: str, keys: Iterable[str], scopes: frozenset[Scope]) -> dict[bytes, Caller]:
         return {
@@ -80,7 +80,7 @@ class Keyring:
             return ANYBODY
         return None if key is None else self._callers.get(self._blinded(_hash(key)))
 
-    def refresh(self) -> None:
+    def reload(self) -> None:
         """Take the database's keys as they are now. Raises what the database raises, and then changes nothing."""
         if self._stored is not None:
             found = {self._blinded(key.hash): Caller(key.name, key.scopes) for key in self._stored()}
@@ -96,7 +96,7 @@ class Keyring:
         while True:
             await asyncio.sleep(every_s)
             try:
-                await run_in_threadpool(self.refresh)
+                await run_in_threadpool(self.reload)
                 failing = False
             except Exception as error:
                 # Said once, without the message, which may quote the database's address.

@@ -124,7 +124,7 @@ class ListBuilder:
             answer.taste,
             options.strength,
             options.scene,
-            options.refresh or "",
+            options.exploration_seed or "",
             overrides.strength,
         )
         deadline_ms = services.restyler.settings.deadline_ms if options.deadline_ms is None else options.deadline_ms

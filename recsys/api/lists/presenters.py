@@ -13,15 +13,13 @@ from recsys.api.limits import INLINE_WIDTH, MAX_INLINE_IMAGES
 from recsys.api.lists.links import Links
 from recsys.api.schemas.recommendations import (
     Item,
-    NearStyle,
     RecommendationList,
     RecommendationOptions,
     RecommendedItem,
     RestyledImage,
     RestyleMode,
-    Taste,
-    TasteModeView,
 )
+from recsys.api.schemas.users import NearStyle, Taste, TasteComponentView
 from recsys.api.services import Services
 from recsys.profiles.style_library import StyleNeighbor
 from recsys.profiles.taste import Taste as UserTaste
@@ -71,7 +69,7 @@ def entry_view(
         score=recommendation.score,
         reason=recommendation.reason,
         because=recommendation.because,
-        mode=recommendation.mode,
+        taste_component=recommendation.mode,
         propensity=recommendation.propensity,
         explored=recommendation.explored,
         restyled=restyled,
@@ -107,7 +105,7 @@ def taste_view(
     """
     return Taste(
         user_id=user_id,
-        modes=[_component_view(services, links, index, mode) for index, mode in enumerate(report.modes)],
+        components=[_component_view(services, links, index, mode) for index, mode in enumerate(report.modes)],
         events=report.events,
         basis=report.basis,
         basis_text=BASIS_TEXTS[report.basis] if report.modes else NO_TASTE_TEXT,
@@ -119,11 +117,11 @@ def taste_view(
     )
 
 
-def _component_view(services: Services, links: Links, index: int, component: TasteMode) -> TasteModeView:
+def _component_view(services: Services, links: Links, index: int, component: TasteMode) -> TasteComponentView:
     titles = [style.title for style in component.close_styles]
     near = f": near {' and '.join(titles)}" if titles else ""
-    return TasteModeView(
-        mode=index,
+    return TasteComponentView(
+        taste_component=index,
         share=component.share,
         text=f"{component.share:.0%} of this taste{near}.",
         styles=near_styles(component.styles),

@@ -15,7 +15,7 @@ from recsys.api.context import MODEL_VERSION, REQUEST_ID, UNKNOWN_ROUTE, request
 from recsys.api.model_source import Models
 from recsys.api.overload.shedding import Shedder
 from recsys.api.problems.answers import ProblemResponse
-from recsys.api.problems.types import ADDRESS_TOO_LONG, REFUSED
+from recsys.api.problems.types import ADDRESS_TOO_LONG, REJECTED
 from recsys.api.route_table import match_route
 
 # With a body or a change of protocol there is more to read, which ASGI does, and refuses as well.
@@ -53,7 +53,7 @@ class SheddingProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """A request that cannot be parsed is answered with a problem, too, and the connection ends."""
         too_long = len(getattr(self, "url", b"")) > MAX_ADDRESS
-        response = ProblemResponse(ADDRESS_TOO_LONG, "") if too_long else ProblemResponse(REFUSED, msg)
+        response = ProblemResponse(ADDRESS_TOO_LONG, "") if too_long else ProblemResponse(REJECTED, msg)
         status = HTTPStatus(response.status_code)
         version = self._models.current.recommender.version
         headers = [

@@ -25,7 +25,7 @@ from recsys.api.problems.types import (
     METHOD_NOT_ALLOWED,
     MISSING_KEY,
     NO_SUCH_PATH,
-    REFUSED,
+    REJECTED,
     STORAGE_FULL,
     STORAGE_UNAVAILABLE,
     TOO_LARGE,
@@ -172,7 +172,7 @@ async def _on_invalid(request: Request, error: RequestValidationError) -> Respon
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
     kinds = {400: MALFORMED_JSON, 404: NO_SUCH_PATH, 405: METHOD_NOT_ALLOWED, 413: TOO_LARGE}
-    kind = kinds.get(error.status_code, REFUSED)
+    kind = kinds.get(error.status_code, REJECTED)
     what = {
         NO_SUCH_PATH: f"There is nothing at {request.url.path}.",
         MALFORMED_JSON: _NO_JSON,

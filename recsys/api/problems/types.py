@@ -70,8 +70,8 @@ UNREADABLE_IMAGE = ProblemType(
     "The catalog names a picture, but the file is missing, damaged or beyond the limits.",
     "Show a placeholder, and have the shop import the picture again.",
 )
-BAD_PICTURE = ProblemType(
-    "bad-picture",
+BAD_IMAGE = ProblemType(
+    "bad-image",
     422,
     "The picture that was sent cannot be read",
     "What was sent is no picture, is damaged, or is beyond the limits.",
@@ -190,8 +190,8 @@ STORAGE_FULL = ProblemType(
     "The disk or database that keeps live data is full; nothing of this request was kept.",
     "Try again later; whoever runs the service has to make room.",
 )
-REFUSED = ProblemType(
-    "refused",
+REJECTED = ProblemType(
+    "rejected",
     400,
     "The request was refused",
     "The request breaks a rule of HTTP.",
@@ -205,8 +205,8 @@ INTERNAL = ProblemType(
     "Try again; if it stays, report the header X-Request-ID, which finds it in the service's log.",
 )
 
-MODEL_REFUSED = ProblemType(
-    "model-refused",
+MODEL_REJECTED = ProblemType(
+    "model-rejected",
     409,
     "The model is not taken into service",
     "The bundle is missing, damaged, or does not answer as it should; the one before serves on.",
@@ -219,8 +219,8 @@ UNKNOWN_EXPERIMENT = ProblemType(
     "There is no experiment of this key, or its file cannot be read.",
     "See /v1/experiments, which also says what is wrong with a file.",
 )
-EXPERIMENT_REFUSED = ProblemType(
-    "experiment-refused",
+EXPERIMENT_REJECTED = ProblemType(
+    "experiment-rejected",
     409,
     "The experiment cannot be changed like this",
     "Its state, another experiment or what the shop has forbids it; nothing was changed.",
@@ -249,7 +249,7 @@ PROBLEM_TYPES = (
     LICENSE_FORBIDS,
     NO_IMAGE,
     UNREADABLE_IMAGE,
-    BAD_PICTURE,
+    BAD_IMAGE,
     UNSUPPORTED_MEDIA,
     MISSING_KEY,
     BAD_SIGNATURE,
@@ -266,10 +266,10 @@ PROBLEM_TYPES = (
     IDEMPOTENCY_MISMATCH,
     IDEMPOTENCY_IN_PROGRESS,
     STORAGE_FULL,
-    REFUSED,
-    MODEL_REFUSED,
+    REJECTED,
+    MODEL_REJECTED,
     UNKNOWN_EXPERIMENT,
-    EXPERIMENT_REFUSED,
+    EXPERIMENT_REJECTED,
     NO_RESULTS,
     STORAGE_UNAVAILABLE,
     INTERNAL,

@@ -12,10 +12,9 @@ from starlette.responses import JSONResponse
 from recsys.api.auth.security import require
 from recsys.api.overload.drain import Drain
 from recsys.api.problems.answers import ProblemError, problem_responses
-from recsys.api.problems.types import MISSING_KEY, MISSING_SCOPE, MODEL_REFUSED
+from recsys.api.problems.types import MISSING_KEY, MISSING_SCOPE, MODEL_REJECTED
 from recsys.api.routes.common import NoQuery
-from recsys.api.schemas.admin import Activated, Model, ModelList, RefusedModel
-from recsys.api.schemas.recommendations import Draining
+from recsys.api.schemas.admin import Activated, Draining, Model, ModelList, RejectedModel
 from recsys.api.services import Served, Services
 from recsys.bundle.versions import versions
 from recsys.errors import BundleError
@@ -35,7 +34,7 @@ async def models(_: NoQuery, services: Served) -> ModelList:
         models=[
             Model(
                 version=version.version,
-                created=version.created,
+                created_at=version.created,
                 users=version.counts.get("users", 0),
                 items=version.counts.get("items", 0),
                 metrics=dict(version.metrics),
@@ -44,16 +43,16 @@ async def models(_: NoQuery, services: Served) -> ModelList:
             )
             for version in found
         ],
-        refused=None
+        rejected=None
         if refused is None
-        else RefusedModel(version=refused.version, reason=_said(refused.reason, services)),
+        else RejectedModel(version=refused.version, reason=_said(refused.reason, services)),
     )
 
 
 @router.post(
     "/admin/models/{version}:activate",
     summary="Serve another model",
-    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, MODEL_REFUSED),
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, MODEL_REJECTED),
 )
 async def activate(version: Version, _: NoQuery, services: Served) -> Activated:
     """The bundle is checked, warmed up with requests of late, and takes over between two requests, in all processes.
@@ -61,11 +60,11 @@ async def activate(version: Version, _: NoQuery, services: Served) -> Activated:
     Where anything is wrong with it, the one that serves goes on.
     """
     if services.host is None:
-        raise ProblemError(MODEL_REFUSED, "This process serves one model for good.")
+        raise ProblemError(MODEL_REJECTED, "This process serves one model for good.")
     try:
         served = await run_in_threadpool(services.host.activate, version)
     except BundleError as error:
-        raise ProblemError(MODEL_REFUSED, f"{_said(str(error), services)}.") from None
+        raise ProblemError(MODEL_REJECTED, f"{_said(str(error), services)}.") from None
     return Activated(model_version=served.version)
 
 

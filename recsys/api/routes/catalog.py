@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from recsys.api.auth.security import require
 from recsys.api.problems.answers import ProblemError, problem_responses
 from recsys.api.problems.types import (
-    BAD_PICTURE,
+    BAD_IMAGE,
     IDEMPOTENCY_IN_PROGRESS,
     MALFORMED_JSON,
     MISSING_KEY,
@@ -54,7 +54,7 @@ async def put_items(body: ItemBatch, _: NoQuery, services: Served) -> ItemReport
     "/items/{item_id:path}",
     summary="Put an item",
     dependencies=[Depends(check_route)],
-    responses=problem_responses(*_PUTTING, BAD_PICTURE),
+    responses=problem_responses(*_PUTTING, BAD_IMAGE),
 )
 async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served) -> ItemResult:
     """Adds the item, or replaces it whole. It is on the disk when this is answered, and recommendable within a second.
@@ -63,7 +63,7 @@ async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served
     """
     (reason,) = await services.describe(lambda: _stored(services, [(ItemId(item_id), body)]))
     if reason is not None:
-        raise ProblemError(BAD_PICTURE, f"{reason[:300]}.")
+        raise ProblemError(BAD_IMAGE, f"{reason[:300]}.")
     return ItemResult(item_id=item_id, status=ItemStatus.STORED)
 
 

@@ -12,7 +12,7 @@ from recsys.api.limits import MAX_ID_LENGTH
 from recsys.api.lists.links import Links
 from recsys.api.problems.types import METHOD_NOT_ALLOWED
 from recsys.api.route_table import UNMATCHED
-from recsys.api.schemas.recommendations import NoParameters
+from recsys.api.schemas.common import NoParameters
 from recsys.api.services import Served
 
 _ID = r"^[^\x00-\x1f\x7f]+$"

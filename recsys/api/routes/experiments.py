@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from recsys.api.auth.security import require
 from recsys.api.problems.answers import ProblemError, problem_responses
 from recsys.api.problems.types import (
-    EXPERIMENT_REFUSED,
+    EXPERIMENT_REJECTED,
     MALFORMED_JSON,
     MISSING_KEY,
     MISSING_SCOPE,
@@ -48,7 +48,7 @@ _BODY = {
     "required": True,
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewExperiment"}}},
 }
-_CHANGES = problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT, EXPERIMENT_REFUSED)
+_CHANGES = problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT, EXPERIMENT_REJECTED)
 
 router = APIRouter(prefix="/v1", tags=["experiments"])
 _readers = [Depends(require(Scope.READ))]
@@ -130,7 +130,7 @@ async def results(key: Key, _: NoQuery, services: Served) -> Results:
     summary="Draft an experiment",
     status_code=201,
     dependencies=_admins,
-    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, EXPERIMENT_REFUSED, MALFORMED_JSON),
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, EXPERIMENT_REJECTED, MALFORMED_JSON),
     openapi_extra={"requestBody": _BODY},
 )
 async def create(_: NoQuery, services: Served, request: Request) -> ExperimentView:
@@ -187,8 +187,8 @@ async def _changed(services: Services, change: Callable[[], object]) -> None:
     try:
         await services.write(change)
     except ConfigError as error:
-        raise ProblemError(EXPERIMENT_REFUSED, f"{_said(str(error), services)}.") from None
-    await run_in_threadpool(services.experiments.refresh)
+        raise ProblemError(EXPERIMENT_REJECTED, f"{_said(str(error), services)}.") from None
+    await run_in_threadpool(services.experiments.reload)
 
 
 def _found(key: str, services: Services) -> Experiment:

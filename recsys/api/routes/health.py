@@ -10,7 +10,7 @@ from recsys.api.metrics import MEDIA_TYPE
 from recsys.api.problems.answers import ProblemError, problem_responses
 from recsys.api.problems.types import DRAINING, NO_SUCH_PATH, PROBLEM_TYPES, ProblemType
 from recsys.api.routes.common import NoQuery
-from recsys.api.schemas.recommendations import Access, Live, ProblemExplanation, Ready
+from recsys.api.schemas.admin import Access, Live, ProblemExplanation, Ready
 from recsys.api.services import Served
 
 router = APIRouter()

@@ -21,7 +21,8 @@ from recsys.api.problems.types import (
     UNREADABLE_IMAGE,
 )
 from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery
-from recsys.api.schemas.recommendations import ImageOptions, Item
+from recsys.api.schemas.images import ImageOptions
+from recsys.api.schemas.recommendations import Item
 from recsys.api.services import Served, Services
 from recsys.restyling.render_result import RenderResult
 from recsys.schema import ItemId

@@ -17,7 +17,7 @@ from recsys.api.problems.answers import problem_responses
 from recsys.api.problems.types import (
     ADDRESS_TOO_LONG,
     BAD_CURSOR,
-    BAD_PICTURE,
+    BAD_IMAGE,
     LICENSE_FORBIDS,
     MALFORMED_JSON,
     MISSING_KEY,
@@ -84,7 +84,7 @@ async def recommend_for_user(
     summary="Recommendations for an anonymous session",
     responses={
         200: {"model": RecommendationList},
-        **problem_responses(*_PROBLEMS, BAD_CURSOR, STALE_CURSOR, MALFORMED_JSON, TOO_LARGE, BAD_PICTURE),
+        **problem_responses(*_PROBLEMS, BAD_CURSOR, STALE_CURSOR, MALFORMED_JSON, TOO_LARGE, BAD_IMAGE),
     },
 )
 async def recommend_for_session(
@@ -140,7 +140,7 @@ def _ranking_request(options: RecommendationOptions) -> Request:
         calibration=options.calibration,
         exploration=options.exploration,
         shown=frozenset(map(ItemId, options.shown)),
-        refresh=options.refresh or "",
+        exploration_seed=options.exploration_seed or "",
     )
 
 

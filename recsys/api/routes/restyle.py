@@ -11,14 +11,14 @@ from recsys.api.auth.security import require_key
 from recsys.api.images import IMAGE_RESPONSE, build_render_request, image_response, log_render
 from recsys.api.problems.answers import ProblemError, problem_responses
 from recsys.api.problems.types import (
-    BAD_PICTURE,
+    BAD_IMAGE,
     LICENSE_FORBIDS,
     MISSING_KEY,
     TOO_LARGE,
     UNKNOWN_REFERENCE,
     UNSUPPORTED_MEDIA,
 )
-from recsys.api.schemas.recommendations import PictureOptions
+from recsys.api.schemas.images import TargetOptions
 from recsys.api.services import Served
 from style.errors import ImageError
 from style.provenance.mark import ImageFormat
@@ -39,11 +39,11 @@ PICTURE_BODY = {
     response_class=Response,
     responses={
         200: IMAGE_RESPONSE,
-        **problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, LICENSE_FORBIDS, BAD_PICTURE, UNSUPPORTED_MEDIA, TOO_LARGE),
+        **problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, LICENSE_FORBIDS, BAD_IMAGE, UNSUPPORTED_MEDIA, TOO_LARGE),
     },
     openapi_extra={"requestBody": PICTURE_BODY},
 )
-async def restyle(options: Annotated[PictureOptions, Query()], services: Served, request: Request) -> Response:
+async def restyle(options: Annotated[TargetOptions, Query()], services: Served, request: Request) -> Response:
     """Return the photo in the body, restyled toward a user's taste, a style, a scene, an item or words, or unchanged.
 
     Neither the photo nor the image made of it is stored, and the photo's metadata are dropped. The audit log stores
@@ -54,7 +54,7 @@ async def restyle(options: Annotated[PictureOptions, Query()], services: Served,
     try:
         result = await asyncio.wrap_future(services.restyler.submit(render_request))
     except ImageError as error:
-        raise ProblemError(BAD_PICTURE, f"{str(error)[:300]}.") from None
+        raise ProblemError(BAD_IMAGE, f"{str(error)[:300]}.") from None
     log_render(services, request, result, options.user, None)
     return image_response(result, render_request.target, "private, no-store", request)
 

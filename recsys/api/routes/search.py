@@ -12,7 +12,7 @@ from recsys.api.lists.presenters import near_styles, similar_entries
 from recsys.api.problems.answers import FieldError, ProblemError, problem_responses
 from recsys.api.problems.types import (
     ADDRESS_TOO_LONG,
-    BAD_PICTURE,
+    BAD_IMAGE,
     INVALID_REQUEST,
     LICENSE_FORBIDS,
     MISSING_KEY,
@@ -24,8 +24,8 @@ from recsys.api.problems.types import (
 )
 from recsys.api.routes.common import LinkMaker
 from recsys.api.routes.restyle import PICTURE_BODY, check_picture_type
-from recsys.api.schemas.recommendations import NearStyle
 from recsys.api.schemas.search import KnownWord, SearchOptions, SearchResult
+from recsys.api.schemas.users import NearStyle
 from recsys.api.services import Served
 from recsys.api.uploads import look_of
 from recsys.ranking.request import TextReport
@@ -45,7 +45,7 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends
         TOO_MANY_REQUESTS,
         UNKNOWN_REFERENCE,
         LICENSE_FORBIDS,
-        BAD_PICTURE,
+        BAD_IMAGE,
         UNSUPPORTED_MEDIA,
         TOO_LARGE,
     ),
@@ -80,7 +80,7 @@ async def search_style(
         styles=near,
         words=None
         if report is None
-        else [KnownWord(word=w.word, weight=w.share, read_as=w.read_as) for w in report.words],
+        else [KnownWord(word=w.word, share=w.share, read_as=w.read_as) for w in report.words],
         unknown=None if report is None else list(report.unknown),
         model_version=answer.model_version,
     )

@@ -21,8 +21,7 @@ from recsys.api.problems.types import (
     UNKNOWN_REFERENCE,
 )
 from recsys.api.routes.common import LinkMaker, NoQuery, UserPath, check_route
-from recsys.api.schemas.recommendations import Style, StyleList, Taste
-from recsys.api.schemas.users import Erased, FeedbackIn, FeedbackResult, TasteIn
+from recsys.api.schemas.users import Erased, FeedbackIn, FeedbackResult, Style, StyleList, Taste, TasteIn
 from recsys.api.services import Served, Services
 from recsys.clock import now
 from recsys.restyling.policy import Viewer

@@ -1,4 +1,4 @@
-"""Products as a shop sends them while the service runs."""
+"""Schemas of live changes to the catalog."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from recsys.api.schemas.recommendations import JSON, Picture64, Price, Strict, Text
+from recsys.api.schemas.common import JSON, Base64Image, Price, Strict, Text
 
 MAX_ITEMS = 100
 
@@ -16,7 +16,7 @@ Category = Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class ItemIn(Strict):
-    """A product. What is absent takes its default: a product is put whole."""
+    """Product. It is replaced as a whole: absent fields get their defaults."""
 
     model_config = JSON | ConfigDict(
         json_schema_extra={"examples": [{"title": "Walnut table lamp", "category": "lamp", "price": 79.0}]}
@@ -24,17 +24,19 @@ class ItemIn(Strict):
 
     title: Title = Field(default="", examples=["Walnut table lamp"])
     category: Category = Field(default="", examples=["lamp"])
-    price: Price | None = Field(default=None, description="null where unknown.", examples=[79.0])
-    available: bool = Field(default=True, description="Whether it can be bought now.")
-    image_base64: Picture64 | None = Field(
+    price: Price | None = Field(
+        default=None, description="Price in the catalog's currency; null: unknown.", examples=[79.0]
+    )
+    available: bool = Field(default=True, description="Whether the product can be bought now.")
+    image_base64: Base64Image | None = Field(
         default=None,
-        description="The photo's file in base64: JPEG, PNG, WebP, GIF, BMP or TIFF. Addresses are not fetched. "
-        "null: keep the photo that is there, if there is one.",
+        description="Photo as its file in base64: JPEG, PNG, WebP, GIF, BMP or TIFF. Addresses are not fetched. "
+        "null: keep the present photo, if there is one.",
     )
 
 
 class BatchItemIn(ItemIn):
-    """A product of a batch."""
+    """Product of a batch."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"item_id": "p9001", "title": "Walnut table lamp"}]})
 
@@ -42,7 +44,7 @@ class BatchItemIn(ItemIn):
 
 
 class ItemBatch(Strict):
-    """Products to put, each whole."""
+    """Products to put, each as a whole."""
 
     model_config = JSON
 
@@ -50,22 +52,22 @@ class ItemBatch(Strict):
 
 
 class ItemStatus(StrEnum):
-    """What became of a product that was put."""
+    """Result of putting a product."""
 
     STORED = "stored"
     REJECTED = "rejected"
 
 
 class ItemResult(BaseModel):
-    """What became of one product. `stored` means that it is on the disk."""
+    """Result of one product. `stored`: it is on disk."""
 
     item_id: str = Field(examples=["p9001"])
     status: ItemStatus
-    reason: str | None = Field(default=None, description="Of a rejected one: what is wrong.")
+    reason: str | None = Field(default=None, description="Reason of a rejection.")
 
 
 class ItemReport(BaseModel):
-    """What became of each product, in the order sent."""
+    """Results of all products, in the order of the request."""
 
     stored: int
     rejected: int
@@ -73,7 +75,7 @@ class ItemReport(BaseModel):
 
 
 class Deleted(BaseModel):
-    """A product that is gone."""
+    """Product that was deleted."""
 
     item_id: str
     status: str = Field(examples=["deleted"])

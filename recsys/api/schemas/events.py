@@ -1,4 +1,4 @@
-"""Events as they arrive, each judged on its own: one that is wrong does not cost the others."""
+"""Schemas of events. Each event is accepted or rejected on its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from recsys.api.schemas.recommendations import JSON, Strict, Text
+from recsys.api.schemas.common import JSON, Strict, Text
 from recsys.schema import EventKind
 
 MAX_EVENTS = 1_000
@@ -15,13 +15,13 @@ MAX_POSITION = 10_000
 REQUEST_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 
 EventKey = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
-"""An event's own id: 1 to 128 printable ASCII characters without spaces, such as a UUID."""
+"""Id of an event: 1 to 128 printable ASCII characters without spaces, such as a UUID."""
 RequestKey = Annotated[str, Field(pattern=REQUEST_ID_PATTERN)]
 Seconds = Annotated[int, Field(ge=0, le=2**40)]
 
 
 class EventIn(Strict):
-    """What a person did with an item."""
+    """Event of a user with an item."""
 
     model_config = JSON
 
@@ -30,34 +30,34 @@ class EventIn(Strict):
     )
     user_id: Text = Field(examples=["u001"])
     item_id: Text = Field(examples=["p0001"])
-    event: EventKind = Field(strict=False, description="What was done.", examples=["purchase"])
+    event: EventKind = Field(strict=False, description="Kind of event.", examples=["purchase"])
     timestamp: Seconds | None = Field(
         default=None,
-        description="When, in seconds since 1970 UTC; at most a day ahead of the service's clock. Default: now.",
+        description="Time in seconds since 1970 UTC; at most a day ahead of the service's clock. Default: now.",
         examples=[1_795_000_000],
     )
     amount: float | None = Field(
-        default=None, ge=0, le=1e12, allow_inf_nan=False, description="What a purchase was worth.", examples=[79.0]
+        default=None, ge=0, le=1e12, allow_inf_nan=False, description="Value of a purchase.", examples=[79.0]
     )
     dwell_s: float | None = Field(
-        default=None, ge=0, le=604_800, allow_inf_nan=False, description="How long a view took, in seconds."
+        default=None, ge=0, le=604_800, allow_inf_nan=False, description="Duration of a view, in seconds."
     )
     request_id: RequestKey | None = Field(
-        default=None, description="X-Request-ID of the answer that showed the item, to tell what lists bring about."
+        default=None, description="X-Request-ID of the answer that showed the item, to attribute the event to a list."
     )
     position: int | None = Field(
-        default=None, ge=1, le=MAX_POSITION, description="Where the item stood in that answer; 1 is the first."
+        default=None, ge=1, le=MAX_POSITION, description="Position of the item in that answer; 1 is the first."
     )
     session_id: Text | None = Field(
         default=None,
-        description="Your own id of the visit, for experiments on sessions. Default: that of the answer which "
+        description="Your own id of the visit, for experiments on sessions. Default: the session of the answer that "
         "`request_id` names.",
         examples=["s42"],
     )
 
 
 class EventStatus(StrEnum):
-    """What became of an event."""
+    """Result of an event."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
@@ -65,17 +65,17 @@ class EventStatus(StrEnum):
 
 
 class EventResult(BaseModel):
-    """What became of one event. `accepted` and `duplicate` mean that it is on the disk."""
+    """Result of one event. `accepted` and `duplicate`: it is on disk."""
 
-    event_id: str | None = Field(description="null where it could not be read.", examples=["e-20261121-000017"])
+    event_id: str | None = Field(description="null: the id could not be read.", examples=["e-20261121-000017"])
     status: EventStatus
     reason: str | None = Field(
-        default=None, description="Of a rejected one: what is wrong.", examples=["item_id: there is no item 'p9999'"]
+        default=None, description="Reason of a rejection.", examples=["item_id: there is no item 'p9999'"]
     )
 
 
 class EventReport(BaseModel):
-    """What became of each event, in the order sent."""
+    """Results of all events, in the order of the request."""
 
     accepted: int
     duplicate: int

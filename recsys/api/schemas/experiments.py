@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from recsys.api.schemas.recommendations import JSON, Strict, Text
+from recsys.api.schemas.common import JSON, Strict, Text
 from recsys.config import Unit
 from recsys.experiments.design.assignment import Reason
 from recsys.experiments.design.definition import (

@@ -1,4 +1,4 @@
-"""Requests and answers as they travel. Unknown fields are refused; every field says what it means."""
+"""Schemas of lists: recommendations for a user or a session, and similar items."""
 
 from __future__ import annotations
 
@@ -7,66 +7,34 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from recsys.api.limits import (
-    MAX_CATEGORIES,
-    MAX_DEADLINE_MS,
-    MAX_EXCLUDED,
-    MAX_ID_LENGTH,
-    MAX_IMAGE_CHARACTERS,
-    MAX_SESSION_ITEMS,
-    MAX_SHOWN,
-    MAX_STYLES,
-)
+from recsys.api.limits import MAX_CATEGORIES, MAX_EXCLUDED, MAX_SESSION_ITEMS, MAX_SHOWN, MAX_STYLES
 from recsys.api.route_table import image_path
-from recsys.profiles.text_style import LONGEST_TEXT
+from recsys.api.schemas.common import (
+    JSON,
+    KEEP_COLOR_TEXT,
+    MODE_TEXT,
+    Base64Image,
+    DeadlineMs,
+    Number,
+    Price,
+    Share,
+    Strict,
+    Text,
+)
 from recsys.ranking.request import MAX_COLOR_TOLERANCE, MAX_LIMIT, Filters
 from recsys.ranking.similar import SimilarBy
-from recsys.restyling.render_request import MAX_WIDTH
 from recsys.restyling.render_result import RestyleStatus
 from recsys.schema import Basis, EventKind, ItemId
 from style.fidelity import Limit
 from style.modes import PaintMode
-from style.provenance.mark import ImageFormat
 
-Text = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""An id or a name: 1 to 512 characters, no control codes."""
-
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Picture64 = Annotated[str, Field(min_length=1, max_length=MAX_IMAGE_CHARACTERS)]
-"""A picture's file in base64."""
-Price = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Cursor = Annotated[str, Field(min_length=1, max_length=6_000, pattern=r"^[A-Za-z0-9_-]+$")]
-Deadline = Annotated[int, Field(ge=0, le=MAX_DEADLINE_MS)]
-
-MODE_TEXT = (
-    "What is painted. `product`: the product, a plain backdrop stays. `full`: the whole picture. `background`: all but "
-    "the product. `tone`: the product's colors alone. Default: the shop's setting."
-)
-KEEP_COLOR_TEXT = "Change lightness alone, so that hues stay. Default: the shop's setting."
-
-
-Forced = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}:[a-z0-9][a-z0-9_-]{0,63}$")]
-"""An experiment and one of its arms."""
-
-
-class Strict(BaseModel):
-    """Base of all that callers send."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-JSON = ConfigDict(strict=True)
-"""Of what is sent as JSON, which has types: true is not 1, and "5" is not 5. Members of enumerations are text there, so
-their fields are not strict."""
-
-
-class NoParameters(Strict):
-    """The query of a route that takes no parameters."""
+CursorText = Annotated[str, Field(min_length=1, max_length=6_000, pattern=r"^[A-Za-z0-9_-]+$")]
+ForcedArm = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}:[a-z0-9][a-z0-9_-]{0,63}$")]
+"""Key of an experiment and name of one of its arms."""
 
 
 class RestyleMode(StrEnum):
-    """How pictures come with a list: as links, the first ones within the answer, or not at all."""
+    """Delivery of restyled images with a list: links, the first images in the answer, or none."""
 
     LINK = "link"
     INLINE = "inline"
@@ -74,18 +42,20 @@ class RestyleMode(StrEnum):
 
 
 class FilterOptions(Strict):
-    """Which items may be in an answer, and how many."""
+    """Filters of a list and its length."""
 
-    limit: int = Field(default=10, ge=1, le=MAX_LIMIT, description="How many items.", examples=[10])
+    limit: int = Field(default=10, ge=1, le=MAX_LIMIT, description="Number of items.", examples=[10])
     category: list[Text] = Field(
-        default_factory=list, max_length=MAX_CATEGORIES, description="Any of these categories; repeatable. None: all."
+        default_factory=list,
+        max_length=MAX_CATEGORIES,
+        description="Only items of these categories; repeatable. Default: all categories.",
     )
-    price_min: Price | None = Field(default=None, description="Lowest price; items without a price fail it.")
-    price_max: Price | None = Field(default=None, description="Highest price; items without a price fail it.")
+    price_min: Price | None = Field(default=None, description="Lowest price; items without a price are left out.")
+    price_max: Price | None = Field(default=None, description="Highest price; items without a price are left out.")
     exclude: list[Text] = Field(
         default_factory=list, max_length=MAX_EXCLUDED, description="Ids of items to leave out; repeatable."
     )
-    include_seen: bool = Field(default=False, description="Also what the user has already touched.")
+    include_interacted: bool = Field(default=False, description="Include items with which the user already interacted.")
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = Field(
         default=None,
         description="Only products whose dominant color is near this one; needs `[descriptors]` of color.",
@@ -96,23 +66,24 @@ class FilterOptions(Strict):
         ge=0,
         le=MAX_COLOR_TOLERANCE,
         allow_inf_nan=False,
-        description="How far from `color`, in CIEDE2000: 1 is just visible, above 10 it is another color to most.",
+        description="Largest distance from `color` in CIEDE2000: 1 is just visible, above 10 most people see another "
+        "color.",
     )
 
     @model_validator(mode="after")
-    def _ordered(self) -> FilterOptions:
+    def _check_prices(self) -> FilterOptions:
         if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
             raise ValueError(f"price_min {self.price_min} is above price_max {self.price_max}")
         return self
 
     def filters(self) -> Filters:
-        """As the recommender takes them."""
+        """Return the filters as the recommender takes them."""
         return Filters(
             categories=frozenset(self.category),
             price_min=self.price_min,
             price_max=self.price_max,
             exclude=frozenset(map(ItemId, self.exclude)),
-            seen=self.include_seen,
+            seen=self.include_interacted,
             color=self.color,
             color_tolerance=self.color_tolerance,
         )
@@ -123,104 +94,99 @@ class RecommendationOptions(FilterOptions):
 
     diversity: Share | None = Field(
         default=None,
-        description="0: fit alone; 1: variety alone. Default: the shop's setting.",
+        description="0: only the score counts; 1: only variety counts. Default: the shop's setting.",
         examples=[0.2],
     )
     calibration: Share | None = Field(
         default=None,
-        description="How much the list keeps to the mix of styles and categories of what was liked; 0: not at all. "
+        description="How closely the list follows the mix of styles and categories that the user liked; 0: not at all. "
         "Default: the shop's setting.",
         examples=[0.2],
     )
     exploration: Share | None = Field(
         default=None,
-        description="The share of places that go to little-known items, to try them out. Default: the shop's setting.",
+        description="Share of positions for long-tail items. Default: the shop's setting.",
         examples=[0.1],
     )
     shown: list[Text] = Field(
         default_factory=list,
         max_length=MAX_SHOWN,
-        description="Ids of items shown before in this session; they come after all others. Repeatable.",
+        description="Ids of items that this session already showed; they come after all others. Repeatable.",
     )
-    refresh: Text | None = Field(
+    exploration_seed: Text | None = Field(
         default=None,
-        description="Any text that tells this request from others of the same person, such as a session's id and a "
-        "count: with the same text the same items are explored.",
+        description="Seed of exploration: any text, such as a session id and a count. The same text explores the same "
+        "items.",
         examples=["s42-3"],
     )
     restyle: RestyleMode = Field(
         strict=False,
         default=RestyleMode.LINK,
-        description="`link`: a link for each restyled picture, at once. `inline`: the first few within the answer.",
+        description="`link`: a link for each restyled image, without waiting. `inline`: the first images in the "
+        "answer. `off`: no restyled images.",
     )
     strength: Share | None = Field(
-        default=None, description="How strongly pictures are restyled; 0: not at all. Default: the shop's setting."
+        default=None, description="Strength of restyling; 0: none. Default: the shop's setting."
     )
     mode: PaintMode | None = Field(default=None, strict=False, description=MODE_TEXT)
     keep_color: bool | None = Field(default=None, description=KEEP_COLOR_TEXT)
     scene: Text | None = Field(
         default=None,
-        description="Pictures go toward the style of this scene (see /v1/styles) that is nearest to the taste.",
+        description="Restyle toward the style of this scene (see /v1/styles) that is nearest to the taste.",
         examples=["holiday"],
     )
     session_id: Text | None = Field(
         default=None,
-        description="Your own id of this visit: what experiments on sessions assign.",
+        description="Your own id of this visit, for experiments on sessions.",
         examples=["s42"],
     )
     platform: Text | None = Field(
         default=None,
-        description="Where the list is shown, such as web, ios or android: for experiments.",
+        description="Platform that shows the list, such as web, ios or android, for experiments.",
         examples=["web"],
     )
     country: str | None = Field(
-        default=None, pattern=r"^[A-Za-z]{2}$", description="Two letters of ISO 3166: for experiments.", examples=["DE"]
+        default=None,
+        pattern=r"^[A-Za-z]{2}$",
+        description="Country in two letters of ISO 3166, for experiments.",
+        examples=["DE"],
     )
     language: Text | None = Field(
-        default=None, description="A language tag of BCP 47: for experiments.", examples=["pt-BR"]
+        default=None, description="Language tag of BCP 47, for experiments.", examples=["pt-BR"]
     )
-    force: list[Forced] = Field(
+    force: list[ForcedArm] = Field(
         default_factory=list,
         max_length=16,
-        description="`experiment:arm`, to look at an arm, also of a draft; repeatable. It needs the scope admin, and "
-        "is no part of any analysis.",
+        description="`experiment:arm`, to inspect an arm, also of a draft; repeatable. Needs the scope admin. The list "
+        "is not part of any analysis.",
     )
-    deadline_ms: Deadline | None = Field(
-        default=None, description="How long `inline` may wait for all pictures together. Default: the shop's setting."
-    )
-    explain: bool = Field(default=False, description="Also say what each score is made of.")
-    cursor: Cursor | None = Field(
+    deadline_ms: DeadlineMs | None = Field(
         default=None,
-        description="`next_cursor` of the page before, with the same options: the best that was on no page yet.",
+        description="Time in milliseconds that `inline` may wait for all images together. Default: the shop's setting.",
     )
-
-
-class SimilarOptions(FilterOptions):
-    """Options of a list of similar items."""
-
-    by: SimilarBy = Field(
-        default=SimilarBy.STYLE,
-        description="`style`: looks alike. `taste`: liked by the same people. `both`: both count alike. "
-        "`color`, `texture`, `shape`: by that alone, where the shop's `[descriptors]` have it.",
+    explain: bool = Field(default=False, description="Also return the parts of each score.")
+    cursor: CursorText | None = Field(
+        default=None,
+        description="`next_cursor` of the previous page, with the same options: returns the best items that no page "
+        "had yet.",
     )
-    user_id: Text | None = Field(default=None, description="Leave out what this user has touched.")
 
 
 class SessionItem(Strict):
-    """An item that was touched in this session: what was done with it, or a weight of your own."""
+    """Item of a session, with an event or a weight of your own."""
 
     model_config = JSON
 
     item_id: Text = Field(examples=["p0001"])
     event: EventKind | None = Field(
-        default=None, strict=False, description="What was done. Default: a click.", examples=["cart"]
+        default=None, strict=False, description="Event with the item. Default: a click.", examples=["cart"]
     )
     weight: Number | None = Field(
-        default=None, ge=-1000, le=1000, description="Instead of `event`: how much it counts; negative for a dislike."
+        default=None, ge=-1000, le=1000, description="Weight instead of `event`; negative for a dislike."
     )
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> SessionItem:
+    def _check_weight(self) -> SessionItem:
         if self.event is not None and self.weight is not None:
             raise ValueError("give either event or weight, not both")
         if self.weight == 0:
@@ -229,7 +195,7 @@ class SessionItem(Strict):
 
 
 class SessionRequest(RecommendationOptions):
-    """Who asks without an account: the items of the session, chosen styles, or both."""
+    """Request of a visitor without a user id: items of the session, chosen styles, a liked image, or all of them."""
 
     model_config = JSON | ConfigDict(
         json_schema_extra={
@@ -243,146 +209,85 @@ class SessionRequest(RecommendationOptions):
     items: list[SessionItem] = Field(
         default_factory=list,
         max_length=MAX_SESSION_ITEMS,
-        description="Items touched in this session; the weights of one named twice add up.",
+        description="Items of this session; weights of the same item add up.",
     )
     styles: list[Text] = Field(
         default_factory=list, max_length=MAX_STYLES, description="Ids of liked styles, from /v1/styles."
     )
-    image_base64: Picture64 | None = Field(
-        default=None, description="A picture that is liked, as its file in base64. Nothing of it is kept."
+    image_base64: Base64Image | None = Field(
+        default=None, description="Liked image, as its file in base64. The service stores nothing of it."
     )
 
 
-class PictureOptions(Strict):
-    """Toward which style a picture goes, and how it is encoded. Without a style it is the original."""
+class SimilarOptions(FilterOptions):
+    """Options of a list of similar items."""
 
-    user: Text | None = Field(default=None, description="Toward this user's taste.")
-    style: Text | None = Field(default=None, description="Toward this style of /v1/styles.")
-    item: Text | None = Field(default=None, description="Toward the style of this item.")
-    vector: str | None = Field(
-        default=None, pattern=r"^[A-Za-z0-9_-]{171}$", description="Toward this encoded style vector, as links have it."
+    by: SimilarBy = Field(
+        default=SimilarBy.STYLE,
+        description="`style`: similar style. `taste`: liked by the same users. `both`: both with equal weight. "
+        "`color`, `texture`, `shape`: only that property, if the shop's `[descriptors]` include it.",
     )
-    scene: Text | None = Field(
-        default=None,
-        description="Toward the style of this scene (see /v1/styles) that is nearest to `user`; "
-        "without a user, the library's first.",
-        examples=["holiday"],
-    )
-    text: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=LONGEST_TEXT,
-        description="Toward what these words say of a look, as the catalog uses them; with `user`, from that user's "
-        "taste halfway there. The header `Restyle-Near` names the styles that come nearest.",
-        examples=["dark marble"],
-    )
-    taste_mode: int | None = Field(default=None, ge=0, le=3, description="With `user`: which mode of the taste.")
-    strength: Share | None = Field(
-        default=None, description="0: the original; 1: as strongly as the limits of fidelity allow."
-    )
-    mode: PaintMode | None = Field(default=None, description=MODE_TEXT)
-    keep_color: bool | None = Field(default=None, description=KEEP_COLOR_TEXT)
-    width: int | None = Field(
-        default=None, ge=16, le=MAX_WIDTH, description="Pixels at most; pictures are never enlarged."
-    )
-    format: ImageFormat = Field(default=ImageFormat.JPEG, description="File format.")
-    deadline_ms: Deadline | None = Field(default=None, description="After this time the original is served instead.")
-
-    @model_validator(mode="after")
-    def _one_style(self) -> PictureOptions:
-        asked = (self.style, self.item, self.vector, self.scene, self.text)
-        given = sum(one is not None for one in asked)
-        with_user = self.scene is not None or self.text is not None
-        if given > 1 or (given == 1 and self.user is not None and not with_user):
-            raise ValueError(
-                "give at most one of user, style, item, vector, scene and text; user goes with scene and with text, too"
-            )
-        if self.taste_mode is not None and self.user is None:
-            raise ValueError("taste_mode needs user: only a user's taste has modes")
-        return self
-
-
-class ImageOptions(PictureOptions):
-    """The options of an item's picture, and what a link has besides."""
-
-    photo: str | None = Field(
-        default=None,
-        pattern=r"^[0-9a-f]{16}$",
-        description="The state of photo, style and engine that a link was made for; caches may keep that one for good.",
-    )
-    engine: str | None = Field(
-        default=None,
-        pattern=r"^[a-z0-9-]{1,64}$",
-        description="Another engine than the shop's setting, in links of lists that are part of an experiment; with "
-        "`signature` alone.",
-    )
-    signature: str | None = Field(
-        default=None, max_length=128, description="A link's signature; it stands for an API key."
-    )
-
-    @model_validator(mode="after")
-    def _engine_of_a_link(self) -> ImageOptions:
-        # Each engine takes memory for good, hence callers cannot have them all loaded.
-        if self.engine is not None and self.signature is None:
-            raise ValueError("engine comes in signed links alone; leave it out")
-        return self
+    user_id: Text | None = Field(default=None, description="Leave out items with which this user interacted.")
 
 
 class Item(BaseModel):
-    """A product."""
+    """Product."""
 
     item_id: str = Field(examples=["p0001"])
     title: str = Field(examples=["Walnut table lamp"])
     category: str = Field(examples=["lamp"])
-    price: float | None = Field(description="null where unknown", examples=[79.0])
+    price: float | None = Field(description="Price in the catalog's currency; null: unknown.", examples=[79.0])
     available: bool
     image: str | None = Field(
-        description="Link to the original picture; null where there is none.",
+        description="Link to the original image; null: the item has none.",
         examples=[f"{image_path('p0001')}?width=256&signature=9f2c"],
     )
 
 
 class RestyledImage(BaseModel):
-    """A picture of the product in the style of the person's taste, and how that way to show it was chosen."""
+    """Image of a product in the style of the user's taste, with the action that was chosen for it."""
 
-    url: str = Field(description="Where the picture is rendered on request.")
+    url: str = Field(description="Link that renders the image on request.")
     action: str = Field(
-        description="The style that it goes toward: `taste`, `style:` and an id if ratings led to it, or `scene:` and "
-        "a name.",
+        description="Style target of the image: `taste`, `style:` and an id, or `scene:` and a name.",
         examples=["taste"],
     )
-    requested_strength: float = Field(description="Strength in [0, 1] before the limits of fidelity.", examples=[0.6])
+    requested_strength: float = Field(description="Strength before the limits of fidelity.", examples=[0.6])
     propensity: float = Field(
-        description="How probable this way to show it was, before any draw; 1 where nothing was random.", examples=[1.0]
+        description="Probability of this action before any draw; 1 if nothing was random.", examples=[1.0]
     )
     status: RestyleStatus | None = Field(
-        default=None, description="Of `data`: computed, cached, or the original where time was short."
+        default=None, description="Status of `data`: computed, cached, or the original if the deadline passed."
     )
-    data: str | None = Field(default=None, description="The picture as a data URI, with restyle=inline.")
+    data: str | None = Field(default=None, description="Image as a data URI, with restyle=inline.")
     strength: float | None = Field(
-        default=None, description="Of `data`: the strength used, at most the requested one.", examples=[0.6]
+        default=None, description="Strength of `data`, at most the requested one.", examples=[0.6]
     )
     limited_by: list[Limit] | None = Field(
-        default=None, description="Of `data`: the limits of fidelity that lowered the strength.", examples=[[]]
+        default=None, description="Limits of fidelity that reduced the strength of `data`.", examples=[[]]
     )
 
 
 class RecommendedItem(BaseModel):
-    """An item of a list, and why it is there."""
+    """Item of a list, with its reason."""
 
-    rank: int = Field(description="1 is the best.", examples=[1])
+    rank: int = Field(description="Position in the list; 1 is the best.", examples=[1])
     item: Item
     score: float = Field(examples=[0.82])
-    reason: str = Field(description="Why, in a sentence for people.", examples=["Matches your taste for Linen"])
-    because: str | None = Field(description="Id of the touched item behind it, if one stands out.")
-    mode: int | None = Field(description="Which mode of the taste it matches best.", examples=[0])
+    reason: str = Field(description="Reason in one sentence.", examples=["Matches your taste for Linen"])
+    because: str | None = Field(
+        description="Id of the item behind the reason, with which the user interacted; null: no single one."
+    )
+    taste_component: int | None = Field(
+        description="Index of the taste component that the item matches best; null without a taste.", examples=[0]
+    )
     propensity: float = Field(
-        description="How probable it was, before any draw, that this item has this rank; 1 where nothing was random. "
-        "Log it with the rank, to weigh clicks by.",
+        description="Probability, before any draw, that this item has this rank; 1 if nothing was random. Log it with "
+        "the rank, to weight clicks.",
         examples=[1.0],
     )
-    explored: bool = Field(description="Whether it is there to be tried out, not for its score.", examples=[False])
-    restyled: RestyledImage | None = Field(description="null without a taste, without a picture, or when off.")
+    explored: bool = Field(description="Whether exploration put the item here, not its score.", examples=[False])
+    restyled: RestyledImage | None = Field(description="null: no taste, no image, or restyling is off.")
     contributions: dict[str, float] | None = Field(
         description="With explain=true: the parts of the score by feature.",
         examples=[{"factors": 0.5, "style": 0.3, "popularity": 0.02}],
@@ -390,118 +295,25 @@ class RecommendedItem(BaseModel):
 
 
 class RecommendationList(BaseModel):
-    """A ranked list, best first, and what it stands on."""
+    """Ranked list, best first."""
 
     items: list[RecommendedItem]
-    basis: Basis = Field(examples=[Basis.HISTORY])
-    basis_text: str = Field(description="The basis in plain words.", examples=["Based on this user's history."])
-    model_version: str = Field(description="The bundle that made this answer.", examples=["4f1c9a0b7d3e2a51"])
+    basis: Basis = Field(description="Data on which the list rests.", examples=[Basis.HISTORY])
+    basis_text: str = Field(description="The basis in one sentence.", examples=["Based on this user's history."])
+    model_version: str = Field(description="Version of the bundle that answered.", examples=["4f1c9a0b7d3e2a51"])
     experiments: dict[str, str] = Field(
         default_factory=dict,
-        description="The experiments that this answer is part of, and its arm in each.",
+        description="Experiments that this answer is part of, each with its arm.",
         examples=[{"milder-pictures": "mild"}],
     )
     next_cursor: str | None = Field(
-        default=None, description="As `cursor`, asks for the next page; null where there is none."
+        default=None, description="Value of `cursor` for the next page; null: there is none."
     )
 
 
 class SimilarList(BaseModel):
-    """Items like one item, most alike first."""
+    """Items similar to one item, most similar first."""
 
     items: list[RecommendedItem]
     by: SimilarBy
     model_version: str
-
-
-class NearStyle(BaseModel):
-    """A style of the library near a taste."""
-
-    style_id: str = Field(examples=["linen"])
-    title: str = Field(examples=["Linen"])
-    similarity: float = Field(description="Cosine in [-1, 1].", examples=[0.61])
-
-
-class TasteModeView(BaseModel):
-    """One direction of a taste."""
-
-    mode: int = Field(description="As `taste_mode` of a picture's link.", examples=[0])
-    share: float = Field(description="Its part of the taste, in (0, 1].", examples=[0.7])
-    text: str = Field(description="In plain words.", examples=["70 % of this taste: near Linen and Oak."])
-    styles: list[NearStyle] = Field(description="The nearest styles of the library.")
-    items: list[Item] = Field(description="Products that show it.")
-
-
-class Taste(BaseModel):
-    """What is known of a user's taste; no modes where nothing is."""
-
-    user_id: str
-    modes: list[TasteModeView]
-    events: int = Field(description="How many liked items it was learned from.", examples=[12])
-    basis: Basis
-    basis_text: str
-    chosen: list[str] = Field(description="Ids of the styles that the user chose as taste; none: it is learned.")
-    strength: float | None = Field(description="How strongly the user wants pictures restyled; null: never said.")
-    reset: bool = Field(description="Whether the user had the taste start anew.")
-    feedback_text: str = Field(
-        description="What verdicts on pictures have changed, in plain words.",
-        examples=["Pictures are shown as the shop's settings say."],
-    )
-    model_version: str
-
-
-class Style(BaseModel):
-    """A style that people can choose."""
-
-    style_id: str = Field(examples=["linen"])
-    title: str = Field(examples=["Linen"])
-    scenes: list[str] = Field(description="Occasions that it suits.", examples=[["everyday", "holiday"]])
-    artist: str
-    license: str = Field(examples=["CC0-1.0"])
-    source: str = Field(description="Where it comes from.")
-    restyle: bool = Field(description="Whether its license lets pictures be restyled toward it here.")
-
-
-class StyleList(BaseModel):
-    """The styles of the library."""
-
-    styles: list[Style]
-
-
-class Live(BaseModel):
-    """The process answers."""
-
-    status: str = Field(examples=["alive"])
-
-
-class Access(StrEnum):
-    """Who may ask."""
-
-    OPEN = "open"
-    API_KEY = "api_key"
-
-
-class Ready(BaseModel):
-    """The service can answer, and how well."""
-
-    status: str = Field(examples=["ready"])
-    model_version: str
-    access: Access = Field(description="`open`: no API key is set, anybody may ask.")
-    links_survive_restart: bool = Field(description="Whether links are signed with a key of the environment.")
-    restyling: str = Field(description="`ok`, or why originals are served.", examples=["ok"])
-
-
-class Draining(BaseModel):
-    """The service is about to stop."""
-
-    status: str = Field(examples=["draining"])
-
-
-class ProblemExplanation(BaseModel):
-    """A documented type of problem."""
-
-    type: str
-    title: str
-    status: int
-    meaning: str
-    cure: str

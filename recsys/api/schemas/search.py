@@ -1,4 +1,4 @@
-"""Search by a picture or by words, answered by looks."""
+"""Schemas of search by an image or by words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from recsys.api.schemas.recommendations import FilterOptions, NearStyle, RecommendedItem, Text
+from recsys.api.schemas.common import Text
+from recsys.api.schemas.recommendations import FilterOptions, RecommendedItem
+from recsys.api.schemas.users import NearStyle
 
 Words = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -15,24 +17,24 @@ class SearchOptions(FilterOptions):
     """Options of a search by style."""
 
     text: Words | None = Field(
-        default=None, description="What it should look like, in words; or send a picture.", examples=["dark floral"]
+        default=None, description="Words that describe the style; or send an image.", examples=["dark floral"]
     )
-    user_id: Text | None = Field(default=None, description="Leave out what this user has touched.")
+    user_id: Text | None = Field(default=None, description="Leave out items with which this user interacted.")
 
 
 class KnownWord(BaseModel):
-    """A word that says something about looks."""
+    """Word with a meaning for styles."""
 
     word: str = Field(examples=["floral"])
-    weight: float = Field(description="Its part in what is searched for; all parts sum to 1.", examples=[0.6])
-    read_as: str | None = Field(default=None, description="The known word that a misspelled one was taken for.")
+    share: float = Field(description="Share of the word in the search; all shares sum to 1.", examples=[0.6])
+    read_as: str | None = Field(default=None, description="Known word that replaced a misspelled one.")
 
 
 class SearchResult(BaseModel):
-    """Products that look like what was asked for, most alike first."""
+    """Products in the style that was searched for, most similar first."""
 
     items: list[RecommendedItem]
-    styles: list[NearStyle] = Field(description="The library's styles nearest to what was asked for.")
-    words: list[KnownWord] | None = Field(default=None, description="Of a search in words: what was understood.")
-    unknown: list[str] | None = Field(default=None, description="Of a search in words: what was not.")
+    styles: list[NearStyle] = Field(description="Styles of the library nearest to the search.")
+    words: list[KnownWord] | None = Field(default=None, description="Words that were understood, of a search in words.")
+    unknown: list[str] | None = Field(default=None, description="Words that were not understood, of a search in words.")
     model_version: str

@@ -1,31 +1,87 @@
-"""What a person chooses, says of pictures, and takes back."""
+"""Schemas of tastes, styles, ratings of restyled images, and erasure."""
 
 from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from recsys.api.limits import MAX_STYLES
+from recsys.api.schemas.common import JSON, Share, Strict, Text
 from recsys.api.schemas.events import EventKey, RequestKey
-from recsys.api.schemas.recommendations import JSON, Share, Strict, Text
+from recsys.api.schemas.recommendations import Item
+from recsys.schema import Basis
 
 
 class TasteIn(Strict):
-    """Styles that a person chooses as their taste, and how strongly pictures are restyled for them."""
+    """Styles that a user chooses as their taste, and the strength of restyling for them."""
 
     model_config = JSON | ConfigDict(json_schema_extra={"examples": [{"styles": ["linen"], "strength": 0.4}]})
 
     styles: list[Text] = Field(
         default_factory=list,
         max_length=MAX_STYLES,
-        description="Ids of styles from /v1/styles. Empty: the taste stays what is learned.",
+        description="Ids of styles from /v1/styles. Empty: the taste is learned from events.",
     )
     strength: Share | None = Field(
-        default=None, description="0: pictures stay as they are. null: what the shop's setting and feedback say."
+        default=None, description="0: originals only. null: the shop's setting and the ratings decide."
     )
+
+
+class NearStyle(BaseModel):
+    """Style of the library that is near a taste or a search."""
+
+    style_id: str = Field(examples=["linen"])
+    title: str = Field(examples=["Linen"])
+    similarity: float = Field(description="Cosine in [-1, 1].", examples=[0.61])
+
+
+class TasteComponentView(BaseModel):
+    """Component of a taste."""
+
+    taste_component: int = Field(description="Index of the component, as in requests for images.", examples=[0])
+    share: float = Field(description="Share of the taste, in (0, 1].", examples=[0.7])
+    text: str = Field(description="Description in one sentence.", examples=["70 % of this taste: near Linen and Oak."])
+    styles: list[NearStyle] = Field(description="Nearest styles of the library.")
+    items: list[Item] = Field(description="Products that show the component.")
+
+
+class Taste(BaseModel):
+    """Taste of a user; without components if nothing is known."""
+
+    user_id: str
+    components: list[TasteComponentView]
+    events: int = Field(description="Number of liked items from which the taste was learned.", examples=[12])
+    basis: Basis
+    basis_text: str
+    chosen: list[str] = Field(description="Ids of the styles that the user chose; empty: the taste is learned.")
+    strength: float | None = Field(description="Strength that the user chose; null: none.")
+    reset: bool = Field(description="Whether the user reset the taste.")
+    feedback_text: str = Field(
+        description="Effect of the ratings on images, in one sentence.",
+        examples=["Pictures are shown as the shop's settings say."],
+    )
+    model_version: str
+
+
+class Style(BaseModel):
+    """Style reference that users can choose."""
+
+    style_id: str = Field(examples=["linen"])
+    title: str = Field(examples=["Linen"])
+    scenes: list[str] = Field(description="Scenes that it suits.", examples=[["everyday", "holiday"]])
+    artist: str
+    license: str = Field(examples=["CC0-1.0"])
+    source: str = Field(description="Origin of the image.")
+    restyle: bool = Field(description="Whether its license allows restyling toward it here.")
+
+
+class StyleList(BaseModel):
+    """Styles of the library."""
+
+    styles: list[Style]
 
 
 class FeedbackIn(Strict):
-    """A verdict on one restyled picture."""
+    """Rating of one restyled image."""
 
     model_config = JSON | ConfigDict(
         json_schema_extra={
@@ -34,10 +90,10 @@ class FeedbackIn(Strict):
     )
 
     feedback_id: EventKey = Field(
-        description="Your own id of this verdict. The same id sent again changes nothing.", examples=["f-17"]
+        description="Your own id of this rating. The same id sent again changes nothing.", examples=["f-17"]
     )
     request_id: RequestKey = Field(
-        description="X-Request-ID of the answer that showed the picture: it says which style and strength it had.",
+        description="X-Request-ID of the answer that showed the image; the service logged its style and strength.",
         examples=["s42-3"],
     )
     item_id: Text = Field(examples=["p0001"])
@@ -45,20 +101,20 @@ class FeedbackIn(Strict):
 
 
 class FeedbackResult(BaseModel):
-    """What became of a verdict, and what pictures are like from now on."""
+    """Result of a rating, and its effect on the next images."""
 
-    status: str = Field(description="`accepted`, or `duplicate` of one that was accepted before.")
+    status: str = Field(description="`accepted`, or `duplicate` of a rating that was accepted before.")
     learned: str = Field(
-        description="In plain words.", examples=["Pictures are milder: strong restyling was not liked."]
+        description="Effect in one sentence.", examples=["Pictures are milder: strong restyling was not liked."]
     )
 
 
 class Erased(BaseModel):
-    """What was erased of a person, by place."""
+    """Result of an erasure."""
 
     rows: dict[str, int] = Field(
-        description="How much was erased, by place.", examples=[{"events": 17, "exposures": 4, "interactions": 9}]
+        description="Number of erased rows by place.", examples=[{"events": 17, "exposures": 4, "interactions": 9}]
     )
     pending: bool = Field(
-        description="Whether files on disk wait for a running build to end. Answers no longer use them either way."
+        description="Whether files on disk wait for the end of a running build. Answers no longer use them either way."
     )

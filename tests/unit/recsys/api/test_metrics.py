@@ -44,8 +44,8 @@ def test_answers_refusals_and_pictures_are_counted() -> None:
     assert found["recsys_http_requests_total", "GET", "/v1/styles", "200"] == 2
     assert found["recsys_http_request_seconds_bucket", "0.005", "/v1/styles"] == 1
     assert found["recsys_http_request_seconds_count", "/v1/styles"] == 2
-    assert found["recsys_refusals_total", "overloaded"] == 1
-    assert found["recsys_pictures_total", "cached"] == found["recsys_pictures_total", "original"] == 1
+    assert found["recsys_rejections_total", "overloaded"] == 1
+    assert found["recsys_images_total", "cached"] == found["recsys_images_total", "original"] == 1
     assert found["recsys_deadline_fallbacks_total",] == 1
     assert found["recsys_model_info", "v7"] == 1
 

@@ -304,7 +304,7 @@ class TestRecommend:
         style = recommender.styles.cards[0].style_id
         for options, basis in (
             (("--item", "p0001", "--item", "p0002=-2"), "session"),
-            (("--style", style), "chosen_style"),
+            (("--style", style), "styles"),
             (("--user", "nobody"), "popular"),
         ):
             shown = json.loads(_run("recommend", sample_project.root, *options, "--json").stdout)
@@ -320,9 +320,9 @@ class TestRecommend:
     def test_what_is_explored_is_told_with_its_propensity(
         self, sample_project: Project, recommender: Recommender
     ) -> None:
-        options = ("--exploration", 0.5, "--calibration", 0.5, "--refresh", "again", "--json")
+        options = ("--exploration", 0.5, "--calibration", 0.5, "--exploration-seed", "again", "--json")
         shown = json.loads(_run("recommend", sample_project.root, "--user", USER, *options).stdout)["items"]
-        answer = recommender.recommend(Request(USER, exploration=0.5, calibration=0.5, refresh="again"))
+        answer = recommender.recommend(Request(USER, exploration=0.5, calibration=0.5, exploration_seed="again"))
         told = [(item["item_id"], item["propensity"], item["explored"]) for item in shown]
         assert told == [(found.item_id, found.propensity, found.explored) for found in answer.recommendations]
         assert any(item["explored"] for item in shown)
@@ -382,7 +382,7 @@ class TestRestyle:
 
     @pytest.mark.parametrize(
         "target",
-        [("--user", USER, "--taste-mode", "0"), ("--style", "linen"), ("--like", "p0002"), ("--scene", "holiday")],
+        [("--user", USER, "--taste-component", "0"), ("--style", "linen"), ("--like", "p0002"), ("--scene", "holiday")],
     )
     def test_writes_a_marked_picture(self, restyle: Callable[..., Any], target: Sequence[str], tmp_path: Path) -> None:
         result = restyle(*target, "--strength", 0.6, "--size", 96, "--out", tmp_path / "new" / "r.webp")
@@ -519,7 +519,7 @@ class TestRestyle:
         _refused(restyle("--style", "nope"), "unknown style 'nope'")
         _refused(restyle("--like", "nope"), "unknown item 'nope'")
         _refused(restyle("--user", "nobody"), "nobody", "choose a style")
-        _refused(restyle("--user", USER, "--taste-mode", 9), "mode")
+        _refused(restyle("--user", USER, "--taste-component", 9), "mode")
         _refused(restyle("--scene", "wedding"), "unknown scene 'wedding'", "holiday", "everyday")
         _misused(restyle("--style", "linen", "--mode", "oil"), "product, full, background, tone")
         _refused(restyle("--style", "linen", "--out", tmp_path / "r.gif"), ".gif", ".png")

@@ -90,9 +90,9 @@ class TestExploration:
             assert (found.propensity, found.explored) == (1.0, False)
 
     def test_the_same_request_gives_the_same_list_and_a_refresh_another(self, recommender: Recommender) -> None:
-        request = Request(USER, exploration=0.4, refresh="s1-1")
+        request = Request(USER, exploration=0.4, exploration_seed="s1-1")
         assert recommender.recommend(request) == recommender.recommend(request)
-        others = [recommender.recommend(replace(request, refresh=f"s1-{count}")) for count in range(8)]
+        others = [recommender.recommend(replace(request, exploration_seed=f"s1-{count}")) for count in range(8)]
         assert len({tuple(_ids(answer)) for answer in others}) > 4
 
     def test_people_do_not_share_their_draws(self, recommender: Recommender) -> None:
@@ -105,7 +105,7 @@ class TestExploration:
         counts: Counter[tuple[int, ItemId]] = Counter()
         logged: dict[tuple[int, ItemId], Recommendation] = {}
         for draw in range(draws):
-            answer = recommender.recommend(Request(USER, exploration=share, refresh=str(draw)))
+            answer = recommender.recommend(Request(USER, exploration=share, exploration_seed=str(draw)))
             assert len(set(_ids(answer))) == 10
             for place, found in enumerate(answer.recommendations):
                 counts[place, found.item_id] += 1

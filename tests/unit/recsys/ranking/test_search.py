@@ -197,7 +197,7 @@ class TestTaste:
         style = recommender.styles.reference("tartan-red")
         shown, chosen = Request(USER, looks=(style,)), Request(USER, styles=("tartan-red",))
         assert recommender.recommend(shown) == recommender.recommend(chosen)
-        assert recommender.recommend(Request(looks=(style,))).basis is Basis.CHOSEN_STYLE
+        assert recommender.recommend(Request(looks=(style,))).basis is Basis.STYLES
         two = recommender.profile(Request(styles=("linen",), looks=(style,))).taste
         assert two.shares.tolist() == [0.5, 0.5]
         top = recommender.recommend(Request(looks=(style,), diversity=0.0, calibration=0.0))
@@ -246,5 +246,5 @@ class TestTaste:
             assert style is not None
             assert np.array_equal(found.values, style.values)
         assert recommender.styles.card_for_scene("holiday", taste, 0) == scene
-        with pytest.raises(RequestError, match="taste_mode"):
+        with pytest.raises(RequestError, match="taste_component"):
             recommender.styles.style_of_taste(taste, len(expected))

@@ -246,7 +246,7 @@ def until(happened: Callable[[], bool]) -> None:
 def test_a_thread_follows_what_another_process_does(bundles: Path, versions: tuple[str, str]) -> None:
     others = set(threading.enumerate())
     items = Changes()
-    host = ModelHost(bundles, bundles, items, reload_s=0.02)
+    host = ModelHost(bundles, bundles, items, poll_interval_s=0.02)
     host.start()
     host.start()
     try:

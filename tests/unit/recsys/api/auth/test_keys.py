@@ -61,7 +61,7 @@ def test_revoking_the_last_key_does_not_open_the_service() -> None:
     ring = Keyring(stored=lambda: keys)
     assert not ring.is_open
     keys.clear()
-    ring.refresh()
+    ring.reload()
     assert ring.caller(b"only") is ring.caller(None) is None
 
 
@@ -70,7 +70,7 @@ def test_the_first_key_closes_the_service() -> None:
     ring = Keyring(stored=lambda: keys)
     assert ring.is_open
     keys.append(stored("first", Scope.READ))
-    ring.refresh()
+    ring.reload()
     assert not ring.is_open
     assert ring.caller(None) is None
 
