@@ -1,4 +1,4 @@
-"""Analyses of running experiments, from the live logs: made off the event loop, one at a time, and kept for a while."""
+"""Cache of experiment results, which are computed from the live logs off the event loop."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from recsys.clock import now
 from recsys.experiments.design.definition import Experiment
 from recsys.serving.live_store import LiveStore
 
-KEPT_S = 30.0
-"""How long an analysis is given again: it reads all logs, and nothing of weight changes within seconds."""
+MAX_AGE_S = 30.0
+"""Age up to which results are reused: an analysis reads all logs, and little changes within seconds."""
 
 
 @dataclass(slots=True)
 class AnalysisCache:
-    """For one event loop alone."""
+    """Results by experiment, for one event loop. One analysis runs at a time."""
 
     live: LiveStore
-    _kept: dict[str, tuple[Experiment, float, dict[str, Any]]] = field(default_factory=dict)
-    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _cached: dict[str, tuple[Experiment, float, dict[str, Any]]] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def of(self, experiment: Experiment, bundle: Bundle) -> dict[str, Any]:
-        """The analysis as `recsys experiment analyze --json` prints it, and whether it is `healthy`.
+    async def analyze(self, experiment: Experiment, bundle: Bundle) -> dict[str, Any]:
+        """Return the analysis as `recsys experiment analyze --json` prints it, with the field `healthy`.
 
-        `bundle`: where style vectors of items are. Raises like `analyze`.
+        `bundle` has the style vectors of items. Raises like `analyze`.
         """
-        async with self._alone:
-            kept = self._kept.get(experiment.key)
-            if kept is not None and kept[0] == experiment and time.monotonic() - kept[1] < KEPT_S:
-                return kept[2]
-            found = await run_in_threadpool(self._analyzed, experiment, bundle)
-            self._kept[experiment.key] = experiment, time.monotonic(), found
-            return found
+        async with self._lock:
+            cached = self._cached.get(experiment.key)
+            if cached is not None and cached[0] == experiment and time.monotonic() - cached[1] < MAX_AGE_S:
+                return cached[2]
+            results = await run_in_threadpool(self._analyze, experiment, bundle)
+            self._cached[experiment.key] = experiment, time.monotonic(), results
+            return results
 
-    def _analyzed(self, experiment: Experiment, bundle: Bundle) -> dict[str, Any]:
+    def _analyze(self, experiment: Experiment, bundle: Bundle) -> dict[str, Any]:
         # Imported on first use: statistics take memory and a second, which most processes never need.
         from recsys.experiments.analysis.analyze import analyze
         from recsys.experiments.analysis.log_health import declared_metrics
@@ -54,5 +54,5 @@ class AnalysisCache:
         if MetricName.STYLE_DIVERSITY in declared_metrics(experiment):
             variety = StyleVariety.of(list(bundle.catalog.ids.values), bundle.space.vectors)
         logs = Logs.of_database(self.live.database, experiment.unit)
-        found = analyze(experiment, logs, now(), diversity=variety)
-        return {**json.loads(analysis_json(found)), "healthy": found.healthy}
+        results = analyze(experiment, logs, now(), diversity=variety)
+        return {**json.loads(analysis_json(results)), "healthy": results.healthy}

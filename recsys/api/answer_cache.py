@@ -1,7 +1,7 @@
-"""Answers that are asked for again: the same person, in the same state, with the same options, of the same model.
+"""Answer cache: lists of the same user in the same state, with the same options and the same model.
 
-What a person does changes their state, and thereby the key; hence nothing here has to be thrown away but by age and
-room. It belongs to one snapshot of the model, and goes with it.
+An event of a user changes their state, and with it the key, so entries are dropped only by age and size. A cache
+belongs to one snapshot of the model.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from recsys.storage.live.exposures import EncodedLists, Exposure, Picture
 from recsys.storage.live.user_state import UserState
 
 TTL_S = 60.0
-"""Events fade and links are made for photos as they are, so that answers age."""
-_OVERHEAD = 2_000
-"""Bytes of an entry beside its body, about."""
+"""Age up to which an entry is used: weights of events fade, and links depend on the state of photos."""
+_OVERHEAD_BYTES = 2_000
+"""Approximate size of an entry without its body."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedList:
-    """A list as it is sent, and what exposures keep of it, apart from who asked when."""
+    """List as it is sent, and the data for its exposures, without caller and time."""
 
     body: bytes
     items: tuple[ItemId, ...]
@@ -41,7 +41,7 @@ class CachedList:
     category: str | None = None
 
     def exposure(self, request_id: str, user_id: UserId | None) -> Exposure:
-        """This list, as it is shown now."""
+        """Return the exposure of this list at the present time."""
         return Exposure(
             request_id=request_id,
             user_id=user_id,
@@ -50,18 +50,17 @@ class CachedList:
             items=self.items,
             propensities=self.propensities,
             pictures=self.pictures,
-            arms={key: str(place.arm) for key, place in self.exposed.items()},
+            arms={key: str(one.arm) for key, one in self.exposed.items()},
             session_id=self.session_id,
             platform=self.platform,
             category=self.category,
-            arm_propensities={key: place.propensity for key, place in self.exposed.items()},
+            arm_propensities={key: one.propensity for key, one in self.exposed.items()},
             encoded=self.encoded,
         )
 
 
 class Key(NamedTuple):
-    """What an answer depends on: who asks, their state, the query as it was sent, the links' prefix, and what
-    experiments do to it."""
+    """Everything on which an answer depends: user, their state, the query as it was sent, the prefix of links, arms."""
 
     user_id: str
     state: UserState
@@ -71,33 +70,33 @@ class Key(NamedTuple):
 
 
 class AnswerCache:
-    """At most `max_bytes` of answers, the least recently used go first. For one event loop alone."""
+    """Least recently used cache of at most `max_bytes`, for one event loop."""
 
     def __init__(self, max_bytes: int, hits: int = 0, misses: int = 0) -> None:
         self.max_bytes = max_bytes
         self.hits, self.misses = hits, misses
-        self._kept: TTLCache[Key, CachedList] = TTLCache(
-            max_bytes, TTL_S, getsizeof=lambda made: len(made.body) + _OVERHEAD
+        self._lists: TTLCache[Key, CachedList] = TTLCache(
+            max_bytes, TTL_S, getsizeof=lambda cached: len(cached.body) + _OVERHEAD_BYTES
         )
 
     def get(self, key: Key) -> CachedList | None:
-        """The answer under a key, or None."""
-        made = self._kept.get(key)
-        if made is not None:
+        """Return the list of a key, None if there is none."""
+        cached = self._lists.get(key)
+        if cached is not None:
             self.hits += 1
-        return made
+        return cached
 
     def emptied(self) -> AnswerCache:
-        """A new one as large, which counts on."""
+        """Return an empty cache of the same size, which continues the counts."""
         return AnswerCache(self.max_bytes, self.hits, self.misses)
 
-    def put(self, key: Key, made: CachedList) -> None:
-        """Keep an answer that had to be made, if there is room for one as large."""
+    def put(self, key: Key, cached: CachedList) -> None:
+        """Store a list that was built, unless it is larger than the cache."""
         self.misses += 1
-        if len(made.body) + _OVERHEAD <= self.max_bytes:
-            self._kept[key] = made
+        if len(cached.body) + _OVERHEAD_BYTES <= self.max_bytes:
+            self._lists[key] = cached
 
     def forget(self, user_id: str) -> None:
-        """Drop all answers to a person."""
-        for key in [key for key in self._kept if key.user_id == user_id]:
-            self._kept.pop(key, None)
+        """Delete all lists of a user."""
+        for key in [key for key in self._lists if key.user_id == user_id]:
+            self._lists.pop(key, None)

@@ -158,7 +158,9 @@ def _watch(services: Services) -> None:
     if host is not None:
         metrics.watch_counter("recsys_model_swaps", "Swaps of the model or the catalog.", lambda: host.swaps)
         metrics.watch_gauge(
-            "recsys_model_rejected", "1 while a bundle that should serve is rejected.", lambda: host.refused is not None
+            "recsys_model_rejected",
+            "1 while a bundle that should serve is rejected.",
+            lambda: host.rejected is not None,
         )
 
 

@@ -65,7 +65,7 @@ class RequestContext:
 
     @property
     def model_version(self) -> str:
-        """The version of the model that answers."""
+        """Version of the model that answers."""
         return (self.served or self.snapshot).recommender.version
 
 

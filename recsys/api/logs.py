@@ -1,6 +1,6 @@
-"""The log: one line for each request and for each thing worth knowing, as text or as JSON.
+"""Log: one line per request, and warnings and errors, as text or as JSON.
 
-No line has a person's id, a path, a query or a key: of a request it names the route's pattern and the key's name.
+No line contains a user id, a path, a query or a key; a request has the route's pattern and the key's name.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 import orjson
 
-# A name of its own, so that a service that is asked very often can turn these lines off alone.
+# A logger of its own, so that a busy service can turn off only these lines.
 requests = logging.getLogger("recsys.api.requests")
 
 
 class LogFormat(StrEnum):
-    """How lines are written."""
+    """Format of the log."""
 
     TEXT = "text"
     JSON = "json"
@@ -26,7 +26,7 @@ class LogFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """What is told of one request: `route` is a pattern, `key` the name of a key; the time and bytes of the answer."""
+    """Log line of a request: `route` is a pattern, `key` a name, `ms` the duration, `bytes` the size of the answer."""
 
     request_id: str
     method: str
@@ -38,7 +38,7 @@ class RequestLine:
     bytes: int
 
     def fields(self) -> dict[str, Any]:
-        """As JSON has them. By hand: `dataclasses.asdict` takes longer than all the rest of a line."""
+        """Return the fields for JSON. Written by hand, because `dataclasses.asdict` takes longer than the rest."""
         return {
             "request_id": self.request_id,
             "method": self.method,
@@ -57,15 +57,15 @@ class RequestLine:
 def log_request(line: RequestLine) -> None:
     """Write the line of one request."""
     if requests.isEnabledFor(logging.INFO):
-        # Built here, since `Logger.info` would look through the stack for its caller, at every request.
+        # Built here, because `Logger.info` searches the stack for its caller at every request.
         requests.handle(logging.LogRecord(requests.name, logging.INFO, __file__, 0, line, None, None, "log_request"))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time (ISO 8601, UTC), level, and a request's fields, or logger and message."""
+    """Formatter of JSON lines: time (ISO 8601, UTC), level, and fields of a request, or logger and message."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
+        """Return the line without a line end."""
         line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
@@ -80,7 +80,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_config(log_format: LogFormat) -> dict[str, Any]:
-    """For `logging.config.dictConfig`: all lines go to standard error."""
+    """Return a configuration for `logging.config.dictConfig`; all lines go to standard error."""
     formatters: dict[LogFormat, dict[str, Any]] = {
         LogFormat.TEXT: {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         LogFormat.JSON: {"()": f"{__name__}.{JsonFormatter.__name__}"},

@@ -1,4 +1,4 @@
-"""What a service does now and then beside its requests, off the event loop; what fails is tried again the next time."""
+"""Maintenance: periodic work beside the requests, off the event loop. Failed work is repeated at the next interval."""
 
 from __future__ import annotations
 
@@ -15,35 +15,32 @@ from recsys.serving.live_store import LiveStore
 
 logger = logging.getLogger(__name__)
 
-VERDICTS_EVERY_S = 5.0
-ERASURES_EVERY_S = 5.0
-ANSWERS_EVERY_S = 600.0
-KEPT_ANSWERS_S = 86_400
-"""How long an answer is given again under its Idempotency-Key."""
+RATINGS_INTERVAL_S = 5.0
+ERASURES_INTERVAL_S = 5.0
+ANSWERS_INTERVAL_S = 600.0
+MAX_ANSWER_AGE_S = 86_400
+"""Age up to which an answer is repeated for its Idempotency-Key."""
 
 
-def start_maintenance(live: LiveStore, choices: RestylePolicy) -> list[asyncio.Task[None]]:
-    """Tasks that run until they are cancelled."""
-    return [
-        _every(VERDICTS_EVERY_S, "ratings", choices.reload),
-        _every(ERASURES_EVERY_S, "erasures", lambda: purge(live.project, live.database)),
-        _every(ANSWERS_EVERY_S, "kept answers", lambda: live.answers.prune(now() - KEPT_ANSWERS_S)),
+def start_maintenance(live: LiveStore, policy: RestylePolicy) -> list[asyncio.Task[None]]:
+    """Start tasks that run until they are cancelled."""
+    work: list[tuple[float, str, Callable[[], object]]] = [
+        (RATINGS_INTERVAL_S, "reading ratings", policy.reload),
+        (ERASURES_INTERVAL_S, "erasing users", lambda: purge(live.project, live.database)),
+        (ANSWERS_INTERVAL_S, "deleting old answers", lambda: live.answers.prune(now() - MAX_ANSWER_AGE_S)),
     ]
+    return [asyncio.create_task(_repeat(*one)) for one in work]
 
 
-def _every(seconds: float, what: str, work: Callable[[], object]) -> asyncio.Task[None]:
-    return asyncio.create_task(_repeat(seconds, what, work))
-
-
-async def _repeat(seconds: float, what: str, work: Callable[[], object]) -> None:
+async def _repeat(interval_s: float, name: str, work: Callable[[], object]) -> None:
     failing = False
     while True:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(interval_s)
         try:
             await run_in_threadpool(work)
             failing = False
         except Exception as error:
-            # Said once, without the message, which may quote an address.
+            # Logged once, without the message, which may contain an address.
             if not failing:
-                logger.error("%s cannot be looked after: %s", what, type(error).__name__)
+                logger.error("%s fails: %s", name, type(error).__name__)
             failing = True

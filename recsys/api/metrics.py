@@ -1,7 +1,7 @@
 """Metrics for Prometheus. Labels are route patterns, codes and words of a fixed list, so their number is bounded.
 
-With several workers each writes its numbers into files of `PROMETHEUS_MULTIPROC_DIR`, which must be set before
-prometheus_client is imported, and any of them answers for all.
+Several workers write their metrics into files of `PROMETHEUS_MULTIPROC_DIR`, which must be set before prometheus_client
+is imported. Any worker can report the metrics of all.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,19 @@ Read = Callable[[], float]
 
 
 class Metrics:
-    """The numbers of one process; `version` tells which model it serves.
+    """Metrics of one process. Each object has its own registry, so that one process may hold several services.
 
-    `in_flight` is how many requests are being answered. `directory` is where several workers put their numbers, None
-    for a single process. Own registry each, so that one process may hold several services.
+    Attributes:
+        in_flight: Number of requests being answered.
     """
 
     def __init__(self, version: Callable[[], str], directory: str | None = None) -> None:
+        """Create empty metrics.
+
+        Args:
+            version: Function that returns the version of the served model.
+            directory: Directory that several workers share, None for a single process.
+        """
         self.in_flight = 0
         self._directory = directory
         self._registry = CollectorRegistry()
@@ -47,18 +53,18 @@ class Metrics:
         )
         self._seconds = Histogram(
             "recsys_http_request_seconds",
-            "From the first byte of a request's head to the last of its answer.",
+            "Time from the first byte of a request's head to the last byte of its answer.",
             ["route"],
             buckets=BUCKETS_S,
             registry=self._registry,
         )
-        self._refusals = Counter(
-            "recsys_rejections", "Requests refused before their route.", ["reason"], registry=self._registry
+        self._rejections = Counter(
+            "recsys_rejections", "Requests rejected before their route.", ["reason"], registry=self._registry
         )
-        self._pictures = Counter("recsys_images", "Pictures by Restyle-Status.", ["status"], registry=self._registry)
+        self._images = Counter("recsys_images", "Images by Restyle-Status.", ["status"], registry=self._registry)
         self._fallbacks = Counter(
             "recsys_deadline_fallbacks",
-            "Originals served because the restyled picture was not ready in time.",
+            "Originals served because the restyled image was not ready in time.",
             registry=self._registry,
         )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -68,58 +74,58 @@ class Metrics:
         self.watch_gauge("recsys_requests_in_flight", "Requests being answered.", lambda: self.in_flight)
 
     def count_answer(self, method: str, route: str, status: int, seconds: float) -> None:
-        """One answer, by the pattern of its route."""
-        place = (method, route, status)
-        children = self._children.get(place)
+        """Count one answer and its duration by the pattern of its route."""
+        labels = (method, route, status)
+        children = self._children.get(labels)
         if children is None:
-            # Any text may come as a method; the key of this dictionary is bounded as the labels are.
+            # A caller may send any text as a method, so unknown ones share a label and are not cached.
             known = method if method in _METHODS else "other"
             children = self._requests.labels(known, route, str(status)), self._seconds.labels(route)
             if known == method:
-                self._children[place] = children
+                self._children[labels] = children
         children[0].inc()
         children[1].observe(seconds)
 
     def count_rejection(self, reason: str) -> None:
-        """A request refused before its route; `reason` is the slug of a problem."""
-        self._refusals.labels(reason).inc()
+        """Count one request that was rejected before its route; `reason` is the slug of a problem."""
+        self._rejections.labels(reason).inc()
 
-    def picture(self, status: RestyleStatus, *, settled: bool) -> None:
-        """A picture went out; not `settled`: an original in place of one that was not ready."""
-        self._pictures.labels(status.value).inc()
+    def count_image(self, status: RestyleStatus, *, settled: bool) -> None:
+        """Count one image; not `settled`: an original replaced an image that was not ready."""
+        self._images.labels(status.value).inc()
         if not settled:
             self._fallbacks.inc()
 
     def watch_gauge(self, name: str, text: str, read: Read) -> None:
-        """A number that something else keeps, such as the length of a queue; workers are added up."""
+        """Report a number that another object keeps, such as the length of a queue; workers are summed."""
         gauge = Gauge(name, text, registry=self._registry, multiprocess_mode="livesum")
         self._watched.append(_Watched(read, gauge.set))
 
     def watch_counter(self, name: str, text: str, read: Read) -> None:
-        """A count that something else keeps and only raises, such as a model host's swaps."""
+        """Report a count that another object keeps and only increases, such as swaps of a model host."""
         counter = Counter(name, text, registry=self._registry)
-        self._watched.append(_Watched(read, _raising(counter)))
+        self._watched.append(_Watched(read, _increase(counter)))
 
     def sample(self) -> None:
-        """Read all that is watched."""
+        """Read all watched numbers."""
         for watched in self._watched:
             watched.write(watched.read())
 
     async def keep_sampling(self) -> None:
-        """Sample for ever, for the other workers that may be asked."""
+        """Sample until cancelled, because another worker may report the metrics."""
         while self._directory is not None:
             self.sample()
             await asyncio.sleep(SAMPLE_EVERY_S)
 
     def exposition(self) -> bytes:
-        """All numbers in Prometheus's text format; with several workers, of all of them.
+        """Return the metrics of all workers in the text format of Prometheus.
 
         `recsys_model_info` is that of the process that answers.
         """
         self.sample()
         if self._directory is None:
             return generate_latest(self._registry)
-        _bury(Path(self._directory))
+        _drop_dead_workers(Path(self._directory))
         registry = CollectorRegistry()
         MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]
         registry.register(self._version)
@@ -127,7 +133,7 @@ class Metrics:
 
 
 def metrics_directory() -> str | None:
-    """Where the workers of this service put their numbers; None where it is one process."""
+    """Return the directory that the workers share, None for a single process."""
     return os.environ.get(DIRECTORY_VARIABLE)
 
 
@@ -137,7 +143,7 @@ class _Watched:
     write: Callable[[float], None]
 
 
-def _raising(counter: Counter) -> Callable[[float], None]:
+def _increase(counter: Counter) -> Callable[[float], None]:
     last = 0.0
 
     def write(value: float) -> None:
@@ -149,28 +155,24 @@ def _raising(counter: Counter) -> Callable[[float], None]:
 
 
 class _Version(Collector):
-    """The version of the model, read when asked: a label for each version that ever served would only pile up."""
+    """Version of the served model, read on request: a label per version would accumulate."""
 
     def __init__(self, version: Callable[[], str]) -> None:
         self._read = version
 
     def collect(self) -> Iterable[Metric]:
-        yield InfoMetricFamily("recsys_model", "The model that serves.", {"version": self._read()})
+        yield InfoMetricFamily("recsys_model", "The served model.", {"version": self._read()})
 
 
-def _bury(directory: Path) -> None:
-    """Take the gauges of workers that died out of the sums."""
-    for process in _processes(directory):
-        try:
-            os.kill(process, 0)
-        except ProcessLookupError:
-            mark_process_dead(process, str(directory))  # type: ignore[no-untyped-call]
-        except PermissionError:
-            continue
-
-
-def _processes(directory: Path) -> Iterator[int]:
+def _drop_dead_workers(directory: Path) -> None:
+    """Remove the gauges of dead workers from the sums."""
     for file in directory.glob("gauge_live*.db"):
         number = re.search(r"_(\d+)\.db$", file.name)
-        if number:
-            yield int(number[1])
+        if number is None:
+            continue
+        try:
+            os.kill(int(number[1]), 0)
+        except ProcessLookupError:
+            mark_process_dead(int(number[1]), str(directory))  # type: ignore[no-untyped-call]
+        except PermissionError:
+            continue

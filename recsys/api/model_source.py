@@ -1,4 +1,4 @@
-"""Which model answers: a request takes one snapshot at its start, and all of its answer comes from that."""
+"""Source of the served model. A request takes one snapshot at its start and uses it to the end."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from recsys.ranking.recommender import Recommender
 
 
 class Snapshot(Protocol):
-    """A model as it is while a request is answered."""
+    """Model of one request."""
 
     @property
     def recommender(self) -> Recommender:
-        """What ranks; `recommender.version` is the version in `Model-Version`."""
+        """Recommender; its `version` is the header `Model-Version`."""
 
 
 class Models(Protocol):
-    """Where the present model is found. `current` is read once a request, and costs nothing."""
+    """Source of the current model. Each request reads `current` once, so reading must be cheap."""
 
     @property
     def current(self) -> Snapshot:
-        """The snapshot that new requests are to use."""
+        """Snapshot for new requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedModel:
-    """One recommender for good: its own and only snapshot."""
+    """One recommender, served permanently."""
 
     recommender: Recommender
 
     @property
     def current(self) -> FixedModel:
-        """Itself."""
+        """Return itself."""
         return self

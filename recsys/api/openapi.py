@@ -1,4 +1,4 @@
-"""The OpenAPI description, where it says more than FastAPI knows: problems of every route, keys, links, events."""
+"""OpenAPI description: adds problems, keys, links and event bodies to the description of FastAPI."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _LINK_SCHEME = "LinkSignature"
 
 
 def describe(app: FastAPI, is_open: Callable[[], bool]) -> None:
-    """Make `app.openapi` complete. While `is_open()` it says that no key is needed."""
+    """Complete `app.openapi`. While `is_open()` is true, the description says that no key is needed."""
     generate = app.openapi
-    made: dict[bool, dict[str, Any]] = {}
+    descriptions: dict[bool, dict[str, Any]] = {}
 
     def openapi() -> dict[str, Any]:
-        if not made:
+        if not descriptions:
             closed = generate()
             _complete(closed)
-            made.update({False: closed, True: _opened(closed)})
-        return made[is_open()]
+            descriptions.update({False: closed, True: _without_key(closed)})
+        return descriptions[is_open()]
 
     app.openapi = openapi  # type: ignore[method-assign]
 
@@ -47,7 +47,7 @@ def _complete(description: dict[str, Any]) -> None:
         _add_problems(responses, _middleware_problems(route))
         _move_problems(responses)
     components = description["components"]
-    # Routes read these bodies themselves, hence FastAPI does not know them.
+    # Routes parse these bodies on their own, so FastAPI does not know them.
     own: dict[str, Any] = {}
     for model in (EventIn, NewExperiment):
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -57,15 +57,15 @@ def _complete(description: dict[str, Any]) -> None:
         "type": "apiKey",
         "in": "query",
         "name": SIGNATURE,
-        "description": "What a link to a picture has; it stands for an API key.",
+        "description": "Signature of a link to an image; it replaces an API key.",
     }
     image = description["paths"][ITEM_IMAGE.described_path]["get"]
     image["security"] = [*image["security"], {_LINK_SCHEME: []}]
     image["parameters"] = [one for one in image["parameters"] if one["name"] != SIGNATURE]
 
 
-def _opened(closed: dict[str, Any]) -> dict[str, Any]:
-    """The same where no key is needed, which OpenAPI says by an empty alternative."""
+def _without_key(closed: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of a service without keys, which OpenAPI expresses by an empty alternative."""
     description = copy.deepcopy(closed)
     for operations in description["paths"].values():
         for operation in operations.values():
@@ -88,7 +88,7 @@ def _middleware_problems(route: Route) -> list[ProblemType]:
 
 def _add_problems(responses: dict[str, Any], kinds: list[ProblemType]) -> None:
     for kind in kinds:
-        found = problem_responses(kind)[kind.status]
+        response = problem_responses(kind)[kind.status]
         described = responses.setdefault(
             str(kind.status),
             {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
@@ -96,11 +96,11 @@ def _add_problems(responses: dict[str, Any], kinds: list[ProblemType]) -> None:
         examples = described["content"].setdefault(MEDIA_TYPE, {}).setdefault("examples", {})
         if kind.slug not in examples:
             described["description"] = "; ".join(filter(None, [described["description"], kind.title]))
-            examples[kind.slug] = found["content"][MEDIA_TYPE]["examples"][kind.slug]
+            examples[kind.slug] = response["content"][MEDIA_TYPE]["examples"][kind.slug]
 
 
 def _move_problems(responses: dict[str, Any]) -> None:
-    """Problems have a media type of their own, which FastAPI files under plain JSON."""
+    """Move problems from plain JSON, where FastAPI puts them, to their own media type."""
     for status, response in responses.items():
         content = response.get("content", {})
         if status >= "400" and "application/json" in content:

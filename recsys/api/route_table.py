@@ -55,17 +55,17 @@ class Route:
 
     @property
     def described_path(self) -> str:
-        """The path as OpenAPI writes it."""
+        """Path as OpenAPI writes it."""
         return self.path.replace(":path}", "}")
 
     @property
     def per_user(self) -> bool:
-        """Whether the path names a user."""
+        """Return whether the path names a user."""
         return "{user_id" in self.path
 
     @property
     def idempotent(self) -> bool:
-        """Whether the route accepts an Idempotency-Key."""
+        """Return whether the route accepts an Idempotency-Key."""
         return self.method in IDEMPOTENT_METHODS
 
     def body_limit(self, content_type: bytes) -> int:

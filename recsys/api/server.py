@@ -1,4 +1,4 @@
-"""Runs the service: one process, or several with one that supervises them; ends with exit code 0 when told to stop."""
+"""Server: one process, or a supervisor with several workers; a stop ends with exit code 0."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from recsys.api.auth.security import LINK_KEY_VARIABLE, kept_link_key
+from recsys.api.auth.security import LINK_KEY_VARIABLE, load_link_key
 from recsys.api.logs import LogFormat, log_config
 from recsys.api.metrics import DIRECTORY_VARIABLE
 from recsys.api.overload.drain import SIGNALS, notice_s
@@ -38,14 +38,23 @@ def serve(
 ) -> None:
     """Serve a project until SIGTERM, SIGINT or `POST /v1/admin:drain`, then return.
 
-    `forwarded_allow_ips`: the proxies whose X-Forwarded-For is believed, separated by commas, or "*". `root_path`: the
-    prefix under which a proxy has mounted the service. Raises SystemExit with another code than 0 if it cannot start.
+    Args:
+        project: Project with at least one bundle.
+        host: Address to bind.
+        port: Port to bind.
+        workers: Number of processes.
+        log_format: Format of the log.
+        forwarded_allow_ips: Proxies whose X-Forwarded-For is trusted, separated by commas, or "*".
+        root_path: Prefix under which a proxy has mounted the service.
+
+    Raises:
+        SystemExit: The service cannot start; the code is not 0.
     """
     os.environ[PROJECT_VARIABLE] = str(project.root)
-    # Each worker grants its part of a limit, so it has to know how many there are.
+    # Each worker grants its part of a rate limit, so it needs the number of workers.
     os.environ[WORKERS_VARIABLE] = str(workers)
-    # All workers have to accept each other's links, and those from before a restart.
-    os.environ.setdefault(LINK_KEY_VARIABLE, kept_link_key(project.root))
+    # Workers must accept links of each other and links from before a restart.
+    os.environ.setdefault(LINK_KEY_VARIABLE, load_link_key(project.root))
     drain_s = project.settings.service.drain_s
     windows = sys.platform == "win32"
     with ExitStack() as stack:
@@ -55,9 +64,9 @@ def serve(
             stack.callback(os.environ.pop, DIRECTORY_VARIABLE, None)
         else:
             os.environ.pop(DIRECTORY_VARIABLE, None)
-        # The server raises the signal again that has stopped it; by default that would kill this process.
+        # The server raises the signal that stopped it again; by default that would kill this process.
         for number in SIGNALS:
-            stack.callback(signal.signal, number, signal.signal(number, _leave))
+            stack.callback(signal.signal, number, signal.signal(number, _exit))
         config = uvicorn.Config(
             "recsys.api.worker:service",
             factory=True,
@@ -74,14 +83,14 @@ def serve(
             proxy_headers=True,
             forwarded_allow_ips=forwarded_allow_ips,
             root_path=root_path,
-            # The rest of the time has gone before the server hears of the signal; it takes whole seconds officially.
+            # The server gets the signal after the notice. Its type is int.
             timeout_graceful_shutdown=max(0, round(drain_s - notice_s(drain_s))),
         )
         run(config)
 
 
 def run(config: uvicorn.Config) -> None:
-    """Run one process or several, until told to stop. Raises SystemExit with code 3 if the service cannot start."""
+    """Run one or several processes until they are stopped. Raises SystemExit with code 3 if they cannot start."""
     if config.workers > 1:
         _Supervisor(config, sockets=[config.bind_socket()]).run()
         return
@@ -92,12 +101,11 @@ def run(config: uvicorn.Config) -> None:
 
 
 class _Supervisor(Multiprocess):
-    """Supervises workers; once they are to end, it no longer holds the socket open, which would let callers wait for
-    an answer that never comes."""
+    """Supervisor that closes its socket when workers stop; otherwise callers would wait for an answer forever."""
 
     def terminate_all(self) -> None:
-        for listening in self.sockets:
-            listening.close()
+        for socket in self.sockets:
+            socket.close()
         super().terminate_all()
 
     def run(self) -> None:
@@ -113,5 +121,5 @@ def _protocol() -> type[asyncio.Protocol]:
     return SheddingProtocol
 
 
-def _leave(*_: object) -> NoReturn:
+def _exit(*_: object) -> NoReturn:
     raise SystemExit(0)

@@ -86,7 +86,7 @@ class Services:
 
     @property
     def recommender(self) -> Recommender:
-        """The recommender of this request."""
+        """Recommender of this request."""
         return self.snapshot.recommender
 
     async def state(self, user_id: str) -> UserState:
@@ -110,7 +110,7 @@ class Services:
         self, user_id: UserId, state: UserState, options: RecommendationRequest | None = None
     ) -> RecommendationRequest:
         """Return the request of a user, with events since the model was built and with the user's choices."""
-        return self.live.persons.request(user_id, state, self.recommender, options or RecommendationRequest())
+        return self.live.user_requests.build(user_id, state, self.recommender, options or RecommendationRequest())
 
     def knows_user(self, user_id: UserId, state: UserState) -> bool:
         """Return whether a user has a history, in the model or in the live data."""

@@ -1,4 +1,4 @@
-"""Pictures in requests: their bytes, and the look that they show."""
+"""Images in requests: decoding and embedding."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from style.errors import ImageError
 from style.vector import StyleVector
 
 
-def decoded(base64: str) -> bytes:
-    """The bytes in a field of base64. Raises ProblemError."""
+def decode_image_field(base64: str) -> bytes:
+    """Return the bytes of a field in base64. Raises ProblemError."""
     try:
         return decode_base64(base64)
     except ImageError as error:
         raise ProblemError(BAD_IMAGE, f"{error}.") from None
 
 
-async def look_of(services: Services, picture: bytes) -> StyleVector:
-    """The style vector of a picture of which nothing is kept. Raises ProblemError where it is none."""
+async def embed_image(services: Services, data: bytes) -> StyleVector:
+    """Return the style vector of an image file without storing it. Raises ProblemError if it is no image."""
     try:
-        # In the space of what is served, whatever the settings say for the next build.
+        # Settings of the served bundle, because the project's settings may already be those of the next build.
         settings = services.recommender.bundle.settings
         backbone, steps = settings.style.backbone, settings.preprocess.steps
-        return await services.describe(lambda: embed_upload(Upload.of(picture), backbone, steps))
+        return await services.describe(lambda: embed_upload(Upload.from_bytes(data), backbone, steps))
     except ImageError as error:
         raise ProblemError(BAD_IMAGE, f"{str(error)[:300]}.") from None

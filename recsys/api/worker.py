@@ -1,4 +1,4 @@
-"""One process of a service: the application of the project that the environment names."""
+"""Worker process: builds the application of the project in the environment."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from recsys.serving.model_host import ModelHost
 from style.preprocess.recipe import Recipe
 
 PROJECT_VARIABLE = "RECSYS_PROJECT"
-"""The environment variable that tells the processes of a service which project they serve."""
+"""Environment variable with the project's folder."""
 
 SWITCH_S = 0.001
-"""How long a thread may keep the interpreter while another one waits for it."""
+"""Time for which a thread may keep the interpreter while another one waits for it."""
 
 
 def service() -> FastAPI:
-    """The application; a server with several workers calls this once in each."""
-    # Painting and ranking share one interpreter: who ranks asks for it back every few steps, 5 ms each time by default.
+    """Build the application; each worker calls this once."""
+    # Painting and ranking share one interpreter. A ranking thread waits for it often, by default 5 ms each time.
     sys.setswitchinterval(SWITCH_S)
     project = Project.open(Path(os.environ[PROJECT_VARIABLE]))
     live = LiveStore.open(project)
     host = ModelHost(project.bundles, project.root, live.items, project.settings.service.poll_interval_s)
-    # A missing engine must not keep recommendations from being served: photos are then served as they are.
+    # A missing engine must not stop recommendations: originals are served then.
     recipe = Recipe.from_texts(project.settings.preprocess.steps)
     cache, engines = open_render_cache(project), engine_loader(project)
     restyler = Renderer(project.settings.restyle, cache, load_engine=engines, recipe=recipe)

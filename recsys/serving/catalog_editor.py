@@ -1,4 +1,4 @@
-"""Products that are put and taken away while the service runs: their pictures checked, stored and described first."""
+"""Catalog editor: puts and deletes products while the service runs; photos are checked, stored and embedded first."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from style.errors import ImageError
 
 
 @dataclass(frozen=True, slots=True)
-class ItemWish:
-    """A product as it is to be. `picture`: the bytes of its photo; None keeps the one that is there, if any."""
+class ItemEdit:
+    """New state of a product. `image`: the file of its photo; None keeps the present photo, if there is one."""
 
     item_id: ItemId
     title: str = ""
     category: str = ""
     price: float | None = None
     available: bool = True
-    picture: bytes | None = None
+    image: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Photo:
-    """A photo as catalog and models know it: its path, "" for none, and its style vector."""
+    """Photo of a product: its path, "" for none, and its style vector (128,)."""
 
     image: str = ""
     vector: FloatArray | None = None
@@ -40,7 +40,7 @@ class _Photo:
 
 
 class CatalogEditor:
-    """Puts and deletes products of a project, on one thread at a time: a photo takes tens of milliseconds."""
+    """Editor of a project's products, for one thread at a time. A photo takes tens of milliseconds."""
 
     def __init__(self, project: Project, items: ItemStore, clock: Clock = now) -> None:
         self._project = project
@@ -49,49 +49,58 @@ class CatalogEditor:
         self.backbone = project.settings.style.backbone
         self.steps = project.settings.preprocess.steps
 
-    def put(self, wishes: Sequence[ItemWish], known: Recommender) -> list[str | None]:
-        """Store products, all that can be in one transaction; returns for each why it was not stored, or None.
+    def put(self, edits: Sequence[ItemEdit], known: Recommender) -> list[str | None]:
+        """Store all valid products in one transaction.
 
-        `known` has the photos of products that are put without one. Raises StorageError, ProjectError where a photo
-        cannot be written, WeightsError.
+        Args:
+            edits: New states of products.
+            known: Recommender with the photos of products that are put without one.
+
+        Returns:
+            For each product the reason why it was rejected, or None.
+
+        Raises:
+            StorageError: The database fails.
+            ProjectError: A photo cannot be written.
+            WeightsError: The weights of the network are missing.
         """
         reasons: list[str | None] = []
         stored: list[LiveItem] = []
-        for wish in wishes:
+        for edit in edits:
             try:
-                stored.append(self._item(wish, known))
+                stored.append(self._build_item(edit, known))
                 reasons.append(None)
             except (ImageError, DataError) as error:
                 reasons.append(str(error))
-        # Of one that is named twice the last counts, and a transaction takes each once.
+        # If a product occurs twice, the last one counts; a transaction accepts each id once.
         latest = {item.item_id: item for item in stored}
         if latest:
             self._items.put(list(latest.values()), self._clock())
         return reasons
 
     def delete(self, item_id: ItemId) -> None:
-        """Take a product out of the catalog, one that was imported, too. Raises StorageError."""
+        """Delete a product from the catalog, also an imported one. Raises StorageError."""
         self._items.delete([item_id], self._clock())
 
-    def _item(self, wish: ItemWish, known: Recommender) -> LiveItem:
-        photo = self._kept(wish.item_id, known) if wish.picture is None else self._new(wish.picture)
+    def _build_item(self, edit: ItemEdit, known: Recommender) -> LiveItem:
+        photo = self._present_photo(edit.item_id, known) if edit.image is None else self._store_photo(edit.image)
         return LiveItem(
-            item_id=wish.item_id,
-            title=wish.title,
-            category=wish.category,
-            price=wish.price,
-            available=wish.available,
+            item_id=edit.item_id,
+            title=edit.title,
+            category=edit.category,
+            price=edit.price,
+            available=edit.available,
             image=photo.image,
             vector=photo.vector,
             embedder=photo.embedder,
         )
 
-    def _new(self, picture: bytes) -> _Photo:
-        upload = Upload.of(picture)
+    def _store_photo(self, data: bytes) -> _Photo:
+        upload = Upload.from_bytes(data)
         vector = embed_upload(upload, self.backbone, self.steps).values
         return _Photo(upload.store(self._project), vector, embedder_version(self.backbone, self.steps))
 
-    def _kept(self, item_id: ItemId, known: Recommender) -> _Photo:
+    def _present_photo(self, item_id: ItemId, known: Recommender) -> _Photo:
         live = self._items.get(item_id)
         if live is not None:
             return _Photo() if live.deleted else _Photo(live.image, live.vector, live.embedder)

@@ -94,7 +94,7 @@ def check_change(change: ItemChange) -> None:
             check_array(f"{place}: vector", change.vector, Expected((DIMENSIONS,)))
             check_unit(f"{place}: vector", change.vector[None])
         except DataError as error:
-            raise DataError(f"{error}; send the item's picture again") from None
+            raise DataError(f"{error}; send the item's image again") from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,11 +1,11 @@
-"""Experiments of a running service: read again when their files change, with the models that their arms ask for."""
+"""Experiments of a running service: reloaded when their files change, with the models of their arms."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from recsys.dataset.project import Project
@@ -14,9 +14,8 @@ from recsys.experiments.design.definition import Experiment, Status
 from recsys.experiments.design.fields import unknown_name
 from recsys.experiments.design.registry import ExperimentSet, Registry
 from recsys.ranking.recommender import Recommender
-from recsys.serving.background import Background
+from recsys.serving.background import Background, release_memory
 from recsys.serving.experiment_arms import ActiveExperiments
-from recsys.serving.memory import give_back
 from recsys.serving.model_host import ModelHost
 from recsys.serving.model_loader import Served
 from style.library import read_library
@@ -24,64 +23,73 @@ from style.library import read_library
 logger = logging.getLogger(__name__)
 
 RETRY_S = 30.0
-"""Between two attempts to load a model that could not be loaded."""
+"""Seconds between two attempts to load a model that could not be loaded."""
 
 
 class LiveExperiments:
-    """Follows a project's experiments. `current`, `problems` and `registry.experiments` may be read by any thread.
+    """Experiments of a project. Any thread may read `current`, `problems` and `registry.experiments`.
 
-    What cannot be served, for a model or a scene that is not there, is in `problems`: nobody is in such an experiment,
-    in whichever arm, since exposures of some arms alone would say nothing.
+    An experiment with a model or scene that is not there is in `problems`. No unit is in any of its arms, because
+    exposures of only some arms cannot be compared.
     """
 
     def __init__(
         self, folder: Path, active: Recommender, host: ModelHost | None, poll_interval_s: float = 0.25
     ) -> None:
-        """`active`: what is served where there is no `host`; its models stand beside the one that is current."""
+        """Load the experiments.
+
+        Args:
+            folder: Folder of experiment files.
+            active: Recommender that is served if there is no host.
+            host: Owner of the served model.
+            poll_interval_s: Seconds between two polls, once `start` was called.
+        """
         self.registry = Registry(folder)
-        # A host's model goes when another one is swapped in: who keeps it keeps its memory.
+        # Keeping the model of a host would keep its memory after a swap.
         self._active = active if host is None else None
         self._host, self._poll_interval_s = host, poll_interval_s
         self._models: Mapping[str, Served] = {}
-        self._refused: dict[str, tuple[float, str]] = {}
+        self._rejected: dict[str, tuple[float, str]] = {}
         self._unservable: Mapping[str, str] = {}
         self._changing = threading.Lock()
         self._background = Background("experiments", self._run)
-        self._told = ""
+        self._logged = ""
         self._state: object = None
         self.current = ActiveExperiments(ExperimentSet())
         self.reload()
 
     @property
     def problems(self) -> Mapping[str, str]:
-        """What is wrong with experiments, by key."""
+        """Problems of experiments, by key."""
         return {**self._unservable, **self.registry.problems}
 
     def reload(self) -> None:
-        """Take in files that changed; quick. A model that is asked for anew is loaded by `poll`."""
+        """Read changed files again, without loading models; `poll` loads them."""
         with self._changing:
             self.registry.refresh()
-            self._take_in()
+            self._update()
 
     def poll(self) -> None:
-        """`reload`, and load the models that are wanted. Raises nothing: what goes wrong is logged, once until it is
-        another thing, and what is served stays."""
+        """Reload files and load the models of arms.
+
+        Never raises. Each distinct error is logged once; the experiments stay as they are.
+        """
         try:
             self.reload()
             self._follow_models()
-            self._told = ""
+            self._logged = ""
         except Exception as error:
             cause = f"{type(error).__name__}: {error}"
-            if cause != self._told:
-                self._told = cause
-                logger.error("experiments are served as before: %s", cause)
+            if cause != self._logged:
+                self._logged = cause
+                logger.error("experiments stay as they are: %s", cause)
 
     def start(self) -> None:
         """Poll in a background thread until `close`."""
         self._background.start()
 
     def close(self) -> None:
-        """Stop polling; what has begun is finished first."""
+        """Stop polling; work that has started is finished first."""
         self._background.close()
 
     def _run(self) -> None:
@@ -98,19 +106,19 @@ class LiveExperiments:
         return self._host.current.recommender
 
     def _wanted(self) -> set[str]:
-        """Versions that arms ask for, beside the active one."""
+        """Return the versions that arms ask for beside the active one."""
         experiments = self.registry.experiments.values()
-        asked = {version for one in experiments if _is_served(one) for version in _models_of(one)}
-        return asked - {self._recommender.version}
+        overrides = [arm.overrides for one in experiments if _is_served(one) for arm in one.arms.values()]
+        return {one.model for one in overrides if one.model is not None} - {self._recommender.version}
 
-    def _take_in(self) -> None:
+    def _update(self) -> None:
         recommender, loaded = self._recommender, self.registry.loaded
-        state = (loaded, self._models, recommender, tuple(self._refused.items()))
+        state = (loaded, self._models, recommender, tuple(self._rejected.items()))
         if state == self._state:
             return
         self._state = state
-        found = {key: self._fault(one, recommender) for key, one in loaded.experiments.items()}
-        self._unservable = {key: fault for key, fault in found.items() if fault is not None}
+        faults = {key: self._fault(one, recommender) for key, one in loaded.experiments.items()}
+        self._unservable = {key: fault for key, fault in faults.items() if fault is not None}
         servable = [one for key, one in loaded.experiments.items() if key not in self._unservable]
         self.current = ActiveExperiments(ExperimentSet.of(servable), self._models)
 
@@ -120,55 +128,55 @@ class LiveExperiments:
         for name, arm in one.arms.items():
             version, scene = arm.overrides.model, arm.overrides.scene
             if version is not None and version not in (recommender.version, *self._models):
-                refused = self._refused.get(version)
-                told = "is being loaded" if refused is None else refused[1]
-                return f"{one.key}: nobody is assigned: arms.{name}.overrides.model {version}: {told}"
+                rejected = self._rejected.get(version)
+                reason = "is being loaded" if rejected is None else rejected[1]
+                return f"{one.key}: no unit is assigned: arms.{name}.overrides.model {version}: {reason}"
             if scene is not None and scene not in recommender.styles.scenes():
                 known = ", ".join(recommender.styles.scenes()) or "none"
                 return (
-                    f"{one.key}: nobody is assigned: arms.{name}.overrides.scene: unknown scene {scene!r}; "
+                    f"{one.key}: no unit is assigned: arms.{name}.overrides.scene: unknown scene {scene!r}; "
                     f"the served model knows: {known}"
                 )
         return None
 
     def _follow_models(self) -> None:
-        """Only this thread changes `_models`."""
+        """Load and drop models of arms. Only the background thread changes `_models`."""
         wanted, before = self._wanted(), self._models
         models = {version: served for version, served in before.items() if version in wanted}
         now = time.monotonic()
         for version in sorted(wanted - set(models)):
-            refused = self._refused.get(version)
-            if refused is None or now - refused[0] >= RETRY_S:
-                served = self._loaded(version)
+            rejected = self._rejected.get(version)
+            if rejected is None or now - rejected[0] >= RETRY_S:
+                served = self._load(version)
                 if served is not None:
                     models[version] = served
         if self._host is not None:
-            models = {version: self._host.loader.with_news(served) for version, served in models.items()}
-        if models != dict(before) or self._refused:
+            models = {version: self._host.loader.update(served) for version, served in models.items()}
+        if models != dict(before) or self._rejected:
             with self._changing:
                 self._models = models if models != dict(before) else before
-                self._take_in()
+                self._update()
         if set(models) != set(before):
-            give_back()
+            release_memory()
 
-    def _loaded(self, version: str) -> Served | None:
+    def _load(self, version: str) -> Served | None:
         try:
             if self._host is None:
-                raise BundleError("this process serves one model for good")
+                raise BundleError("this process serves one model permanently")
             served = self._host.loader.load(version, self._host.remembered)
         except BundleError as error:
-            before = self._refused.get(version)
-            self._refused[version] = (time.monotonic(), str(error))
+            before = self._rejected.get(version)
+            self._rejected[version] = (time.monotonic(), str(error))
             if before is None or before[1] != str(error):
-                logger.warning("an experiment's model %s cannot be served: %s", version, error)
+                logger.warning("the model %s of an experiment cannot be served: %s", version, error)
             return None
-        self._refused.pop(version, None)
+        self._rejected.pop(version, None)
         logger.info("model %s is served beside the active one, for an experiment", version)
         return served
 
 
 def check_servable(project: Project, one: Experiment) -> None:
-    """Raises ExperimentError where an arm asks for a bundle, an engine or a scene that the project does not have."""
+    """Raise ExperimentError if an arm asks for a bundle, an engine or a scene that the project does not have."""
     for name, arm in one.arms.items():
         version, scene, engine = arm.overrides.model, arm.overrides.scene, arm.overrides.engine
         if version is not None and not (project.bundles / version).is_dir():
@@ -188,10 +196,6 @@ def check_servable(project: Project, one: Experiment) -> None:
                 )
 
 
-def _models_of(one: Experiment) -> Iterator[str]:
-    return (arm.overrides.model for arm in one.arms.values() if arm.overrides.model is not None)
-
-
 def _is_served(one: Experiment) -> bool:
-    """Whether anybody can get an arm of it."""
+    """Return whether any unit can get an arm of the experiment."""
     return one.status is Status.RUNNING or (one.status is Status.DRAFT and bool(one.forced))

@@ -1,4 +1,4 @@
-"""All that is live in one place: the stores of a project's database, opened and closed together."""
+"""Live store: the stores of a project's database, opened and closed together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from recsys.dataset.project import Project
-from recsys.serving.user_requests import Persons
+from recsys.serving.user_requests import UserRequests
 from recsys.storage.database import Database
 from recsys.storage.live.events import EventStore
 from recsys.storage.live.exposures import ExposureLog
@@ -21,7 +21,7 @@ from recsys.storage.live.user_state import UserStates
 
 @dataclass(frozen=True, slots=True)
 class LiveStore:
-    """A project's live data. Safe to share between threads; each process opens its own."""
+    """Live data of a project. Threads may share it; each process opens its own."""
 
     project: Project
     database: Database
@@ -34,13 +34,16 @@ class LiveStore:
     keys: KeyStore
     answers: IdempotencyStore
     states: UserStates
-    persons: Persons
+    user_requests: UserRequests
 
     @classmethod
     def open(cls, project: Project) -> LiveStore:
-        """Open the project's database, which is made where there is none.
+        """Open the project's database, or create it.
 
-        Raises ConfigError for a wrong URL, MissingExtraError without its driver, StorageError where that fails.
+        Raises:
+            ConfigError: The URL is wrong.
+            MissingExtraError: The driver is not installed.
+            StorageError: The database cannot be opened.
         """
         database = Database.open(project.database_url)
         events = EventStore(database)
@@ -56,7 +59,7 @@ class LiveStore:
             keys=KeyStore(database),
             answers=IdempotencyStore(database),
             states=UserStates(database),
-            persons=Persons(events, project.settings.events, project.settings.taste),
+            user_requests=UserRequests(events, project.settings.events, project.settings.taste),
         )
 
     def __enter__(self) -> LiveStore:
@@ -68,6 +71,6 @@ class LiveStore:
         self.close()
 
     def close(self) -> None:
-        """Write what waits, then give the connections back."""
+        """Write waiting exposures, then close the connections."""
         self.exposures.close()
         self.database.close()

@@ -1,6 +1,6 @@
-"""Pictures that callers send: checked, decoded, stripped of all metadata, stored by content, and embedded.
+"""Uploads: images of callers are checked, decoded, stripped of metadata, stored by content, and embedded.
 
-What is stored is a new JPEG of the pixels alone, so nothing of a stranger's file reaches another reader of it.
+The stored file is a new JPEG of the pixels, so no other content of the upload reaches its readers.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from style.images import UPLOAD_LIMITS, decode_image
 from style.vector import StyleVector
 
 MAX_SIDE = 1600
-"""Pixels that the longer side of a stored picture has at most."""
+"""Largest longer side of a stored image, in pixels."""
 FOLDER = "uploads"
 _STORED = re.compile(rf"live/{FOLDER}/[0-9a-f]{{64}}\.jpg")
 _QUALITY = 92
-_NAME = "the picture"
+_NAME = "the image"
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture as it is stored: `jpeg`, upright RGB, at most `MAX_SIDE` a side, without metadata."""
+    """Image as it is stored: a JPEG file, upright RGB, at most `MAX_SIDE` pixels a side, without metadata."""
 
     jpeg: bytes
 
     @classmethod
-    def of(cls, data: bytes) -> Upload:
-        """Of the bytes that somebody sent. Raises ImageError where they are no picture or pass `UPLOAD_LIMITS`."""
+    def from_bytes(cls, data: bytes) -> Upload:
+        """Decode an image file. Raises ImageError if it is no image or exceeds `UPLOAD_LIMITS`."""
         image = decode_image(data, name=_NAME, short_side=MAX_SIDE, limits=UPLOAD_LIMITS)
         image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BICUBIC, reducing_gap=2.0)
         if min(image.size) < UPLOAD_LIMITS.min_side:
@@ -49,14 +49,13 @@ class Upload:
 
     @property
     def name(self) -> str:
-        """The file's name: the SHA-256 of its content."""
+        """Name of the file: the SHA-256 of its content."""
         return f"{hashlib.sha256(self.jpeg).hexdigest()}.jpg"
 
     def store(self, project: Project) -> str:
-        """Keep it in the project, and return the path as the catalog names it.
+        """Store the image in the project, and return its path for the catalog.
 
-        The same picture is stored once; its file is there whole or not at all. Raises ProjectError where it cannot be
-        written.
+        The same image is stored once, by an atomic write. Raises ProjectError if it cannot be written.
         """
         path = project.live / FOLDER / self.name
         if not path.is_file():
@@ -69,20 +68,20 @@ class Upload:
 
 
 def stored_upload(project: Project, image: str) -> Path:
-    """The file of a path that `Upload.store` gave. Raises ImageError for any other path, and where it is gone.
+    """Return the file of a path that `Upload.store` returned. Raises ImageError for other paths and missing files.
 
-    Callers may name pictures by such paths alone: all others would open files that are none of their business.
+    Callers may name images only by such paths, because other paths could open any file of the server.
     """
     path = project.live / FOLDER / image.rpartition("/")[2]
     if not (_STORED.fullmatch(image) and path.is_file() and not path.is_symlink()):
-        raise ImageError(f"{image[:120]!r}: no picture that was sent here before; send its bytes")
+        raise ImageError(f"{image[:120]!r}: no image that was sent here before; send its bytes")
     return path
 
 
 def decode_base64(text: str, max_bytes: int = UPLOAD_LIMITS.max_bytes) -> bytes:
-    """The bytes in base64 of RFC 4648, with padding and without line breaks. Raises ImageError for any other text.
+    """Decode base64 of RFC 4648 with padding and without line breaks. Raises ImageError for any other text.
 
-    The limit is checked before anything is decoded; an address, `data:` included, is none of it.
+    The limit is checked before the text is decoded. Addresses and `data:` URIs are rejected.
     """
     if len(text) > 4 * ((max_bytes + 2) // 3):
         raise ImageError(f"{_NAME}: more than {max_bytes} bytes, which is the most that is accepted")
@@ -93,8 +92,16 @@ def decode_base64(text: str, max_bytes: int = UPLOAD_LIMITS.max_bytes) -> bytes:
 
 
 def embed_upload(upload: Upload, backbone: str, steps: tuple[str, ...] = ()) -> StyleVector:
-    """The style vector of an upload, the same that a build gives its stored file; `steps`: its preprocessing.
+    """Return the style vector (128,) of an upload, equal to the one that a build computes from its stored file.
 
-    Takes some ten milliseconds, and seconds when the network is first needed. Raises WeightsError.
+    It takes about ten milliseconds, and seconds when the network is first loaded.
+
+    Args:
+        upload: The image.
+        backbone: Name of the network.
+        steps: Names of the preprocessing steps.
+
+    Raises:
+        WeightsError: The weights of the network are missing.
     """
     return shared_embedder(backbone, steps).embed_bytes(upload.jpeg)

@@ -1,7 +1,7 @@
-"""A person as the recommender takes them: what the bundle knows of them, and what has happened since.
+"""Requests of users: the bundle's history of a user, and their events and choices since the build.
 
-An event counts from the moment it is stored. What the bundle was built from ends at `Bundle.events_through`; later
-events come on top, as those of a session do, faded by their age like all others.
+An event counts from the moment it is stored. The bundle contains events up to `Bundle.events_through`. Later events are
+added like events of a session, with weights that fade by age.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from recsys.schema import ItemId, UserId
 from recsys.storage.live.events import EventStore, StoredEvent
 from recsys.storage.live.user_state import UserState
 
-MOST_EVENTS = 200
-"""The newest events of a person that a request takes in; older ones wait for the next build."""
+MAX_EVENTS = 200
+"""Number of newest events of a user in a request; older ones count after the next build."""
 
 
-class Persons:
-    """Joins live events and choices to requests."""
+class UserRequests:
+    """Builder of requests from live events and choices."""
 
     def __init__(self, events: EventStore, weights: EventSettings, taste: TasteSettings, clock: Clock = now) -> None:
         self._events = events
@@ -31,27 +31,37 @@ class Persons:
         self._taste = taste
         self._clock = clock
 
-    def request(self, user_id: UserId, state: UserState, recommender: Recommender, wish: Request) -> Request:
-        """`wish` (limit, filters and the like) of this person. Raises StorageError."""
+    def build(self, user_id: UserId, state: UserState, recommender: Recommender, options: Request) -> Request:
+        """Return a user's request.
+
+        Args:
+            user_id: Id of the user.
+            state: State of the user in the live data.
+            recommender: Recommender that will answer.
+            options: Request without a user, with limit, filters and other options.
+
+        Raises:
+            StorageError: The events cannot be read.
+        """
         built = recommender.bundle.events_through
-        # What came since a reset is the taste's only source, also where a bundle has it already.
-        telling = built if state.reset_seq is None else state.reset_seq
-        after = min(built, telling)
-        events = self._events.user_events(user_id, after, MOST_EVENTS) if state.last_event > after else []
-        if telling > built and not wish.filters.seen:
-            # What was touched between the build and the reset says nothing any more, but it was touched.
-            touched = {event.item_id for event in events if event.seq <= telling}
-            wish = replace(wish, filters=replace(wish.filters, exclude=wish.filters.exclude | touched))
+        # After a reset the taste rests only on later events, even if the bundle already contains them.
+        taste_from = built if state.reset_seq is None else state.reset_seq
+        after = min(built, taste_from)
+        events = self._events.user_events(user_id, after, MAX_EVENTS) if state.last_event > after else []
+        if taste_from > built and not options.filters.seen:
+            # Events between the build and the reset do not count, but their items are excluded as interacted.
+            interacted = {event.item_id for event in events if event.seq <= taste_from}
+            options = replace(options, filters=replace(options.filters, exclude=options.filters.exclude | interacted))
         return replace(
-            wish,
+            options,
             user_id=None if state.erased else user_id,
-            items=self.weights([event for event in events if event.seq > telling], recommender.catalog.has_item),
+            items=self.weights([event for event in events if event.seq > taste_from], recommender.catalog.has_item),
             styles=tuple(style for style in state.styles if recommender.styles.may_restyle(style)),
             fresh_taste=state.reset_seq is not None,
         )
 
     def weights(self, events: Sequence[StoredEvent], known: Callable[[ItemId], bool]) -> dict[ItemId, float]:
-        """What events say of items in the catalog, faded by age; an item whose events cancel out is left out."""
+        """Return the summed weights of events by item, faded by age, without items whose weights cancel out."""
         today, half_life = self._clock(), self._taste.half_life_days * SECONDS_PER_DAY
         weights: defaultdict[ItemId, float] = defaultdict(float)
         for event in events:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from recsys.api.auth.security import Security, kept_link_key
+from recsys.api.auth.security import Security, load_link_key
 from recsys.errors import ConfigError
 
 Serve = Callable[..., httpx.Client]
@@ -140,8 +140,8 @@ def test_weak_or_blank_keys_are_refused_without_being_repeated(environment: dict
     assert "short" not in str(caught.value)
 
 
-def test_the_kept_link_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    key = kept_link_key(tmp_path)
+def test_the_load_link_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    key = load_link_key(tmp_path)
     assert len(key) >= 32
-    assert kept_link_key(tmp_path) == key
+    assert load_link_key(tmp_path) == key
     assert (tmp_path / "link.key").stat().st_mode & 0o077 == 0

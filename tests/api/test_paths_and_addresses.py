@@ -134,7 +134,7 @@ def test_only_the_path_of_a_stored_upload_names_a_picture(
     tmp_path: Path, recommender: Recommender, secret: Path, heard: list[tuple[str, Any]]
 ) -> None:
     project = Project.init(tmp_path / "shop", "shop")
-    upload = Upload.of((recommender.bundle.image_root / "3.jpg").read_bytes())
+    upload = Upload.from_bytes((recommender.bundle.image_root / "3.jpg").read_bytes())
     image = upload.store(project)
     assert stored_upload(project, image).read_bytes() == upload.jpeg
     linked = project.live / "uploads" / f"{'0' * 64}.jpg"
@@ -149,7 +149,7 @@ def test_only_the_path_of_a_stored_upload_names_a_picture(
         f"live/uploads/{linked.name}", f"live/uploads/{folder.name}", f"live/uploads/{'2' * 64}.jpg", "live/live.db",
     ]  # fmt: skip
     for spelling in [*others, *spellings(secret), *("live/uploads/" + spelling for spelling in spellings(secret))]:
-        with pytest.raises(ImageError, match="no picture that was sent here before"):
+        with pytest.raises(ImageError, match="no image that was sent here before"):
             stored_upload(project, spelling)
     assert not opened_outside(heard, secret)
 
@@ -157,7 +157,7 @@ def test_only_the_path_of_a_stored_upload_names_a_picture(
 def test_no_spelling_is_taken_for_base64_of_a_picture(secret: Path, heard: list[tuple[str, Any]]) -> None:
     for spelling in spellings(secret):
         with pytest.raises(ImageError):
-            Upload.of(decode_base64(spelling))
+            Upload.from_bytes(decode_base64(spelling))
     assert not opened_outside(heard, secret)
 
 
@@ -223,7 +223,7 @@ def test_the_service_fetches_no_address(
         assert answer.status_code == 422
         assert client.post("/v1/recommendations", json={"styles": [address]}).status_code == 422
         with pytest.raises(ImageError):
-            Upload.of(decode_base64(address))
+            Upload.from_bytes(decode_base64(address))
     assert connected(heard, client.base_url.port or 0) == []
     assert visits == []
     assert not opened_outside(heard, secret)

@@ -85,7 +85,7 @@ def test_each_kind_ends_as_it_should_soon_and_small(measured: Any, kind: str) ->
 
 @pytest.mark.parametrize("kind", [kind for kind, (_, what) in KINDS.items() if what == DECODED])
 def test_what_is_decoded_is_stored_as_a_new_file(kind: str) -> None:
-    jpeg = Upload.of(KINDS[kind][0]).jpeg
+    jpeg = Upload.from_bytes(KINDS[kind][0]).jpeg
     assert jpeg[:2] == b"\xff\xd8"
     assert jpeg[-2:] == b"\xff\xd9"
     for foreign in (b"alert", b"PK\x03\x04", b"Exif", b"ICC_PROFILE"):

@@ -15,7 +15,7 @@ from recsys.bundle.store import current_version, load_bundle
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Answer, Request
 from recsys.schema import UserId
-from recsys.serving.memory import give_back
+from recsys.serving.background import release_memory
 from recsys.serving.model_host import ModelHost
 from tests.small_bundles import two_bundles
 
@@ -85,7 +85,7 @@ def test_memory_after_many_swaps(tmp_path: Path, swaps: int) -> None:
     before = _resident()
     for swap in range(swaps):
         host.activate(versions[swap % 2])
-    give_back()
+    release_memory()
     assert _resident() < 1.05 * before
 
 
@@ -107,4 +107,4 @@ def test_a_process_that_is_killed_while_it_activates(tmp_path: Path, kills: int)
             process.send_signal(signal.SIGKILL)
         assert current_version(tmp_path) in versions
         assert load_bundle(tmp_path, tmp_path).version == current_version(tmp_path)
-        assert ModelHost(tmp_path, tmp_path).refused is None
+        assert ModelHost(tmp_path, tmp_path).rejected is None

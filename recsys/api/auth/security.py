@@ -1,4 +1,4 @@
-"""Who may ask: API keys, and signed links for pictures, which a browser fetches without a key."""
+"""Access: API keys, and signed links to images, which browsers open without a key."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _MIN_KEY_LENGTH = 16
 LINK_KEY_FILE = "link.key"
 
 
-def kept_link_key(folder: Path) -> str:
-    """The key that signs a project's links, made at the first call and kept in its folder for its owner alone."""
+def load_link_key(folder: Path) -> str:
+    """Return the key that signs a project's links; the first call creates its file, readable only by its owner."""
     file = folder / LINK_KEY_FILE
     with suppress(FileExistsError):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -41,11 +41,19 @@ def kept_link_key(folder: Path) -> str:
 
 
 class Security:
-    """The keys that callers have, and the key that signs links and cursors.
+    """API keys of callers, and the key that signs links and cursors.
 
-    `api_keys` may read and send events, `admin_keys` may do all; `stored` gives the keys of the database. Without any
-    key the service is open to all but for its admin routes. Without `link_key` a random one is made: links then hold as
-    long as this process, and no other worker accepts them. Raises ConfigError for keys under 16 characters.
+    Without any key the service is open, except for its admin routes.
+
+    Args:
+        api_keys: Keys with the scopes read and events.
+        link_key: Key that signs links. By default a random one: links then are valid as long as this process, and no
+            other worker accepts them.
+        admin_keys: Keys with all scopes.
+        stored: Function that returns the keys of the database.
+
+    Raises:
+        ConfigError: A key has fewer than 16 characters.
     """
 
     def __init__(
@@ -70,43 +78,43 @@ class Security:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], stored: StoredKeys | None = None) -> Security:
-        """From RECSYS_API_KEYS, RECSYS_ADMIN_KEYS (separated by commas) and RECSYS_LINK_KEY.
+        """Create from RECSYS_API_KEYS, RECSYS_ADMIN_KEYS (separated by commas) and RECSYS_LINK_KEY.
 
-        All may be absent, none blank.
+        Each variable may be absent, but not blank.
         """
         return cls(
-            _listed(environment, API_KEYS_VARIABLE, "leave the service open"),
+            _split_keys(environment, API_KEYS_VARIABLE, "leave the service open"),
             environment.get(LINK_KEY_VARIABLE),
-            admin_keys=_listed(environment, ADMIN_KEYS_VARIABLE, "have no key for admin routes"),
+            admin_keys=_split_keys(environment, ADMIN_KEYS_VARIABLE, "have no key for admin routes"),
             stored=stored,
         )
 
     @property
     def is_open(self) -> bool:
-        """Whether anybody may ask."""
+        """Return whether requests need no key."""
         return self.keys.is_open
 
     def derived_key(self, purpose: str) -> bytes:
-        """A key of 32 bytes for another purpose than links, from the key that signs these."""
+        """Return a key of 32 bytes for another purpose than links, derived from the key that signs links."""
         return hmac.digest(self._link_key, purpose.encode(), "sha256")
 
     def sign(self, path: str, query: Iterable[tuple[str, str]]) -> str:
-        """The signature of a link: HMAC-SHA256 over its decoded path and query.
+        """Return the signature of a link: HMAC-SHA256 over its decoded path and query.
 
-        Decoded and sorted, so that a proxy which writes the same address in another way does not break the link.
+        Path and query are decoded and sorted, so that a proxy may write the same address in another way.
         """
         message = json.dumps([path, sorted(query)]).encode()
         return hmac.digest(self._link_key, message, "sha256").hex()
 
-    def signed(self, path: str, query: Iterable[tuple[str, str]], signature: str) -> bool:
-        """Whether `signature` is the one of this link."""
+    def is_signed(self, path: str, query: Iterable[tuple[str, str]], signature: str) -> bool:
+        """Return whether `signature` is the signature of this link."""
         return hmac.compare_digest(self.sign(path, query).encode(), signature.encode(errors="replace"))
 
 
 class _Require(APIKeyHeader):
-    """Dependency: ends the request with a problem unless the caller's key has a scope.
+    """Dependency that ends the request with a problem unless the caller's key has a scope.
 
-    A security scheme of FastAPI itself, so that OpenAPI tells of it without a second dependency for each request.
+    It is also a security scheme of FastAPI, so that OpenAPI describes it without a second dependency per request.
     """
 
     def __init__(self, scope: Scope) -> None:
@@ -114,7 +122,7 @@ class _Require(APIKeyHeader):
             name="X-API-Key",
             scheme_name="APIKeyHeader",
             auto_error=False,
-            description="Needed where the service has API keys.",
+            description="Needed if the service has API keys.",
         )
         self.scope = scope
 
@@ -123,7 +131,7 @@ class _Require(APIKeyHeader):
 
 
 def authorize(request: HTTPConnection, scope: Scope) -> None:
-    """What `require(scope)` does, for routes where a dependency's microseconds count. Raises ProblemError."""
+    """Raise ProblemError unless the caller has a scope; like `require(scope)`, without the cost of a dependency."""
     caller = request_context_of(request.scope).caller
     if caller is None:
         raise ProblemError(MISSING_KEY, "The header X-API-Key is absent or wrong.")
@@ -131,20 +139,20 @@ def authorize(request: HTTPConnection, scope: Scope) -> None:
         return
     if not _security(request).is_open:
         raise ProblemError(MISSING_SCOPE, f"The key needs the scope {scope}.")
-    if not _own_machine(request):
+    if not _is_local(request):
         raise ProblemError(
             MISSING_SCOPE,
-            f"This service has no keys, so scope {scope} is left to its own machine; {ADMIN_KEYS_VARIABLE} or "
-            "`recsys key` make keys.",
+            f"This service has no keys, so only its own machine has the scope {scope}; {ADMIN_KEYS_VARIABLE} or "
+            "`recsys key` create keys.",
         )
 
 
-def _own_machine(request: HTTPConnection) -> bool:
-    """Whether the service's own machine asks: no proxy between, and no browser.
+def _is_local(request: HTTPConnection) -> bool:
+    """Return whether the request comes from the service's own machine, without a proxy and not from a browser.
 
-    A page that somebody opens on that machine could send requests, too; browsers say so by `Origin`.
+    A page that is open on that machine can send requests, too; browsers mark them with `Origin`.
     """
-    if request.client is None or not _FOREIGN.isdisjoint(request_context_of(request.scope).headers):
+    if request.client is None or not _REMOTE_HEADERS.isdisjoint(request_context_of(request.scope).headers):
         return False
     try:
         return ipaddress.ip_address(request.client.host).is_loopback
@@ -152,11 +160,11 @@ def _own_machine(request: HTTPConnection) -> bool:
         return False
 
 
-_FOREIGN = {b"x-forwarded-for", b"x-forwarded-host", b"forwarded", b"via", b"x-real-ip", b"origin"}
+_REMOTE_HEADERS = {b"x-forwarded-for", b"x-forwarded-host", b"forwarded", b"via", b"x-real-ip", b"origin"}
 
 
 class _RequireOrSignature(_Require):
-    """Dependency: as `_Require`, but a signed link needs no key; a wrong signature is always refused."""
+    """Dependency like `_Require`, but a signed link needs no key; a wrong signature is always rejected."""
 
     async def __call__(self, request: HTTPConnection) -> None:
         signature = request.query_params.get(SIGNATURE)
@@ -164,20 +172,20 @@ class _RequireOrSignature(_Require):
             await super().__call__(request)
             return
         query = [(name, value) for name, value in request.query_params.multi_items() if name != SIGNATURE]
-        if not _security(request).signed(request_context_of(request.scope).path, query, signature):
+        if not _security(request).is_signed(request_context_of(request.scope).path, query, signature):
             raise ProblemError(BAD_SIGNATURE, "The link was changed or is not from this service.")
 
 
 @cache
 def require(scope: Scope) -> _Require:
-    """The dependency that asks for a key with this scope: 401 without a key, 403 for one without the scope."""
+    """Return the dependency that needs a key with this scope: 401 without a key, 403 without the scope."""
     return _Require(scope)
 
 
 require_key = require(Scope.READ)
-"""Dependency: a key that may read."""
+"""Dependency that needs a key with the scope read."""
 require_key_or_signature = _RequireOrSignature(Scope.READ)
-"""Dependency: a key that may read, or a signed link."""
+"""Dependency that needs a key with the scope read, or a signed link."""
 
 
 def _security(request: HTTPConnection) -> Security:
@@ -185,9 +193,9 @@ def _security(request: HTTPConnection) -> Security:
     return security
 
 
-def _listed(environment: Mapping[str, str], variable: str, without: str) -> list[str]:
+def _split_keys(environment: Mapping[str, str], variable: str, unset: str) -> list[str]:
     listed = environment.get(variable)
     keys = [] if listed is None else [key.strip() for key in listed.split(",") if key.strip()]
     if listed is not None and not keys:
-        raise ConfigError(f"{variable} is set but holds no key: unset it to {without}")
+        raise ConfigError(f"{variable} is set but holds no key: unset it to {unset}")
     return keys

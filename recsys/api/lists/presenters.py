@@ -168,7 +168,7 @@ class ItemImage:
         except ImageError:
             # A damaged photo must not cost the caller the list; the link explains the fault.
             return link
-        services.metrics.picture(result.status, settled=result.settled)
+        services.metrics.count_image(result.status, settled=result.settled)
         data = base64.b64encode(result.data).decode()
         return link.model_copy(
             update={

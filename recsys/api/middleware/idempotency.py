@@ -1,4 +1,4 @@
-"""Idempotency-Key: a request that is sent again gets the answer of the first one, and is not done again."""
+"""Idempotency-Key: a repeated request gets the answer of the first one and has no second effect."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _VALID_KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 
 
 class Idempotency:
-    """ASGI middleware for POST, PUT and DELETE with an Idempotency-Key, by callers who may ask at all.
+    """ASGI middleware for POST, PUT and DELETE requests of known callers with an Idempotency-Key.
 
-    What succeeded (2xx) with JSON or no body is kept before it is sent. What was refused or failed changed nothing, so
-    the same key may be used again. Keys belong to the caller's API key: nobody sees another's answers.
-    `clock` in seconds since 1970.
+    Successful answers (2xx) with JSON or without a body are stored before they are sent. Requests that were rejected or
+    failed changed nothing, so their key may be used again. Keys belong to the caller's API key, so callers do not see
+    answers of others. `clock` returns seconds since 1970.
     """
 
     def __init__(self, app: ASGIApp, answers: IdempotencyStore, clock: Callable[[], float] = time.time) -> None:
@@ -50,82 +50,82 @@ class Idempotency:
             await self.app(scope, receive, send)
             return
         context = request_context_of(scope)
-        given = context.headers.get(IDEMPOTENCY_KEY)
-        if given is None or context.caller is None:
+        key = context.headers.get(IDEMPOTENCY_KEY)
+        if key is None or context.caller is None:
             await self.app(scope, receive, send)
-        elif not _VALID_KEY.fullmatch(given):
+        elif not _VALID_KEY.fullmatch(key):
             what = "Idempotency-Key: 1 to 255 visible ASCII characters."
             await ProblemResponse(INVALID_REQUEST, what)(scope, receive, send)
         else:
-            await self._once(scope, receive, send, _digest(context.caller.name.encode(), given), context)
+            await self._handle(scope, receive, send, _digest(context.caller.name.encode(), key), context)
 
-    async def _once(self, scope: Scope, receive: Receive, send: Send, key: bytes, context: RequestContext) -> None:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, key: bytes, context: RequestContext) -> None:
         try:
-            body = await _body(receive)
+            body = await _read_body(receive)
         except HTTPException as error:
-            # The routes are not reached, which turn this into a problem otherwise.
+            # Problem handlers run only around the routes.
             await ProblemResponse(TOO_LARGE, error.detail)(scope, receive, send)
             return
         if body is None:
             return
         fingerprint = _digest(scope["method"].encode(), context.path.encode(), scope["query_string"], body)
         try:
-            begun = await run_in_threadpool(self.answers.begin, key, fingerprint, context.user_id, int(self.clock()))
+            state = await run_in_threadpool(self.answers.begin, key, fingerprint, context.user_id, int(self.clock()))
         except StorageError as error:
-            # The routes are not reached here either.
+            # Problem handlers run only around the routes.
             await storage_problem(error)(scope, receive, send)
             return
-        match begun:
+        match state:
             case Mismatch():
                 await ProblemResponse(IDEMPOTENCY_MISMATCH, "")(scope, receive, send)
             case InProgress():
                 await ProblemResponse(IDEMPOTENCY_IN_PROGRESS, "", headers={"Retry-After": "1"})(scope, receive, send)
             case Stored():
-                await _replay(begun, send)
+                await _replay(state, send)
             case NewRequest():
-                await self._first(scope, _again(body, receive), send, key)
+                await self._run(scope, _replay_body(body, receive), send, key)
             case _:
-                assert_never(begun)
+                assert_never(state)
 
-    async def _first(self, scope: Scope, receive: Receive, send: Send, key: bytes) -> None:
-        kept = _Kept()
+    async def _run(self, scope: Scope, receive: Receive, send: Send, key: bytes) -> None:
+        held = _HeldAnswer()
 
-        async def keeping(message: Message) -> None:
-            if not kept.takes(message):
+        async def hold(message: Message) -> None:
+            if not held.take(message):
                 await send(message)
 
         try:
-            await self.app(scope, receive, keeping)
+            await self.app(scope, receive, hold)
         except Exception:
             await self._forget(key)
             raise
-        if kept.start is None:
+        if held.start is None:
             await self._forget(key)
             return
         try:
-            await run_in_threadpool(self.answers.finish, key, kept.answer())
+            await run_in_threadpool(self.answers.finish, key, held.answer())
         except StorageError as error:
-            # What was asked is done, and has to be said.
-            logger.error("an answer cannot be kept for its Idempotency-Key: %s", error)
+            # The request took effect, so its answer is sent.
+            logger.error("an answer cannot be stored for its Idempotency-Key: %s", error)
             await self._forget(key)
-        await send(kept.start)
-        await send({"type": "http.response.body", "body": kept.body})
+        await send(held.start)
+        await send({"type": "http.response.body", "body": held.body})
 
     async def _forget(self, key: bytes) -> None:
         try:
             await run_in_threadpool(self.answers.discard, key)
         except StorageError as error:
-            logger.error("an Idempotency-Key stays taken: %s", error)
+            logger.error("an Idempotency-Key cannot be released: %s", error)
 
 
-class _Kept:
-    """An answer that is kept back until it is stored, if it is one that is stored at all."""
+class _HeldAnswer:
+    """Answer that is held back until it is stored, if it is of a kind that is stored."""
 
     def __init__(self) -> None:
         self.start: Message | None = None
         self.body = b""
 
-    def takes(self, message: Message) -> bool:
+    def take(self, message: Message) -> bool:
         if message["type"] == "http.response.start":
             media_type = _media_type(message)
             if 200 <= message["status"] < 300 and (not media_type or media_type.startswith("application/json")):
@@ -149,8 +149,8 @@ async def _replay(stored: Stored, send: Send) -> None:
     await send({"type": "http.response.body", "body": stored.body})
 
 
-async def _body(receive: Receive) -> bytes | None:
-    """The whole body, which `BodyLimit` bounds; None if the caller went away."""
+async def _read_body(receive: Receive) -> bytes | None:
+    """Return the whole body, which `BodyLimit` bounds; None if the caller disconnected."""
     parts = []
     while True:
         message = await receive()
@@ -161,18 +161,18 @@ async def _body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """Gives a body that was read once more, and then what comes after it."""
-    given = False
+def _replay_body(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that first returns a body that was already read."""
+    sent = False
 
-    async def again() -> Message:
-        nonlocal given
-        if given:
+    async def receive_again() -> Message:
+        nonlocal sent
+        if sent:
             return await receive()
-        given = True
+        sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return again
+    return receive_again
 
 
 def _media_type(start: Message) -> str:
@@ -180,5 +180,5 @@ def _media_type(start: Message) -> str:
 
 
 def _digest(*parts: bytes) -> bytes:
-    """SHA-256 over parts that cannot run into each other."""
+    """Return the SHA-256 of parts; each part is hashed first, so that their borders count."""
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()

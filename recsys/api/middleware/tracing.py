@@ -1,7 +1,7 @@
-"""Traces by OpenTelemetry (extra `otel`), where the environment asks for them: one span for each request.
+"""Traces by OpenTelemetry (extra `otel`), if the environment enables them: one span per request.
 
-The instrumentation of ASGI that OpenTelemetry brings writes whole addresses into spans, which hold people's ids; this
-one writes the route's pattern.
+The ASGI instrumentation of OpenTelemetry writes whole addresses into spans, which contain user ids. This one writes the
+route's pattern.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ EXTRA = "otel"
 
 
 def tracer_provider(environment: Mapping[str, str]) -> TracerProvider | None:
-    """What makes spans and sends them; None where the environment does not ask for traces.
+    """Create the provider of spans, None if the environment does not enable traces.
 
-    `OTEL_TRACES_EXPORTER` is otlp (the default with `OTEL_EXPORTER_OTLP_ENDPOINT`), console or none; all other
-    variables of OpenTelemetry work as its SDK says. Raises MissingExtraError without the SDK or the exporter,
-    ConfigError for another exporter.
+    `OTEL_TRACES_EXPORTER` is otlp (the default with `OTEL_EXPORTER_OTLP_ENDPOINT`), console or none. Other variables of
+    OpenTelemetry have the meaning that its SDK defines.
+
+    Raises:
+        MissingExtraError: The SDK or the exporter is not installed.
+        ConfigError: The exporter is unknown.
     """
     name = environment.get(EXPORTER_VARIABLE, "otlp" if environment.get(ENDPOINT_VARIABLE) else "none")
     if name == "none":
@@ -42,11 +45,11 @@ def tracer_provider(environment: Mapping[str, str]) -> TracerProvider | None:
         raise MissingExtraError("opentelemetry-sdk", EXTRA) from None
     resource = Resource({"service.name": SERVICE_NAME}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(_exporter(name)))
+    provider.add_span_processor(BatchSpanProcessor(_create_exporter(name)))
     return provider
 
 
-def _exporter(name: str) -> SpanExporter:
+def _create_exporter(name: str) -> SpanExporter:
     from opentelemetry.sdk.trace.export import ConsoleSpanExporter
 
     if name == "console":
@@ -62,11 +65,10 @@ def _exporter(name: str) -> SpanExporter:
 
 
 class Tracing:
-    """ASGI middleware inside `RequestContextMiddleware`: a span of kind server.
+    """ASGI middleware inside `RequestContextMiddleware` that records a span of kind server.
 
-    It is a child of the caller's span (`traceparent`) if there is one.
-
-    Attributes follow the semantic conventions for HTTP; no path, query or address.
+    The span is a child of the caller's span (`traceparent`), if there is one. Its attributes follow the semantic
+    conventions for HTTP, without path, query or address.
     """
 
     def __init__(self, app: ASGIApp, provider: TracerProvider) -> None:
@@ -86,12 +88,12 @@ class Tracing:
             scope["method"],
             context=extract(carrier),
             kind=SpanKind.SERVER,
-            # Messages of errors may quote a person's id.
+            # Error messages may contain a user id.
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
 
-            async def noting(message: Message) -> None:
+            async def send_and_record(message: Message) -> None:
                 if message["type"] == "http.response.start":
                     span.set_attribute("http.response.status_code", message["status"])
                     if message["status"] >= 500:
@@ -99,7 +101,7 @@ class Tracing:
                 await send(message)
 
             try:
-                await self.app(scope, receive, noting)
+                await self.app(scope, receive, send_and_record)
             except Exception as error:
                 span.set_attribute("error.type", type(error).__name__)
                 span.set_status(Status(StatusCode.ERROR))

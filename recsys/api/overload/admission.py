@@ -1,8 +1,7 @@
-"""Admission: how many lists may be ranked at once, and how many requests may wait for that.
+"""Admission: bounds on the number of lists that are ranked at once and of requests that wait.
 
-Waiting is first come, first served, and short: a request that would wait behind too many is refused at its arrival,
-before anything of it is read. What was admitted is always served, hence work is never done for nothing, and a service
-with four times too much to do goes on serving what it can.
+The queue is short and in order of arrival. If it is full, a request is rejected at once, before its body is read.
+Admitted requests are always served, so no work is lost, and a service with four times its load keeps serving.
 """
 
 from __future__ import annotations
@@ -19,50 +18,54 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 RETRY_AFTER_S = 1
-"""Said with a refusal: the queue of lists is empty long before."""
+"""Header of a rejection; the queue is empty long before."""
 
 
 class RankingPool:
-    """Threads that rank, apart from those that paint, with a bounded queue before them.
+    """Threads that rank, separate from those that paint, with a bounded queue.
 
-    `threads` run at once; `max_waiting` more may wait. For use from one event loop; close it when done.
+    For use from one event loop. Close it when done.
+
+    Args:
+        threads: Number of lists that are ranked at once.
+        max_waiting: Number of requests that may wait.
     """
 
     def __init__(self, threads: int = 1, max_waiting: int = 32) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="rank")
         self._threads = threads
-        self._places = threads + max_waiting
-        self._inside = 0
+        self._capacity = threads + max_waiting
+        self._admitted = 0
 
     @property
     def full(self) -> bool:
-        """Whether one more request would be refused."""
-        return self._inside >= self._places
+        """Return whether one more request would be rejected."""
+        return self._admitted >= self._capacity
 
     @property
     def running(self) -> int:
-        """How many are ranked now."""
-        return min(self._inside, self._threads)
+        """Number of lists being ranked."""
+        return min(self._admitted, self._threads)
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
-        return self._inside - self.running
+        """Number of requests that wait."""
+        return self._admitted - self.running
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` returns, on a ranking thread; raises what it raises.
+        """Run `work` on a ranking thread, and return its result or raise its error.
 
-        Raises ProblemError (overloaded, 503) where too many wait: several requests of one moment may all have found
-        room at their arrival.
+        Raises:
+            ProblemError: The queue is full (503). Several requests may have found the same free place at their arrival.
         """
         if self.full:
             raise ProblemError(OVERLOADED, "", headers={"Retry-After": str(RETRY_AFTER_S)})
-        self._inside += 1
+        self._admitted += 1
         try:
             return await asyncio.wrap_future(self._pool.submit(work, *args, **kwargs))
         finally:
-            self._inside -= 1
+            self._admitted -= 1
 
     def close(self) -> None:
-        """Let what runs end, and take no more."""
+        """Finish running work, and accept no more."""
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Stopping without losing a request: not ready first, then no new connections, then the end."""
+"""Draining: the service stops being ready, then accepts no connections, then ends; no request is lost."""
 
 from __future__ import annotations
 
@@ -15,52 +15,55 @@ from types import FrameType
 logger = logging.getLogger(__name__)
 
 NOTICE_S = 0.5
-"""How long a process that was told to stop still listens: balancers see /readyz fail, and connections that the kernel
-has accepted already are served instead of being reset."""
+"""Time for which a draining process still listens: balancers see /readyz fail, and connections that the kernel has
+already accepted are served instead of being reset."""
 GRACE_S = 1.0
-"""After the time to drain, how long what is left (pictures in work, buffers) may take before the process just ends."""
+"""Time after the drain in which images and buffers may finish, before the process is ended."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Drain:
-    """Whether the service is about to stop. `stop` makes it stop; without it the state alone changes.
+    """State of draining.
 
-    `signalled`: whether the signal that ends the process has come.
+    Attributes:
+        draining: Whether the service is about to stop.
+        signalled: Whether the signal that ends the process has arrived.
     """
 
     def __init__(self, stop: Callable[[], None] | None = None) -> None:
+        """Create the state; `stop` ends the service, without it only the state changes."""
         self.draining = False
         self.signalled = False
         self._stop = stop
 
     def begin(self) -> None:
-        """No longer ready."""
+        """Stop being ready."""
         self.draining = True
 
     def request(self) -> None:
-        """Begin, and ask for the end of all processes of this service."""
+        """Begin, and end all processes of this service."""
         self.begin()
         if self._stop is not None:
             self._stop()
 
 
 def stop_service() -> None:
-    """Tell the process that runs this service, or the one that supervises its workers, to stop."""
+    """Send SIGTERM to the process that runs this service or supervises its workers."""
     supervisor = multiprocessing.parent_process()
     os.kill(os.getpid() if supervisor is None or supervisor.pid is None else supervisor.pid, signal.SIGTERM)
 
 
 def notice_s(drain_s: float) -> float:
-    """Seconds of `drain_s` in which new connections are still taken."""
+    """Return the part of `drain_s` in which new connections are still accepted, in seconds."""
     return min(NOTICE_S, drain_s / 4)
 
 
 def drain_on_signals(drain: Drain, drain_s: float) -> None:
-    """From now on SIGTERM and SIGINT begin `drain`, and reach the server only after the notice; a second one at once.
+    """Make SIGTERM and SIGINT begin `drain` and reach the server only after the notice; a second signal acts at once.
 
-    To be called in the server's event loop, after the server has set its own handlers. Outside of the main thread,
-    where no server gets signals, it does nothing.
+    Call it in the server's event loop, after the server has set its own handlers. Outside of the main thread, where no
+    server gets signals, it does nothing.
     """
     if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
         return
@@ -83,8 +86,8 @@ def _on_signal(
         return
     drain.signalled = True
     drain.begin()
-    logger.info("draining: what is in flight has %g s", drain_s)
-    # A thread of its own: an event loop that is stuck could not end the process.
+    logger.info("draining: requests in flight have %g s", drain_s)
+    # On a thread, because an event loop that is stuck could not end the process.
     watch = threading.Timer(drain_s + GRACE_S, _end)
     watch.daemon = True
     watch.start()
@@ -92,6 +95,6 @@ def _on_signal(
 
 
 def _end() -> None:
-    logger.warning("requests or pictures were still in work when the time to drain was over")
+    logger.warning("requests or images were unfinished at the end of the drain")
     logging.shutdown()
     os._exit(0)

@@ -1,7 +1,7 @@
-"""HTTP as uvicorn speaks it, but under overload lists are refused as soon as their head is parsed.
+"""HTTP protocol of uvicorn that rejects lists under overload as soon as their head is parsed.
 
-Through ASGI a refusal costs a task, a scope and three layers; at several times of what the service can do, that would
-leave little for those who are served.
+Through ASGI a rejection costs a task, a scope and three layers. At several times the capacity of the service, that
+would leave little time for the requests that are served.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from recsys.api.problems.answers import ProblemResponse
 from recsys.api.problems.types import ADDRESS_TOO_LONG, REJECTED
 from recsys.api.route_table import match_route
 
-# With a body or a change of protocol there is more to read, which ASGI does, and refuses as well.
+# With a body or a change of protocol there is more to read. ASGI does that, and also rejects.
 _MORE_TO_READ = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
 
 MAX_ADDRESS = 65_535
-"""Characters of path and query that can be parsed."""
+"""Longest path and query that can be parsed, in characters."""
 
 
 class SheddingProtocol(HttpToolsProtocol):
-    """Refuses GETs of lists by itself while too many wait; all else goes the usual way."""
+    """Protocol that rejects GET requests for lists while the queue is full; other requests go to ASGI."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._shedder, self._models = _found(self.config.loaded_app)
-        self._refused = False
+        self._shedder, self._models = _find_services(self.config.loaded_app)
+        self._rejected = False
 
     def on_headers_complete(self) -> None:
-        if self._shedder.full and self._refusable():
-            self._refuse()
+        if self._shedder.full and self._can_reject():
+            self._reject()
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        if not self._refused:
+        if not self._rejected:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._refused:
-            self._refused = False
+        if self._rejected:
+            self._rejected = False
         else:
             super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """A request that cannot be parsed is answered with a problem, too, and the connection ends."""
+        """Answer a request that cannot be parsed with a problem, and close the connection."""
         too_long = len(getattr(self, "url", b"")) > MAX_ADDRESS
         response = ProblemResponse(ADDRESS_TOO_LONG, "") if too_long else ProblemResponse(REJECTED, msg)
         status = HTTPStatus(response.status_code)
@@ -68,7 +68,7 @@ class SheddingProtocol(HttpToolsProtocol):
         self.transport.write(head + b"\r\n" + bytes(response.body))
         self.transport.close()
 
-    def _refusable(self) -> bool:
+    def _can_reject(self) -> bool:
         path = self.url.partition(b"?")[0].decode("latin-1")
         prefix = self.root_path
         return (
@@ -79,20 +79,20 @@ class SheddingProtocol(HttpToolsProtocol):
             and _MORE_TO_READ.isdisjoint(name for name, _ in self.headers)
         )
 
-    def _refuse(self) -> None:
-        self._refused = True
+    def _reject(self) -> None:
+        self._rejected = True
         request_id = request_id_of(dict(self.headers))
         version = self._models.current.recommender.version
         own = [*self.server_state.default_headers, (REQUEST_ID.encode(), request_id.encode())]
         own.append((MODEL_VERSION.encode(), version.encode()))
-        lasting = self.parser.should_keep_alive()
-        if not lasting:
+        keep_alive = self.parser.should_keep_alive()
+        if not keep_alive:
             own.append((b"connection", b"close"))
         self.transport.write(self._shedder.raw(b"\r\n".join(name + b": " + value for name, value in own)))
         self._shedder.count()
         self._shedder.metrics.count_answer("GET", UNKNOWN_ROUTE, 503, 0.0)
         self.server_state.total_requests += 1
-        if lasting:
+        if keep_alive:
             self._unset_keepalive_if_required()
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -101,8 +101,8 @@ class SheddingProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def _found(app: Any) -> tuple[Shedder, Models]:
-    """What `create_app` left in the application, which the server may have put into layers of its own."""
+def _find_services(app: Any) -> tuple[Shedder, Models]:
+    """Return what `create_app` stored in the application, around which the server may have put own layers."""
     while not hasattr(app, "state"):
         app = app.app
     return app.state.shedder, app.state.models

@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket for each key, or for each address where no key is used."""
+"""Rate limits: a token bucket per key, or per address without a key."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ MAX_BUCKETS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the limit says of one request. `remaining`: requests that may follow at once.
+    """Decision of the limit on one request.
 
-    `reset_s`: seconds until the bucket is full again; `retry_s`: seconds until one more request may come, 0 if now.
+    Attributes:
+        granted: Whether the request is within the limit.
+        remaining: Number of requests that may follow at once.
+        reset_s: Seconds until the bucket is full again.
+        retry_s: Seconds until one more request is granted, 0 for now.
     """
 
     granted: bool
@@ -26,11 +30,16 @@ class Allowance:
 
 
 class RateLimits:
-    """Token buckets of `burst` tokens that refill at `rate` a second, in the form of the generic cell rate algorithm
-    (ITU-T I.371): a bucket is one number, the time at which it will be full.
+    """Token buckets in the form of the generic cell rate algorithm (ITU-T I.371).
 
-    Each of `workers` processes grants its part, since connections spread over them. At most `max_buckets` are kept:
-    the one used longest ago goes first, and begins full if its owner comes again. `clock` in seconds.
+    A bucket is one number, the time at which it will be full.
+
+    Args:
+        rate: Tokens per second of all workers together.
+        burst: Size of a bucket.
+        workers: Number of processes. Each grants its part, because connections spread over them.
+        max_buckets: Largest number of buckets; the one used longest ago is dropped, and starts full again.
+        clock: Clock in seconds.
     """
 
     def __init__(
@@ -54,11 +63,11 @@ class RateLimits:
         return len(self._full_at)
 
     def take(self, owner: str) -> Allowance:
-        """One request of `owner`: granted, and then counted, or not."""
+        """Count one request of `owner` if it is within the limit."""
         now = self._clock()
         full_at = max(self._full_at.get(owner, now), now)
         after = full_at + self._interval
-        # What rounding leaves must not cost the last token of a bucket.
+        # Rounding must not cost the last token of a bucket.
         if after - now > self._depth + 1e-9:
             return Allowance(False, 0, full_at - now, after - now - self._depth)
         self._full_at[owner] = after
@@ -70,7 +79,7 @@ class RateLimits:
 
 
 def address_of(client: tuple[str, int] | None) -> str:
-    """What stands for a caller without a key: its address, for IPv6 the network of 64 bits that one customer has."""
+    """Return the address of a caller without a key, for IPv6 its network of 64 bits, which one customer has."""
     if client is None:
         return "unknown"
     host = client[0]

@@ -1,4 +1,4 @@
-"""Refusing lists under overload: how it is said, counted and logged, at the least cost."""
+"""Load shedding: rejection of lists under overload at the lowest cost."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from recsys.api.problems.types import OVERLOADED
 
 logger = logging.getLogger(__name__)
 
-TELL_EVERY_S = 1.0
+LOG_INTERVAL_S = 1.0
 
 
 class Shedder:
-    """Answers made beforehand. Refusals are counted, and told in the log once a second together, since a line for each
-    would be work, too."""
+    """Prepared answers for rejected lists. Rejections are counted, and logged once a second, not one by one."""
 
     def __init__(self, ranking: RankingPool, metrics: Metrics) -> None:
         self.ranking = ranking
@@ -34,26 +33,26 @@ class Shedder:
         self._head += b"".join(name + b": " + value + b"\r\n" for name, value in response.raw_headers)
         self._content = b"\r\n\r\n" + bytes(response.body)
         self._shed = 0
-        self._told = -math.inf
+        self._logged_at = -math.inf
 
     @property
     def full(self) -> bool:
-        """Whether one more list would be refused."""
+        """Return whether one more list would be rejected."""
         return self.ranking.full
 
     def count(self) -> None:
-        """One list was refused."""
+        """Count one rejected list."""
         self.metrics.count_rejection(OVERLOADED.slug)
         self._shed += 1
         now = time.monotonic()
-        if now - self._told >= TELL_EVERY_S:
-            logger.warning("overloaded: %d lists refused", self._shed)
-            self._told, self._shed = now, 0
+        if now - self._logged_at >= LOG_INTERVAL_S:
+            logger.warning("overloaded: %d lists rejected", self._shed)
+            self._logged_at, self._shed = now, 0
 
     def messages(self) -> tuple[Message, Message]:
-        """The refusal for ASGI."""
+        """Return the rejection as ASGI messages."""
         return dict(self._start), self._body
 
     def raw(self, headers: bytes) -> bytes:
-        """The refusal as HTTP/1.1 has it; `headers` come on top, each but the last with its end of line."""
+        """Return the rejection as HTTP/1.1; `headers` are added, separated by line ends, without a last one."""
         return self._head + headers + self._content

@@ -1,6 +1,6 @@
-"""Errors as RFC 9457 problem details: what was wrong, where, and what to do about it.
+"""Errors as RFC 9457 problem details: the cause, the field and the cure.
 
-Each type of problem has an address of its own, `/problems/<slug>`, where the service explains it.
+The service explains each type of problem at `/problems/<slug>`.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _BODY_FIELDS = {"item": "#/items", "style": "#/styles", "category": "#/category"
 
 
 class FieldError(BaseModel):
-    """What is wrong with one field of a request."""
+    """Error of one field of a request."""
 
-    detail: str = Field(description="What is wrong.", examples=["Input should be less than or equal to 200"])
+    detail: str = Field(description="The error.", examples=["Input should be less than or equal to 200"])
     parameter: str | None = Field(
-        default=None, description="The parameter of the path or query, if that is where it is.", examples=["limit"]
+        default=None, description="Parameter of the path or query with the error.", examples=["limit"]
     )
     pointer: str | None = Field(
-        default=None, description="JSON pointer into the body, if that is where it is.", examples=["#/items/0/weight"]
+        default=None, description="JSON pointer to the field of the body with the error.", examples=["#/items/0/weight"]
     )
 
 
@@ -61,14 +61,21 @@ class Problem(BaseModel):
     """RFC 9457 problem details."""
 
     type: str = Field(description="Address of the explanation.", examples=[INVALID_REQUEST.uri])
-    title: str = Field(description="The type of problem in a few words.", examples=[INVALID_REQUEST.title])
+    title: str = Field(description="Type of problem in a few words.", examples=[INVALID_REQUEST.title])
     status: int = Field(description="HTTP status.", examples=[INVALID_REQUEST.status])
-    detail: str = Field(description="What went wrong this time, and the cure.", examples=[INVALID_REQUEST.cure])
-    errors: list[FieldError] | None = Field(default=None, description="The bad fields, if fields are at fault.")
+    detail: str = Field(description="Error of this request, and the cure.", examples=[INVALID_REQUEST.cure])
+    errors: list[FieldError] | None = Field(default=None, description="Fields with errors.")
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem. `what` is said before the type's cure; `headers` go with the answer."""
+    """Error that ends a request with a problem.
+
+    Args:
+        kind: Type of problem.
+        what: Error of this request, in a sentence; the cure of the type follows it.
+        errors: Fields with errors.
+        headers: Headers of the answer.
+    """
 
     def __init__(
         self,
@@ -85,7 +92,7 @@ class ProblemError(Exception):
 
 
 class ProblemResponse(Response):
-    """A problem as a response."""
+    """Problem as a response."""
 
     media_type = MEDIA_TYPE
 
@@ -106,13 +113,13 @@ class ProblemResponse(Response):
             detail=f"{what} {kind.cure}".strip(),
             errors=list(errors) or None,
         )
-        # Escaped to ASCII: what a caller sent may hold code points that UTF-8 has no bytes for.
+        # Escaped to ASCII, because text of a caller may contain code points that UTF-8 cannot encode.
         body = json.dumps(problem.model_dump(exclude_none=True))
         super().__init__(body, code, headers=dict(headers or {}))
 
 
 def problem_responses(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
-    """For OpenAPI: the problems that a route may answer with; an invalid request is always among them."""
+    """Return the OpenAPI responses for problems of a route; `INVALID_REQUEST` is always one of them."""
     by_status: dict[int | str, list[ProblemType]] = {}
     for kind in (INVALID_REQUEST, *kinds):
         by_status.setdefault(kind.status, []).append(kind)
@@ -127,7 +134,7 @@ def problem_responses(*kinds: ProblemType) -> dict[int | str, dict[str, Any]]:
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Turn every error that a route raises on purpose, and every refusal of the framework, into a problem."""
+    """Turn errors that routes raise on purpose, and errors of the framework, into problems."""
     app.exception_handler(ProblemError)(_on_problem)
     app.exception_handler(RequestValidationError)(_on_invalid)
     app.exception_handler(HTTPException)(_on_http)
@@ -141,15 +148,15 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def internal_problem() -> ProblemResponse:
-    """The answer to an error nobody expected; it says nothing of the inside."""
+    """Return the answer to an unexpected error, without details."""
     return ProblemResponse(INTERNAL, "")
 
 
 def storage_problem(error: StorageError) -> ProblemResponse:
-    """The answer where live data cannot be read or written, also for the layers around the routes."""
+    """Return the answer to an error of the live data, also for the layers around the routes."""
     if isinstance(error, StorageFullError):
         return ProblemResponse(STORAGE_FULL, "")
-    # The message names a server, which is for the log alone.
+    # The message names a server, so it goes only to the log.
     logger.error("live data cannot be reached: %s", error)
     return ProblemResponse(STORAGE_UNAVAILABLE, "", headers={"Retry-After": "1"})
 
@@ -160,10 +167,10 @@ async def _on_problem(_: Request, error: ProblemError) -> Response:
 
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
-    found = error.errors()
-    if any(one["type"] == "json_invalid" for one in found):
+    invalid = error.errors()
+    if any(one["type"] == "json_invalid" for one in invalid):
         return ProblemResponse(MALFORMED_JSON, _NO_JSON)
-    errors = [_field_error(one, request) for one in found]
+    errors = [_field_error(one, request) for one in invalid]
     first = errors[0]
     where = first.parameter or first.pointer or "body"
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
@@ -207,9 +214,9 @@ async def _on_rights_error(_: Request, error: RightsError) -> Response:
 
 
 async def _on_image_error(request: Request, _: ImageError) -> Response:
-    # The error names a file of the server, which is nobody's business outside.
+    # The error names a file of the server, which callers must not see.
     return ProblemResponse(
-        UNREADABLE_IMAGE, f"Item {request.path_params.get('item_id')!r} has a picture that cannot be read."
+        UNREADABLE_IMAGE, f"Item {request.path_params.get('item_id')!r} has an image that cannot be read."
     )
 
 
@@ -223,7 +230,7 @@ def _field_error(error: Mapping[str, Any], request: Request) -> FieldError:
     if error["type"] == "extra_forbidden":
         detail = _unknown_field(where, path, request)
     if where == "body":
-        return FieldError(detail=detail, pointer="#" + "".join(f"/{_escaped(part)}" for part in path))
+        return FieldError(detail=detail, pointer="#" + "".join(f"/{_escape(part)}" for part in path))
     return FieldError(detail=detail, parameter=".".join(map(str, path)) or None)
 
 
@@ -235,7 +242,7 @@ def _unknown_field(where: str, path: Sequence[str | int], request: Request) -> s
 
 
 def _known_fields(request: Request, where: str) -> list[str]:
-    """The fields of the route's own model for the query or the body."""
+    """Return the fields of the route's model for the query or the body."""
     hints = get_type_hints(request.scope["route"].endpoint, include_extras=True)
     for hint in hints.values():
         model, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
@@ -245,7 +252,7 @@ def _known_fields(request: Request, where: str) -> list[str]:
     return []
 
 
-def _escaped(part: str | int) -> str:
+def _escape(part: str | int) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 

@@ -1,4 +1,4 @@
-"""What runs the service: it needs a key with the scope admin."""
+"""Routes of operators, for keys with the scope admin."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from recsys.bundle.versions import versions
 from recsys.errors import BundleError
 from recsys.schema import Scope
 
-Version = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="A version of /v1/models.")]
+Version = Annotated[str, Path(pattern=r"^[0-9a-f]{16}$", description="Version from /v1/models.")]
 
 router = APIRouter(prefix="/v1", tags=["admin"], dependencies=[Depends(require(Scope.ADMIN))])
 
 
-@router.get("/models", summary="The models on disk", responses=problem_responses(MISSING_KEY, MISSING_SCOPE))
+@router.get("/models", summary="List the models", responses=problem_responses(MISSING_KEY, MISSING_SCOPE))
 async def models(_: NoQuery, services: Served) -> ModelList:
-    """All bundles, newest first: what they hold, what was measured of them, and which one is served."""
-    found = await run_in_threadpool(versions, services.live.project.bundles)
-    refused = None if services.host is None else services.host.refused
+    """Return the bundles on disk, newest first, with their sizes and metrics, and the one that is served."""
+    bundles = await run_in_threadpool(versions, services.live.project.bundles)
+    rejected = None if services.host is None else services.host.rejected
     return ModelList(
         models=[
             Model(
@@ -41,53 +41,53 @@ async def models(_: NoQuery, services: Served) -> ModelList:
                 current=version.current,
                 serving=version.version == services.recommender.version,
             )
-            for version in found
+            for version in bundles
         ],
         rejected=None
-        if refused is None
-        else RejectedModel(version=refused.version, reason=_said(refused.reason, services)),
+        if rejected is None
+        else RejectedModel(version=rejected.version, reason=_strip_folders(rejected.reason, services)),
     )
 
 
 @router.post(
     "/admin/models/{version}:activate",
-    summary="Serve another model",
+    summary="Activate a model",
     responses=problem_responses(MISSING_KEY, MISSING_SCOPE, MODEL_REJECTED),
 )
 async def activate(version: Version, _: NoQuery, services: Served) -> Activated:
-    """The bundle is checked, warmed up with requests of late, and takes over between two requests, in all processes.
+    """Verify a bundle, warm it up with recent requests, and serve it in all processes.
 
-    Where anything is wrong with it, the one that serves goes on.
+    The swap happens between two requests. If the bundle fails a check, the current one keeps serving.
     """
     if services.host is None:
-        raise ProblemError(MODEL_REJECTED, "This process serves one model for good.")
+        raise ProblemError(MODEL_REJECTED, "This process serves one model permanently.")
     try:
         served = await run_in_threadpool(services.host.activate, version)
     except BundleError as error:
-        raise ProblemError(MODEL_REJECTED, f"{_said(str(error), services)}.") from None
+        raise ProblemError(MODEL_REJECTED, f"{_strip_folders(str(error), services)}.") from None
     return Activated(model_version=served.version)
 
 
 @router.post(
     "/admin:drain",
-    summary="Stop without losing a request",
+    summary="Drain and stop",
     status_code=202,
     response_model=Draining,
     responses=problem_responses(MISSING_KEY, MISSING_SCOPE),
 )
 async def drain(_: NoQuery, services: Served) -> JSONResponse:
-    """From now on the service is not ready; what is in flight is answered, then all its processes end with code 0."""
+    """Stop being ready, answer the requests in flight, then end all processes with exit code 0."""
     services.drain.begin()
     answer = Draining(status="draining").model_dump()
-    # Only once the answer is out, so that it gets through whatever stops the process.
+    # Stop only after the answer was sent.
     return JSONResponse(answer, 202, background=BackgroundTask(_stop, services.drain))
 
 
-def _said(reason: str, services: Services) -> str:
-    """What is wrong with a bundle, without the folders of the server."""
+def _strip_folders(reason: str, services: Services) -> str:
+    """Return a reason without folders of the server."""
     return reason.replace(f"{services.live.project.bundles}/", "")
 
 
 async def _stop(drain: Drain) -> None:
-    # Not on a thread, as a plain function would be: the answer to the next request comes after this.
+    # A coroutine runs on the event loop, unlike a function, so it comes before the next request.
     drain.request()

@@ -1,4 +1,4 @@
-"""Products that come, change and go while the service runs."""
+"""Routes of live changes to the catalog."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from recsys.api.schemas.catalog import Deleted, ItemBatch, ItemIn, ItemReport, I
 from recsys.api.services import Served, Services
 from recsys.errors import UnknownIdError
 from recsys.schema import ItemId, Scope
-from recsys.serving.catalog_editor import ItemWish
+from recsys.serving.catalog_editor import ItemEdit
 from recsys.serving.uploads import decode_base64
 from style.errors import ImageError
 
@@ -34,14 +34,14 @@ _DELETING = (MISSING_KEY, MISSING_SCOPE, TOO_MANY_REQUESTS, STORAGE_FULL, IDEMPO
 _PUTTING = (*_DELETING, MALFORMED_JSON, TOO_LARGE)
 
 
-@router.post("/items:batch", summary="Put up to 100 items", responses=problem_responses(*_PUTTING))
+@router.post("/items:batch", summary="Put several items", responses=problem_responses(*_PUTTING))
 async def put_items(body: ItemBatch, _: NoQuery, services: Served) -> ItemReport:
-    """Each item is stored or rejected on its own; of one named twice the last counts.
+    """Add or replace up to 100 items; each is stored or rejected on its own.
 
-    What is stored is on the disk, and recommendable within a second.
+    If an item occurs twice, the last one counts. Stored items are on disk, and are recommended within a second.
     """
     named = [(ItemId(item.item_id), item) for item in body.items]
-    reasons = await services.describe(lambda: _stored(services, named))
+    reasons = await services.describe(lambda: _store(services, named))
     results = [
         ItemResult(item_id=item_id, status=ItemStatus.STORED if reason is None else ItemStatus.REJECTED, reason=reason)
         for (item_id, _), reason in zip(named, reasons, strict=True)
@@ -57,11 +57,12 @@ async def put_items(body: ItemBatch, _: NoQuery, services: Served) -> ItemReport
     responses=problem_responses(*_PUTTING, BAD_IMAGE),
 )
 async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served) -> ItemResult:
-    """Adds the item, or replaces it whole. It is on the disk when this is answered, and recommendable within a second.
+    """Add an item, or replace it as a whole.
 
-    The style vector of a new photo is computed now, so that no build has to be waited for.
+    It is on disk when this is answered, and is recommended within a second. The style vector of a new photo is computed
+    now, so no build is needed.
     """
-    (reason,) = await services.describe(lambda: _stored(services, [(ItemId(item_id), body)]))
+    (reason,) = await services.describe(lambda: _store(services, [(ItemId(item_id), body)]))
     if reason is not None:
         raise ProblemError(BAD_IMAGE, f"{reason[:300]}.")
     return ItemResult(item_id=item_id, status=ItemStatus.STORED)
@@ -74,33 +75,33 @@ async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served
     responses=problem_responses(*_DELETING, UNKNOWN_ITEM),
 )
 async def delete_item(item_id: ItemPath, _: NoQuery, services: Served) -> Deleted:
-    """Takes the item out of every answer within a second, and out of the next builds, until it is put again."""
+    """Remove an item from all answers within a second, and from later builds, until it is put again."""
     if not services.knows_item(ItemId(item_id)):
         raise UnknownIdError("item", item_id)
     await services.write(lambda: services.editor.delete(ItemId(item_id)))
     return Deleted(item_id=item_id, status="deleted")
 
 
-def _stored(services: Services, named: Sequence[tuple[ItemId, ItemIn]]) -> list[str | None]:
-    """Why each item was not stored, or None."""
+def _store(services: Services, named: Sequence[tuple[ItemId, ItemIn]]) -> list[str | None]:
+    """Store items; return for each the reason why it was rejected, or None."""
     reasons: dict[int, str | None] = {}
-    wishes: dict[int, ItemWish] = {}
-    for place, (item_id, item) in enumerate(named):
+    edits: dict[int, ItemEdit] = {}
+    for index, (item_id, item) in enumerate(named):
         try:
-            wishes[place] = _wish(item_id, item)
+            edits[index] = _build_edit(item_id, item)
         except ImageError as error:
-            reasons[place] = str(error)
-    found = services.editor.put(list(wishes.values()), services.recommender)
-    reasons.update(zip(wishes, found, strict=True))
-    return [reasons[place] for place in range(len(named))]
+            reasons[index] = str(error)
+    stored = services.editor.put(list(edits.values()), services.recommender)
+    reasons.update(zip(edits, stored, strict=True))
+    return [reasons[index] for index in range(len(named))]
 
 
-def _wish(item_id: ItemId, item: ItemIn) -> ItemWish:
-    return ItemWish(
+def _build_edit(item_id: ItemId, item: ItemIn) -> ItemEdit:
+    return ItemEdit(
         item_id=item_id,
         title=item.title,
         category=item.category,
         price=item.price,
         available=item.available,
-        picture=None if item.image_base64 is None else decode_base64(item.image_base64),
+        image=None if item.image_base64 is None else decode_base64(item.image_base64),
     )

@@ -1,4 +1,4 @@
-"""What people do: stored before it is acknowledged, and part of their next answer."""
+"""Route of events: they are stored before the answer, and count in the user's next list."""
 
 from __future__ import annotations
 
@@ -37,78 +37,78 @@ _BODY = {
     "required": True,
     "content": {
         "application/json": {"schema": {"type": "array", "maxItems": MAX_EVENTS, "items": _SCHEMA}},
-        NDJSON: {"schema": {"type": "string", "description": "One event as a JSON object on each line."}},
+        NDJSON: {"schema": {"type": "string", "description": "One event per line, as a JSON object."}},
     },
 }
 
 
 @router.post(
     "/events",
-    summary="Tell what people did",
+    summary="Ingest events",
     responses=problem_responses(
         MISSING_KEY, MISSING_SCOPE, MALFORMED_JSON, TOO_LARGE, TOO_MANY_REQUESTS, STORAGE_FULL, OVERLOADED
     ),
     openapi_extra={"requestBody": _BODY},
 )
 async def post_events(request: Request, _: NoQuery, services: Served) -> EventReport:
-    """Up to 1,000 events, as a JSON array or one JSON object on each line (NDJSON).
+    """Store up to 1,000 events, sent as a JSON array or as one JSON object per line (NDJSON).
 
-    Each is accepted, a duplicate of one that was accepted before, or rejected with the reason; one that is rejected
-    does not cost the others. What is acknowledged is on the disk, and counts in that person's next answer.
+    Each event is accepted, a duplicate of an accepted one, or rejected with a reason; a rejected event does not affect
+    the others. Accepted events are on disk, and count in the user's next list.
     """
-    entries = list(_entries(await request.body(), request.headers.get("Content-Type", "")))
+    entries = list(_parse_body(await request.body(), request.headers.get("Content-Type", "")))
     if len(entries) > MAX_EVENTS:
         raise ProblemError(TOO_LARGE, f"{len(entries):,} events are more than {MAX_EVENTS:,}.")
     received_at = now()
-    read = [_read(entry, received_at, services) for entry in entries]
-    events = [one for one in read if isinstance(one, Event)]
+    parsed = [_parse_event(entry, received_at, services) for entry in entries]
+    events = [one for one in parsed if isinstance(one, Event)]
     stored = iter(await services.write(lambda: services.live.events.append(events, received_at)) if events else [])
-    results = [_result(one, next(stored)) if isinstance(one, Event) else one for one in read]
+    results = [_result(one, next(stored)) if isinstance(one, Event) else one for one in parsed]
     counts = {status: sum(result.status is status for result in results) for status in EventStatus}
     return EventReport(results=results, **{status.value: count for status, count in counts.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class _Unreadable:
-    """A line that is not JSON."""
+    """Line that is not JSON."""
 
     reason: str
 
 
-def _entries(body: bytes, content_type: str) -> Iterator[Any]:
+def _parse_body(body: bytes, content_type: str) -> Iterator[Any]:
     if content_type.partition(";")[0].strip().lower() == NDJSON:
         for line in body.splitlines():
             if line.strip():
-                yield _line(line)
+                yield _parse_line(line)
         return
     try:
-        found = orjson.loads(body)
+        entries = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise ProblemError(MALFORMED_JSON, "The body cannot be read as JSON.") from None
-    if not isinstance(found, list):
+    if not isinstance(entries, list):
         raise ProblemError(MALFORMED_JSON, f"The body is not a JSON array; send one, or lines as {NDJSON}.")
-    yield from found
+    yield from entries
 
 
-def _line(line: bytes) -> Any:
+def _parse_line(line: bytes) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError as error:
         return _Unreadable(f"not JSON: {error.msg}")
 
 
-def _read(entry: Any, received_at: int, services: Served) -> Event | EventResult:
+def _parse_event(entry: Any, received_at: int, services: Served) -> Event | EventResult:
     if isinstance(entry, _Unreadable):
         return EventResult(event_id=None, status=EventStatus.REJECTED, reason=entry.reason)
     try:
         event = _ADAPTER.validate_python(entry)
     except ValidationError as error:
-        return _rejected(entry, "; ".join(map(_said, error.errors(include_url=False, include_context=False))))
+        return _reject(entry, "; ".join(map(_describe, error.errors(include_url=False, include_context=False))))
     timestamp = received_at if event.timestamp is None else event.timestamp
     if timestamp > received_at + SECONDS_PER_DAY:
-        return _rejected(entry, f"timestamp: {timestamp} is more than a day ahead; seconds since 1970 UTC are meant")
+        return _reject(entry, f"timestamp: {timestamp} is more than a day ahead; seconds since 1970 UTC are meant")
     if not services.knows_item(ItemId(event.item_id)):
-        return _rejected(entry, f"item_id: there is no item {event.item_id!r}")
+        return _reject(entry, f"item_id: there is no item {event.item_id!r}")
     return Event(
         event_id=event.event_id,
         user_id=UserId(event.user_id),
@@ -123,12 +123,12 @@ def _read(entry: Any, received_at: int, services: Served) -> Event | EventResult
     )
 
 
-def _said(error: Any) -> str:
+def _describe(error: Any) -> str:
     place = ".".join(map(str, error["loc"])) or "event"
     return f"{place}: {str(error['msg']).removeprefix('Value error, ')}"
 
 
-def _rejected(entry: Any, reason: str) -> EventResult:
+def _reject(entry: Any, reason: str) -> EventResult:
     given = entry.get("event_id") if isinstance(entry, dict) else None
     return EventResult(event_id=given if isinstance(given, str) else None, status=EventStatus.REJECTED, reason=reason)
 

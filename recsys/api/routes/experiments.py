@@ -1,4 +1,4 @@
-"""Experiments: which there are, who is in which arm, what came of them; and, with the scope admin, to run them."""
+"""Routes of experiments: list, assignment and results; with the scope admin also to run them."""
 
 from __future__ import annotations
 
@@ -57,37 +57,37 @@ _admins = [Depends(require(Scope.ADMIN))]
 
 @router.get(
     "/experiments",
-    summary="The experiments of the shop",
+    summary="List the experiments",
     dependencies=_readers,
     responses=problem_responses(MISSING_KEY, MISSING_SCOPE),
 )
 async def experiments(_: NoQuery, services: Served) -> ExperimentList:
-    """All experiments with status, coverage and arms, and what is wrong with the files of any."""
-    found = services.experiments.registry.experiments
-    problems = {key: _said(problem, services) for key, problem in services.experiments.problems.items()}
-    return ExperimentList(experiments=[_view(one, services) for one in found.values()], problems=problems)
+    """Return all experiments with status, coverage and arms, and the problems of their files."""
+    loaded = services.experiments.registry.experiments
+    problems = {key: _strip_folders(problem, services) for key, problem in services.experiments.problems.items()}
+    return ExperimentList(experiments=[_view(one, services) for one in loaded.values()], problems=problems)
 
 
 @router.get(
     "/experiments/{key}",
-    summary="One experiment",
+    summary="Get an experiment",
     dependencies=_readers,
     responses=problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT),
 )
 async def experiment(key: Key, _: NoQuery, services: Served) -> ExperimentView:
-    """What it compares, and how it stands."""
-    return _view(_found(key, services), services)
+    """Return an experiment with its status and arms."""
+    return _view(_find(key, services), services)
 
 
 @router.get(
     "/experiments/{key}/assignment",
-    summary="Who is in which arm",
+    summary="Get an assignment",
     dependencies=_readers,
     responses=problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT),
 )
 async def assignment(key: Key, options: Annotated[AssignmentOptions, Query()], services: Served) -> AssignmentView:
-    """The arm of a unit, always the same one, and why; nothing is logged. Lists assign by themselves."""
-    one = _found(key, services)
+    """Return the arm of a unit and the reason. Nothing is logged. Lists assign arms on their own."""
+    one = _find(key, services)
     known = options.known_user
     if known is None:
         user = options.user_id
@@ -95,33 +95,33 @@ async def assignment(key: Key, options: Annotated[AssignmentOptions, Query()], s
     context = targeting_context(
         frozenset(options.category), options.platform, options.country, options.language, known_user=known
     )
-    subject = Identity(options.user_id, options.session_id)
-    unit = subject.unit(one.unit) if options.unit is None else options.unit
-    place = Plan.of(one).assign(unit, context)
+    identity = Identity(options.user_id, options.session_id)
+    unit = identity.unit(one.unit) if options.unit is None else options.unit
+    assigned = Plan.of(one).assign(unit, context)
     return AssignmentView(
         experiment=key,
         unit=one.unit,
-        arm=place.arm,
-        propensity=place.propensity,
-        forced=place.forced,
-        reason=place.reason,
+        arm=assigned.arm,
+        propensity=assigned.propensity,
+        forced=assigned.forced,
+        reason=assigned.reason,
         served=key in services.experiments.current.loaded.experiments,
     )
 
 
 @router.get(
     "/experiments/{key}/results",
-    summary="What came of an experiment",
+    summary="Get experiment results",
     dependencies=_admins,
     responses=problem_responses(MISSING_KEY, MISSING_SCOPE, UNKNOWN_EXPERIMENT, NO_RESULTS),
 )
 async def results(key: Key, _: NoQuery, services: Served) -> Results:
-    """Health first, then effects and a decision, from the logs of the service as they are; at most 30 s old."""
-    one = _found(key, services)
+    """Return health checks, effects and a decision from the logs of the service, at most 30 s old."""
+    one = _find(key, services)
     try:
-        found = await services.analyses.of(one, services.recommender.bundle)
+        found = await services.analyses.analyze(one, services.recommender.bundle)
     except (ConfigError, DataError) as error:
-        raise ProblemError(NO_RESULTS, f"{_said(str(error), services)}.") from None
+        raise ProblemError(NO_RESULTS, f"{_strip_folders(str(error), services)}.") from None
     return Results.model_validate(found)
 
 
@@ -134,74 +134,74 @@ async def results(key: Key, _: NoQuery, services: Served) -> Results:
     openapi_extra={"requestBody": _BODY},
 )
 async def create(_: NoQuery, services: Served, request: Request) -> ExperimentView:
-    """What the file of an experiment would say, as JSON. Nobody is assigned before it is started."""
+    """Create a draft; the body is the content of an experiment file as JSON. No unit is assigned before the start."""
     draft = NewExperiment.read(await request.body())
     folder = services.live.project.experiments
 
-    def created() -> None:
+    def create_draft() -> None:
         for other in load_all(folder).experiments.values():
             if other.status is not Status.STOPPED and (problem := find_conflict(other, draft)) is not None:
                 raise ExperimentError(f"{draft.key}: {problem}")
         create_experiment(folder, draft)
 
-    await _changed(services, created)
-    return _view(_found(draft.key, services), services)
+    await _apply(services, create_draft)
+    return _view(_find(draft.key, services), services)
 
 
 @router.post("/admin/experiments/{key}:start", summary="Start an experiment", dependencies=_admins, responses=_CHANGES)
 async def start(key: Key, _: NoQuery, services: Served) -> ExperimentView:
-    """Units are assigned from now on. What an arm is, and how units are split, is fixed from here."""
+    """Assign units from now on. The arms and the split of units are fixed from here."""
     project = services.live.project
 
-    def started(draft: Experiment) -> Experiment:
+    def start_draft(draft: Experiment) -> Experiment:
         check_servable(project, draft)
         return lifecycle.start(draft, now())
 
     _must_exist(key, services)
-    await _changed(services, lambda: change_together(project.experiments, key, started))
-    return _view(_found(key, services), services)
+    await _apply(services, lambda: change_together(project.experiments, key, start_draft))
+    return _view(_find(key, services), services)
 
 
-@router.post("/admin/experiments/{key}:ramp", summary="Expose more units", dependencies=_admins, responses=_CHANGES)
+@router.post("/admin/experiments/{key}:ramp", summary="Ramp an experiment", dependencies=_admins, responses=_CHANGES)
 async def ramp(key: Key, body: Ramp, _: NoQuery, services: Served) -> ExperimentView:
-    """Lets units in; nobody who has an arm gets another one."""
+    """Expose more units. Units keep the arm that they have."""
 
-    def ramped(found: Experiment) -> Experiment:
+    def ramp_one(found: Experiment) -> Experiment:
         return lifecycle.ramp(found, now(), coverage=body.coverage, segments=body.ranges)
 
     _must_exist(key, services)
-    await _changed(services, lambda: change_together(services.live.project.experiments, key, ramped))
-    return _view(_found(key, services), services)
+    await _apply(services, lambda: change_together(services.live.project.experiments, key, ramp_one))
+    return _view(_find(key, services), services)
 
 
 @router.post("/admin/experiments/{key}:stop", summary="Stop an experiment", dependencies=_admins, responses=_CHANGES)
 async def stop(key: Key, _: NoQuery, services: Served) -> ExperimentView:
-    """Everybody is served as without the experiment, for good; in all processes within a second."""
+    """End an experiment permanently: all processes serve without it within a second."""
     _must_exist(key, services)
-    await _changed(services, lambda: stop_experiment(services.live.project.experiments, key, now()))
-    return _view(_found(key, services), services)
+    await _apply(services, lambda: stop_experiment(services.live.project.experiments, key, now()))
+    return _view(_find(key, services), services)
 
 
-async def _changed(services: Services, change: Callable[[], object]) -> None:
-    """Make a change of the files, which other processes find within a second, and take it in here."""
+async def _apply(services: Services, change: Callable[[], object]) -> None:
+    """Change experiment files and reload them; other processes find the change within a second."""
     try:
         await services.write(change)
     except ConfigError as error:
-        raise ProblemError(EXPERIMENT_REJECTED, f"{_said(str(error), services)}.") from None
+        raise ProblemError(EXPERIMENT_REJECTED, f"{_strip_folders(str(error), services)}.") from None
     await run_in_threadpool(services.experiments.reload)
 
 
-def _found(key: str, services: Services) -> Experiment:
+def _find(key: str, services: Services) -> Experiment:
     found = services.experiments.registry.experiments.get(key)
     if found is None:
         problem = services.experiments.problems.get(key)
-        what = f"There is no experiment {key!r}." if problem is None else f"{_said(problem, services)}."
+        what = f"There is no experiment {key!r}." if problem is None else f"{_strip_folders(problem, services)}."
         raise ProblemError(UNKNOWN_EXPERIMENT, what)
     return found
 
 
 def _must_exist(key: str, services: Services) -> None:
-    """By the files, which another process may have written a moment ago."""
+    """Raise ProblemError if no file has the key. Reads the folder, because another process may have just written it."""
     if key not in {path.stem for path in experiment_files(services.live.project.experiments)}:
         raise ProblemError(UNKNOWN_EXPERIMENT, f"There is no experiment {key!r}.")
 
@@ -230,10 +230,10 @@ def _view(one: Experiment, services: Services) -> ExperimentView:
         metrics=[metric.name for metric in one.metrics],
         guardrails=[guardrail.metric for guardrail in one.guardrails],
         forced=len(one.forced),
-        problem=None if problem is None else _said(problem, services),
+        problem=None if problem is None else _strip_folders(problem, services),
     )
 
 
-def _said(problem: str, services: Services) -> str:
-    """What is wrong, without the folders of the server."""
+def _strip_folders(problem: str, services: Services) -> str:
+    """Return a problem without folders of the server."""
     return problem.replace(f"{services.live.project.root}/", "")

@@ -1,4 +1,4 @@
-"""Whether the service lives and is ready, its metrics, and what its problems mean. None of it needs a key."""
+"""Routes of health, metrics and problem types. They need no key."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from recsys.api.services import Served
 router = APIRouter()
 
 
-@router.get("/livez", tags=["health"], summary="Does the process answer?", responses=problem_responses())
+@router.get("/livez", tags=["health"], summary="Check liveness", responses=problem_responses())
 async def live(_: NoQuery) -> Live:
-    """Always `alive`; no answer means that the process is stuck."""
+    """Return `alive`; no answer means that the process is stuck."""
     return Live(status="alive")
 
 
-@router.get("/readyz", tags=["health"], summary="Can it serve, and how well?", responses=problem_responses(DRAINING))
+@router.get("/readyz", tags=["health"], summary="Check readiness", responses=problem_responses(DRAINING))
 async def ready(_: NoQuery, services: Served) -> Ready:
-    """Which model serves, who may ask, and whether pictures are restyled or served as they are.
+    """Return the served model, whether keys are needed, and whether images are restyled.
 
-    A service that is about to stop is not ready.
+    A service that drains is not ready.
     """
     if services.drain.draining:
         raise ProblemError(DRAINING, "")
@@ -44,37 +44,37 @@ async def ready(_: NoQuery, services: Served) -> Ready:
 @router.get(
     "/metrics",
     tags=["health"],
-    summary="Metrics for Prometheus",
+    summary="Get metrics",
     response_class=Response,
     responses={
-        200: {"description": "The numbers of all workers.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+        200: {"description": "Metrics of all workers.", "content": {"text/plain": {"schema": {"type": "string"}}}},
         **problem_responses(),
     },
 )
 async def metrics(_: NoQuery, services: Served) -> Response:
-    """Latencies, refusals, pictures, queues and the model's version, in Prometheus's text format.
+    """Return latencies, rejections, images, queues and the model's version in the text format of Prometheus.
 
-    It needs no key, as it names no person, key or item; a proxy can keep it inside.
+    The metrics contain no user, key or item, so they need no key; a proxy can restrict access.
     """
     return Response(await run_in_threadpool(services.metrics.exposition), headers={"Content-Type": MEDIA_TYPE})
 
 
-@router.get("/problems", tags=["problems"], summary="All types of problems", responses=problem_responses())
+@router.get("/problems", tags=["problems"], summary="List the types of problems", responses=problem_responses())
 async def problems(_: NoQuery) -> list[ProblemExplanation]:
-    """Every type of problem that the service answers with: when it occurs, and the cure."""
-    return [_explanation(kind) for kind in PROBLEM_TYPES]
+    """Return the types of problems, each with its meaning and its cure."""
+    return [_explain(kind) for kind in PROBLEM_TYPES]
 
 
 @router.get(
-    "/problems/{slug}", tags=["problems"], summary="One type of problem", responses=problem_responses(NO_SUCH_PATH)
+    "/problems/{slug}", tags=["problems"], summary="Get a type of problem", responses=problem_responses(NO_SUCH_PATH)
 )
 async def problem(slug: str, _: NoQuery) -> ProblemExplanation:
-    """What a problem's `type` points to."""
+    """Return the explanation to which the `type` of a problem points."""
     for kind in PROBLEM_TYPES:
         if kind.slug == slug:
-            return _explanation(kind)
+            return _explain(kind)
     raise HTTPException(404)
 
 
-def _explanation(kind: ProblemType) -> ProblemExplanation:
+def _explain(kind: ProblemType) -> ProblemExplanation:
     return ProblemExplanation(type=kind.uri, title=kind.title, status=kind.status, meaning=kind.meaning, cure=kind.cure)

@@ -55,13 +55,13 @@ async def item_image(
     """
     photo = services.recommender.catalog.card(ItemId(item_id)).image
     if photo is None:
-        raise ProblemError(NO_IMAGE, f"Item {item_id!r} has no picture.")
+        raise ProblemError(NO_IMAGE, f"Item {item_id!r} has no image.")
     render_request = await build_render_request(options, photo, services, options.engine)
     future = services.restyler.submit(render_request)
     # Compared before the image is ready: an image that changes in the meantime must not be called immutable.
     is_current = options.photo is not None and options.photo == render_request.link_state()
     result = await asyncio.wrap_future(future)
-    services.metrics.picture(result.status, settled=result.settled)
+    services.metrics.count_image(result.status, settled=result.settled)
     if options.signature is None:
         # Signed links come from lists, whose exposures log the user.
         log_render(services, request, result, options.user, item_id)

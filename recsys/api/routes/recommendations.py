@@ -1,4 +1,4 @@
-"""Lists: for a user, for an anonymous session, and of similar items."""
+"""Routes of lists: for a user, for a session, and of similar items."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from recsys.api.schemas.recommendations import (
     SimilarOptions,
 )
 from recsys.api.services import Served
-from recsys.api.uploads import decoded, look_of
+from recsys.api.uploads import decode_image_field, embed_image
 from recsys.config import EventSettings
 from recsys.ranking.request import Request
 from recsys.schema import EventKind, ItemId, Scope, UserId
@@ -59,7 +59,7 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends
 
 @router.get(
     "/users/{user_id:path}/recommendations",
-    summary="Recommendations for a user",
+    summary="Recommend to a user",
     responses={200: {"model": RecommendationList}, **problem_responses(*_PROBLEMS, BAD_CURSOR, STALE_CURSOR)},
 )
 async def recommend_for_user(
@@ -69,10 +69,10 @@ async def recommend_for_user(
     links: LinkMaker,
     request: HttpRequest,
 ) -> Response:
-    """The best items for a user, best first, each with a reason and a link to its picture in the user's own style.
+    """Return the best items for a user, best first, each with a reason and a link to an image in the user's style.
 
-    What the user did counts from the moment it was told to /v1/events. A user of whom nothing is known gets the most
-    popular items, and `basis` says so. `X-Request-ID` of the answer is what events and feedback refer to.
+    Events count from the moment that /v1/events accepted them. An unknown user gets the most popular items, and `basis`
+    says so. Events and ratings refer to the answer by its `X-Request-ID`.
     """
     _check_force(options, request)
     builder = ListBuilder(services, links, request_context_of(request.scope), options, _ranking_request(options))
@@ -81,7 +81,7 @@ async def recommend_for_user(
 
 @router.post(
     "/recommendations",
-    summary="Recommendations for an anonymous session",
+    summary="Recommend to a session",
     responses={
         200: {"model": RecommendationList},
         **problem_responses(*_PROBLEMS, BAD_CURSOR, STALE_CURSOR, MALFORMED_JSON, TOO_LARGE, BAD_IMAGE),
@@ -90,27 +90,31 @@ async def recommend_for_user(
 async def recommend_for_session(
     body: SessionRequest, _: NoQuery, services: Served, links: LinkMaker, request: HttpRequest
 ) -> Response:
-    """The best items for somebody without an account, from what was touched in this session, chosen styles and a
-    picture that is liked."""
+    """Return the best items for a visitor without a user id.
+
+    The list rests on items of the session, chosen styles and a liked image.
+    """
     _check_force(body, request)
     ranking_request = replace(
         _ranking_request(body),
-        items=_weights(body.items, services.events),
+        items=_sum_weights(body.items, services.events),
         styles=tuple(dict.fromkeys(body.styles)),
-        looks=() if body.image_base64 is None else (await look_of(services, decoded(body.image_base64)),),
+        looks=()
+        if body.image_base64 is None
+        else (await embed_image(services, decode_image_field(body.image_base64)),),
     )
     return await ListBuilder(services, links, request_context_of(request.scope), body, ranking_request).answer_session()
 
 
 @router.get(
     "/items/{item_id:path}/similar",
-    summary="Items like one item",
+    summary="List similar items",
     responses=problem_responses(*_PROBLEMS, UNKNOWN_ITEM),
 )
 async def similar_items(
     item_id: ItemPath, options: Annotated[SimilarOptions, Query()], services: Served, links: LinkMaker
 ) -> SimilarList:
-    """Items that look like this one, or that the same people like."""
+    """Return items with a similar style, or items that the same users like."""
     filters = await exclude_interacted(services, options.filters(), options.user_id)
     answer = await services.ranking.run(
         services.recommender.similar.to_item,
@@ -126,13 +130,13 @@ async def similar_items(
 
 
 def _check_force(options: RecommendationOptions, request: HttpRequest) -> None:
-    """Raises ProblemError where arms are forced without the right to."""
+    """Raise ProblemError if the request forces arms without the scope admin."""
     if options.force:
         authorize(request, Scope.ADMIN)
 
 
 def _ranking_request(options: RecommendationOptions) -> Request:
-    """What is asked, whoever asks."""
+    """Return the ranking request without a user."""
     return Request(
         limit=options.limit,
         filters=options.filters(),
@@ -144,10 +148,10 @@ def _ranking_request(options: RecommendationOptions) -> Request:
     )
 
 
-def _weights(items: list[SessionItem], events: EventSettings) -> dict[ItemId, float]:
+def _sum_weights(items: list[SessionItem], events: EventSettings) -> dict[ItemId, float]:
     weights: defaultdict[ItemId, float] = defaultdict(float)
     for item in items:
         event = item.event or EventKind.CLICK
         weights[ItemId(item.item_id)] += events.weight(event) if item.weight is None else item.weight
-    # A like that was taken back says nothing.
+    # Weights that cancel out, such as a like and a dislike, say nothing.
     return {item_id: weight for item_id, weight in weights.items() if weight != 0}

@@ -23,10 +23,10 @@ from recsys.api.services import Served
 from style.errors import ImageError
 from style.provenance.mark import ImageFormat
 
-router = APIRouter(prefix="/v1", tags=["pictures"])
+router = APIRouter(prefix="/v1", tags=["images"])
 
 _TYPES = frozenset(kind.media_type for kind in ImageFormat)
-PICTURE_BODY = {
+IMAGE_BODY = {
     "required": True,
     "content": {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in sorted(_TYPES)},
 }
@@ -41,7 +41,7 @@ PICTURE_BODY = {
         200: IMAGE_RESPONSE,
         **problem_responses(MISSING_KEY, UNKNOWN_REFERENCE, LICENSE_FORBIDS, BAD_IMAGE, UNSUPPORTED_MEDIA, TOO_LARGE),
     },
-    openapi_extra={"requestBody": PICTURE_BODY},
+    openapi_extra={"requestBody": IMAGE_BODY},
 )
 async def restyle(options: Annotated[TargetOptions, Query()], services: Served, request: Request) -> Response:
     """Return the photo in the body, restyled toward a user's taste, a style, a scene, an item or words, or unchanged.
@@ -49,7 +49,7 @@ async def restyle(options: Annotated[TargetOptions, Query()], services: Served, 
     Neither the photo nor the image made of it is stored, and the photo's metadata are dropped. The audit log stores
     the SHA-256 of the answer, its style reference and license.
     """
-    check_picture_type(request)
+    check_image_type(request)
     render_request = await build_render_request(options, await request.body(), services)
     try:
         result = await asyncio.wrap_future(services.restyler.submit(render_request))
@@ -59,7 +59,7 @@ async def restyle(options: Annotated[TargetOptions, Query()], services: Served, 
     return image_response(result, render_request.target, "private, no-store", request)
 
 
-def check_picture_type(request: Request) -> None:
+def check_image_type(request: Request) -> None:
     """Raise ProblemError unless the Content-Type names an accepted image format."""
     media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if media_type not in _TYPES:

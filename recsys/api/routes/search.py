@@ -1,4 +1,4 @@
-"""Search by a picture or by words, answered by looks."""
+"""Search by an image or by words."""
 
 from __future__ import annotations
 
@@ -23,21 +23,19 @@ from recsys.api.problems.types import (
     UNSUPPORTED_MEDIA,
 )
 from recsys.api.routes.common import LinkMaker
-from recsys.api.routes.restyle import PICTURE_BODY, check_picture_type
+from recsys.api.routes.restyle import IMAGE_BODY, check_image_type
 from recsys.api.schemas.search import KnownWord, SearchOptions, SearchResult
-from recsys.api.schemas.users import NearStyle
 from recsys.api.services import Served
-from recsys.api.uploads import look_of
+from recsys.api.uploads import embed_image
 from recsys.ranking.request import TextReport
 from recsys.schema import UserId
-from style.vector import StyleVector
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends(require_key)])
 
 
 @router.post(
     "/search/style",
-    summary="Items that look like a picture, or like words",
+    summary="Search by an image or by words",
     responses=problem_responses(
         ADDRESS_TOO_LONG,
         MISSING_KEY,
@@ -49,22 +47,26 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends
         UNSUPPORTED_MEDIA,
         TOO_LARGE,
     ),
-    openapi_extra={"requestBody": {**PICTURE_BODY, "required": False}},
+    openapi_extra={"requestBody": {**IMAGE_BODY, "required": False}},
 )
 async def search_style(
     options: Annotated[SearchOptions, Query()], services: Served, links: LinkMaker, request: Request
 ) -> SearchResult:
-    """Send a picture as the body, or `text`. Words are understood as this catalog uses them; the answer says which
-    ones were. Nothing of a picture is kept."""
-    picture = await request.body()
-    if (options.text is None) == (not picture):
-        what = "either text or a picture as the body is needed, and not both"
+    """Return products in the style of an image, sent as the body, or of `text`.
+
+    Words have the meaning that they have in this catalog; the answer lists the words that were understood. The service
+    stores nothing of an image.
+    """
+    image = await request.body()
+    if (options.text is None) == (not image):
+        what = "send either text or an image as the body, not both"
         raise ProblemError(INVALID_REQUEST, f"{what}.", [FieldError(detail=what, parameter="text")])
     report: TextReport | None = None
     if options.text is None:
-        check_picture_type(request)
-        style = await look_of(services, picture)
-        near = await services.ranking.run(_near, services, style)
+        check_image_type(request)
+        style = await embed_image(services, image)
+        library = services.recommender.styles
+        near = await services.ranking.run(lambda: near_styles(library.nearest_to_style(style)))
     else:
         report = await services.ranking.run(services.recommender.similar.style_of_text, options.text)
         style, near = report.style, near_styles(report.styles)
@@ -75,16 +77,13 @@ async def search_style(
         filters=await exclude_interacted(services, options.filters(), options.user_id),
         user_id=None if options.user_id is None else UserId(options.user_id),
     )
+    words = None
+    if report is not None:
+        words = [KnownWord(word=one.word, share=one.share, read_as=one.read_as) for one in report.words]
     return SearchResult(
         items=similar_entries(services, links, answer),
         styles=near,
-        words=None
-        if report is None
-        else [KnownWord(word=w.word, share=w.share, read_as=w.read_as) for w in report.words],
+        words=words,
         unknown=None if report is None else list(report.unknown),
         model_version=answer.model_version,
     )
-
-
-def _near(services: Served, style: StyleVector) -> list[NearStyle]:
-    return near_styles(services.recommender.styles.nearest_to_style(style))

@@ -1,4 +1,4 @@
-"""What is known of a person's taste, and the styles to choose from."""
+"""Routes of users: taste, ratings of restyled images, erasure; and the styles to choose from."""
 
 from __future__ import annotations
 
@@ -38,13 +38,16 @@ router = APIRouter(prefix="/v1", tags=["taste"])
 
 @router.get(
     "/users/{user_id:path}/taste",
-    summary="A user's taste, explained",
+    summary="Get the taste of a user",
     dependencies=[Depends(require_key)],
     responses=problem_responses(*_READING),
 )
 async def user_taste(user_id: UserPath, _: NoQuery, services: Served, links: LinkMaker) -> Taste:
-    """The modes of a user's taste, each with the nearest styles and products that show it, and what the user chose."""
-    return await _taste(UserId(user_id), services, links)
+    """Return the components of a user's taste, each with the nearest styles and with products that show it.
+
+    The answer also has the styles and the strength that the user chose.
+    """
+    return await _read_taste(UserId(user_id), services, links)
 
 
 @router.put(
@@ -54,76 +57,77 @@ async def user_taste(user_id: UserPath, _: NoQuery, services: Served, links: Lin
     responses=problem_responses(*_WRITING, MALFORMED_JSON, UNKNOWN_REFERENCE, LICENSE_FORBIDS),
 )
 async def choose_taste(user_id: UserPath, body: TasteIn, _: NoQuery, services: Served, links: LinkMaker) -> Taste:
-    """From now on the chosen styles are the user's taste, whatever was touched; `strength` is that of the pictures."""
+    """Make the chosen styles the user's taste, whatever the history says. `strength` applies to restyled images."""
     for style_id in body.styles:
+        # Raises UnknownIdError or RightsError.
         services.recommender.styles.reference(style_id)
     styles = list(dict.fromkeys(body.styles))
     await services.write(lambda: services.live.tastes.put(user_id, styles, body.strength, now()))
-    return await _taste(UserId(user_id), services, links)
+    return await _read_taste(UserId(user_id), services, links)
 
 
 @router.delete(
     "/users/{user_id:path}/taste",
-    summary="Start the taste anew",
+    summary="Reset a taste",
     dependencies=[Depends(require(Scope.EVENTS))],
     responses=problem_responses(*_WRITING),
 )
 async def reset_taste(user_id: UserPath, _: NoQuery, services: Served, links: LinkMaker) -> Taste:
-    """What was chosen is forgotten, and what the user did so far no longer says anything of the taste; what they do
-    from now on does."""
+    """Delete the user's choices, and learn the taste only from later events."""
 
     def reset() -> None:
         services.live.tastes.reset(user_id, services.live.events.last_seq(), now())
 
     await services.write(reset)
-    return await _taste(UserId(user_id), services, links)
+    return await _read_taste(UserId(user_id), services, links)
 
 
 @router.post(
     "/users/{user_id:path}/feedback",
-    summary="Say whether a restyled picture satisfied",
+    summary="Rate a restyled image",
     dependencies=[Depends(require(Scope.EVENTS))],
     responses=problem_responses(*_WRITING, MALFORMED_JSON, UNKNOWN_REFERENCE),
 )
 async def post_feedback(user_id: UserPath, body: FeedbackIn, _: NoQuery, services: Served) -> FeedbackResult:
-    """The user's next pictures follow: milder, stronger, another style, or as they are.
+    """Store a rating. The user's next images follow it: weaker, stronger, another style, or the original.
 
-    Which picture is meant is said by the answer that showed it; its style, strength and their probability are in the
-    service's own log, so that nothing of it has to be sent back.
+    `request_id` and `item_id` identify the image. Its style, strength and propensity are in the service's own log, so
+    the request does not contain them.
     """
-    verdict = await run_in_threadpool(_verdict, UserId(user_id), body, services)
-    is_new = await services.write(lambda: services.live.ratings.append(verdict))
+    rating = await run_in_threadpool(_build_rating, UserId(user_id), body, services)
+    is_new = await services.write(lambda: services.live.ratings.append(rating))
     state = await services.state(user_id)
-    learned = await services.ranking.run(_learned, UserId(user_id), state, services)
+    learned = await services.ranking.run(_explain_ratings, UserId(user_id), state, services)
     return FeedbackResult(status="accepted" if is_new else "duplicate", learned=learned)
 
 
 @router.delete(
     "/users/{user_id:path}",
-    summary="Erase a user everywhere",
+    summary="Erase a user",
     dependencies=[Depends(require(Scope.ADMIN)), Depends(check_route)],
     responses=problem_responses(*_WRITING),
 )
 async def erase(user_id: UserPath, _: NoQuery, services: Served) -> Erased:
-    """Events, exposures, choices, verdicts, imported interactions and every bundle on disk forget the user.
+    """Delete a user from events, exposures, choices, ratings, imported interactions and every bundle on disk.
 
-    Answers no longer use anything of it from now on. Files are clean when this is answered, unless a build holds them:
-    `pending` is true then, and the service finishes the work when the build ends. What models learned of items from
-    everybody's events stays until the next build.
+    Answers no longer use this data from now on. The files are clean when this is answered, unless a build locks them:
+    then `pending` is true, and the service finishes the work after the build. Parameters of items that were learned
+    from all users change only at the next build.
     """
-    report = await services.write(lambda: _erased(UserId(user_id), services))
+    report = await services.write(lambda: _erase(UserId(user_id), services))
     services.answers.forget(user_id)
     return Erased(rows=dict(report.counts), pending=report.pending)
 
 
 @router.get(
     "/styles",
-    summary="The styles to choose from",
+    summary="List the styles",
     dependencies=[Depends(require_key)],
     responses=problem_responses(MISSING_KEY),
 )
 def styles(_: NoQuery, services: Served) -> StyleList:
-    """All styles of the library, with the occasions they suit and their licenses."""
+    """Return the styles of the library, with their scenes and licenses."""
+    library = services.recommender.styles
     return StyleList(
         styles=[
             Style(
@@ -133,42 +137,43 @@ def styles(_: NoQuery, services: Served) -> StyleList:
                 artist=card.artist,
                 license=card.license,
                 source=card.source,
-                restyle=services.recommender.styles.may_restyle(card.style_id),
+                restyle=library.may_restyle(card.style_id),
             )
-            for card in services.recommender.styles.cards
+            for card in library.cards
         ]
     )
 
 
-async def _taste(user_id: UserId, services: Services, links: Links) -> Taste:
+async def _read_taste(user_id: UserId, services: Services, links: Links) -> Taste:
     state = await services.state(user_id)
-    return await services.ranking.run(_taste_now, user_id, state, services, links)
+
+    def build_view() -> Taste:
+        report = services.recommender.taste(services.request_of(user_id, state))
+        learned = services.choices.explain(Viewer(user_id, state), services.recommender, report.taste)
+        return taste_view(services, links, user_id, state, report, learned)
+
+    return await services.ranking.run(build_view)
 
 
-def _taste_now(user_id: UserId, state: UserState, services: Services, links: Links) -> Taste:
-    report = services.recommender.taste(services.request_of(user_id, state))
-    learned = services.choices.explain(Viewer(user_id, state), services.recommender, report.taste)
-    return taste_view(services, links, user_id, state, report, learned)
-
-
-def _learned(user_id: UserId, state: UserState, services: Services) -> str:
+def _explain_ratings(user_id: UserId, state: UserState, services: Services) -> str:
     taste = services.recommender.profile(services.request_of(user_id, state)).taste
     return services.choices.explain(Viewer(user_id, state), services.recommender, taste)
 
 
-def _verdict(user_id: UserId, body: FeedbackIn, services: Services) -> Rating:
+def _build_rating(user_id: UserId, body: FeedbackIn, services: Services) -> Rating:
+    """Return the rating with the logged action of the image. Raises ProblemError if no such image was shown."""
     services.live.exposures.flush()
-    shown = [
+    impressions = [
         (picture, exposure.model_version)
         for exposure in services.live.exposures.request_exposures(body.request_id)
         if exposure.user_id == user_id
         for item_id, picture in zip(exposure.items, exposure.pictures, strict=True)
         if item_id == body.item_id and picture is not None
     ]
-    if not shown:
-        what = f"The answer {body.request_id!r} showed this user no restyled picture of {body.item_id!r}."
+    if not impressions:
+        what = f"The answer {body.request_id!r} showed this user no restyled image of {body.item_id!r}."
         raise ProblemError(UNKNOWN_REFERENCE, what, [FieldError(detail=what, pointer="#/request_id")])
-    picture, model_version = shown[-1]
+    picture, model_version = impressions[-1]
     return Rating(
         feedback_id=body.feedback_id,
         user_id=user_id,
@@ -183,14 +188,14 @@ def _verdict(user_id: UserId, body: FeedbackIn, services: Services) -> Rating:
     )
 
 
-def _erased(user_id: UserId, services: Services) -> ErasureReport:
-    # Exposures that wait to be written would be written after the erasure.
-    shown = services.live.exposures.erase(user_id)
+def _erase(user_id: UserId, services: Services) -> ErasureReport:
+    # Exposures that wait to be written would otherwise be written after the erasure.
+    exposures = services.live.exposures.erase(user_id)
     if services.host is not None:
         services.host.forget(user_id)
     report = erase_user(services.live.project, services.live.database, user_id)
     if services.host is not None:
-        # The tombstone is gone once files are clean, and what is in memory is from before.
+        # The tombstone is deleted once files are clean, and the model in memory is older than that.
         services.host.poll()
-    counts = {**report.counts, "exposures": shown + report.counts.get("exposures", 0)}
+    counts = {**report.counts, "exposures": exposures + report.counts.get("exposures", 0)}
     return ErasureReport(counts, report.pending)

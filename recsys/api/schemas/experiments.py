@@ -1,4 +1,4 @@
-"""Experiments as callers declare and see them."""
+"""Schemas of experiments."""
 
 from __future__ import annotations
 
@@ -34,28 +34,29 @@ Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")]
 
 
 class NewExperiment(Declared):
-    """An experiment to be drafted: what its file in TOML would say, and its key. States and times come later."""
+    """Draft of an experiment: the content of its TOML file and its key. Status and times are set later."""
 
-    key: Name = Field(description="Its name for good.", examples=["milder-pictures"])
+    key: Name = Field(description="Permanent name of the experiment.", examples=["milder-pictures"])
     title: Prose = Field(examples=["Pictures restyled more mildly"])
     hypothesis: Prose = Field(
-        description="What should move, and why.", examples=["Milder pictures look more like the product"]
+        description="Expected effect, and its cause.", examples=["Milder pictures look more like the product"]
     )
     unit: UnitKind = UnitKind.USER
-    salt: Word | None = Field(default=None, description="Hashed beside the unit. Default: the key.")
-    coverage: Unit = Field(default=1.0, description="The share of units that may be exposed.")
-    control: Name = Field(description="The arm that the others are compared with.", examples=["now"])
+    salt: Word | None = Field(default=None, description="Text that is hashed with the unit. Default: the key.")
+    coverage: Unit = Field(default=1.0, description="Share of units that may be exposed.")
+    control: Name = Field(description="Arm with which the others are compared.", examples=["now"])
     arms: Mapping[Name, Arm] = Field(
         min_length=2,
         max_length=MAX_ARMS,
-        description="Each arm's weight in the split, and what it changes.",
+        description="Arms by name: weight in the split, and overrides.",
         examples=[{"now": {}, "mild": {"overrides": {"strength": 0.3}}}],
     )
     namespace: Namespace | None = None
     holdout: Holdout | None = None
     targeting: Targeting = Targeting()
     forced: Mapping[Word, Name] = Field(
-        default_factory=dict, description="Units that get an arm to try it out, by id; never part of the analysis."
+        default_factory=dict,
+        description="Arm by unit id, for inspection; these units are not analyzed.",
     )
     metrics: tuple[Metric, ...] = Field(min_length=1, examples=[[{"name": "ctr"}]])
     guardrails: tuple[Guardrail, ...] = ()
@@ -63,14 +64,14 @@ class NewExperiment(Declared):
 
     @classmethod
     def read(cls, body: bytes) -> Experiment:
-        """The draft that a body in JSON declares. Raises RequestValidationError."""
+        """Return the draft in a JSON body. Raises RequestValidationError."""
         try:
             given = cls.model_validate_json(body)
             draft = Experiment.model_validate(given.model_dump(exclude_unset=True, exclude_none=True))
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False, include_input=False)
             raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in found]) from None
-        # What is declared is read leniently, as "0.5" for 0.5, which JSON with its types has no need of.
+        # The TOML model converts values such as "0.5" to 0.5; JSON has types, so other types are rejected.
         wrong = [
             {"type": "kind", "loc": ("body", *place), "msg": f"Input should be {_KINDS[wanted]}"}
             for place, wanted in _other_kinds(json.loads(body), given.model_dump(mode="json", exclude_unset=True))
@@ -86,7 +87,7 @@ _KINDS: dict[type, str] = {bool: "true or false", str: "a text", float: "a numbe
 def _other_kinds(
     given: Any, read: Any, place: tuple[str | int, ...] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], type]]:
-    """Where scalars of JSON were read as another kind, and which one."""
+    """Yield the places of JSON scalars that were read as another type, with that type."""
     if isinstance(given, dict) and isinstance(read, dict):
         for key in given.keys() & read.keys():
             yield from _other_kinds(given[key], read[key], (*place, key))
@@ -102,36 +103,38 @@ def _kind(value: Any) -> type:
 
 
 class AssignmentOptions(Strict):
-    """Whose arm is asked for, and what is known of their request."""
+    """Unit of an assignment, and properties of its request."""
 
-    unit: Text | None = Field(default=None, description="A unit of the experiment's kind.", examples=["u001"])
-    user_id: Text | None = Field(default=None, description="Who asks; with an account.")
-    session_id: Text | None = Field(default=None, description="The visit.")
-    category: list[Text] = Field(default_factory=list, max_length=100, description="What the list is limited to.")
-    platform: Text | None = Field(default=None, description="Where it is shown.")
-    country: Country | None = Field(default=None, description="Two letters of ISO 3166.")
-    language: Text | None = Field(default=None, description="A language tag of BCP 47.")
+    unit: Text | None = Field(default=None, description="Id of a unit of the experiment's kind.", examples=["u001"])
+    user_id: Text | None = Field(default=None, description="Id of the user.")
+    session_id: Text | None = Field(default=None, description="Id of the visit.")
+    category: list[Text] = Field(
+        default_factory=list, max_length=100, description="Categories to which the list is limited."
+    )
+    platform: Text | None = Field(default=None, description="Platform that shows the list.")
+    country: Country | None = Field(default=None, description="Country in two letters of ISO 3166.")
+    language: Text | None = Field(default=None, description="Language tag of BCP 47.")
     known_user: bool | None = Field(
-        default=None, description="Whether the person has a history. Default: what the service knows of `user_id`."
+        default=None, description="Whether the user has a history. Default: looked up by `user_id`."
     )
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> AssignmentOptions:
+    def _check_unit(self) -> AssignmentOptions:
         if self.unit is not None and (self.user_id is not None or self.session_id is not None):
             raise ValueError("give either unit, or user_id and session_id")
         return self
 
 
 class ArmView(BaseModel):
-    """An arm."""
+    """Arm of an experiment."""
 
-    share: float = Field(description="Of the units of the experiment.", examples=[0.5])
+    share: float = Field(description="Share of the experiment's units.", examples=[0.5])
     description: str
-    overrides: dict[str, Any] = Field(description="What it changes.", examples=[{"strength": 0.3}])
+    overrides: dict[str, Any] = Field(description="Settings that the arm changes.", examples=[{"strength": 0.3}])
 
 
 class ExperimentView(BaseModel):
-    """An experiment, and how it stands."""
+    """Experiment with its status."""
 
     key: str = Field(examples=["milder-pictures"])
     title: str
@@ -143,92 +146,99 @@ class ExperimentView(BaseModel):
     stopped_at: int | None
     control: str = Field(examples=["now"])
     arms: dict[str, ArmView]
-    metrics: list[str] = Field(description="The first decides.", examples=[["ctr"]])
+    metrics: list[str] = Field(description="Metrics; the first one decides.", examples=[["ctr"]])
     guardrails: list[str]
-    forced: int = Field(description="How many units have their arm to try it out.")
-    problem: str | None = Field(description="Why it is not served as its file says; null where it is.")
+    forced: int = Field(description="Number of units with a forced arm.")
+    problem: str | None = Field(description="Reason why the experiment is not served; null: it is served.")
 
 
 class ExperimentList(BaseModel):
-    """The experiments of the shop, by key."""
+    """Experiments of the shop."""
 
     experiments: list[ExperimentView]
-    problems: dict[str, str] = Field(description="What is wrong with files of experiments, by key.")
+    problems: dict[str, str] = Field(description="Problems of experiment files, by key.")
 
 
 class AssignmentView(BaseModel):
-    """A unit's place in an experiment."""
+    """Assignment of a unit in an experiment."""
 
     experiment: str
     unit: UnitKind
-    arm: str | None = Field(description="null: in none, served as without the experiment.", examples=["mild"])
-    propensity: float = Field(description="How probable that arm was for a unit of the experiment.", examples=[0.5])
+    arm: str | None = Field(
+        description="Arm of the unit; null: it is served without the experiment.", examples=["mild"]
+    )
+    propensity: float = Field(description="Probability of that arm for a unit of the experiment.", examples=[0.5])
     forced: bool
     reason: Reason
     served: bool = Field(description="Whether the service can serve the experiment; see `problem` of the experiment.")
 
 
 class FindingView(BaseModel):
-    """One check of the data."""
+    """Check of the data."""
 
     check: str = Field(examples=["sample ratio"])
     sound: bool
-    words: str = Field(description="What was found, and what to do where it is not sound.")
+    words: str = Field(description="Result of the check, and the cure if it failed.")
     p_value: float | None
 
 
 class ConclusionView(BaseModel):
-    """What to do, and why."""
+    """Decision with its reasons."""
 
     advice: str = Field(examples=["keep going"])
-    treatment: str | None = Field(description="What to ship, if anything.")
+    treatment: str | None = Field(description="Arm to ship; null: none.")
     why: list[str]
 
 
 class Results(BaseModel):
-    """What is known of an experiment: health first. Unless the data are sound there are no effects."""
+    """Results of an experiment, health first. Without sound data there are no effects."""
 
     experiment: str
     healthy: bool
     health: list[FindingView]
     conclusion: ConclusionView
-    now: int = Field(description="When it was analyzed, in seconds since 1970 UTC.")
-    until: int = Field(description="The end of what was looked at.")
+    now: int = Field(description="Time of the analysis, in seconds since 1970 UTC.")
+    until: int = Field(description="End of the analyzed period, in seconds since 1970 UTC.")
     days: float
-    units: dict[str, int] = Field(description="By arm.")
+    units: dict[str, int] = Field(description="Number of units by arm.")
     exposures: int
-    forced: int = Field(description="Units that were left out since their arm was forced.")
+    forced: int = Field(description="Number of units that were left out because their arm was forced.")
     comparisons: list[dict[str, Any]] = Field(
-        description="Each treatment against the control in each metric: means, effect, interval, p-value, posterior."
+        description="Each arm against the control in each metric: means, effect, interval, p-value, posterior."
     )
-    over_time: list[dict[str, Any]] = Field(description="The primary effect at the end of each day.")
-    segments: list[dict[str, Any]] = Field(description="The primary effect among parts of the units.")
-    unmeasured: dict[str, str] = Field(description="Why a declared metric is not there.")
-    tightest_at: float = Field(description="Units at which intervals for any look are narrowest.")
+    over_time: list[dict[str, Any]] = Field(description="Effect on the first metric at the end of each day.")
+    segments: list[dict[str, Any]] = Field(description="Effect on the first metric in segments of units.")
+    unmeasured: dict[str, str] = Field(description="Reasons for metrics without a result, by metric.")
+    tightest_at: float = Field(description="Number of units at which sequential intervals are narrowest.")
     days_left: dict[str, int | None] = Field(
-        description="By treatment, until an effect as large as the one estimated would be found."
+        description="Days by arm until an effect as large as the estimated one would be detected."
     )
 
 
 class Ramp(Strict):
-    """More units for a running experiment: a larger coverage, more segments, or both."""
+    """Larger coverage or more segments of a running experiment."""
 
     model_config = JSON
 
     coverage: float | None = Field(
-        default=None, ge=0, le=1, allow_inf_nan=False, description="Not less than it is.", examples=[0.5]
+        default=None,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="New share of units, not smaller than now.",
+        examples=[0.5],
     )
     segments: list[Annotated[list[Segment], Field(min_length=2, max_length=2)]] | None = Field(
-        default=None, description="All of its segments, old and new: [[first, last], ...].", examples=[[[0, 499]]]
+        default=None, description="All segments, old and new: [[first, last], ...].", examples=[[[0, 499]]]
     )
 
     @property
     def ranges(self) -> Ranges | None:
-        """The segments as an experiment has them."""
+        """Segments as the experiment stores them."""
         return None if self.segments is None else tuple((first, last) for first, last in self.segments)
 
     @model_validator(mode="after")
-    def _something(self) -> Ramp:
+    def _check_change(self) -> Ramp:
         if self.coverage is None and self.segments is None:
             raise ValueError("give coverage, segments or both")
         return self

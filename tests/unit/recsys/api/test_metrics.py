@@ -38,8 +38,8 @@ def test_answers_refusals_and_pictures_are_counted() -> None:
     metrics.count_answer("GET", "/v1/styles", 200, 0.004)
     metrics.count_answer("GET", "/v1/styles", 200, 0.3)
     metrics.count_rejection("overloaded")
-    metrics.picture(RestyleStatus.CACHED, settled=True)
-    metrics.picture(RestyleStatus.ORIGINAL, settled=False)
+    metrics.count_image(RestyleStatus.CACHED, settled=True)
+    metrics.count_image(RestyleStatus.ORIGINAL, settled=False)
     found = numbers(metrics.exposition().decode())
     assert found["recsys_http_requests_total", "GET", "/v1/styles", "200"] == 2
     assert found["recsys_http_request_seconds_bucket", "0.005", "/v1/styles"] == 1

@@ -191,7 +191,7 @@ def test_neither_order_nor_portions_matter(drawn: list[Change], cut: int, data: 
     [
         (Change(NEW[0], 7, price=-1.0), "change 7 of item 'new0': price -1.0"),
         (Change(NEW[0], 7, price=float("nan")), "price nan"),
-        (Change(NEW[0], 7, vector=look(0)[:64]), r"vector: has shape \(64,\).*send the item's picture again"),
+        (Change(NEW[0], 7, vector=look(0)[:64]), r"vector: has shape \(64,\).*send the item's image again"),
         (Change(NEW[0], 7, vector=look(0) * 3), "vector: row 0 has length 3"),
         (Change(NEW[0], 7, vector=np.full(128, np.nan, np.float32)), "vector: holds NaN"),
     ],

@@ -20,8 +20,8 @@ from recsys.errors import BundleError, UnknownIdError
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Filters, Request
 from recsys.schema import FloatArray, ItemId, UserId
-from recsys.serving.model_host import REMEMBERED, ModelHost
-from recsys.serving.warm_up import warm_up
+from recsys.serving.model_host import RECENT_REQUESTS, ModelHost
+from recsys.serving.model_loader import warm_up
 from recsys.storage.artifacts import read_array, write_array
 from tests.small_bundles import Change, Changes, lie, small_bundle, two_bundles
 
@@ -81,8 +81,8 @@ def test_a_version_that_is_not_there_is_refused(bundles: Path, versions: tuple[s
         host.activate(version)
     assert host.current is before
     assert current_version(bundles) == versions[1]
-    assert host.refused is not None
-    assert host.refused.version == version
+    assert host.rejected is not None
+    assert host.rejected.version == version
 
 
 def test_a_wrong_bundle_is_refused_once_and_the_old_one_serves(
@@ -96,21 +96,21 @@ def test_a_wrong_bundle_is_refused_once_and_the_old_one_serves(
         host.poll()
         host.poll()
     assert host.current is before
-    assert host.refused is not None
-    assert (host.refused.version, "trend.npy: holds NaN" in host.refused.reason) == (wrong, True)
+    assert host.rejected is not None
+    assert (host.rejected.version, "trend.npy: holds NaN" in host.rejected.reason) == (wrong, True)
     assert sum("trend.npy" in record.message for record in caplog.records) == 1
     save_bundle(small_bundle(0.5), bundles, 9)
     host.poll()
     assert host.current.version == current_version(bundles)
-    assert host.refused is None
+    assert host.rejected is None
 
 
 def test_a_start_takes_the_newest_that_is_right(bundles: Path, versions: tuple[str, str]) -> None:
     with_nan(bundles / versions[1])
     host = ModelHost(bundles, bundles)
     assert host.current.version == versions[0]
-    assert host.refused is not None
-    assert host.refused.version == versions[1]
+    assert host.rejected is not None
+    assert host.rejected.version == versions[1]
     with_nan(bundles / versions[0])
     with pytest.raises(BundleError, match=versions[1]):
         ModelHost(bundles, bundles)
@@ -135,9 +135,9 @@ def test_a_damaged_pointer_keeps_what_is_served(bundles: Path, versions: tuple[s
 
 def test_only_the_last_requests_are_remembered(bundles: Path) -> None:
     host = ModelHost(bundles, bundles)
-    for number in range(REMEMBERED + 5):
+    for number in range(RECENT_REQUESTS + 5):
         host.remember(Request(limit=number + 1))
-    assert [request.limit for request in host._remembered] == list(range(6, REMEMBERED + 6))
+    assert [request.limit for request in host._remembered] == list(range(6, RECENT_REQUESTS + 6))
 
 
 def test_a_bundle_that_fails_a_remembered_request_is_refused(

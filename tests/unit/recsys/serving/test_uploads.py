@@ -35,19 +35,19 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_it_is_stored_once_under_its_hash_as_the_catalog_names_it(project: Project) -> None:
-    upload = Upload.of(photo())
+    upload = Upload.from_bytes(photo())
     image = upload.store(project)
     assert image == f"live/uploads/{hashlib.sha256(upload.jpeg).hexdigest()}.jpg"
     assert project.resolve_image(image).read_bytes() == upload.jpeg
     before = project.resolve_image(image).stat()
-    assert Upload.of(photo()).store(project) == image
+    assert Upload.from_bytes(photo()).store(project) == image
     assert project.resolve_image(image).stat().st_mtime_ns == before.st_mtime_ns
-    assert Upload.of(photo((121, 80))).store(project) != image
+    assert Upload.from_bytes(photo((121, 80))).store(project) != image
     assert len(list((project.live / "uploads").iterdir())) == 2
 
 
 def test_many_at_once_store_one_whole_file(project: Project) -> None:
-    upload = Upload.of(photo())
+    upload = Upload.from_bytes(photo())
     with ThreadPoolExecutor(8) as pool:
         images = set(pool.map(lambda _: upload.store(project), range(24)))
     assert len(images) == 1
@@ -60,7 +60,7 @@ def test_it_is_turned_upright_and_nothing_of_the_file_but_pixels_stays() -> None
     exif[0x0112] = 6
     exif[0x013B] = "Jane Photographer"
     exif.get_ifd(0x8825)[1] = "N"
-    jpeg = Upload.of(photo(exif=exif, comment=b"Jane's flat") + b"Jane's archive").jpeg
+    jpeg = Upload.from_bytes(photo(exif=exif, comment=b"Jane's flat") + b"Jane's archive").jpeg
     assert b"Jane" not in jpeg
     stored = Image.open(io.BytesIO(jpeg))
     assert (stored.size, stored.mode, stored.format) == ((80, 120), "RGB", "JPEG")
@@ -72,7 +72,7 @@ def test_it_is_turned_upright_and_nothing_of_the_file_but_pixels_stays() -> None
     ("size", "stored"), [((3000, 2000), (1600, 1067)), ((900, 3200), (450, 1600)), ((1600, 100), (1600, 100))]
 )
 def test_it_is_shrunk_and_never_enlarged(size: tuple[int, int], stored: tuple[int, int]) -> None:
-    assert decode_image(Upload.of(photo(size)).jpeg).size == stored
+    assert decode_image(Upload.from_bytes(photo(size)).jpeg).size == stored
     assert max(stored) <= MAX_SIDE
 
 
@@ -90,13 +90,13 @@ def test_it_is_shrunk_and_never_enlarged(size: tuple[int, int], stored: tuple[in
 )
 def test_what_is_no_picture_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(ImageError, match=message):
-        Upload.of(data)
+        Upload.from_bytes(data)
 
 
 def test_a_folder_that_cannot_be_written_is_named(project: Project) -> None:
     project.live.write_text("a file in the folder's place")
     with pytest.raises(ProjectError, match="cannot be written"):
-        Upload.of(photo()).store(project)
+        Upload.from_bytes(photo()).store(project)
 
 
 def test_base64_is_strict() -> None:
@@ -134,7 +134,7 @@ def test_base64_is_measured_before_it_is_decoded() -> None:
 
 
 def test_its_style_is_the_one_a_build_gives_the_stored_file(project: Project) -> None:
-    upload = Upload.of(photo((400, 300)))
+    upload = Upload.from_bytes(photo((400, 300)))
     stored = project.resolve_image(upload.store(project))
     vector = embed_upload(upload, "vgg-slim")
     np.testing.assert_array_equal(vector.values, StyleEmbedder.load("vgg-slim").embed_files([stored])[0])
@@ -143,7 +143,7 @@ def test_its_style_is_the_one_a_build_gives_the_stored_file(project: Project) ->
 
 def test_an_unknown_backbone_is_named() -> None:
     with pytest.raises(WeightsError, match="vgg-none"):
-        embed_upload(Upload.of(photo()), "vgg-none")
+        embed_upload(Upload.from_bytes(photo()), "vgg-none")
 
 
 def test_importing_loads_no_torch() -> None:

@@ -11,7 +11,7 @@ from recsys.config import EventSettings, TasteSettings
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Filters, Request
 from recsys.schema import EventKind, ItemId, UserId
-from recsys.serving.user_requests import Persons
+from recsys.serving.user_requests import UserRequests
 from recsys.storage.database import Database
 from recsys.storage.live.events import Event, EventStore
 from recsys.storage.live.user_state import NO_STATE
@@ -32,8 +32,8 @@ def events(tmp_path: Path) -> Iterator[EventStore]:
 
 
 def _request(events: EventStore, recommender: Recommender, reset: int | None, wish: Request) -> Request:
-    persons = Persons(events, EventSettings(), TasteSettings(), clock=lambda: NOW)
-    return persons.request(KIM, NO_STATE._replace(last_event=3, reset_seq=reset), recommender, wish)
+    persons = UserRequests(events, EventSettings(), TasteSettings(), clock=lambda: NOW)
+    return persons.build(KIM, NO_STATE._replace(last_event=3, reset_seq=reset), recommender, wish)
 
 
 def test_live_events_are_weights(events: EventStore, recommender: Recommender) -> None:
