@@ -1,5 +1,7 @@
-"""Live changes of the catalog: new, changed and deleted items are recommended, shown and gone in a fraction of a
-second, without training and without a new version of the model."""
+"""Catalog overlay: live changes of the catalog, applied to a recommender in a fraction of a second.
+
+New, changed and deleted items count without training and without a new version of the model.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,10 @@ from style.vector import DIMENSIONS
 
 
 class ItemChange(Protocol):
-    """The present state of one item that was changed since it was imported; of two states the one with the larger
-    `seq` holds.
+    """Present state of one item that was changed since its import. The state with the larger `seq` is valid.
 
-    `price` is None where unknown, `image` "" without a picture. `vector`: the picture's unit style vector (128,), made
-    by `embedder`; None where it is not known. Of a deleted item nothing but its id matters.
+    `price` is None if unknown, `image` is "" without an image. `vector` is the unit style vector (128,) of the image,
+    computed by `embedder`, or None if unknown. Only the id of a deleted item is used.
     """
 
     @property
@@ -53,26 +54,28 @@ class ItemChange(Protocol):
 
 
 class ChangedRecommender(Recommender):
-    """A recommender with live changes of its catalog: `base` is the one without, `changes` the latest of each item.
+    """Recommender with live changes of its catalog.
 
-    It is a function of these two alone, so that it does not matter in which portions changes arrived.
+    It depends only on the recommender without changes and on the latest change of each item, so the order in which
+    changes arrive does not matter.
     """
 
     def __init__(self, base: Recommender, changes: Mapping[str, ItemChange]) -> None:
         self.base, self.changes = base, changes
-        bundle, changed_rows = _changed(base.bundle, [changes[item_id] for item_id in sorted(changes)])
+        bundle, changed_rows = _apply_changes(base.bundle, [changes[item_id] for item_id in sorted(changes)])
         super().__init__(bundle, previous=base, changed_rows=changed_rows)
 
 
 def with_changes(recommender: Recommender, changes: Sequence[ItemChange]) -> Recommender:
-    """A recommender of the catalog as it is now, in a fraction of a second; the one given serves on meanwhile.
+    """Return a recommender with changes of the catalog, in a fraction of a second; `recommender` stays as it is.
 
-    Items that it did not know are new in every sense, as in `recsys.training.refresh.add_items`. Of known ones title,
-    category, price, availability and picture are replaced; a changed picture whose vector is not known, or of another
-    style space, counts as none.
-    Deleted ones are found by no request, though what people did with them still says something of these people; an
-    item that comes back has all of that again. Centers of the style space stay, and so does the version: the model is
-    the same. Raises DataError for a change that cannot be, see `check_change`.
+    Unknown items are added as by `recsys.training.refresh.add_items`. Title, category, price, availability and image of
+    known items are replaced. A changed image counts as none if its vector is unknown or of another style space. No
+    request finds deleted items, but the interactions with them still count for users, and for the items if they come
+    back. Centers of the style space and the version stay, because the model is the same.
+
+    Raises:
+        DataError: A change is invalid, see `check_change`.
     """
     base, latest = recommender, dict[str, ItemChange]()
     if isinstance(recommender, ChangedRecommender):
@@ -85,7 +88,7 @@ def with_changes(recommender: Recommender, changes: Sequence[ItemChange]) -> Rec
 
 
 def check_change(change: ItemChange) -> None:
-    """Raises DataError that names the item whose price or vector is none."""
+    """Raise DataError with the item's id if its price or vector is invalid."""
     place = f"change {change.seq} of item {change.item_id!r}"
     if change.price is not None and not 0 <= change.price < np.inf:
         raise DataError(f"{place}: price {change.price} is no number of at least 0; send the item again")
@@ -98,17 +101,17 @@ def check_change(change: ItemChange) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Stated:
-    """Items that are not deleted, by `rows` (n,), with their `facts` and style `vectors` (n, 128)."""
+class _ItemStates:
+    """Items that are not deleted: their rows (n,), columns of the catalog, and style vectors (n, 128)."""
 
     rows: IntArray
-    facts: pd.DataFrame
+    columns: pd.DataFrame
     vectors: FloatArray
 
     @classmethod
-    def of(cls, rows: IntArray, changes: Sequence[ItemChange], bundle: Bundle) -> Self:
+    def from_changes(cls, rows: IntArray, changes: Sequence[ItemChange], bundle: Bundle) -> Self:
         vectors = [_vector(change, int(row), bundle) for row, change in zip(rows, changes, strict=True)]
-        facts = {
+        columns = {
             ITEM_ID: [change.item_id for change in changes],
             TITLE: [change.title for change in changes],
             CATEGORY: [change.category for change in changes],
@@ -119,70 +122,74 @@ class _Stated:
         dtypes = {column: bundle.items.dtypes[column] for column in ITEM_COLUMNS}
         return cls(
             rows,
-            pd.DataFrame(facts)[list(ITEM_COLUMNS)].astype(dtypes),
+            pd.DataFrame(columns)[list(ITEM_COLUMNS)].astype(dtypes),
             np.array(vectors, dtype=np.float32).reshape(-1, bundle.space.dimensions),
         )
 
 
 def _vector(change: ItemChange, row: int, bundle: Bundle) -> FloatArray:
-    # A vector of another style space says nothing in this one.
+    # Vectors of different style spaces are not comparable.
     if change.vector is not None and change.embedder == bundle.embedder:
         return change.vector
     same = row >= 0 and change.image == bundle.catalog.images[row] and change.image != ""
     return bundle.space.vectors[row] if same else np.zeros(bundle.space.dimensions, dtype=np.float32)
 
 
-def _changed(bundle: Bundle, changes: Sequence[ItemChange]) -> tuple[Bundle, IntArray]:
-    """The bundle with changes, one for each item, and the rows (n,), ascending, of items that it knew whose style
-    vectors or categories are others now."""
-    found = bundle.catalog.ids.find([change.item_id for change in changes])
-    by_row = sorted(zip(found.tolist(), changes, strict=True), key=lambda pair: pair[0])
-    stated = [(row, change) for row, change in by_row if not change.deleted]
+def _apply_changes(bundle: Bundle, changes: Sequence[ItemChange]) -> tuple[Bundle, IntArray]:
+    """Return the bundle with one change per item, and the rows whose style directions differ.
+
+    The rows (n,) are ascending and those of known items with another style vector or category.
+    """
+    all_rows = bundle.catalog.ids.find([change.item_id for change in changes])
+    by_row = sorted(zip(all_rows.tolist(), changes, strict=True), key=lambda pair: pair[0])
+    present = [(row, change) for row, change in by_row if not change.deleted]
     known, new = (
-        _Stated.of(np.array(rows, dtype=np.int64), each, bundle)
-        for rows, each in (_unzipped(stated, is_known=True), _unzipped(stated, is_known=False))
+        _ItemStates.from_changes(np.array(rows, dtype=np.int64), each, bundle)
+        for rows, each in (_split(present, is_known=True), _split(present, is_known=False))
     )
     frame = _frame(bundle.items, known, new)
     gone = np.array([row for row, change in by_row if change.deleted and row >= 0], dtype=np.int64)
     catalog = Catalog.from_frame(frame, sort=False).without(gone)
+    # Known items whose style direction differs: the vector changed, or the category, whose center is subtracted.
     moved = (known.vectors != bundle.space.vectors[known.rows]).any(axis=1)
-    moved |= known.facts[CATEGORY].to_numpy() != bundle.items[CATEGORY].to_numpy()[known.rows]
-    places, vectors = known.rows[moved], known.vectors[moved]
-    rows = np.concatenate([places, np.arange(len(bundle.catalog), len(catalog))])
+    moved |= known.columns[CATEGORY].to_numpy() != bundle.items[CATEGORY].to_numpy()[known.rows]
+    moved_rows, vectors = known.rows[moved], known.vectors[moved]
+    rows = np.concatenate([moved_rows, np.arange(len(bundle.catalog), len(catalog))])
     space = bundle.space.with_changes(
         rows, np.concatenate([vectors, new.vectors]), catalog.category_codes[rows], _centers(bundle, catalog)
     )
-    if len(places):
-        bundle = replace(bundle, factors=copy.copy(bundle.factors).describe_items(places, vectors))
-    # What is known of colors and shapes is of the photo that was there.
+    if len(moved_rows):
+        bundle = replace(bundle, factors=copy.copy(bundle.factors).describe_items(moved_rows, vectors))
+    # Descriptors belong to the previous photo.
     photos_before = bundle.items[IMAGE].to_numpy()[known.rows]
-    others = known.rows[known.facts[IMAGE].to_numpy() != photos_before]
+    others = known.rows[known.columns[IMAGE].to_numpy() != photos_before]
     bundle = replace(bundle, descriptors=bundle.descriptors.without(others))
-    return replace(with_room(bundle, new.vectors), items=frame, catalog=catalog, space=space), places
+    return replace(with_room(bundle, new.vectors), items=frame, catalog=catalog, space=space), moved_rows
 
 
-def _unzipped(stated: Sequence[tuple[int, ItemChange]], *, is_known: bool) -> tuple[list[int], list[ItemChange]]:
-    chosen = [pair for pair in stated if (pair[0] >= 0) is is_known]
+def _split(present: Sequence[tuple[int, ItemChange]], *, is_known: bool) -> tuple[list[int], list[ItemChange]]:
+    # Unknown items have row -1.
+    chosen = [pair for pair in present if (pair[0] >= 0) is is_known]
     return [row for row, _ in chosen], [change for _, change in chosen]
 
 
-def _frame(items: pd.DataFrame, known: _Stated, new: _Stated) -> pd.DataFrame:
-    """All items: with their present facts, the new ones behind the others."""
+def _frame(items: pd.DataFrame, known: _ItemStates, new: _ItemStates) -> pd.DataFrame:
+    """Return the catalog's table with the present columns of known items, followed by new items."""
     frame = items.copy()
     for column in ITEM_COLUMNS:
         values = items[column].to_numpy(copy=True)
-        values[known.rows] = known.facts[column].to_numpy()
+        values[known.rows] = known.columns[column].to_numpy()
         frame[column] = pd.Series(values, dtype=items[column].dtype)
     if not len(new.rows):
         return frame
     dtypes = {column: items.dtypes[column] for column in ITEM_COLUMNS}
-    return pd.concat([frame, new.facts.reindex(columns=items.columns)], ignore_index=True).astype(dtypes)
+    return pd.concat([frame, new.columns.reindex(columns=items.columns)], ignore_index=True).astype(dtypes)
 
 
 def _centers(bundle: Bundle, catalog: Catalog) -> FloatArray:
-    """The bundle's centers by the catalog's codes; of a category that it did not have, the center of everything."""
+    """Return the centers (categories, 128) by the catalog's codes; new categories get the global center."""
     codes = {name: code for code, name in enumerate(bundle.catalog.category_names)}
-    centers, anything = bundle.space.centers, bundle.space.center
+    centers, global_center = bundle.space.centers, bundle.space.center
     return np.array(
-        [centers[codes[name]] if name in codes else anything for name in catalog.category_names], dtype=np.float32
+        [centers[codes[name]] if name in codes else global_center for name in catalog.category_names], dtype=np.float32
     )
