@@ -1,1 +1,1 @@
-"""The HTTP interface: the only place that knows FastAPI."""
+"""HTTP interface: the only package that imports FastAPI."""

@@ -86,7 +86,7 @@ class AnswerCache:
             self.hits += 1
         return cached
 
-    def emptied(self) -> AnswerCache:
+    def empty_copy(self) -> AnswerCache:
         """Return an empty cache of the same size, which continues the counts."""
         return AnswerCache(self.max_bytes, self.hits, self.misses)
 

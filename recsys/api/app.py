@@ -171,7 +171,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    _stop(app.state.services)
+    # Read only now: holding the first services would keep the first model in memory.
+    services: Services = app.state.services
+    services.ranking.close()
+    for executor in (services.writer, services.describer):
+        executor.shutdown()
+    services.experiments.close()
+    if services.host is not None:
+        services.host.close()
 
 
 async def _start(services: Services) -> list[asyncio.Task[None]]:
@@ -192,12 +199,3 @@ async def _start(services: Services) -> list[asyncio.Task[None]]:
         asyncio.create_task(services.metrics.keep_sampling()),
         *start_maintenance(services.live, services.choices),
     ]
-
-
-def _stop(services: Services) -> None:
-    services.ranking.close()
-    for executor in (services.writer, services.describer):
-        executor.shutdown()
-    services.experiments.close()
-    if services.host is not None:
-        services.host.close()

@@ -13,6 +13,7 @@ import hmac
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from recsys.api.problems.answers import FieldError, ProblemError
 from recsys.api.problems.types import BAD_CURSOR, STALE_CURSOR
@@ -63,7 +64,9 @@ class Cursors:
         version = cursor.model_version.encode()
         if len(version) > 255:
             raise ValueError("a model version has at most 255 bytes")
-        rows = zlib.compress(b"".join(_encode_varint(gap) for gap in _gaps(cursor.rows)), 9)
+        # Gaps between ascending rows are small numbers, which need few bytes.
+        gaps = (row - before for before, row in pairwise((0, *cursor.rows)))
+        rows = zlib.compress(b"".join(map(_encode_varint, gaps)), 9)
         content = self._owner(asker, query) + bytes([len(version)]) + version + rows
         return _to_text(self._tag(content) + content)
 
@@ -86,7 +89,7 @@ class Cursors:
         version = rest[1:end].decode()
         if version != model_version:
             raise ProblemError(STALE_CURSOR, f"The cursor is of model {version}; the service now uses {model_version}.")
-        return Cursor(version, tuple(_sums(_decode_varints(zlib.decompress(rest[end:])))))
+        return Cursor(version, tuple(accumulate(_decode_varints(zlib.decompress(rest[end:])))))
 
     def _tag(self, content: bytes) -> bytes:
         return hmac.digest(self._key, b"t" + content, "sha256")[:_TAG_BYTES]
@@ -114,20 +117,6 @@ def _from_text(token: str) -> bytes:
     if _to_text(sealed) != token:
         raise _bad_cursor("The cursor was changed.")
     return sealed
-
-
-def _gaps(rows: Iterable[int]) -> Iterator[int]:
-    last = 0
-    for row in rows:
-        yield row - last
-        last = row
-
-
-def _sums(gaps: Iterable[int]) -> Iterator[int]:
-    row = 0
-    for gap in gaps:
-        row += gap
-        yield row
 
 
 def _encode_varint(number: int) -> bytes:

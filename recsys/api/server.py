@@ -56,7 +56,13 @@ def serve(
     # Workers must accept links of each other and links from before a restart.
     os.environ.setdefault(LINK_KEY_VARIABLE, load_link_key(project.root))
     drain_s = project.settings.service.drain_s
-    windows = sys.platform == "win32"
+    loop = "asyncio"
+    protocol: str | type[asyncio.Protocol] = "h11"
+    if sys.platform != "win32":
+        # httptools and uvloop do not exist on Windows.
+        from recsys.api.overload.protocol import SheddingProtocol
+
+        loop, protocol = "uvloop", SheddingProtocol
     with ExitStack() as stack:
         if workers > 1:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="recsys-metrics-"))
@@ -73,8 +79,8 @@ def serve(
             host=host,
             port=port,
             workers=workers,
-            loop="asyncio" if windows else "uvloop",
-            http="h11" if windows else _protocol(),
+            loop=loop,
+            http=protocol,
             ws="none",
             log_config=log_config(log_format),
             # The access log would write user ids.
@@ -112,13 +118,6 @@ class _Supervisor(Multiprocess):
         super().run()
         if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
             raise SystemExit(STARTUP_FAILURE)
-
-
-def _protocol() -> type[asyncio.Protocol]:
-    # httptools does not exist on Windows.
-    from recsys.api.overload.protocol import SheddingProtocol
-
-    return SheddingProtocol
 
 
 def _exit(*_: object) -> NoReturn:

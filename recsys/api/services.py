@@ -125,7 +125,7 @@ class Services:
 
     def with_snapshot(self, snapshot: Snapshot) -> Services:
         """Return the services with another model and an empty answer cache."""
-        return replace(self, snapshot=snapshot, answers=self.answers.emptied())
+        return replace(self, snapshot=snapshot, answers=self.answers.empty_copy())
 
 
 def services_of(scope: Scope) -> Services:

@@ -179,15 +179,12 @@ def _erase_in_bundle(project: Project, folder: Path, hashes: Hashes) -> bool:
         shutil.rmtree(folder)
         return True
     created = int(read_json(folder / MANIFEST)["created"])
-    save_bundle(without_users(bundle, erased), project.bundles, created, current=_is_current(folder))
+    is_current = False
+    with suppress(BundleError):
+        is_current = current_version(project.bundles) == folder.name
+    save_bundle(without_users(bundle, erased), project.bundles, created, current=is_current)
     shutil.rmtree(folder)
     return True
-
-
-def _is_current(folder: Path) -> bool:
-    with suppress(BundleError):
-        return current_version(folder.parent) == folder.name
-    return False
 
 
 def _is_erased(ids: Iterable[str], hashes: Hashes) -> BoolArray:

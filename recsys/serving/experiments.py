@@ -105,7 +105,7 @@ class LiveExperiments:
             raise AssertionError("there is neither a model nor a host")
         return self._host.current.recommender
 
-    def _wanted(self) -> set[str]:
+    def _wanted_versions(self) -> set[str]:
         """Return the versions that arms ask for beside the active one."""
         experiments = self.registry.experiments.values()
         overrides = [arm.overrides for one in experiments if _is_served(one) for arm in one.arms.values()]
@@ -141,7 +141,7 @@ class LiveExperiments:
 
     def _follow_models(self) -> None:
         """Load and drop models of arms. Only the background thread changes `_models`."""
-        wanted, before = self._wanted(), self._models
+        wanted, before = self._wanted_versions(), self._models
         models = {version: served for version, served in before.items() if version in wanted}
         now = time.monotonic()
         for version in sorted(wanted - set(models)):

@@ -31,7 +31,12 @@ class SheddingProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._shedder, self._models = _find_services(self.config.loaded_app)
+        app = self.config.loaded_app
+        # The server may have wrapped the application of `create_app`, which has both objects in its state.
+        while not hasattr(app, "state"):
+            app = app.app
+        self._shedder: Shedder = app.state.shedder
+        self._models: Models = app.state.models
         self._rejected = False
 
     def on_headers_complete(self) -> None:
@@ -99,10 +104,3 @@ class SheddingProtocol(HttpToolsProtocol):
             )
         else:
             self.transport.close()
-
-
-def _find_services(app: Any) -> tuple[Shedder, Models]:
-    """Return what `create_app` stored in the application, around which the server may have put own layers."""
-    while not hasattr(app, "state"):
-        app = app.app
-    return app.state.shedder, app.state.models

@@ -138,13 +138,16 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.exception_handler(ProblemError)(_on_problem)
     app.exception_handler(RequestValidationError)(_on_invalid)
     app.exception_handler(HTTPException)(_on_http)
-    app.exception_handler(UnknownIdError)(_on_unknown_id)
-    app.exception_handler(RequestError)(_on_request_error)
-    app.exception_handler(RightsError)(_on_rights_error)
-    for kind in (VectorError, UnknownEngineError):
-        app.exception_handler(kind)(_on_style_error)
-    app.exception_handler(ImageError)(_on_image_error)
-    app.exception_handler(StorageError)(_on_storage_error)
+    for kind in (
+        UnknownIdError,
+        RequestError,
+        RightsError,
+        VectorError,
+        UnknownEngineError,
+        ImageError,
+        StorageError,
+    ):
+        app.exception_handler(kind)(_on_library_error)
 
 
 def internal_problem() -> ProblemResponse:
@@ -192,53 +195,44 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
     return ProblemResponse(kind, what, status=error.status_code, headers=headers)
 
 
-async def _on_unknown_id(request: Request, error: UnknownIdError) -> Response:
-    if error.kind == "item" and request.path_params.get("item_id") == error.value:
-        return ProblemResponse(UNKNOWN_ITEM, f"There is no item {error.value!r}.")
-    what = f"There is no {error.kind} {error.value!r}."
-    place = {"pointer": _BODY_FIELDS.get(error.kind)} if request.method == "POST" else {"parameter": error.kind}
-    return ProblemResponse(UNKNOWN_REFERENCE, what, [FieldError(detail=what, **place)])
-
-
-async def _on_request_error(_: Request, error: RequestError) -> Response:
-    detail = str(error).removeprefix(f"{error.field}: ")
-    return ProblemResponse(INVALID_REQUEST, f"{error}.", [FieldError(detail=detail, parameter=error.field)])
-
-
-async def _on_style_error(_: Request, error: VectorError | UnknownEngineError) -> Response:
-    return ProblemResponse(INVALID_REQUEST, f"{error}.")
-
-
-async def _on_rights_error(_: Request, error: RightsError) -> Response:
-    return ProblemResponse(LICENSE_FORBIDS, f"{error}.")
-
-
-async def _on_image_error(request: Request, _: ImageError) -> Response:
-    # The error names a file of the server, which callers must not see.
-    return ProblemResponse(
-        UNREADABLE_IMAGE, f"Item {request.path_params.get('item_id')!r} has an image that cannot be read."
-    )
-
-
-async def _on_storage_error(_: Request, error: StorageError) -> Response:
-    return storage_problem(error)
+async def _on_library_error(request: Request, error: Exception) -> Response:
+    """Return the problem for an error that the library raises on purpose."""
+    item_id = request.path_params.get("item_id")
+    match error:
+        case UnknownIdError(kind="item", value=value) if value == item_id:
+            return ProblemResponse(UNKNOWN_ITEM, f"There is no item {value!r}.")
+        case UnknownIdError():
+            what = f"There is no {error.kind} {error.value!r}."
+            in_body = request.method == "POST"
+            place = {"pointer": _BODY_FIELDS.get(error.kind)} if in_body else {"parameter": error.kind}
+            return ProblemResponse(UNKNOWN_REFERENCE, what, [FieldError(detail=what, **place)])
+        case RequestError():
+            detail = str(error).removeprefix(f"{error.field}: ")
+            return ProblemResponse(INVALID_REQUEST, f"{error}.", [FieldError(detail=detail, parameter=error.field)])
+        case RightsError():
+            return ProblemResponse(LICENSE_FORBIDS, f"{error}.")
+        case ImageError():
+            # The error names a file of the server, which callers must not see.
+            return ProblemResponse(UNREADABLE_IMAGE, f"Item {item_id!r} has an image that cannot be read.")
+        case StorageError():
+            return storage_problem(error)
+        case _:
+            return ProblemResponse(INVALID_REQUEST, f"{error}.")
 
 
 def _field_error(error: Mapping[str, Any], request: Request) -> FieldError:
+    """Return an error of validation with its place in the request."""
     where, *path = error["loc"]
     detail = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        detail = _unknown_field(where, path, request)
+        known = _known_fields(request, where) if len(path) == 1 else []
+        choice = f"; known here: {', '.join(known)}" if known else ""
+        detail = f"unknown {'field' if where == 'body' else 'parameter'} {str(path[-1])[:100]!r}{choice}"
     if where == "body":
-        return FieldError(detail=detail, pointer="#" + "".join(f"/{_escape(part)}" for part in path))
+        # A JSON pointer escapes "~" and "/" (RFC 6901).
+        parts = (str(part).replace("~", "~0").replace("/", "~1") for part in path)
+        return FieldError(detail=detail, pointer="#" + "".join(f"/{part}" for part in parts))
     return FieldError(detail=detail, parameter=".".join(map(str, path)) or None)
-
-
-def _unknown_field(where: str, path: Sequence[str | int], request: Request) -> str:
-    noun = "field" if where == "body" else "parameter"
-    known = _known_fields(request, where) if len(path) == 1 else []
-    choice = f"; known here: {', '.join(known)}" if known else ""
-    return f"unknown {noun} {str(path[-1])[:100]!r}{choice}"
 
 
 def _known_fields(request: Request, where: str) -> list[str]:
@@ -250,10 +244,6 @@ def _known_fields(request: Request, where: str) -> list[str]:
         if isinstance(model, type) and issubclass(model, BaseModel) and in_query == (where == "query"):
             return list(model.model_fields)
     return []
-
-
-def _escape(part: str | int) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 def _example(kind: ProblemType) -> dict[str, object]:

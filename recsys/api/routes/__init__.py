@@ -1,1 +1,1 @@
-"""The paths of the service, one file for each kind of thing that they give."""
+"""Routes of the service, one file per group."""

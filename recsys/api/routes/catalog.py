@@ -88,20 +88,16 @@ def _store(services: Services, named: Sequence[tuple[ItemId, ItemIn]]) -> list[s
     edits: dict[int, ItemEdit] = {}
     for index, (item_id, item) in enumerate(named):
         try:
-            edits[index] = _build_edit(item_id, item)
+            edits[index] = ItemEdit(
+                item_id=item_id,
+                title=item.title,
+                category=item.category,
+                price=item.price,
+                available=item.available,
+                image=None if item.image_base64 is None else decode_base64(item.image_base64),
+            )
         except ImageError as error:
             reasons[index] = str(error)
     stored = services.editor.put(list(edits.values()), services.recommender)
     reasons.update(zip(edits, stored, strict=True))
     return [reasons[index] for index in range(len(named))]
-
-
-def _build_edit(item_id: ItemId, item: ItemIn) -> ItemEdit:
-    return ItemEdit(
-        item_id=item_id,
-        title=item.title,
-        category=item.category,
-        price=item.price,
-        available=item.available,
-        image=None if item.image_base64 is None else decode_base64(item.image_base64),
-    )

@@ -63,7 +63,12 @@ async def post_events(request: Request, _: NoQuery, services: Served) -> EventRe
     parsed = [_parse_event(entry, received_at, services) for entry in entries]
     events = [one for one in parsed if isinstance(one, Event)]
     stored = iter(await services.write(lambda: services.live.events.append(events, received_at)) if events else [])
-    results = [_result(one, next(stored)) if isinstance(one, Event) else one for one in parsed]
+    results = [
+        EventResult(event_id=one.event_id, status=EventStatus.ACCEPTED if next(stored) else EventStatus.DUPLICATE)
+        if isinstance(one, Event)
+        else one
+        for one in parsed
+    ]
     counts = {status: sum(result.status is status for result in results) for status in EventStatus}
     return EventReport(results=results, **{status.value: count for status, count in counts.items()})
 
@@ -79,7 +84,10 @@ def _parse_body(body: bytes, content_type: str) -> Iterator[Any]:
     if content_type.partition(";")[0].strip().lower() == NDJSON:
         for line in body.splitlines():
             if line.strip():
-                yield _parse_line(line)
+                try:
+                    yield orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    yield _Unreadable(f"not JSON: {error.msg}")
         return
     try:
         entries = orjson.loads(body)
@@ -88,13 +96,6 @@ def _parse_body(body: bytes, content_type: str) -> Iterator[Any]:
     if not isinstance(entries, list):
         raise ProblemError(MALFORMED_JSON, f"The body is not a JSON array; send one, or lines as {NDJSON}.")
     yield from entries
-
-
-def _parse_line(line: bytes) -> Any:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        return _Unreadable(f"not JSON: {error.msg}")
 
 
 def _parse_event(entry: Any, received_at: int, services: Served) -> Event | EventResult:
@@ -131,7 +132,3 @@ def _describe(error: Any) -> str:
 def _reject(entry: Any, reason: str) -> EventResult:
     given = entry.get("event_id") if isinstance(entry, dict) else None
     return EventResult(event_id=given if isinstance(given, str) else None, status=EventStatus.REJECTED, reason=reason)
-
-
-def _result(event: Event, is_new: bool) -> EventResult:
-    return EventResult(event_id=event.event_id, status=EventStatus.ACCEPTED if is_new else EventStatus.DUPLICATE)

@@ -28,7 +28,6 @@ from recsys.restyling.policy import Viewer
 from recsys.schema import Scope, UserId
 from recsys.serving.erasure import ErasureReport, erase_user
 from recsys.storage.live.feedback import Rating
-from recsys.storage.live.user_state import UserState
 
 _READING = (MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS)
 _WRITING = (*_READING, MISSING_SCOPE, STORAGE_FULL, IDEMPOTENCY_IN_PROGRESS)
@@ -97,7 +96,12 @@ async def post_feedback(user_id: UserPath, body: FeedbackIn, _: NoQuery, service
     rating = await run_in_threadpool(_build_rating, UserId(user_id), body, services)
     is_new = await services.write(lambda: services.live.ratings.append(rating))
     state = await services.state(user_id)
-    learned = await services.ranking.run(_explain_ratings, UserId(user_id), state, services)
+
+    def explain() -> str:
+        taste = services.recommender.profile(services.request_of(UserId(user_id), state)).taste
+        return services.choices.explain(Viewer(UserId(user_id), state), services.recommender, taste)
+
+    learned = await services.ranking.run(explain)
     return FeedbackResult(status="accepted" if is_new else "duplicate", learned=learned)
 
 
@@ -153,11 +157,6 @@ async def _read_taste(user_id: UserId, services: Services, links: Links) -> Tast
         return taste_view(services, links, user_id, state, report, learned)
 
     return await services.ranking.run(build_view)
-
-
-def _explain_ratings(user_id: UserId, state: UserState, services: Services) -> str:
-    taste = services.recommender.profile(services.request_of(user_id, state)).taste
-    return services.choices.explain(Viewer(user_id, state), services.recommender, taste)
 
 
 def _build_rating(user_id: UserId, body: FeedbackIn, services: Services) -> Rating:

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from recsys.api.schemas.common import KEEP_COLOR_TEXT, MODE_TEXT, DeadlineMs, Share, Strict, Text
 from recsys.profiles.text_style import LONGEST_TEXT
-from recsys.restyling.renderer import MAX_WIDTH
+from recsys.restyling.render_request import MAX_WIDTH
 from style.modes import PaintMode
 from style.provenance.mark import ImageFormat
 

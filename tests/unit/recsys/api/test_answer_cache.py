@@ -52,6 +52,6 @@ def test_a_person_is_forgotten_and_a_new_model_starts_empty() -> None:
     assert answers.get(key("anna")) is None
     assert answers.get(key("anna", b"")) is None
     assert answers.get(key("bert")) is not None
-    fresh = answers.emptied()
+    fresh = answers.empty_copy()
     assert fresh.get(key("bert")) is None
     assert (fresh.hits, fresh.misses) == (1, 3)
