@@ -20,6 +20,8 @@ from recsys.experiments.design.files import create_experiment, stop_experiment
 from recsys.experiments.design.registry import change_together
 from recsys.ranking.request import Request
 from recsys.schema import UserId
+from recsys.serving.experiment_arms import ActiveExperiments
+from recsys.storage.live.user_state import UserStates
 
 OpenShop = Callable[..., Any]
 ADMIN, READ = "a key that may do all of it", "a key that may read and send"
@@ -127,6 +129,28 @@ def test_an_arm_changes_its_own_peoples_lists_alone(shop: Shop) -> None:
     shop.stop("ranking")
     assert {user: ids(shop.ask(user)) for user in USERS} == before
     assert shop.logged(shop.ask(USERS[0])).arms == {}
+
+
+def test_on_a_miss_the_state_is_read_and_arms_are_assigned_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    arms = shop.run(declared("once", {"diversity": 0.9}))
+    calls: list[str] = []
+    read, assign = UserStates.read, ActiveExperiments.assign
+
+    def counted_read(self: UserStates, user_id: str) -> Any:
+        calls.append("read")
+        return read(self, user_id)
+
+    def counted_assign(self: ActiveExperiments, *args: Any) -> Any:
+        calls.append("assign")
+        return assign(self, *args)
+
+    monkeypatch.setattr(UserStates, "read", counted_read)
+    monkeypatch.setattr(ActiveExperiments, "assign", counted_assign)
+    user = next(iter(arms))
+    first, again = shop.ask(user, limit=7), shop.ask(user, limit=7)
+    assert calls == ["read", "assign"] * 2
+    assert first.json() == again.json()
+    assert first.json()["experiments"] == {"once": arms[user]}
 
 
 def test_what_the_caller_asks_for_goes_before_the_arm(shop: Shop) -> None:
