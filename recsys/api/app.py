@@ -127,8 +127,8 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.services = services
-    metrics.watch_counter("recsys_lists_cached", "Lists answered as before.", lambda: app.state.services.answers.hits)
-    metrics.watch_counter("recsys_lists_built", "Lists that were made.", lambda: app.state.services.answers.misses)
+    metrics.watch_counter("recsys_lists_cached", "Lists answered from the cache.", lambda: app.state.services.answers.hits)
+    metrics.watch_counter("recsys_lists_built", "Lists that were built.", lambda: app.state.services.answers.misses)
     # `SheddingProtocol` reads both, because it rejects requests before the middleware runs.
     app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models
     install_problem_handlers(app)

@@ -98,7 +98,7 @@ def test_unknown_names_are_errors(small: Recommender, taste: Taste) -> None:
         resolve(small, item=ItemId("none"))
     with pytest.raises(RequestError, match="unknown scene"):
         resolve(small, scene="none")
-    with pytest.raises(RequestError, match="taste_mode"):
+    with pytest.raises(RequestError, match="taste_component"):
         resolve(small, taste=taste, component=9)
     with pytest.raises(VectorError):
         resolve(small, vector="none")
