@@ -127,7 +127,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.services = services
-    metrics.watch_counter("recsys_lists_cached", "Lists answered from the cache.", lambda: app.state.services.answers.hits)
+    metrics.watch_counter("recsys_lists_cached", "Lists from the cache.", lambda: app.state.services.answers.hits)
     metrics.watch_counter("recsys_lists_built", "Lists that were built.", lambda: app.state.services.answers.misses)
     # `SheddingProtocol` reads both, because it rejects requests before the middleware runs.
     app.state.shedder, app.state.models = Shedder(services.ranking, metrics), models

@@ -89,18 +89,27 @@ class Idempotency:
 
     async def _run(self, scope: Scope, receive: Receive, send: Send, key: bytes) -> None:
         held = _HeldAnswer()
+        taken = True
 
         async def hold(message: Message) -> None:
-            if not held.take(message):
-                await send(message)
+            nonlocal taken
+            if held.take(message):
+                return
+            if taken:
+                # Before the answer is sent: the caller may use the key again as soon as it arrives.
+                taken = False
+                await self._forget(key)
+            await send(message)
 
         try:
             await self.app(scope, receive, hold)
         except Exception:
-            await self._forget(key)
+            if taken:
+                await self._forget(key)
             raise
         if held.start is None:
-            await self._forget(key)
+            if taken:
+                await self._forget(key)
             return
         try:
             await run_in_threadpool(self.answers.finish, key, held.answer())
