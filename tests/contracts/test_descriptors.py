@@ -1,4 +1,4 @@
-"""What every descriptor keeps to."""
+"""Properties that all descriptors share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One suite for every engine of the registry."""
+"""Properties that all engines of the registry share."""
 
 from __future__ import annotations
 

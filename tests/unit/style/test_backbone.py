@@ -66,7 +66,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_the_compressed_teacher_folds_its_input_layer(tmp_path: Path) -> None:
-    """A file of the right shape with random numbers: conv0 must act as a layer of its own would."""
+    """Write a file of the right shape with random numbers: conv0 must act like a separate layer."""
     torch.manual_seed(1)
     network = Vgg(replace(BACKBONES["vgg-slim"], mean=(0, 0, 0), std=(1, 1, 1)))
     tensors = {

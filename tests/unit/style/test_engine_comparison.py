@@ -94,8 +94,8 @@ def test_figures_follow_what_engines_do(compared: Comparison) -> None:
 
 def test_slow_engines_run_on_fewer_pairs_and_the_table_says_so(compared: Comparison) -> None:
     assert all(one.pairs == len(compared.painted[one.name]) == 3 for one in compared.results)
-    grey = np.full((8, 8, 3), 0.5, dtype=np.float32)
-    assert len(list(run_within(0.0, [lambda: Painting(grey, grey)] * 3))) == 1
+    gray = np.full((8, 8, 3), 0.5, dtype=np.float32)
+    assert len(list(run_within(0.0, [lambda: Painting(gray, gray)] * 3))) == 1
     slow = replace(compared.results[0], pairs=1)
     assert next(line for line in result_lines([slow], 3) if line.startswith("looks")).endswith("1 of 3")
 
@@ -124,9 +124,9 @@ def test_an_unknown_engine_is_refused_before_anything_is_painted() -> None:
 
 
 def test_signal_to_noise() -> None:
-    grey = np.full((4, 4, 3), 0.5, dtype=np.float32)
-    assert psnr(grey, grey + np.float32(0.1)) == pytest.approx(20.0, abs=1e-4)
-    assert psnr(grey, grey) == float("inf")
+    gray = np.full((4, 4, 3), 0.5, dtype=np.float32)
+    assert psnr(gray, gray + np.float32(0.1)) == pytest.approx(20.0, abs=1e-4)
+    assert psnr(gray, gray) == float("inf")
 
 
 @pytest.mark.slow

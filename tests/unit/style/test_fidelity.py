@@ -30,7 +30,7 @@ NO_LIMITS = FidelityLimits(mean_difference=1e9, high_difference=1e9, structure=-
 
 
 def product(height: int = 96, width: int = 96) -> tuple[Pixels, Mask]:
-    """A patterned thing with strong edges on a white sheet, and its mask."""
+    """Draw a patterned thing with strong edges on a white sheet, and its mask."""
     y, x = np.mgrid[0:height, 0:width]
     pattern = ((x // 8 + y // 8) % 2)[:, :, None] * np.array([0.5, 0.35, 0.2]) + np.array([0.25, 0.3, 0.35])
     mask = ((abs(y - height / 2) < height * 0.35) & (abs(x - width / 2) < width * 0.35)).astype(np.float32)
@@ -39,7 +39,7 @@ def product(height: int = 96, width: int = 96) -> tuple[Pixels, Mask]:
 
 
 def toward(target: Pixels, *, mask: Mask | None = None, photo: Pixels | None = None) -> Composite:
-    """A painting that is `target` at full strength; its color part is none."""
+    """Return a painting that gives `target` at full strength; its color part is zero."""
     shot, own = product()
     photo = shot if photo is None else photo
     where = own if mask is None else mask

@@ -10,7 +10,7 @@ from style.mask import matte, product_mask
 
 
 def studio(size: int = 120) -> Pixels:
-    """A grey backdrop that darkens to one side, and a red disc of a quarter of the side on it."""
+    """Draw a gray backdrop that darkens to one side, and on it a red disc of a quarter of the side."""
     y, x = np.mgrid[0:size, 0:size]
     ground = 0.95 - 0.15 * (x / size) - 0.05 * (y / size) ** 2
     picture = np.repeat(ground[:, :, None], 3, axis=2)

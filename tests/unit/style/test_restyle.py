@@ -52,7 +52,7 @@ class Stripes(Stylizer):
 
 
 def shot(share: float, cream: float, size: tuple[int, int] = (96, 96)) -> tuple[Pixels, Mask]:
-    """A red thing, part of it cream, that fills about `share` of a white sheet; and its mask."""
+    """Draw a red thing, part of it cream, that fills about `share` of a white sheet; and its mask."""
     height, width = size
     photo = np.full((height, width, 3), SHEET, dtype=np.float32)
     tall, wide = (round(side * share**0.5) for side in size)
@@ -148,7 +148,7 @@ class TestModes:
 
 
 def product_color(answer: RestyledPhoto, photo: Pixels, color: Pixels) -> Pixels:
-    """What has become of the pixels of one color, on average."""
+    """Return the mean restyled color of the pixels of one color."""
     return np.asarray(answer.pixels[(photo == color).all(axis=2)].mean(axis=0))
 
 
@@ -168,10 +168,13 @@ class TestGallery:
         self, color: ColorStylizer, gallery: tuple[list[Pixels], list[Mask]], mode: PaintMode
     ) -> None:
         photos, masks = gallery
-        wish = RestyleOptions(Strength.from_number(0.6, mode), mode)
+        options = RestyleOptions(Strength.from_number(0.6, mode), mode)
         for seed in range(3):
-            together = restyle_gallery(color, photos, style(seed), wish, masks)
-            alone = [restyle_photo(color, *pair, wish, mask) for *pair, mask in zip(photos, [style(seed)] * 3, masks)]  # noqa: B905
+            together = restyle_gallery(color, photos, style(seed), options, masks)
+            alone = [
+                restyle_photo(color, photo, style(seed), options, mask)
+                for photo, mask in zip(photos, masks, strict=True)
+            ]
             for tone in (RED, CREAM):
                 same, before = (
                     [product_color(answer, photo, tone) for answer, photo in zip(answers, photos, strict=True)]
@@ -192,8 +195,8 @@ class TestGallery:
 
     def test_the_most_limited_photo_decides_for_all(self, gallery: tuple[list[Pixels], list[Mask]]) -> None:
         photos, masks = gallery
-        wish = RestyleOptions(Strength(1.0, 1.0))
-        answers = restyle_gallery(Stripes(), photos, style(), wish, masks)
+        options = RestyleOptions(Strength(1.0, 1.0))
+        answers = restyle_gallery(Stripes(), photos, style(), options, masks)
         used = {answer.report.used for answer in answers}
         assert len(used) == 1
         assert 0 < used.pop().largest < 1
@@ -202,9 +205,9 @@ class TestGallery:
 
     def test_sizes_stay_and_texture_is_the_photos_own(self, gallery: tuple[list[Pixels], list[Mask]]) -> None:
         photos, masks = gallery
-        wish = RestyleOptions(Strength(0.5, 0.0), PaintMode.FULL, limits=None)
-        for answer, photo in zip(restyle_gallery(Stripes(), photos, style(), wish, masks), photos, strict=True):
-            alone = restyle_photo(Stripes(), photo, style(), wish)
+        options = RestyleOptions(Strength(0.5, 0.0), PaintMode.FULL, limits=None)
+        for answer, photo in zip(restyle_gallery(Stripes(), photos, style(), options, masks), photos, strict=True):
+            alone = restyle_photo(Stripes(), photo, style(), options)
             np.testing.assert_array_equal(answer.pixels, alone.pixels)
 
     def test_one_photo_is_a_gallery_and_none_is_not(self, color: ColorStylizer) -> None:

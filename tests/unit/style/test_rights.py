@@ -1,4 +1,4 @@
-"""What licenses allow, however they are spelt."""
+"""Uses that licenses allow, in all spellings."""
 
 from __future__ import annotations
 

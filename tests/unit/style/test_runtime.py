@@ -151,7 +151,7 @@ class Unconvertible(nn.Module):
 
 
 class Untraceable(nn.Module):
-    """What it computes depends on how often it was called: never what was traced."""
+    """Network whose result depends on the number of calls, so a trace is always wrong."""
 
     calls = 0
 

@@ -63,8 +63,8 @@ def test_surfaces_have_names() -> None:
         "fine": rng.random((120, 120)),
         "bold": 0.5 + 0.4 * np.sign(np.sin(x / 8.0)) * np.sign(np.sin(y / 8.0)),
     }
-    for name, grey in surfaces.items():
-        pixels = np.repeat(grey[..., None], 3, axis=2).astype(np.float32)
+    for name, gray in surfaces.items():
+        pixels = np.repeat(gray[..., None], 3, axis=2).astype(np.float32)
         assert texture_name(DESCRIPTORS["glcm"].describe(pixels, np.ones((120, 120), np.float32))) == name
 
 

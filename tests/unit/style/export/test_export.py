@@ -108,7 +108,7 @@ def test_a_runtime_that_gives_nothing_is_named(form: NetworkSpec) -> None:
 
 
 class _DecidesByItsInput(nn.Module):
-    """A trace keeps the number that the example gave."""
+    """Network whose trace keeps a number of the example."""
 
     def forward(self, images: Tensor) -> Tensor:
         return images * float(images.mean())
@@ -117,9 +117,9 @@ class _DecidesByItsInput(nn.Module):
 def test_a_file_that_gives_something_else_is_not_kept(tmp_path: Path) -> None:
     inputs = (NetworkInput("images", torch.rand(1, 3, 16, 16), 0, 1, ""),)
     form = NetworkSpec(_DecidesByItsInput(), inputs, ("painted",), 1, "MIT")
-    wish = ExportOptions("wrong", "1", ExportFormat.TORCHSCRIPT)
+    options = ExportOptions("wrong", "1", ExportFormat.TORCHSCRIPT)
     with pytest.raises(ExportError, match=r"wrong\.pt: its outputs differ by up to .* no file was written"):
-        export_network(form, wish, tmp_path, [np.full((32, 32, 3), 0.9, dtype=np.float32)])
+        export_network(form, options, tmp_path, [np.full((32, 32, 3), 0.9, dtype=np.float32)])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -139,8 +139,8 @@ def test_8_bits_are_smaller_and_not_the_same(form: NetworkSpec, tmp_path: Path) 
     sizes = {}
     whole = FilmStylizer.load().network_spec()
     for precision in (Precision.FLOAT32, Precision.FLOAT16, Precision.STATIC):
-        wish = ExportOptions("film", "1", ExportFormat.OPENVINO, precision)
-        done = export_network(whole, wish, tmp_path, photos())
+        options = ExportOptions("film", "1", ExportFormat.OPENVINO, precision)
+        done = export_network(whole, options, tmp_path, photos())
         sizes[precision] = done.path.with_suffix(".bin").stat().st_size
     assert sizes[Precision.FLOAT16] < 0.55 * sizes[Precision.FLOAT32]
     assert sizes[Precision.STATIC] < 0.3 * sizes[Precision.FLOAT32]

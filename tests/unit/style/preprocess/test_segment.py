@@ -24,7 +24,7 @@ def iou(mask: Mask, true: np.ndarray) -> float:
 
 
 def on_stripes(name: str) -> tuple[Pixels, np.ndarray]:
-    """A product of the sample in the middle of a green striped ground, with its true mask."""
+    """Place a product of the sample in the middle of a green striped ground; return its true mask too."""
     photo = read_image(sample.sample_folder() / "images" / f"{name}.jpg", short_side=160)
     cut = product_mask(photo)
     stripes = 0.35 + 0.15 * np.sin(np.arange(160) / 3)[None, :, None] * np.ones((160, 1, 1))
@@ -71,7 +71,7 @@ def test_an_unknown_method_is_said() -> None:
 
 @pytest.mark.slow
 def test_masks_of_the_sample_are_those_that_it_was_drawn_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The product that the ray of each pixel hits, from the program that draws the sample."""
+    """Return the product hit by the ray of each pixel, from the program that draws the sample."""
     monkeypatch.setattr(sys, "path", [str(ROOT / "data"), *sys.path])
     import make_sample
     from render.scene import Placed, aim, trace

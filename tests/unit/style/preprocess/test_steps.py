@@ -1,4 +1,4 @@
-"""Each step's effect, in numbers, on photos of the sample that were made worse."""
+"""Effects of steps, in numbers, on degraded photos of the sample."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_skew_product_is_set_upright(method: str, degrees: float) -> None:
 
 @pytest.mark.parametrize("name", ["p0003", "p0020", "p0126", "p0201", "p0301"])
 def test_a_photo_of_the_sample_turned_by_seven_degrees_is_turned_back(name: str) -> None:
-    """What is measured is the turn alone: a product may have leant before."""
+    """Only the rotation is measured: a product may have been tilted before."""
     upright, leaning = skew(photo(name, 256)), skew(rotate(photo(name, 256), 7))
     assert leaning - upright == pytest.approx(-7, abs=1)
 

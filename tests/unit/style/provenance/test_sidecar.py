@@ -1,4 +1,4 @@
-"""The JSON beside a restyled picture says what the picture's own mark says, and of no other picture."""
+"""Sidecars repeat the mark of their image, and belong to no other image."""
 
 from __future__ import annotations
 

@@ -132,8 +132,8 @@ def test_strength_0_is_the_frames_bit_for_bit(film: Stylizer, asked: tuple[Pixel
 
 def test_one_strength_holds_for_all_frames_and_sizes_may_differ(asked: tuple[Pixels, StyleVector]) -> None:
     frames = [frame[: SIDE - 8 * index] for index, frame in enumerate(moving("pan")[0][:3])]
-    wish = RestyleOptions(Strength(1.0, 1.0), limits=FidelityLimits(mean_difference=10))
-    done = restyle_sequence(load_stylizer("color"), frames, asked[1], wish)
+    options = RestyleOptions(Strength(1.0, 1.0), limits=FidelityLimits(mean_difference=10))
+    done = restyle_sequence(load_stylizer("color"), frames, asked[1], options)
     assert [frame.shape for frame in done.frames] == [frame.shape for frame in frames]
     assert done.report.used.largest < 1
     assert done.report.limited_by == (Limit.MEAN_DIFFERENCE,)

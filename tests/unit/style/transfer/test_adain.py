@@ -1,4 +1,4 @@
-"""What the decoder makes of fused features, and that fusing is what the paper says."""
+"""Decoded images of fused features, and the fusion of the paper."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from style.vector import DIMENSIONS, StyleVector
 
 
 def photo() -> Pixels:
-    """A bright disc with a dark rim on grey, `(64, 64, 3)`."""
+    """Draw a bright disc with a dark rim on gray, `(64, 64, 3)`."""
     y, x = np.mgrid[-1:1:64j, -1:1:64j]
     radius = np.hypot(x, y)[:, :, None]
     disc = np.where(radius < 0.6, [0.9, 0.75, 0.4], [0.55, 0.55, 0.6])

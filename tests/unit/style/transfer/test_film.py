@@ -55,8 +55,8 @@ def test_color_moments_are_those_of_the_masked_pixels() -> None:
     image, mask = torch.rand(1, 3, 8, 8), torch.zeros(1, 1, 8, 8)
     mask[:, :, :, :4] = 1
     assert torch.allclose(color_moments(image, mask), color_moments(image[:, :, :, :4]), atol=1e-5)
-    grey = color_moments(torch.rand(1, 1, 8, 8).expand(1, 3, 8, 8))[0]
-    assert torch.allclose(grey[[1, 2, 6, 7, 8]], torch.zeros(5), atol=1e-3)
+    gray = color_moments(torch.rand(1, 1, 8, 8).expand(1, 3, 8, 8))[0]
+    assert torch.allclose(gray[[1, 2, 6, 7, 8]], torch.zeros(5), atol=1e-3)
 
 
 def test_smoothing_takes_out_a_checkerboard() -> None:
@@ -77,7 +77,7 @@ def test_the_network_is_small() -> None:
 
 
 def test_a_flat_picture_shows_no_grid() -> None:
-    """The spectrum of what is added to plain grey has no peak at a period of 2 or 4 pixels."""
+    """Check that texture on plain gray has no spectral peak at a period of 2 or 4 pixels."""
     assert grid_level(load_stylizer("film")) <= 1.5
 
 

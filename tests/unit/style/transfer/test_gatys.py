@@ -1,4 +1,4 @@
-"""The optimized engine against a plain computation of its loss, and what it reaches."""
+"""Engine `gatys` against a plain computation of its loss, and the losses that it reaches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WHOLE = np.ones((48, 48), dtype=np.float32)
 
 
 def photo(size: int = 48) -> Pixels:
-    """A bright disc on grey."""
+    """Draw a bright disc on gray."""
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     disc = (np.hypot(x, y) < 0.6)[:, :, None]
     return np.where(disc, [0.9, 0.7, 0.3], [0.5, 0.5, 0.55]).astype(np.float32)
@@ -61,7 +61,7 @@ def batch(pixels: Pixels) -> torch.Tensor:
 
 
 def plain_loss(network: Vgg, picture: torch.Tensor, target: GatysTarget, settings: GatysSettings) -> float:
-    """The loss in NumPy and float64, one product of channels after the other."""
+    """Compute the loss in NumPy and float64, one product of channels after the other."""
     with torch.no_grad():
         maps = {tap: value[0].numpy() for tap, value in network(picture).items()}
     content = [_ratio(maps[tap], target.content[tap][0].numpy()) for tap in CONTENT_TAPS]

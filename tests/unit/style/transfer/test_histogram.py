@@ -35,7 +35,7 @@ def engine() -> HistogramStylizer:
 
 
 def distance(first: Colors, second: Colors, lines: int = 20) -> float:
-    """The mean Wasserstein distance of two clouds `(N, 3)` along random lines, none of which the engine knows."""
+    """Compute the mean Wasserstein distance of two clouds `(N, 3)` along random lines unknown to the engine."""
     random = np.random.default_rng(7)
     along = random.normal(size=(lines, 3))
     along /= np.linalg.norm(along, axis=1, keepdims=True)

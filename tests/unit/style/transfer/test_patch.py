@@ -42,7 +42,7 @@ def photo() -> Pixels:
 
 
 def nearest(pixels: Pixels, style: Pixels, tap: str = "relu2_1") -> float:
-    """The mean cosine of a picture's feature patches and the style's most alike ones, at a tap no engine compares."""
+    """Compute the mean cosine of an image's feature patches and the style's nearest ones, at an unused tap."""
     network = load_backbone("vgg-slim")
     with torch.inference_mode():
         ours, theirs = (

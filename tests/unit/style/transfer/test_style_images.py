@@ -1,4 +1,4 @@
-"""What mixtures of pictures a style vector is taken apart into."""
+"""Decomposition of a style vector into a mixture of style images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder becomes an engine again, or a clear error."""
+"""Folders of trained engines load, or give a clear error."""
 
 from __future__ import annotations
 
