@@ -91,7 +91,7 @@ class Load:
         return dict(zip(statuses.tolist(), counts.tolist(), strict=True))
 
     @property
-    def failed(self) -> int:
+    def failures(self) -> int:
         """Return the number of requests without a valid answer."""
         return len(self) - int(self.valid.sum())
 

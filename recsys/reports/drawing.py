@@ -35,7 +35,7 @@ class Drawing:
     figure: Figure
     photographic: bool = False
 
-    def encoded(self, image_format: ImageFormat) -> bytes:
+    def encode(self, image_format: ImageFormat) -> bytes:
         """Return the plot as a file of one format."""
         stream = io.BytesIO()
         small = {} if image_format is ImageFormat.PNG else {"quality": QUALITY, "optimize": True, "progressive": True}
@@ -48,13 +48,13 @@ class Drawing:
 
         Raises ConfigError for an unknown suffix, ProjectError if the file cannot be written.
         """
-        write_file(path, self.encoded(format_of(path)))
+        write_file(path, self.encode(format_of(path)))
 
     def _repr_jpeg_(self) -> bytes | None:
-        return self.encoded(ImageFormat.JPEG) if self.photographic else None
+        return self.encode(ImageFormat.JPEG) if self.photographic else None
 
     def _repr_png_(self) -> bytes | None:
-        return None if self.photographic else self.encoded(ImageFormat.PNG)
+        return None if self.photographic else self.encode(ImageFormat.PNG)
 
 
 def new_figure(width: float, height: float, title: str = "", *, constrained: bool = True) -> Figure:

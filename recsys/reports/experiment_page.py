@@ -84,7 +84,7 @@ def _source(analysis: Analysis, draw: Callable[[Analysis], Drawing]) -> str:
     except DataError:
         # There is nothing of the kind to draw, which the words say.
         return ""
-    return "data:image/png;base64," + base64.b64encode(drawing.encoded(ImageFormat.PNG)).decode()
+    return "data:image/png;base64," + base64.b64encode(drawing.encode(ImageFormat.PNG)).decode()
 
 
 def _plain(value: Any) -> Any:

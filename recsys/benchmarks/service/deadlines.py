@@ -84,7 +84,7 @@ def _result_row(server: Server, deadline_ms: int, what: str, parts: list[list[Ht
     pairs = zip(parts, CONNECTIONS, strict=True)
     loads = [closed_loop(server.port, asks, connections, check=check) for asks, connections in pairs]
     worst = [
-        f"{load.ms(1):.0f} ms by {connections} (p50 {load.ms(0.5):.0f}, {load.failed} of {len(load)} wrong"
+        f"{load.ms(1):.0f} ms by {connections} (p50 {load.ms(0.5):.0f}, {load.failures} of {len(load)} wrong"
         f"{': ' + ', '.join(load.complaints) if load.complaints else ''})"
         for load, connections in zip(loads, CONNECTIONS, strict=True)
     ]

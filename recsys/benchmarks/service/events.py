@@ -54,7 +54,7 @@ def all_accepted(_: HttpRequest, reply: HttpReply) -> str | None:
 
 def _result_row(connections: int, loads: list[Load], raw: float) -> ResultRow:
     rate = median(BATCH * load.goodput for load in loads)
-    wrong = sum(load.failed for load in loads)
+    wrong = sum(load.failures for load in loads)
     return ResultRow(
         f"events, batches of {BATCH}, {connections} connection{'s' if connections > 1 else ''}",
         AIM,

@@ -37,7 +37,7 @@ def measure_overload(bench: Bench) -> Iterator[ResultRow]:
     yield ResultRow(
         "  health meanwhile",
         "answers throughout",
-        f"{health_load.failed} of {len(health_load)} failed; "
+        f"{health_load.failures} of {len(health_load)} failed; "
         f"p50 {health_load.ms(0.5):.1f} ms, max {health_load.ms(1):.1f} ms",
     )
 

@@ -50,7 +50,7 @@ def _latency(bench: Bench, shop: Served, law: str, server: Server) -> Iterator[R
         loads.append(open_loop(server.port, wanted, effort.rate, check_version))
     title = f"recommendations, {shop.name}, {law}, {effort.rate:.0f}/s"
     p50, p99 = (median(load.ms(q) for load in loads) for q in (0.5, 0.99))
-    failed = sum(load.failed for load in loads)
+    failed = sum(load.failures for load in loads)
     yield ResultRow(
         title,
         "p50 <= 5 ms, p99 <= 20 ms",

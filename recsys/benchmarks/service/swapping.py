@@ -59,7 +59,7 @@ def _result_rows(shop: Served, swaps: int, load: Load, memory: list[float]) -> l
         ResultRow(
             title,
             "no failed answer, none of two versions",
-            f"{done} swaps in {load.seconds:.0f} s; {load.failed} of {len(load)} failed, statuses {load.counts}, "
+            f"{done} swaps in {load.seconds:.0f} s; {load.failures} of {len(load)} failed, statuses {load.counts}, "
             f"{dict(load.complaints) or 'no complaint'}; p99 {load.ms(0.99):.1f} ms",
         ),
         ResultRow(

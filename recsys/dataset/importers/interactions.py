@@ -41,7 +41,7 @@ def parse_interactions(
         known_items: ids that rows may name.
         rejected_items: ids of items whose own rows were bad; the message about them says so.
     """
-    users, items = check.required(USER_ID), check.required(ITEM_ID)
+    users, items = check.require(USER_ID), check.require(ITEM_ID)
     check.flag(is_blank(users), USER_ID, lambda _: "empty id; name the user")
     check.flag(is_blank(items), ITEM_ID, lambda _: "empty id; name the item")
     known = as_bools(pc.is_in(items, pa.array(known_items, pa.string())))

@@ -21,7 +21,7 @@ from recsys.schema import AVAILABLE, CATEGORY, IMAGE, ITEM_COLUMNS, ITEM_ID, PRI
 
 def check_ids(check: RowCheck, name: str) -> None:
     """Flag empty and repeated ids; the first row of an id is good."""
-    column = check.required(name)
+    column = check.require(name)
     empty = is_blank(column)
     check.flag(empty, name, lambda _: "empty id; give every row an id")
     ids = as_series(column)
@@ -42,7 +42,7 @@ def parse_items(check: RowCheck, others: dict[str, str]) -> pd.DataFrame:
     (`finish_items` sets defaults). Images are left as they are in the file.
     """
     check_ids(check, ITEM_ID)
-    frame = pd.DataFrame({ITEM_ID: as_series(check.required(ITEM_ID))})
+    frame = pd.DataFrame({ITEM_ID: as_series(check.require(ITEM_ID))})
     for name in (TITLE, CATEGORY, IMAGE):
         column = check.column(name)
         if column is not None:

@@ -89,7 +89,7 @@ def build_catalog(
 def build_catalog_of_events(tables: Sequence[RawTable], options: ImportOptions) -> ParsedTable:
     """Build a catalog from the item ids in events; all other columns have their defaults."""
     checks = [_match(raw, INTERACTION_FIELDS, options.columns)[0] for raw in tables]
-    named = pd.concat([as_series(check.required(ITEM_ID)) for check in checks])
+    named = pd.concat([as_series(check.require(ITEM_ID)) for check in checks])
     ids = pd.unique(named[named != ""])
     frame = finish_items(pd.DataFrame({ITEM_ID: pd.Series(ids, dtype="str")}))
     return ParsedTable(frame, notes=(f"no catalog: {len(ids):,} items have an id and no other data",))

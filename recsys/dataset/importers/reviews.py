@@ -19,7 +19,7 @@ MAX_REVIEWS_PER_ITEM = 50
 
 def parse_reviews(check: RowCheck, known_items: pd.Series) -> pd.DataFrame:
     """Parse all N rows into `item_id` and `text`; bad ones are flagged in `check`. Authors are not stored."""
-    items, texts = check.required(ITEM_ID), check.required(TEXT)
+    items, texts = check.require(ITEM_ID), check.require(TEXT)
     check.flag(is_blank(items), ITEM_ID, lambda _: "empty id; name the item")
     known = as_bools(pc.is_in(items, pa.array(known_items, pa.string())))
     check.flag(~known & ~is_blank(items), ITEM_ID, lambda value: describe_unknown_item(value, frozenset()))

@@ -62,7 +62,7 @@ class RowCheck:
         """Return the text of a field, or None if the file does not have it."""
         return self.table.columns[self.names[name]] if name in self.names else None
 
-    def required(self, name: str) -> pa.StringArray:
+    def require(self, name: str) -> pa.StringArray:
         """Return the text of a field. Raises DataError if the file does not have it."""
         column = self.column(name)
         if column is None:
@@ -74,7 +74,7 @@ class RowCheck:
 
     def flag(self, rows: BoolArray, name: str, message: Callable[[str], str]) -> None:
         """Mark rows `(N,)` as bad in one field; `message` builds the text from the bad value."""
-        column = self.required(name)
+        column = self.require(name)
         self.bad |= rows
         for row in np.flatnonzero(rows).tolist():
             problem = Problem(

@@ -13,7 +13,7 @@ from recsys.schema import USER_ID
 def parse_users(check: RowCheck, others: dict[str, str]) -> pd.DataFrame:
     """Parse all N rows of one file; bad ones are flagged in `check`, `others` maps attributes to columns."""
     check_ids(check, USER_ID)
-    frame = pd.DataFrame({USER_ID: as_series(check.required(USER_ID))})
+    frame = pd.DataFrame({USER_ID: as_series(check.require(USER_ID))})
     for name, source in others.items():
         frame[name] = parse_attribute(check.table.columns[source], source in check.table.text_columns)
     return frame

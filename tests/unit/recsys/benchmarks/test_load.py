@@ -167,7 +167,7 @@ def test_a_port_where_nobody_listens_is_no_answer() -> None:
 
     load = run(scene())
     assert load.counts == {NO_ANSWER: 4}
-    assert load.failed == 4
+    assert load.failures == 4
     assert load.complaints == {"no connection: ConnectionRefusedError": 4}
 
 
@@ -203,7 +203,7 @@ def test_closed_loop_ends_with_its_time_or_its_requests() -> None:
 
     timed, counted = run(scene())
     assert timed.seconds >= 0.1
-    assert timed.failed == 0
+    assert timed.failures == 0
     assert counted.counts == {200: 25}
 
 
@@ -220,7 +220,7 @@ def test_checks_see_good_answers_alone_and_what_they_say_is_counted() -> None:
     load = run(scene())
     assert load.counts == {200: 6, 503: 3}
     assert load.complaints == {"not right": 3}
-    assert load.failed == 6
+    assert load.failures == 6
     assert load.goodput == pytest.approx(3 / load.seconds)
     assert load.ms(0.5, load.statuses == 503) > 0
     assert np.isnan(load.ms(0.5, load.statuses == 404))

@@ -127,7 +127,7 @@ def test_checks_find_what_is_wrong() -> None:
 def test_a_server_answers_as_the_checks_want_and_has_memory(server: Server, sample: Served) -> None:
     load = closed_loop(server.port, islice(recommendation_requests(sample, ZIPF, 0), 10), 2, check=check_version)
     assert load.counts == {200: 10}
-    assert load.failed == 0
+    assert load.failures == 0
     statuses = closed_loop(server.port, islice(mixed_requests(sample, 0), 60), 2).counts
     assert set(statuses) <= {200, 404, 422}
     assert server.resident_mb() > 50

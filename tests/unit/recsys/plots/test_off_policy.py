@@ -26,7 +26,7 @@ FOUND = evaluate(LOG, World().better(LOG.contexts))
 
 
 def shown(drawing: Drawing) -> Drawing:
-    picture = Image.open(io.BytesIO(drawing.encoded(ImageFormat.PNG)))
+    picture = Image.open(io.BytesIO(drawing.encode(ImageFormat.PNG)))
     assert picture.width > 600
     return drawing
 
