@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from recsys.dataset.importers.formats import FileFormat, Table, read_table
+from recsys.dataset.importers.readers.formats import FileFormat, Table, read_table
 from recsys.dataset.importers.table import RawTable
 from recsys.errors import DataError
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from recsys.dataset.importers.formats import CATALOG_FREE, recognize
 from recsys.dataset.importers.options import ImportOptions, ImportSources, RawTables
 from recsys.dataset.importers.parsing import (
     ParsedTable,
@@ -19,6 +18,7 @@ from recsys.dataset.importers.parsing import (
     build_users,
     drop_orphans,
 )
+from recsys.dataset.importers.readers.formats import CATALOG_FREE, recognize
 from recsys.dataset.importers.rejects import problem_order, write_rejects
 from recsys.dataset.importers.report import ImportReport
 from recsys.dataset.project import INTERACTIONS_FILE, ITEMS_FILE, USERS_FILE, Project

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from recsys.dataset.importers.lines import Rows, first_line, numbered_lines
+from recsys.dataset.importers.readers.lines import Rows, first_line, numbered_lines
 from recsys.dataset.importers.table import RawTable
 from recsys.schema import ITEM_ID, USER_ID, WEIGHT
 

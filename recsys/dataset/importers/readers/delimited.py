@@ -10,7 +10,7 @@ from typing import TextIO
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys.dataset.importers.lines import Rows
+from recsys.dataset.importers.readers.lines import Rows
 from recsys.dataset.importers.table import RawTable
 from recsys.errors import DataError
 

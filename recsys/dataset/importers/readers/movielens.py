@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from recsys.dataset.importers.delimited import read_delimited
-from recsys.dataset.importers.lines import Rows, first_line, numbered_lines, text_encoding
+from recsys.dataset.importers.readers.delimited import read_delimited
+from recsys.dataset.importers.readers.lines import Rows, first_line, numbered_lines, text_encoding
 from recsys.dataset.importers.table import RawTable
 from recsys.schema import CATEGORY, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID
 

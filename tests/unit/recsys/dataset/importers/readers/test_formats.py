@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from recsys.dataset.importers import FileFormat, ImportOptions, ImportReport, import_data
-from recsys.dataset.importers.formats import READERS, Table, recognize
+from recsys.dataset.importers.readers.formats import READERS, Table, recognize
 from recsys.dataset.project import Project
 from recsys.dataset.splits import SPLIT_PART
 from recsys.errors import BadRowsError, DataError
@@ -327,7 +327,7 @@ def test_half_a_surrogate_pair_does_not_stop_an_import(project: Project, write: 
     assert items(project)[0]["title"] == "a?b"
 
 
-SHARED = Path(__file__).parents[5].parent / "shared" / "data"
+SHARED = Path(__file__).parents[6].parent / "shared" / "data"
 
 
 @pytest.mark.realdata

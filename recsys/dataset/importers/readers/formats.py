@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from recsys.dataset.importers import amazon, hm, lightgcn, movielens
-from recsys.dataset.importers.delimited import DELIMITERS, read_atomic, read_delimited
-from recsys.dataset.importers.lines import first_line
-from recsys.dataset.importers.parquet import read_parquet
+from recsys.dataset.importers.readers import amazon, hm, lightgcn, movielens
+from recsys.dataset.importers.readers.delimited import DELIMITERS, read_atomic, read_delimited
+from recsys.dataset.importers.readers.lines import first_line
+from recsys.dataset.importers.readers.parquet import read_parquet
 from recsys.dataset.importers.table import RawTable
 from recsys.errors import DataError
 from recsys.progress import stage

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from recsys.dataset.importers.images import find_images
-from recsys.dataset.importers.lines import Rows, numbered_lines
+from recsys.dataset.importers.readers.lines import Rows, numbered_lines
 from recsys.dataset.importers.table import RawTable
 from recsys.schema import CATEGORY, IMAGE, ITEM_ID, PRICE, RATING, TEXT, TIMESTAMP, TITLE, USER_ID
 

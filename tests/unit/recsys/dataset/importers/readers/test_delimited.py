@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recsys.dataset.importers.delimited import DELIMITERS, read_atomic, read_delimited
+from recsys.dataset.importers.readers.delimited import DELIMITERS, read_atomic, read_delimited
 from recsys.dataset.importers.table import RawTable
 from recsys.errors import DataError
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys.dataset.importers.delimited import read_delimited
 from recsys.dataset.importers.images import find_images
+from recsys.dataset.importers.readers.delimited import read_delimited
 from recsys.dataset.importers.table import RawTable
 from recsys.errors import DataError
 from recsys.schema import EVENT, IMAGE, EventKind
