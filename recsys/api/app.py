@@ -160,7 +160,7 @@ def _watch(services: Services) -> None:
         metrics.watch_gauge(
             "recsys_model_rejected",
             "1 while a bundle that should serve is rejected.",
-            lambda: host.rejected is not None,
+            lambda: host.rejection is not None,
         )
 
 

@@ -163,7 +163,7 @@ class LiveExperiments:
         try:
             if self._host is None:
                 raise BundleError("this process serves one model permanently")
-            served = self._host.loader.load(version, self._host.remembered)
+            served = self._host.loader.load(version, self._host.recent_requests)
         except BundleError as error:
             before = self._rejected.get(version)
             self._rejected[version] = (time.monotonic(), str(error))

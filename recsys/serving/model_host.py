@@ -38,7 +38,7 @@ class Rejection:
 
 
 class ModelHost:
-    """Owner of the served model. Any thread may use `current`, `rejected` and `remember`."""
+    """Owner of the served model. Any thread may use `current`, `rejection` and `remember`."""
 
     def __init__(
         self, bundles: Path, image_root: Path, items: ItemSource | None = None, poll_interval_s: float = 0.25
@@ -56,11 +56,11 @@ class ModelHost:
         """
         self._bundles, self._poll_interval_s = bundles, poll_interval_s
         self.loader = Loader(bundles, image_root, items, self._log_once)
-        self._remembered: deque[Request] = deque(maxlen=RECENT_REQUESTS)
+        self._recent: deque[Request] = deque(maxlen=RECENT_REQUESTS)
         self._swapping = threading.Lock()
         self._background = Background("model-host", self._run)
         self._logged: dict[str, str] = {}
-        self._rejected: Rejection | None = None
+        self._rejection: Rejection | None = None
         self._swaps = 0
         self._stamp = self._pointer_stamp()
         self._current: Served = self._load_first()
@@ -71,9 +71,9 @@ class ModelHost:
         return self._current
 
     @property
-    def rejected(self) -> Rejection | None:
+    def rejection(self) -> Rejection | None:
         """Version that was rejected last, None once another one was served."""
-        return self._rejected
+        return self._rejection
 
     @property
     def swaps(self) -> int:
@@ -81,19 +81,19 @@ class ModelHost:
         return self._swaps
 
     @property
-    def remembered(self) -> tuple[Request, ...]:
+    def recent_requests(self) -> tuple[Request, ...]:
         """Recent requests, to warm up a bundle."""
-        return tuple(self._remembered)
+        return tuple(self._recent)
 
     def remember(self, request: Request) -> None:
         """Keep a request in memory for the warm-up of the next bundle; older ones are dropped."""
-        self._remembered.append(request)
+        self._recent.append(request)
 
     def forget(self, user_id: UserId) -> None:
         """Delete the requests of a user."""
-        for request in [request for request in tuple(self._remembered) if request.user_id == user_id]:
+        for request in [request for request in tuple(self._recent) if request.user_id == user_id]:
             with suppress(ValueError):
-                self._remembered.remove(request)
+                self._recent.remove(request)
 
     def activate(self, version: str) -> Served:
         """Serve a version here and, by `current.json`, in all processes of the project.
@@ -154,7 +154,7 @@ class ModelHost:
                     served = self._load(other.version)
                 except BundleError:
                     continue
-                self._rejected = Rejection(
+                self._rejection = Rejection(
                     next((v.version for v in versions(self._bundles) if v.current), ""), str(error)
                 )
                 logger.error("%s; version %s is served instead", error, other.version)
@@ -164,9 +164,9 @@ class ModelHost:
     def _load(self, version: str) -> Served:
         """Load a version and warm it up. Raises BundleError after recording the rejection."""
         try:
-            return self.loader.load(version, self.remembered)
+            return self.loader.load(version, self.recent_requests)
         except BundleError as error:
-            self._rejected = Rejection(version, str(error))
+            self._rejection = Rejection(version, str(error))
             raise
 
     def _follow_pointer(self) -> None:
@@ -192,7 +192,7 @@ class ModelHost:
 
     def _swap(self, served: Served) -> None:
         self._current = served
-        self._rejected = None
+        self._rejection = None
         self._swaps += 1
         logger.info("serving bundle %s", served.version)
 

@@ -107,4 +107,4 @@ def test_a_process_that_is_killed_while_it_activates(tmp_path: Path, kills: int)
             process.send_signal(signal.SIGKILL)
         assert current_version(tmp_path) in versions
         assert load_bundle(tmp_path, tmp_path).version == current_version(tmp_path)
-        assert ModelHost(tmp_path, tmp_path).rejected is None
+        assert ModelHost(tmp_path, tmp_path).rejection is None

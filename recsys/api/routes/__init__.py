@@ -1,1 +1,4 @@
-"""Routes of the service, one file per group."""
+"""Routes of the service, one file per group.
+
+A new route is one function here and one entry in `recsys/api/route_table.py`.
+"""

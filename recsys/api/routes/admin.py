@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1", tags=["admin"], dependencies=[Depends(require(S
 async def models(_: NoQuery, services: Served) -> ModelList:
     """Return the bundles on disk, newest first, with their sizes and metrics, and the one that is served."""
     bundles = await run_in_threadpool(versions, services.live.project.bundles)
-    rejected = None if services.host is None else services.host.rejected
+    rejected = None if services.host is None else services.host.rejection
     return ModelList(
         models=[
             Model(

@@ -81,8 +81,8 @@ def test_a_version_that_is_not_there_is_refused(bundles: Path, versions: tuple[s
         host.activate(version)
     assert host.current is before
     assert current_version(bundles) == versions[1]
-    assert host.rejected is not None
-    assert host.rejected.version == version
+    assert host.rejection is not None
+    assert host.rejection.version == version
 
 
 def test_a_wrong_bundle_is_refused_once_and_the_old_one_serves(
@@ -96,21 +96,21 @@ def test_a_wrong_bundle_is_refused_once_and_the_old_one_serves(
         host.poll()
         host.poll()
     assert host.current is before
-    assert host.rejected is not None
-    assert (host.rejected.version, "trend.npy: holds NaN" in host.rejected.reason) == (wrong, True)
+    assert host.rejection is not None
+    assert (host.rejection.version, "trend.npy: holds NaN" in host.rejection.reason) == (wrong, True)
     assert sum("trend.npy" in record.message for record in caplog.records) == 1
     save_bundle(small_bundle(0.5), bundles, 9)
     host.poll()
     assert host.current.version == current_version(bundles)
-    assert host.rejected is None
+    assert host.rejection is None
 
 
 def test_a_start_takes_the_newest_that_is_right(bundles: Path, versions: tuple[str, str]) -> None:
     with_nan(bundles / versions[1])
     host = ModelHost(bundles, bundles)
     assert host.current.version == versions[0]
-    assert host.rejected is not None
-    assert host.rejected.version == versions[1]
+    assert host.rejection is not None
+    assert host.rejection.version == versions[1]
     with_nan(bundles / versions[0])
     with pytest.raises(BundleError, match=versions[1]):
         ModelHost(bundles, bundles)
@@ -137,7 +137,7 @@ def test_only_the_last_requests_are_remembered(bundles: Path) -> None:
     host = ModelHost(bundles, bundles)
     for number in range(RECENT_REQUESTS + 5):
         host.remember(Request(limit=number + 1))
-    assert [request.limit for request in host._remembered] == list(range(6, RECENT_REQUESTS + 6))
+    assert [request.limit for request in host._recent] == list(range(6, RECENT_REQUESTS + 6))
 
 
 def test_a_bundle_that_fails_a_remembered_request_is_refused(
