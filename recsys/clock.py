@@ -1,4 +1,4 @@
-"""Time as the project counts it: whole seconds since 1970-01-01 UTC, through one door that tests can set."""
+"""Time in whole seconds since 1970-01-01 UTC, from one function that tests can replace."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ Clock = Callable[[], int]
 
 
 def now() -> int:
-    """Seconds since 1970-01-01 UTC."""
+    """Return the seconds since 1970-01-01 UTC."""
     return int(time.time())

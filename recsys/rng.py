@@ -8,7 +8,7 @@ import numpy as np
 
 
 def derive_seed(seed: int, *purpose: str | int) -> int:
-    """A 63-bit seed for one purpose: the same (seed, purpose) gives the same number on every machine.
+    """Derive a 63-bit seed for one purpose: the same (seed, purpose) gives the same number on any machine.
 
     The parts are length-prefixed before hashing, so ("ab", "c") and ("a", "bc") differ.
     """
@@ -17,10 +17,10 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
 
 
 def generator(seed: int, *purpose: str | int) -> np.random.Generator:
-    """A NumPy generator of its own for one purpose, e.g. `generator(seed, "explore", user_id)`."""
+    """Return a NumPy generator for one purpose, e.g. `generator(seed, "explore", user_id)`."""
     return np.random.default_rng(derive_seed(seed, *purpose))
 
 
 def length_prefixed(part: bytes) -> bytes:
-    """A part of a message to hash, after its length in bytes: messages of different parts are different messages."""
+    """Prefix a part of a message to hash with its length in bytes, so that different parts give different messages."""
     return b"%d:%b" % (len(part), part)

@@ -1,7 +1,7 @@
-"""The nouns: ids, rows, columns and event kinds. Column names are fixed here, once.
+"""Types of ids and rows, names of columns and features, and kinds of events, for all packages.
 
-External ids (`UserId`, `ItemId`) are strings and live at the surface; dense rows (`UserRow`, `ItemRow`) are
-positions in arrays and live inside. They are different types so that a type checker keeps them apart.
+External ids (`UserId`, `ItemId`) are strings and are used at the surface; dense rows (`UserRow`, `ItemRow`) are
+positions in arrays and are used inside. They are different types so that a type checker keeps them apart.
 """
 
 from __future__ import annotations
@@ -48,20 +48,19 @@ USER_COLUMNS = (USER_ID,)
 """`user_id` string, unique; any further columns are attributes."""
 
 
-FEATURES = ("factors", "neighbors", "style", "popularity", "trend", "fresh", "category", "price")
-"""What the blend ranks by: the columns of a feature table, in order.
+FEATURES = ("factors", "neighbors", "style", "popularity", "trend", "recency", "category", "price")
+"""Features that the blend ranks by: the columns of a feature table, in order.
 
-factors: p_u . q_i of collaborative filtering. neighbors: what the user's likes say for the item by what else the same
-people like. style: how well the item fits the taste's best mode. popularity: the
-factor model's item bias over its largest. trend: the same of events faded by age, what is popular now. fresh: 1 for an
-item that came just now, halved with each half-life. category: the
-share of the user's likes in the item's category. price: exp(-|log price - the user's mean log price|). All are 0 where
-unknown.
+factors: p_u . q_i of collaborative filtering. neighbors: evidence from co-liked items for the user's likes. style:
+largest inner product with a component of the taste. popularity: the factor model's item bias over its largest. trend:
+present popularity, the same number from events faded by age. recency: 1 for an item that came just now, halved with
+each half-life. category: the share of the user's likes in the item's category. price: exp(-|log price - the user's mean
+log price|). All are 0 if unknown.
 """
 
 
 class EventKind(StrEnum):
-    """What a person did with an item. Imports turn ratings into LIKE and DISLIKE by a threshold."""
+    """Kind of an event between a user and an item. Imports turn ratings into LIKE and DISLIKE by a threshold."""
 
     VIEW = "view"
     CLICK = "click"
@@ -72,7 +71,7 @@ class EventKind(StrEnum):
 
 
 class Reranker(StrEnum):
-    """How a list gets variety: maximal marginal relevance, a determinantal point process, or not at all."""
+    """Method that diversifies a list: maximal marginal relevance, a determinantal point process, or none."""
 
     MMR = "mmr"
     DPP = "dpp"
@@ -80,7 +79,7 @@ class Reranker(StrEnum):
 
 
 class Basis(StrEnum):
-    """What is known of the person a request is for, best first; every answer says which."""
+    """Evidence that a list rests on, best first."""
 
     HISTORY = "history"
     SESSION = "session"
@@ -98,7 +97,7 @@ BASIS_TEXTS = {
 
 
 class Scope(StrEnum):
-    """What an API key may do: read answers, send events and items of the shop, or run the service."""
+    """Permission of an API key: read answers, send events and items of the shop, or run the service."""
 
     READ = "read"
     EVENTS = "events"

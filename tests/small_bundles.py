@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.bundle.store import MANIFEST, _version_of, current_version, make_current, save_bundle
+from recsys.bundle.store import MANIFEST, current_version, make_current, manifest_version, save_bundle
 from recsys.bundle.types import Bundle
 from recsys.profiles.style_library import StyleCard
 from recsys.profiles.text_style import TextStyleMap
@@ -76,7 +76,7 @@ def lie(bundles: Path, change: Callable[[Path], object]) -> str:
     change(folder)
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["files"] = {name: sha256_file(folder / name) for name in manifest["files"]}
-    manifest["version"] = _version_of(manifest)
+    manifest["version"] = manifest_version(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest))
     folder.rename(bundles / manifest["version"])
     make_current(bundles, manifest["version"])

@@ -66,7 +66,7 @@ def rank_lines(catalogs: Sequence[int], requests: int = 300, seed: int = 0) -> I
 def ingredients(shop: Shop, settings: ProjectSettings) -> Ingredients:
     """Convert a synthetic shop to the input of `recsys.training.build`; it has no style references."""
     catalog = Catalog.from_frame(shop.items)
-    space = StyleSpace.of(shop.vectors, catalog.category_codes)
+    space = StyleSpace.from_vectors(shop.vectors, catalog.category_codes)
     nothing = np.zeros((0, space.dimensions), dtype=np.float32)
     return Ingredients(shop.items, catalog, space, (), nothing, settings, "synthetic", Path())
 
@@ -149,7 +149,7 @@ def _request_kinds(bundle: Bundle) -> Iterator[tuple[str, Filters]]:
 
 def _score_all(recommender: Recommender, request: Request) -> None:
     profile = recommender.profile(request)
-    allowed = recommender.catalog.allowed(request.filters, profile)
+    allowed = recommender.catalog.filter_items(request.filters, profile)
     contributions = recommender._contributions(recommender.blend, profile, np.arange(len(allowed)))
     scores = np.where(allowed, contributions.sum(axis=1), -np.inf)
     best = np.argpartition(-scores, min(request.limit, len(scores) - 1))[: request.limit]

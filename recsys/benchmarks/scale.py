@@ -89,7 +89,7 @@ def _build(watch: Stopwatch, shop: Shop, given: Ingredients, folder: Path) -> Re
         bundle = fit(given, interactions, DEFAULT_BLEND, {})
     with watch.watching(PLAIN_ALS):
         for _ in range(REPEATS if len(shop.items) <= SMALL else 1):
-            AlsModel(given.settings.als, seed=given.settings.seed).fit(bundle.factors.viewed)
+            AlsModel(given.settings.als, seed=given.settings.seed).fit(bundle.factors.history)
     with watch.lap("bundle, save"):
         save_bundle(bundle, folder, created=0)
     del bundle

@@ -1,1 +1,1 @@
-"""Bundles: everything trained, written, checked and swapped as one."""
+"""Bundles: everything trained, written, checked and swapped as one folder."""

@@ -1,5 +1,7 @@
-"""What a bundle holds is looked at before it answers anybody: a hash says that a file is what was written, not that
-what was written makes sense."""
+"""Checks of a bundle's content before it serves.
+
+A hash proves that a file is as it was written, not that its numbers make sense.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
     from recsys.bundle.types import Bundle
 
 UNIT = 1e-3
-"""How far the length of a style vector may be from 1."""
+"""Largest difference of the length of a style vector from 1."""
 
 
 def check_bundle(bundle: Bundle) -> None:
-    """Every number is finite, and all parts are of one size: items, people, factors and the dimensions of style.
+    """Check that numbers are finite and that all parts agree in their numbers of items, users, factors and dimensions.
 
-    Raises BundleError that names the part which is not, and the cure.
+    Raises BundleError that names the wrong part, and the remedy.
     """
     try:
         check_items(bundle.items)
@@ -33,7 +35,7 @@ def check_bundle(bundle: Bundle) -> None:
             check_array(name, array, expected)
         shape = (len(bundle.user_ids), len(bundle.catalog))
         check_matrix("recent", bundle.recent, shape)
-        check_matrix("seen", bundle.seen, shape, np.bool_)
+        check_matrix("interacted", bundle.interacted, shape, np.bool_)
         check_unit("item_vectors.npy", bundle.space.vectors)
         check_unit("style_vectors.npy", bundle.style_vectors)
         bundle.descriptors.check(len(bundle.catalog))
@@ -44,7 +46,7 @@ def check_bundle(bundle: Bundle) -> None:
 
 
 def check_items(items: pd.DataFrame) -> None:
-    """Raises DataError unless columns are as `recsys.schema.ITEM_COLUMNS` says, and no price is infinite."""
+    """Raise DataError unless columns are as `recsys.schema.ITEM_COLUMNS` defines, and no price is infinite."""
     for column in (ITEM_ID, TITLE, CATEGORY, IMAGE):
         if pd.api.types.infer_dtype(items[column], skipna=False) not in ("string", "empty"):
             raise DataError(f"items.parquet: column {column!r} holds something else than text")
@@ -57,7 +59,7 @@ def check_items(items: pd.DataFrame) -> None:
 
 
 def check_unit(name: str, vectors: FloatArray) -> None:
-    """Raises DataError unless each vector (N, D) is as long as 1, or nothing but zeros."""
+    """Raise DataError unless each vector (N, D) has length 1 or is all zeros."""
     squares = np.einsum("nd,nd->n", vectors, vectors)
     wrong = (squares > 0) & (np.abs(squares - 1.0) > 2 * UNIT)
     if wrong.any():
@@ -72,7 +74,7 @@ def _arrays(bundle: Bundle) -> Iterator[tuple[str, FloatArray, Expected]]:
     yield "item_vectors.npy", bundle.space.vectors, Expected((items, DIMENSIONS))
     yield "style_vectors.npy", bundle.style_vectors, Expected((len(bundle.styles), DIMENSIONS))
     yield "trend.npy", bundle.trend, Expected((items,), low=0.0, high=1.0)
-    yield "fresh.npy", bundle.fresh, Expected((items,), low=0.0, high=1.0)
+    yield "recency.npy", bundle.recency, Expected((items,), low=0.0, high=1.0)
     yield "taste_weight.npy", bundle.taste.weight, Expected((width, DIMENSIONS))
     yield "taste_bias.npy", bundle.taste.bias, Expected((DIMENSIONS,))
     words = len(bundle.text_style.terms)
@@ -88,9 +90,9 @@ def _check_models(bundle: Bundle) -> None:
             raise DataError(f"{part}: {error}") from None
         if model.shape[1] != items:
             raise DataError(f"{part}: knows {model.shape[1]} items, and the catalog has {items}")
-    # A model of no events has no people.
+    # A model without events has no users.
     if bundle.factors.shape[0] not in (0, users):
-        raise DataError(f"factors: knows {bundle.factors.shape[0]} people, and there are {users}")
+        raise DataError(f"factors: knows {bundle.factors.shape[0]} users, and there are {users}")
 
 
 def _check_learned(bundle: Bundle) -> None:
@@ -104,8 +106,10 @@ def _check_learned(bundle: Bundle) -> None:
         check_array("learned.json: values", curves.values, Expected(shape))
         if not shape[1] or (np.diff(curves.knots, axis=1) < 0).any():
             raise DataError("learned.json: the knots of a curve do not ascend")
-    if not (0 < taste.prior < np.inf) or taste.max_modes < 1:
-        raise DataError(f"learned.json: taste_prior {taste.prior}, max_modes {taste.max_modes} are not above 0")
+    if not (0 < taste.prior < np.inf) or taste.max_components < 1:
+        raise DataError(
+            f"learned.json: taste_prior {taste.prior}, max_components {taste.max_components} are not above 0"
+        )
     if len({card.style_id for card in bundle.styles}) < len(bundle.styles):
         raise DataError("styles.json: a style id is there twice")
     if not np.isfinite([float(value) for value in bundle.metrics.values()]).all():

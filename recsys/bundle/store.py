@@ -1,11 +1,11 @@
-"""A bundle: all that is trained, with ids, versions, hashes and metrics; written, checked and swapped as one.
+"""Storage of bundles: everything trained, with ids, versions, hashes and metrics, written, checked and swapped as one.
 
-<bundles>/<version>/manifest.json   format, version, settings, counts, metrics, and the SHA-256 of every other file
+<bundles>/<version>/manifest.json   format, version, settings, counts, metrics, and the SHA-256 of all other files
 <bundles>/<version>/...             items, users, style vectors, factors, neighbors, taste map, blend, histories
-<bundles>/current.json              which version is served; replaced atomically
+<bundles>/current.json              the version that serves; replaced atomically
 
-The version is a hash of the content, settings included: the same data and settings give the same version, and
-whatever answers differently has another one. Vector indexes are not stored; they are rebuilt from the vectors.
+The version is a hash of the content, settings included: the same data and settings give the same version, and different
+answers come from different versions. Vector indexes are not stored; they are rebuilt from the vectors.
 """
 
 from __future__ import annotations
@@ -15,52 +15,22 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from pydantic import ValidationError
-from scipy.sparse import csr_matrix
 
-from recsys.bundle.checks import check_bundle, check_items
+from recsys.bundle.checks import check_bundle
+from recsys.bundle.files import read_files, write_files
 from recsys.bundle.types import Bundle
-from recsys.config import ProjectSettings
-from recsys.dataset.catalog import Catalog
-from recsys.dataset.identifiers import UserIdentifiers
 from recsys.errors import BundleError, DataError
-from recsys.models.als import AlsModel
-from recsys.models.base import load_model, matrix_of
-from recsys.models.blend import Blend
-from recsys.models.curves import Curves
-from recsys.models.ease import EaseModel
-from recsys.models.item_knn import ItemKnnModel
-from recsys.models.style_als import StyleAlsModel
-from recsys.models.validation import Expected, check_array
-from recsys.profiles.product_descriptors import ProductDescriptors
-from recsys.profiles.style_library import StyleCard
-from recsys.profiles.style_space import StyleSpace
-from recsys.profiles.taste import TasteModel
-from recsys.profiles.text_style import TextStyleMap
-from recsys.schema import FEATURES
-from recsys.storage.artifacts import (
-    read_array,
-    read_frame,
-    read_json,
-    replacing_folder,
-    sha256_file,
-    write_array,
-    write_frame,
-    write_json,
-)
-from style.descriptors.registry import DESCRIPTORS, descriptor
-from style.vector import DIMENSIONS
+from recsys.storage.artifacts import read_json, replacing_folder, sha256_file, write_json
 
-FORMAT = 3
+FORMAT = 4
 MANIFEST = "manifest.json"
 CURRENT = "current.json"
 _VERSION = re.compile(r"[0-9a-f]{16}")
-# What reading says of files that hold something else than they should, pyarrow's own errors included.
+# Errors of reading files with unexpected content, those of pyarrow included.
 _UNREADABLE = (
     BundleError,
     DataError,
@@ -75,26 +45,31 @@ _UNREADABLE = (
 
 
 def save_bundle(bundle: Bundle, bundles: Path, created: int, *, current: bool = True) -> str:
-    """Write a bundle and make it the current one; returns its version. A kill leaves the previous one current.
+    """Write a bundle, make it the current one, and return its version. A kill leaves the previous one current.
 
-    `created`: seconds since 1970 UTC. `current` False: only write it.
+    Args:
+        bundle: The bundle to write.
+        bundles: Folder of all versions.
+        created: Seconds since 1970 UTC.
+        current: False to write it without making it current.
     """
     bundles.mkdir(parents=True, exist_ok=True)
     with replacing_folder(bundles / "next") as folder:
-        _write_files(bundle, folder)
+        write_files(bundle, folder)
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
         manifest = {
             "format": FORMAT,
             "embedder": bundle.embedder,
-            # Neither the service nor a database's password is what was learned.
+            # Settings of the service and passwords of databases do not belong to the model.
             "settings": bundle.settings.model_dump(exclude={"service", "storage"}),
             "counts": {"users": len(bundle.user_ids), "items": len(bundle.catalog), "styles": len(bundle.styles)},
             "metrics": dict(bundle.metrics),
-            "files": {path.relative_to(folder).as_posix(): sha256_file(path) for path in _files(folder)},
+            "files": {path.relative_to(folder).as_posix(): sha256_file(path) for path in paths},
         }
-        version = _version_of(manifest)
+        version = manifest_version(manifest)
         write_json(folder / MANIFEST, {**manifest, "version": version, "created": created})
     if _is_whole(bundles / version):
-        # It may be the one that is served: there is no moment without it.
+        # The same version may be serving, so its folder must not disappear even for a moment.
         shutil.rmtree(bundles / "next")
     else:
         shutil.rmtree(bundles / version, ignore_errors=True)
@@ -105,12 +80,12 @@ def save_bundle(bundle: Bundle, bundles: Path, created: int, *, current: bool = 
 
 
 def make_current(bundles: Path, version: str) -> None:
-    """Let `version` be the one that is served from now on, atomically."""
+    """Make `version` the one that serves, atomically."""
     write_json(bundles / CURRENT, {"version": version})
 
 
 def current_version(bundles: Path) -> str:
-    """The version that is served. Raises BundleError where nothing has been built."""
+    """Return the version that serves. Raises BundleError if nothing has been built."""
     if not (bundles / CURRENT).is_file():
         raise BundleError(f"{bundles}: no bundle yet; `recsys build` makes one")
     try:
@@ -123,14 +98,20 @@ def current_version(bundles: Path) -> str:
 
 
 def is_version(name: object) -> bool:
-    """Whether it could be the version of a bundle, and hence the name of its folder."""
+    """Return True if `name` has the form of a bundle version, which is also the name of its folder."""
     return isinstance(name, str) and _VERSION.fullmatch(name) is not None
 
 
 def load_bundle(bundles: Path, image_root: Path, version: str | None = None) -> Bundle:
-    """Read a version (default: the current one) after every file's hash was checked, and check what it holds.
+    """Read a version, after the hashes of all files are checked, and check its content.
 
-    Raises BundleError that names the file which is missing or changed, or the array that is not what it must be.
+    Args:
+        bundles: Folder of all versions.
+        image_root: Folder where relative image paths start.
+        version: The version to read; the default is the current one.
+
+    Raises:
+        BundleError: Names the file that is missing or changed, or the array with wrong content.
     """
     version = version or current_version(bundles)
     if not is_version(version):
@@ -138,7 +119,7 @@ def load_bundle(bundles: Path, image_root: Path, version: str | None = None) -> 
     folder = bundles / version
     manifest = _checked_manifest(folder)
     try:
-        bundle = _read_files(folder, manifest, image_root)
+        bundle = read_files(folder, manifest, image_root)
     except _UNREADABLE as error:
         raise BundleError(f"{folder}: cannot be read ({error}); `recsys build` makes a new bundle") from None
     check_bundle(bundle)
@@ -155,7 +136,7 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
         raise BundleError(f"{folder / MANIFEST}: damaged ({error}); `recsys build` makes a new bundle") from None
     if found_format != FORMAT:
         raise BundleError(f"{folder}: format {found_format}, this version reads {FORMAT}; run `recsys build` again")
-    if not _version_of(manifest) == manifest.get("version") == folder.name:
+    if not manifest_version(manifest) == manifest.get("version") == folder.name:
         raise BundleError(f"{folder / MANIFEST}: is not what was built (its hash differs); `recsys build` again")
     for name, expected in hashes.items():
         path = folder / name
@@ -166,8 +147,8 @@ def _checked_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _version_of(manifest: Mapping[str, Any]) -> str:
-    """Of all that a manifest says but when it was made: 16 hexadecimal digits of SHA-256."""
+def manifest_version(manifest: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of a manifest, without the time of creation."""
     content = {name: value for name, value in manifest.items() if name not in ("version", "created")}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -178,139 +159,3 @@ def _is_whole(folder: Path) -> bool:
     except BundleError:
         return False
     return True
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def _write_files(bundle: Bundle, folder: Path) -> None:
-    write_frame(folder / "items.parquet", bundle.items)
-    bundle.user_ids.save(folder / "users.parquet")
-    write_array(folder / "item_vectors.npy", bundle.space.vectors)
-    write_array(folder / "style_vectors.npy", bundle.style_vectors)
-    write_json(folder / "styles.json", [asdict(card) for card in bundle.styles])
-    bundle.factors.save(folder / "factors")
-    bundle.neighbors.save(folder / "neighbors")
-    write_array(folder / "trend.npy", bundle.trend)
-    write_array(folder / "fresh.npy", bundle.fresh)
-    write_array(folder / "taste_weight.npy", bundle.taste.weight)
-    write_array(folder / "taste_bias.npy", bundle.taste.bias)
-    learned = {
-        "taste_prior": bundle.taste.prior,
-        "max_modes": bundle.taste.max_modes,
-        "blend": _blend_settings(bundle.blend),
-        "items_through": bundle.items_through,
-        "events_through": bundle.events_through,
-    }
-    write_json(folder / "learned.json", learned)
-    _write_text_style(folder, bundle.text_style)
-    _write_descriptors(folder, bundle.descriptors)
-    _write_matrix(folder / "recent", bundle.recent)
-    _write_matrix(folder / "seen", bundle.seen)
-
-
-def _read_files(folder: Path, manifest: dict[str, Any], image_root: Path) -> Bundle:
-    items = read_frame(folder / "items.parquet")
-    check_items(items)
-    # Rows are in the order they were written: items that came since the build are at the end.
-    catalog = Catalog.from_frame(items, sort=False)
-    user_ids: UserIdentifiers = UserIdentifiers.load(folder / "users.parquet")
-    shape = (len(user_ids), len(catalog))
-    learned = read_json(folder / "learned.json")
-    vectors = read_array(folder / "item_vectors.npy")
-    check_array("item_vectors.npy", vectors, Expected((len(catalog), DIMENSIONS)))
-    return Bundle(
-        items=items,
-        user_ids=user_ids,
-        space=StyleSpace.of(vectors, catalog.category_codes),
-        factors=load_model(folder / "factors", (StyleAlsModel, AlsModel)),
-        neighbors=load_model(folder / "neighbors", (EaseModel, ItemKnnModel)),
-        taste=TasteModel(
-            read_array(folder / "taste_weight.npy"),
-            read_array(folder / "taste_bias.npy"),
-            float(learned["taste_prior"]),
-            int(learned["max_modes"]),
-        ),
-        blend=_blend(learned["blend"]),
-        recent=_read_matrix(folder / "recent", shape),
-        seen=_read_matrix(folder / "seen", shape),
-        trend=read_array(folder / "trend.npy"),
-        fresh=read_array(folder / "fresh.npy"),
-        styles=tuple(
-            StyleCard(**{**card, "scenes": tuple(card["scenes"])}) for card in read_json(folder / "styles.json")
-        ),
-        style_vectors=read_array(folder / "style_vectors.npy"),
-        settings=ProjectSettings.model_validate(manifest["settings"]),
-        embedder=str(manifest["embedder"]),
-        metrics=manifest["metrics"],
-        image_root=image_root,
-        catalog=catalog,
-        version=str(manifest["version"]),
-        items_through=int(learned["items_through"]),
-        events_through=int(learned["events_through"]),
-        text_style=_read_text_style(folder),
-        descriptors=_read_descriptors(folder),
-    )
-
-
-def _write_text_style(folder: Path, text_style: TextStyleMap) -> None:
-    write_json(folder / "words.json", {"terms": text_style.terms, "silent": text_style.silent})
-    write_array(folder / "word_weights.npy", text_style.weights)
-
-
-def _read_text_style(folder: Path) -> TextStyleMap:
-    words = read_json(folder / "words.json")
-    weights = read_array(folder / "word_weights.npy")
-    if len(words["terms"]) != len(weights):
-        raise DataError(f"{folder}: {len(words['terms'])} words have {len(weights)} weights")
-    return TextStyleMap(tuple(words["terms"]), weights, tuple(words["silent"]))
-
-
-def _write_descriptors(folder: Path, described: ProductDescriptors) -> None:
-    if described.arrays:
-        # In the order of the settings, which says what compares a family.
-        made = {name: descriptor(name).version for name in described.arrays}
-        write_json(folder / "descriptors.json", [{"name": name, "version": made[name]} for name in made])
-        for name, array in described.arrays.items():
-            write_array(folder / f"descriptor_{name}.npy", array)
-
-
-def _read_descriptors(folder: Path) -> ProductDescriptors:
-    if not (folder / "descriptors.json").is_file():
-        return ProductDescriptors()
-    arrays = {}
-    for made in read_json(folder / "descriptors.json"):
-        name = str(made["name"])
-        if name not in DESCRIPTORS or descriptor(name).version != made["version"]:
-            raise DataError(f"{folder}: descriptor {name} {made['version']} is none that this version computes")
-        arrays[name] = read_array(folder / f"descriptor_{name}.npy")
-    return ProductDescriptors(arrays)
-
-
-def _blend_settings(blend: Blend) -> dict[str, Any]:
-    curves = blend.curves
-    return {
-        "weights": dict(blend.weights),
-        "new_weights": dict(blend.new_weights),
-        "new_offset": blend.new_offset,
-        "curves": None if curves is None else {"knots": curves.knots.tolist(), "values": curves.values.tolist()},
-    }
-
-
-def _blend(found: dict[str, Any]) -> Blend:
-    weights, new = ({name: float(found[part][name]) for name in FEATURES} for part in ("weights", "new_weights"))
-    curves = found["curves"]
-    if curves is not None:
-        curves = Curves(*(np.array(curves[part], dtype=np.float32) for part in ("knots", "values")))
-    return Blend(weights, new, float(found["new_offset"]), curves)
-
-
-def _write_matrix(stem: Path, matrix: csr_matrix) -> None:
-    for part in ("data", "indices", "indptr"):
-        write_array(stem.with_name(f"{stem.name}_{part}.npy"), np.asarray(getattr(matrix, part)))
-
-
-def _read_matrix(stem: Path, shape: tuple[int, int]) -> csr_matrix:
-    names = [f"{stem.name}_{part}" for part in ("data", "indices", "indptr")]
-    return matrix_of({name: read_array(stem.with_name(f"{name}.npy")) for name in names}, stem.name, shape)

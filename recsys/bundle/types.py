@@ -1,4 +1,4 @@
-"""Bundle: everything that answers a request."""
+"""Bundle: everything that is needed to answer requests."""
 
 from __future__ import annotations
 
@@ -27,15 +27,32 @@ from style.vector import DIMENSIONS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bundle:
-    """Everything that answers a request. U users, I items, S style references.
+    """Trained models and data that answer requests, for U users, I items and S style references.
 
-    `recent` (U, I) event weights faded by age; `seen` (U, I) stores an entry wherever a user touched an item;
-    `trend` and `fresh` (I,) in [0, 1] are how popular an item is now, and how new;
-    `style_vectors` (S, 128) unit; `embedder` names the style space; `image_root` is where relative image paths
-    start; `metrics` were measured on later events while the bundle was built; `text_style` maps words to looks;
-    `descriptors`: colors, textures and shapes, if any.
-    `items_through` and `events_through`: the numbers of the last live change of an item and of the last live event that
-    its data contain.
+    Attributes:
+        items: Table of the items, with the columns of `recsys.schema.ITEM_COLUMNS` and attributes.
+        user_ids: Ids of the users with a history.
+        space: Style space of the items.
+        factors: Factor model.
+        neighbors: Item-item model.
+        taste: Model that derives a taste from likes and factors.
+        blend: Weights or curves that turn features into scores.
+        recent: (U, I) event weights faded by age.
+        interacted: (U, I) an entry for each pair with at least one interaction.
+        trend: (I,) present popularity, in [0, 1].
+        recency: (I,) how new items are, in [0, 1].
+        styles: Style references.
+        style_vectors: (S, 128) their unit style vectors.
+        settings: Settings of the build.
+        embedder: Name of the style space.
+        metrics: Measured on later events during the build.
+        image_root: Folder where relative image paths start.
+        catalog: The items as arrays.
+        version: Hash that names the bundle.
+        items_through: Number of the last live change of an item that the data contain.
+        events_through: Number of the last live event that the data contain.
+        text_style: Map from words to styles.
+        descriptors: Colors, textures and shapes, if any.
     """
 
     items: pd.DataFrame
@@ -46,9 +63,9 @@ class Bundle:
     taste: TasteModel
     blend: Blend
     recent: csr_matrix
-    seen: csr_matrix
+    interacted: csr_matrix
     trend: FloatArray
-    fresh: FloatArray
+    recency: FloatArray
     styles: tuple[StyleCard, ...]
     style_vectors: FloatArray
     settings: ProjectSettings
@@ -63,6 +80,6 @@ class Bundle:
     descriptors: ProductDescriptors = field(default_factory=ProductDescriptors)
 
     @property
-    def untouched(self) -> BoolArray:
-        """Which items nobody has touched yet, (I,)."""
-        return np.asarray(np.bincount(self.seen.indices, minlength=self.seen.shape[1]) == 0)
+    def cold(self) -> BoolArray:
+        """Mask (I,) of the cold items, those without any interaction."""
+        return np.asarray(np.bincount(self.interacted.indices, minlength=self.interacted.shape[1]) == 0)

@@ -1,4 +1,4 @@
-"""The versions of a bundle that lie on the disk: which there are, and which may go."""
+"""Versions of bundles on disk: list them, and delete old ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ from recsys.bundle.store import MANIFEST, current_version, is_version
 from recsys.errors import BundleError, DataError
 from recsys.storage.artifacts import read_json
 
-KEPT = 5
-"""Versions that are left after a build, so that one can go back."""
+KEEP = 5
+"""Versions that remain after a build, to go back to."""
 
 
 @dataclass(frozen=True, slots=True)
 class BundleVersion:
-    """What a manifest says of a version, unchecked: `created` in seconds since 1970 UTC, how many `users`, `items` and
-    `styles` it has, its `metrics` on later events; `current`: it is the one that services follow."""
+    """Unchecked facts from the manifest of a version.
+
+    Attributes:
+        version: Hash that names it.
+        created: Seconds since 1970 UTC.
+        counts: Numbers of `users`, `items` and `styles`.
+        metrics: Metrics on later events.
+        current: True for the version that services follow.
+    """
 
     version: str
     created: int
@@ -28,30 +35,29 @@ class BundleVersion:
 
 
 def versions(bundles: Path) -> tuple[BundleVersion, ...]:
-    """The versions in a folder of bundles, newest first; those whose manifest cannot be read come last, with nothing
-    in them."""
+    """Return the versions in a folder of bundles, newest first; those with an unreadable manifest come last, empty."""
     try:
         current = current_version(bundles)
     except BundleError:
         current = ""
     folders = [path for path in bundles.iterdir() if is_version(path.name)] if bundles.is_dir() else []
     return tuple(
-        sorted((_described(path, current) for path in folders), key=lambda found: (-found.created, found.version))
+        sorted((_read_version(path, current) for path in folders), key=lambda found: (-found.created, found.version))
     )
 
 
-def delete_old_versions(bundles: Path, kept: int = KEPT) -> tuple[str, ...]:
-    """Delete all but the `kept` newest versions and the current one; returns what was deleted.
+def delete_old_versions(bundles: Path, keep: int = KEEP) -> tuple[str, ...]:
+    """Delete all but the `keep` newest versions and the current one, and return the deleted ones.
 
-    A service that has loaded one of them serves on: it holds bundles in memory.
+    A service that has loaded one of them continues: it holds bundles in memory.
     """
-    old = [found.version for found in versions(bundles)[kept:] if not found.current]
+    old = [found.version for found in versions(bundles)[keep:] if not found.current]
     for version in old:
         shutil.rmtree(bundles / version)
     return tuple(old)
 
 
-def _described(folder: Path, current: str) -> BundleVersion:
+def _read_version(folder: Path, current: str) -> BundleVersion:
     try:
         manifest = read_json(folder / MANIFEST)
         created, counts, metrics = int(manifest["created"]), dict(manifest["counts"]), dict(manifest["metrics"])

@@ -184,7 +184,7 @@ def _blend_on(ingredients: Ingredients, holdout: Holdout, vectors: FloatArray) -
     """The blend of a catalog whose style vectors are these (I, D); style references, of another space, are gone."""
     other = replace(
         ingredients,
-        space=StyleSpace.of(vectors, ingredients.catalog.category_codes),
+        space=StyleSpace.from_vectors(vectors, ingredients.catalog.category_codes),
         styles=(),
         style_vectors=np.zeros((0, vectors.shape[1]), dtype=np.float32),
     )

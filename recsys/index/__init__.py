@@ -1,4 +1,4 @@
-"""Nearest vectors by inner product: an exact oracle and the FAISS engine behind one protocol.
+"""Search for nearest vectors by inner product: an exact index for comparison, and FAISS, behind one protocol.
 
 Indexes are never saved: they are rebuilt from their vectors.
 """

@@ -1,1 +1,1 @@
-"""Models of what people want: each behind `base.Model`."""
+"""Collaborative filtering models behind one interface, `base.Model`."""

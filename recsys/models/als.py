@@ -1,4 +1,4 @@
-"""Alternating least squares for implicit feedback, through implicit: this module is its only door.
+"""Alternating least squares for implicit feedback; the only module that imports the library implicit.
 
 Sources: Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets" (ICDM 2008), "Hu"
 below; Takács, Pilászy and Tikk (RecSys 2011) for the conjugate gradient that implicit fits with.
@@ -17,15 +17,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.config import AlsSettings
 from recsys.errors import DataError, NotFittedError
-from recsys.models.base import Arrays, Model, resized
+from recsys.models.base import Arrays, Model, resize
 from recsys.models.least_squares import inverse_root, solve_rows
 from recsys.models.popularity import log_popularity, unit_peak
-from recsys.models.validation import Expected, checked_penalty
+from recsys.models.validation import Expected, parse_penalty
 from recsys.rng import derive_seed
 from recsys.schema import BoolArray, FloatArray, IntArray
 
 with warnings.catch_warnings():
-    # In a notebook, tqdm asks for ipywidgets as soon as implicit imports it, though no bar of implicit's is shown.
+    # In a notebook, tqdm warns that ipywidgets is missing when implicit imports it, although implicit shows no bar.
     warnings.filterwarnings("ignore", message="IProgress not found")
     from implicit.cpu.als import AlternatingLeastSquares
 
@@ -35,21 +35,21 @@ class AlsModel(Model):
 
         sum_ui c_ui (p_ui - x_u . y_i)^2 + λ (sum_u |x_u|^2 + sum_i |y_i|^2)
 
-    p_ui is 1 where the weight w_ui is positive and 0 elsewhere, so a dislike is a confident zero. Confidence
-    is 1 for a pair nobody touched, else
+    p_ui is 1 if the weight w_ui is positive and 0 otherwise, so a dislike is a confident zero. Confidence is 1 for a
+    pair without events, else
 
         c_ui = 1 + alpha * log(1 + |w_ui|) * (n / n_i)^item_damping
 
-    which is Hu, eq. 6 with eps = 1, times a damping of frequent items, whose events say less about the person
+    which is Hu, eq. 6 with eps = 1, times a damping of frequent items, whose events say less about the user
     (n_i events of the item; n its mean over events). b_i is log-popularity, scaled to [0, popularity].
 
-    Where this departs from Hu: the damping; the bias, which is added after the fit; and λ, which is
+    Departures from Hu: the damping; the bias, which is added after the fit; and λ, which is
     `regularization` times the noise level (`_noise_level`), so that one setting serves small and large data.
 
     `partial_fit` solves for the items with new events, new ones included, and then for all users; λ and the other
     items' factors stay as they were until the next `fit`.
 
-    The same matrix, settings and seed give the same factors whatever `threads` is (0: all cores).
+    The same matrix, settings and seed give the same factors for any number of `threads` (0: all cores).
     """
 
     name = "als"
@@ -66,47 +66,47 @@ class AlsModel(Model):
 
     @property
     def user_factors(self) -> FloatArray:
-        """(U, F) float32, exactly what `fold_in` gives for the fitted rows. Raises NotFittedError."""
-        return self._fitted(self._user_factors)
+        """User factors (U, F) float32, equal to `fold_in` of the fitted rows. Raises NotFittedError."""
+        return self._require_fitted(self._user_factors)
 
     @property
     def item_factors(self) -> FloatArray:
-        """(I, F) float32. Raises NotFittedError."""
-        return self._fitted(self._item_factors)
+        """Item factors (I, F) float32. Raises NotFittedError."""
+        return self._require_fitted(self._item_factors)
 
     @property
     def item_bias(self) -> FloatArray:
-        """(I,) float32 in [0, settings.popularity], the same for every user. Raises NotFittedError."""
-        return self._fitted(self._item_bias)
+        """Item bias (I,) float32 in [0, settings.popularity], the same for all users. Raises NotFittedError."""
+        return self._require_fitted(self._item_bias)
 
     @classmethod
-    def untaught(cls, items: int, settings: AlsSettings | None = None) -> Self:
-        """A model of `items` items before the first event: factors and bias are 0, and so is every score."""
+    def without_events(cls, items: int, settings: AlsSettings | None = None) -> Self:
+        """Return a model of `items` items before the first event: factors, bias and scores are all 0."""
         model = cls(settings)
-        nobody = csr_matrix(np.empty((0, items), dtype=np.float32))
-        model._reweigh(nobody)
+        no_users = csr_matrix(np.empty((0, items), dtype=np.float32))
+        model._update_weights(no_users)
         model._penalty = 1.0
         model._set_item_factors(model._prior(items))
-        model._viewed = nobody
+        model._history = no_users
         return model
 
     def fold_in(self, matrix: csr_matrix) -> FloatArray:
-        """Factors of users given as rows of events, known or new: (Q, I) to (Q, F) float32.
+        """Compute factors of users given as rows of events, known or new: (Q, I) to (Q, F) float32.
 
         Solves Hu, eq. 4 exactly for each row; a row without events gets zeros.
         Raises NotFittedError, or DataError if the columns are not the fitted items.
         """
-        return self._fold_in(self._confidences(self._checked_events(matrix)))
+        return self._fold_in(self._confidences(self._canonical_events(matrix)))
 
-    def _fitted(self, array: FloatArray) -> FloatArray:
-        if self._viewed is None:
+    def _require_fitted(self, array: FloatArray) -> FloatArray:
+        if self._history is None:
             raise NotFittedError(self.name)
         return array
 
     def _fit(self, matrix: csr_matrix) -> None:
-        confidences = self._weighed(matrix)
-        # implicit parallelizes over rows itself and warns when BLAS has threads of its own; one BLAS thread
-        # also keeps the sums, and so the factors, independent of the machine's number of cores
+        confidences = self._prepare(matrix)
+        # implicit parallelizes over rows itself and warns if BLAS has threads of its own. One BLAS thread also keeps
+        # sums, and hence factors, independent of the number of cores.
         with threadpool_limits(1, "blas"):
             engine = AlternatingLeastSquares(
                 factors=self.settings.factors,
@@ -117,38 +117,38 @@ class AlsModel(Model):
             )
             engine.fit(confidences, show_progress=False)
             self._set_item_factors(engine.item_factors)
-            # implicit stops on an item step: one more user step makes known and folded-in users agree
+            # implicit stops after an item step: one more user step makes known and folded-in users agree.
             self._user_factors = self._fold_in(confidences)
 
-    def _weighed(self, matrix: csr_matrix) -> csr_matrix:
-        """Learn what depends on the events' numbers alone: damping, bias and λ; returns the confidences."""
-        self._reweigh(matrix)
+    def _prepare(self, matrix: csr_matrix) -> csr_matrix:
+        """Set damping, bias and λ from the counts of events, and return the confidences."""
+        self._update_weights(matrix)
         confidences = self._confidences(matrix)
         if confidences.nnz == 0:
             raise DataError(f"cannot fit {self.name} without a single event of non-zero weight")
         self._penalty = self.settings.regularization * _noise_level(confidences)
         return confidences
 
-    def _reweigh(self, matrix: csr_matrix) -> None:
-        """Bring damping and bias up to date, which follow every event; λ stays between fits."""
+    def _update_weights(self, matrix: csr_matrix) -> None:
+        """Update damping and bias, which depend on all events; λ stays between fits."""
         self._item_damping = _item_damping(matrix, self.settings.item_damping)
         self._item_bias = self.settings.popularity * unit_peak(log_popularity(matrix))
 
     def _set_item_factors(self, item_factors: FloatArray) -> None:
-        """Keep the factors (I, F) and what every fold-in shares: Y'Y and its whitening, each (F, F)."""
+        """Set the factors (I, F) and the matrices that all fold-ins share: Y'Y and its whitening, each (F, F)."""
         self._item_factors = item_factors
         self._gram = item_factors.T @ item_factors
         self._root = inverse_root(self._gram, self._penalty)
 
     def _confidences(self, matrix: csr_matrix) -> csr_matrix:
-        """Signed confidences (Q, I) as implicit takes them: |c|, negative where the preference is 0."""
+        """Return signed confidences (Q, I) as implicit takes them: |c|, negative if the preference is 0."""
         confidences = matrix.copy()
         confidences.eliminate_zeros()
-        confidences.data = self._signed(confidences.data, confidences.indices)
+        confidences.data = self._signed_confidences(confidences.data, confidences.indices)
         return confidences
 
-    def _signed(self, weights: FloatArray, items: NDArray[Any]) -> FloatArray:
-        """The signed confidences (n,) of weights other than 0 at items (n,)."""
+    def _signed_confidences(self, weights: FloatArray, items: NDArray[Any]) -> FloatArray:
+        """Return the signed confidences (n,) of weights other than 0 at items (n,)."""
         strength = np.log1p(np.abs(weights)) * self._item_damping[items]
         return np.asarray(np.sign(weights) * (1.0 + self.settings.alpha * strength), dtype=np.float32)
 
@@ -168,16 +168,20 @@ class AlsModel(Model):
         return np.asarray(directions @ directions[item_row])
 
     def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:
-        """Hu, eq. 7: (Y'CY + λI)^-1 y_item, seen from each event. Dislikes only shape what the likes add."""
+        """Apply Hu, eq. 7: the product of each event's item with (Y'CY + λI)^-1 y_item, times its preference.
+
+        Dislikes add nothing themselves, but change the contributions of the likes.
+        """
         counts = events.data != 0
         items = events.indices[counts]
-        signed, touched = self._signed(events.data[counts], items), self._item_factors[items]
-        system = self._gram + (touched.T * (np.abs(signed) - 1.0)) @ touched
+        signed, own = self._signed_confidences(events.data[counts], items), self._item_factors[items]
+        # Y'CY = Y'Y + Y'(C - I)Y, whose second part needs only the items of the events.
+        system = self._gram + (own.T * (np.abs(signed) - 1.0)) @ own
         system[np.diag_indices(len(system))] += self._penalty
         factor = cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-        likeness = touched @ cho_solve(factor, self._item_factors[item_row], check_finite=False)
+        similarity = own @ cho_solve(factor, self._item_factors[item_row], check_finite=False)
         contributions = np.zeros(events.nnz, dtype=np.float32)
-        contributions[counts] = likeness * np.maximum(signed, 0.0)
+        contributions[counts] = similarity * np.maximum(signed, 0.0)
         return contributions
 
     def _partial_fit(
@@ -186,9 +190,10 @@ class AlsModel(Model):
         before: csr_matrix,
         item_vectors: FloatArray | None,  # noqa: ARG002
     ) -> None:
-        self._reweigh(matrix)
+        self._update_weights(matrix)
         confidences = self._confidences(matrix)
-        changed = np.unique((matrix - resized(before, matrix.shape)).nonzero()[1])
+        # Columns with new events are those whose sums differ.
+        changed = np.unique((matrix - resize(before, matrix.shape)).nonzero()[1])
         prior = self._prior(matrix.shape[1])
         items = np.concatenate([self._item_factors, prior[len(self._item_factors) :]])
         with threadpool_limits(1, "blas"):
@@ -200,7 +205,7 @@ class AlsModel(Model):
             self._user_factors = self._fold_in(confidences)
 
     def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:  # noqa: ARG002
-        self._reweigh(matrix)
+        self._update_weights(matrix)
         prior = self._prior(matrix.shape[1])
         self._set_item_factors(np.concatenate([self._item_factors, prior[len(self._item_factors) :]]))
 
@@ -209,15 +214,15 @@ class AlsModel(Model):
         self._user_factors = self._user_factors[which]
 
     def describe_items(self, rows: IntArray, item_vectors: FloatArray) -> Self:  # noqa: ARG002
-        """Take in other style vectors (n, D) of the known items `rows` (n,).
+        """Replace the style vectors (n, D) of the known items `rows` (n,).
 
-        Items that nobody has touched get the factors that these predict; what was learned from events stays, as it
-        does in models without style.
+        Cold items get the factors that these vectors predict. Factors learned from events stay, and models without
+        style stay the same.
         """
         return self
 
     def _prior(self, items: int) -> FloatArray:
-        """Where the factors of items start from, (items, F)."""
+        """Return the prior mean of the item factors, (items, F)."""
         return np.zeros((items, self.settings.factors), dtype=np.float32)
 
     def _arrays(self) -> Arrays:
@@ -228,7 +233,7 @@ class AlsModel(Model):
             "item_damping": self._item_damping,
         }
 
-    def _expected(self) -> dict[str, Expected]:
+    def _array_specs(self) -> dict[str, Expected]:
         (users, items), width = self.shape, self.settings.factors
         return {
             "user_factors": Expected((users, width)),
@@ -241,7 +246,7 @@ class AlsModel(Model):
         return {"als": self.settings.model_dump(), "seed": self.seed, "penalty": self._penalty}
 
     @classmethod
-    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+    def _from_saved(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         model = cls(AlsSettings.model_validate(settings["als"]), seed=settings["seed"])
         model._restore(settings, arrays)
         return model
@@ -250,19 +255,19 @@ class AlsModel(Model):
         self._user_factors = arrays["user_factors"]
         self._item_bias = arrays["item_bias"]
         self._item_damping = arrays["item_damping"]
-        self._penalty = checked_penalty(settings["penalty"])
+        self._penalty = parse_penalty(settings["penalty"])
         self._set_item_factors(arrays["item_factors"])
 
 
 def _item_damping(matrix: csr_matrix, power: float) -> FloatArray:
-    """(n / n_i)^power for each item: 1 for an item as frequent as that of the average event."""
+    """Return (n / n_i)^power for each item: 1 for an item as frequent as the item of the average event."""
     events = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float32)
     average = float(np.square(events).sum()) / max(float(events.sum()), 1.0)
     return np.asarray((average / np.maximum(events, 1.0)) ** power, dtype=np.float32)
 
 
 def _noise_level(confidences: csr_matrix) -> float:
-    """The largest singular value to expect of a structureless matrix with these confidences.
+    """Estimate the largest singular value of a matrix with these confidences but without structure.
 
     For independent entries it is about rms(c) (sqrt(events per user) + sqrt(events per item)) (Latala 2005).
     With λ on both sides ALS shrinks singular values by λ, like soft-impute (Mazumder, Hastie and Tibshirani

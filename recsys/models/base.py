@@ -1,4 +1,4 @@
-"""The vocabulary of every model: fit, partial fit, score, recommend, fold in, explain, save, load.
+"""Interface of all models: fit, partial fit, score, recommend, fold in, explain, save, load.
 
 Models work on dense rows. A matrix is a SciPy CSR `(U, I)` of signed event weights: positive is liking,
 negative is disliking, and a stored entry of any sign counts as viewed.
@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 
 from recsys.errors import BundleError, DataError, NotFittedError, RequestError, UnknownIdError
 from recsys.models.validation import Expected, check_array, check_matrix
-from recsys.ranked import Ranked, padded, top_k
+from recsys.ranked import Ranked, pad_ranked, top_k
 from recsys.schema import BoolArray, FloatArray, IntArray
 from recsys.storage.artifacts import read_arrays
 
@@ -31,180 +31,212 @@ _PARTS = ("data", "indices", "indptr")
 
 
 class Model(ABC):
-    """A recommender. Subclasses fill in the underscored methods; people use the others.
+    """Recommender of items from a matrix of events. Subclasses define the underscored methods; callers use the others.
 
-    Arrays that were learned are replaced, never written into, so that a shallow copy can go its own way.
-    `_partial_fit` and `_contributions` are for the models that can: left alone, they refuse with the reason.
+    Learned arrays are replaced, never written into, so that a shallow copy is independent. `_partial_fit` and
+    `_contributions` are optional: without them, `partial_fit` and `explain` raise RequestError with the reason.
     """
 
     name: ClassVar[str]
 
     def __init__(self) -> None:
-        self._viewed: csr_matrix | None = None
+        self._history: csr_matrix | None = None
 
     def fit(self, matrix: csr_matrix) -> Self:
-        """Learn from `matrix` (U, I), and remember what each user has viewed.
+        """Learn from `matrix` (U, I), and keep it as the users' history.
 
-        The order of the stored entries does not matter; duplicates are summed. Raises DataError if the matrix
-        has no rows or columns, or holds a weight that is not finite.
+        The order of the stored entries does not matter; duplicates are summed.
+
+        Raises:
+            DataError: If the matrix has no rows or columns, or holds a weight that is not finite.
         """
         matrix = canonical(matrix)
         if 0 in matrix.shape:
             raise DataError(f"cannot fit {self.name} on an empty matrix of shape {matrix.shape}")
         self._fit(matrix)
-        self._viewed = matrix
+        self._history = matrix
         return self
 
     def partial_fit(self, matrix: csr_matrix, *, item_vectors: FloatArray | None = None) -> Self:
-        """Take in new events (U', I') without fitting anew, U' >= U and I' >= I.
+        """Learn from new events without fitting anew. A call that fails changes nothing.
 
-        Rows and columns beyond those fitted are new users and new items. Weights are added to what is known of
-        their pair. `item_vectors` (I' - I, D) are the style vectors of the new items; models without style ignore
-        them. Each model's class says how near it comes to `fit` on all events. A call that fails changes nothing.
-        Raises NotFittedError; RequestError if the model cannot; or DataError for a matrix that is smaller than the
-        fitted one or not finite, or for vectors that do not match the new items.
+        The docstring of each model's class states how near the result comes to `fit` on all events.
+
+        Args:
+            matrix: (U', I') new events, U' >= U and I' >= I; weights are added to those of the same pair. Rows and
+                columns beyond the fitted ones are new users and new items.
+            item_vectors: (I' - I, D) style vectors of the new items; models without style ignore them.
+
+        Raises:
+            NotFittedError: Before `fit`.
+            RequestError: If the model cannot learn from new events.
+            DataError: If the matrix is smaller than the fitted one or not finite, or the vectors do not match the new
+                items.
         """
-        merged = added(self.viewed, canonical(matrix))
-        self._partial_fit(merged, self.viewed, item_vectors)
-        self._viewed = merged
+        merged = add_events(self.history, canonical(matrix))
+        self._partial_fit(merged, self.history, item_vectors)
+        self._history = merged
         return self
 
     def add_items(self, item_vectors: FloatArray) -> Self:
-        """Append new items that nobody has touched, in milliseconds: what was learned stays as it is.
+        """Append new items without events, in milliseconds; everything learned stays the same.
 
-        `item_vectors` (N, D) are their style vectors, zeros without a picture; models without style ignore all but
-        how many there are. Models that score by style rank new items at once, others after `fit` or `partial_fit`.
-        Raises NotFittedError, or DataError for vectors of another kind, which changes nothing.
+        Models that score by style rank new items at once, others after `fit` or `partial_fit`.
+
+        Args:
+            item_vectors: (N, D) their style vectors, zeros without a photo; models without style use only N.
+
+        Raises:
+            NotFittedError: Before `fit`.
+            DataError: For vectors of another dimension or not finite; the model then stays the same.
         """
         users, items = self.shape
-        grown = resized(self.viewed, (users, items + len(item_vectors)))
+        grown = resize(self.history, (users, items + len(item_vectors)))
         self._add_items(grown, item_vectors)
-        self._viewed = grown
+        self._history = grown
         return self
 
     def without_users(self, gone: BoolArray) -> Self:
-        """A copy that has forgotten some of its users, `gone` (U,): their events, and what was learned of them alone.
+        """Return a copy without the users of the mask `gone` (U,): their events and their own factors.
 
-        Others move up. What was learned of items from all events stays. Raises NotFittedError.
+        The rows of the other users move up. Item parameters learned from all events stay. Raises NotFittedError.
         """
         model = copy.copy(self)
         model._keep_users(~gone)
         return model
 
     def scores(self, user_rows: IntArray) -> FloatArray:
-        """Scores of all items for known users: (Q,) rows to (Q, I) float32, higher is better.
+        """Return scores of all items for known users: (Q,) rows to (Q, I) float32, higher is better.
 
         Raises NotFittedError, or UnknownIdError for a row outside the fitted matrix.
         """
         users, _ = self.shape
-        return self._scores(checked_rows("user row", user_rows, users))
+        return self._scores(check_rows("user row", user_rows, users))
 
     def fold_in_scores(self, matrix: csr_matrix) -> FloatArray:
-        """Scores for users given as rows of events (Q, I), known or new: (Q, I) float32.
+        """Return scores for users given as rows of events (Q, I), known or new: (Q, I) float32.
 
         Raises NotFittedError, or DataError if the columns are not the fitted items.
         """
-        return self._fold_in_scores(self._checked_events(matrix))
+        return self._fold_in_scores(self._canonical_events(matrix))
 
     def recommend(
         self, user_rows: IntArray, k: int, *, filter_viewed: bool = True, items: BoolArray | None = None
     ) -> Ranked:
-        """The k best items of each user: (Q,) rows to Ranked (Q, k).
+        """Rank the k best items of each user; rows with fewer than k items left are padded.
 
-        `filter_viewed` leaves out what the user had viewed when the model was fitted; `items` (I,) or (Q, I)
-        keeps the items where it is True. Rows with fewer than k items left are padded.
+        Args:
+            user_rows: (Q,) rows of known users.
+            k: Number of items per user.
+            filter_viewed: Leave out the items of the user's fitted events.
+            items: (I,) or (Q, I) mask of the items to rank; all by default.
+
+        Returns:
+            Ranked (Q, k).
         """
         scores = self.scores(user_rows)
         if filter_viewed:
-            mask_viewed(scores, self.viewed[user_rows])
+            mask_viewed(scores, self.history[user_rows])
         return top_k(scores, k, items)
 
     def similar_items(self, item_row: int, k: int) -> Ranked:
-        """The k items most like one item, itself left out: Ranked (1, k).
+        """Rank the k items most similar to one item, without itself: Ranked (1, k).
 
         Raises NotFittedError, or UnknownIdError for a row outside the fitted matrix.
         """
-        likeness = self.likeness(item_row)
-        return top_k(likeness[None], k, np.arange(len(likeness)) != item_row)
+        similarities = self.similarities(item_row)
+        return top_k(similarities[None], k, np.arange(len(similarities)) != item_row)
 
-    def likeness(self, item_row: int) -> FloatArray:
-        """How like each item is to one, (I,), itself included. Raises like `similar_items`."""
+    def similarities(self, item_row: int) -> FloatArray:
+        """Return the similarity (I,) of all items to one, itself included. Raises like `similar_items`."""
         _, items = self.shape
-        checked_rows("item row", np.array([item_row]), items)
+        check_rows("item row", np.array([item_row]), items)
         return self._similarities(item_row)
 
     def explain(self, events: csr_matrix, item_row: int) -> Ranked:
-        """Which of one user's `events` (1, I) speak for `item_row`, and how much: Ranked (1, n), strongest first.
+        """Rank the contributions of one user's events to the score of an item.
 
-        The contributions add up to the item's score less what it scores for a user without events. An event that
-        contributes nothing is left out; where none does, there is one padded place.
-        Raises NotFittedError, RequestError if the model cannot, DataError for events of another shape, or
-        UnknownIdError for the item.
+        The contributions add up to the item's score less its score for a user without events. Events that contribute
+        nothing are left out; if all are, the result is one padded column.
+
+        Args:
+            events: (1, I) events of one user.
+            item_row: Row of the item.
+
+        Returns:
+            Ranked (1, n), strongest first.
+
+        Raises:
+            NotFittedError: Before `fit`.
+            RequestError: If the model does not score by events.
+            DataError: For events of another shape.
+            UnknownIdError: For an unknown item.
         """
-        row = self._checked_events(events)
+        row = self._canonical_events(events)
         if row.shape[0] != 1:
             raise DataError(f"explain takes the events of one user (1, I), not {row.shape}")
-        checked_rows("item row", np.array([item_row]), row.shape[1])
+        check_rows("item row", np.array([item_row]), row.shape[1])
         contributions = self._contributions(row, item_row)
         counts = contributions != 0
         items, parts = row.indices[counts], contributions[counts]
-        # not through top_k: a pass over the catalog for each recommended item would be most of a request
+        # Sorted directly: top_k takes a pass over the catalog, which for each listed item would dominate a request.
         order = np.lexsort((items, -parts))
-        return padded(items[order][None], parts[order][None], max(1, len(items)))
+        return pad_ranked(items[order][None], parts[order][None], max(1, len(items)))
 
     def save(self, folder: Path) -> None:
-        """Write arrays (npz) and settings (JSON) into `folder`, made if absent. Raises NotFittedError."""
-        viewed = self.viewed
+        """Write arrays (npz) and settings (JSON) into `folder`, created if absent. Raises NotFittedError."""
+        history = self.history
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {**matrix_arrays("viewed", viewed), "viewed_shape": np.array(viewed.shape)}
+        arrays = {**matrix_arrays("history", history), "history_shape": np.array(history.shape)}
         np.savez(folder / ARRAYS_FILE, allow_pickle=False, **arrays, **self._arrays())
         header = {"model": self.name, "settings": self._settings()}
         (folder / SETTINGS_FILE).write_text(json.dumps(header, indent=2, sort_keys=True), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote. Raises BundleError if a file is missing, damaged or of another model."""
+        """Read a saved model. Raises BundleError if a file is missing, damaged or of another model."""
         try:
             header = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
             arrays = read_arrays(folder / ARRAYS_FILE)
             if header["model"] != cls.name:
                 raise BundleError(f"{folder}: holds a {header['model']!r} model, not {cls.name!r}")
-            model = cls._restored(header["settings"], arrays)
-            users, items = arrays["viewed_shape"]
-            model._viewed = matrix_of(arrays, "viewed", (int(users), int(items)))
+            model = cls._from_saved(header["settings"], arrays)
+            users, items = arrays["history_shape"]
+            model._history = matrix_of(arrays, "history", (int(users), int(items)))
         except (DataError, OSError, LookupError, TypeError, ValueError) as error:
             raise BundleError(f"{folder}: not a readable {cls.name} model: {error!r}; fit it again") from error
         return model
 
     def check(self) -> None:
-        """Look at every number that was learned, as `load` does not.
+        """Check all learned numbers, which `load` does not.
 
-        Raises DataError that names the array which is not finite, or not of the type and shape that the fitted matrix
-        asks for. Raises NotFittedError.
+        Raises:
+            NotFittedError: Before `fit`.
+            DataError: Names an array that is not finite, or whose type or shape does not fit the fitted matrix.
         """
         items = self.shape[1]
-        check_matrix("viewed", self.viewed, self.shape)
+        check_matrix("history", self.history, self.shape)
         for name, matrix in self._matrices().items():
             check_matrix(name, matrix, (items, items))
-        expected = self._expected()
+        expected = self._array_specs()
         for name, array in self._arrays().items():
             check_array(name, array, expected.get(name))
 
     @property
-    def viewed(self) -> csr_matrix:
-        """The matrix (U, I) the model was fitted on. Raises NotFittedError."""
-        if self._viewed is None:
+    def history(self) -> csr_matrix:
+        """Matrix (U, I) that the model was fitted on. Raises NotFittedError."""
+        if self._history is None:
             raise NotFittedError(self.name)
-        return self._viewed
+        return self._history
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Users and items the model was fitted on. Raises NotFittedError."""
-        users, items = self.viewed.shape
+        """Numbers of users and items that the model was fitted on. Raises NotFittedError."""
+        users, items = self.history.shape
         return int(users), int(items)
 
-    def _checked_events(self, matrix: csr_matrix) -> csr_matrix:
-        """`matrix` in canonical form, or DataError if its columns are not the fitted items."""
+    def _canonical_events(self, matrix: csr_matrix) -> csr_matrix:
+        """Return `matrix` in canonical form. Raises DataError if its columns are not the fitted items."""
         _, items = self.shape
         if matrix.shape[1] != items:
             raise DataError(f"events have {matrix.shape[1]} item columns, {self.name} was fitted on {items}")
@@ -212,8 +244,8 @@ class Model(ABC):
         return matrix if ready else canonical(matrix)
 
     def _keep_users(self, which: BoolArray) -> None:
-        """Drop the rows of all users but those where `which` (U,) is True."""
-        self._viewed = self.viewed[which]
+        """Keep only the rows of the users in the mask `which` (U,)."""
+        self._history = self.history[which]
 
     @abstractmethod
     def _fit(self, matrix: csr_matrix) -> None:
@@ -221,15 +253,15 @@ class Model(ABC):
 
     @abstractmethod
     def _scores(self, user_rows: IntArray) -> FloatArray:
-        """(Q,) valid rows to (Q, I), a new array that the caller may change."""
+        """Return scores (Q, I) for valid rows (Q,), in a new array that the caller may change."""
 
     @abstractmethod
     def _fold_in_scores(self, matrix: csr_matrix) -> FloatArray:
-        """(Q, I) canonical events to (Q, I) scores."""
+        """Return scores (Q, I) for canonical events (Q, I)."""
 
     @abstractmethod
     def _similarities(self, item_row: int) -> FloatArray:
-        """(I,) likeness of all items to one."""
+        """Return the similarity (I,) of all items to one."""
 
     def _partial_fit(
         self,
@@ -237,37 +269,37 @@ class Model(ABC):
         before: csr_matrix,  # noqa: ARG002
         item_vectors: FloatArray | None,  # noqa: ARG002
     ) -> None:
-        """Learn from all events, canonical (U', I'), of which `before` (U, I) are known."""
+        """Learn from all events, canonical (U', I'), of which `before` (U, I) were learned before."""
         raise RequestError("partial_fit", f"{self.name} cannot take in new events; fit it on all of them")
 
     @abstractmethod
     def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:
-        """Make room for the new items, the last columns of all events (U, I'), canonical."""
+        """Make room for new items, the last columns of all events (U, I'), canonical."""
 
     def _contributions(self, events: csr_matrix, item_row: int) -> FloatArray:  # noqa: ARG002
-        """What each stored entry of canonical `events` (1, I) adds to the score of an item, (n,)."""
+        """Return the part (n,) of each stored entry of canonical `events` (1, I) in the score of an item."""
         raise RequestError("explain", f"{self.name} does not score by events, so none is a reason; use another model")
 
-    def _expected(self) -> Mapping[str, Expected]:
-        """Shape and type of the arrays in `_arrays`, as far as they can be told."""
+    def _array_specs(self) -> Mapping[str, Expected]:
+        """Return shapes and types of the arrays in `_arrays`, as far as they are known."""
         return {}
 
     def _matrices(self) -> Mapping[str, csr_matrix]:
-        """Sparse matrices (I, I) among what was learned."""
+        """Return the learned sparse matrices (I, I)."""
         return {}
 
     @abstractmethod
     def _arrays(self) -> Arrays:
-        """What was learned, for `save`."""
+        """Return the learned arrays, for `save`."""
 
     @abstractmethod
     def _settings(self) -> dict[str, Any]:
-        """How it was learned, for `save`; JSON values."""
+        """Return the settings as JSON values, for `save`."""
 
     @classmethod
     @abstractmethod
-    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
-        """The model from what `_settings` and `_arrays` gave."""
+    def _from_saved(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+        """Build the model from the results of `_settings` and `_arrays`."""
 
 
 AnyModel = TypeVar("AnyModel", bound=Model)
@@ -286,14 +318,16 @@ def load_model(folder: Path, kinds: Sequence[type[AnyModel]]) -> AnyModel:
 
 
 def matrix_arrays(name: str, matrix: csr_matrix) -> dict[str, Any]:
-    """The parts of a matrix as arrays for `Model._arrays`, from which `matrix_of` makes it again."""
+    """Return the parts of a matrix as arrays for `Model._arrays`; `matrix_of` is the inverse."""
     return {f"{name}_{part}": getattr(matrix, part) for part in _PARTS}
 
 
 def matrix_of(arrays: Arrays, name: str, shape: tuple[int, int]) -> csr_matrix:
-    """The matrix that `matrix_arrays` took apart.
+    """Build a matrix from the parts of `matrix_arrays`.
 
-    Raises KeyError where a part is missing, DataError where places are no whole numbers.
+    Raises:
+        KeyError: If a part is missing.
+        DataError: If indices are not integers.
     """
     for part in ("indices", "indptr"):
         if arrays[f"{name}_{part}"].dtype.kind != "i":
@@ -302,7 +336,7 @@ def matrix_of(arrays: Arrays, name: str, shape: tuple[int, int]) -> csr_matrix:
 
 
 def canonical(matrix: csr_matrix) -> csr_matrix:
-    """A float32 copy with sorted columns and summed duplicates. Raises DataError on a weight not finite."""
+    """Return a float32 copy with sorted columns and summed duplicates. Raises DataError if a weight is not finite."""
     matrix = csr_matrix(matrix, dtype=np.float32, copy=True)
     matrix.sum_duplicates()
     if not np.isfinite(matrix.data).all():
@@ -310,14 +344,15 @@ def canonical(matrix: csr_matrix) -> csr_matrix:
     return matrix
 
 
-def kept(matrix: csr_matrix, which: BoolArray) -> csr_matrix:
-    """`matrix` with those of its stored entries (nnz,) where `which` is True."""
+def keep_entries(matrix: csr_matrix, which: BoolArray) -> csr_matrix:
+    """Return `matrix` with only the stored entries of the mask `which` (nnz,)."""
+    # The running count of kept entries, read at the old row bounds, gives the new row bounds.
     indptr = np.concatenate([[0], np.cumsum(which)])[matrix.indptr]
     return csr_matrix((matrix.data[which], matrix.indices[which], indptr), shape=matrix.shape)
 
 
-def resized(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
-    """`matrix` (U, I) with empty rows and columns appended up to `shape`. Raises DataError if it is smaller."""
+def resize(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
+    """Append empty rows and columns to `matrix` (U, I) up to `shape`. Raises DataError if `shape` is smaller."""
     users, items = matrix.shape
     if shape[0] < users or shape[1] < items:
         raise DataError(f"{shape} has fewer users or items than the {matrix.shape} fitted; append new ones at the end")
@@ -325,25 +360,27 @@ def resized(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:
     return csr_matrix((matrix.data, matrix.indices, indptr), shape=shape)
 
 
-def added(known: csr_matrix, new: csr_matrix) -> csr_matrix:
-    """The sum of two canonical matrices in the shape of the second, which must be no smaller.
+def add_events(known: csr_matrix, new: csr_matrix) -> csr_matrix:
+    """Return the sum of two canonical matrices, in the shape of the second, which must be no smaller.
 
-    Unlike `+`, it keeps entries that add up to 0: they count as viewed.
+    Unlike `+`, it keeps entries that add up to 0, since they count as viewed.
     """
-    known = resized(known, new.shape)
+    known = resize(known, new.shape)
     parts = [known.tocoo(), new.tocoo()]
     data, rows, columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("data", "row", "col"))
     return canonical(csr_matrix((data, (rows, columns)), shape=new.shape))
 
 
 def mask_viewed(scores: FloatArray, viewed: csr_matrix) -> None:
-    """Set `scores` (Q, I) to -inf, in place, wherever `viewed` (Q, I) stores an entry."""
+    """Set `scores` (Q, I) to -inf, in place, at all stored entries of `viewed` (Q, I)."""
+    # Each row number as often as the row has entries, to index entries by (row, column).
     rows = np.repeat(np.arange(viewed.shape[0]), np.diff(viewed.indptr))
     scores[rows, viewed.indices] = -np.inf
 
 
-def checked_rows(kind: str, rows: IntArray, size: int) -> IntArray:
-    """`rows` as int64; UnknownIdError for the first one outside [0, size), as NumPy would wrap it around."""
+def check_rows(kind: str, rows: IntArray, size: int) -> IntArray:
+    """Return `rows` as int64. Raises UnknownIdError for the first one outside [0, size)."""
+    # NumPy would silently count negative rows from the end.
     rows = np.asarray(rows, dtype=np.int64)
     outside = rows[(rows < 0) | (rows >= size)]
     if outside.size:

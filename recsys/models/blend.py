@@ -13,12 +13,17 @@ from recsys.schema import FEATURES, BoolArray, FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """A weight (at least 0) per feature, the score being the weighted sum; or, where they did better, `curves`.
+    """Weights of features, or curves if they ranked held-out events better.
 
-    `new_weights` are for items that nobody has touched: of these only pictures, category and price say something, and
-    factors are guessed from the picture, so that what is right for the others is not right for them. `new_offset` is
-    what they get for being new, as part of the feature `fresh`. `weighted`: features that count by their weight though
-    there are curves.
+    Cold items have weights of their own: only their photo, category and price are informative, and their factors are
+    guessed from the photo, so that the weights of other items do not suit them.
+
+    Attributes:
+        weights: Weight (at least 0) of each feature; the score is the weighted sum.
+        new_weights: Weights for cold items.
+        new_offset: Added to the score of cold items, as part of the feature `recency`.
+        curves: Curves in place of the weights.
+        weighted: Features that count by their weight although there are curves.
     """
 
     weights: Mapping[str, float]
@@ -27,11 +32,11 @@ class Blend:
     curves: Curves | None = None
     weighted: frozenset[str] = frozenset()
 
-    def reweighted(self, weights: Mapping[str, float]) -> Blend:
-        """This blend with the weights of some features in place of what was fitted for them, also for new items.
+    def with_weights(self, weights: Mapping[str, float]) -> Blend:
+        """Return this blend with other weights for some features, also for cold items.
 
-        The others keep their weights or curves, and new items their offset; where there are curves, a weight is on
-        their scale, which contributions tell.
+        The other features keep their weights or curves, and cold items their offset. If there are curves, the new
+        weights should be on their scale, which contributions show.
         """
         return replace(
             self,
@@ -40,20 +45,22 @@ class Blend:
             weighted=self.weighted | set(weights),
         )
 
-    def contributions(self, table: FloatArray, new: BoolArray) -> FloatArray:
-        """What each feature adds to the score, (n, len(FEATURES)).
+    def contributions(self, table: FloatArray, cold: BoolArray) -> FloatArray:
+        """Return the part of each feature in the score, (n, len(FEATURES)).
 
-        From the table of all candidates (n, len(FEATURES)) and which of them are new items (n,).
+        Args:
+            table: (n, len(FEATURES)) features of all candidates, since curves compare candidates with each other.
+            cold: (n,) mask of the cold items among them.
         """
         others = table * _row(self.weights)
         if self.curves is not None:
             curved = self.curves.contributions(table)
             others = np.where([name in self.weighted for name in FEATURES], others, curved)
-        if not new.any():
+        if not cold.any():
             return others
         own = table * _row(self.new_weights)
-        own[:, FEATURES.index("fresh")] += np.float32(self.new_offset)
-        return np.where(new[:, None], own, others)
+        own[:, FEATURES.index("recency")] += np.float32(self.new_offset)
+        return np.where(cold[:, None], own, others)
 
 
 def _row(weights: Mapping[str, float]) -> FloatArray:

@@ -1,8 +1,8 @@
-"""A learned ranker that can be read: the score is a sum of curves, two for each feature.
+"""Readable learned ranker: the score is a sum of curves, two for each feature.
 
 A feature counts once as it is and once relative to the other candidates, each by a piecewise linear curve: a
-generalized additive model (Hastie and Tibshirani 1986) of whether a candidate is what the person likes next. What each
-feature adds to a score is exact, and a request costs a few interpolations.
+generalized additive model (Hastie and Tibshirani 1986) of the probability that a candidate is liked next. The
+contribution of each feature to a score is exact, and a request costs a few interpolations.
 """
 
 from __future__ import annotations
@@ -16,24 +16,28 @@ from recsys.schema import FloatArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Curves:
-    """The curves of F features as they are, then of the same relative to the other candidates.
+    """Curves of F features as they are, then of the same features relative to the other candidates.
 
-    `knots` (2 F, K) ascend along a row, `values` (2 F, K) are the curve's at these; it is straight between and level
-    outside. A feature that was always the same has a curve of 0.
+    Curves are linear between knots and constant outside. A feature that never varied has a curve of 0.
+
+    Attributes:
+        knots: (2 F, K) ascending along a row.
+        values: (2 F, K) value of the curve at each knot.
     """
 
     knots: FloatArray
     values: FloatArray
 
     def contributions(self, table: FloatArray) -> FloatArray:
-        """What each feature adds to the score, from a table of all candidates (n, F): (n, F)."""
-        columns = np.hstack([table, relative(table)]).T
+        """Return the part of each feature in the score, (n, F), from the features of all candidates (n, F)."""
+        columns = np.hstack([table, standardize(table)]).T
         parts = [np.interp(*each) for each in zip(columns, self.knots, self.values, strict=True)]
         own, compared = np.split(np.array(parts, dtype=np.float32), 2)
         return np.asarray((own + compared).T)
 
 
-def relative(table: FloatArray) -> FloatArray:
-    """Features (n, F) less their mean over the candidates, in units of their deviation; 0 where all are alike."""
+def standardize(table: FloatArray) -> FloatArray:
+    """Return features (n, F) less their mean over the candidates, in standard deviations; 0 if all are equal."""
     deviation = table.std(axis=0)
+    # Division by infinity gives 0 for a feature without spread.
     return np.asarray((table - table.mean(axis=0)) / np.where(deviation > 1e-6, deviation, np.inf), dtype=np.float32)

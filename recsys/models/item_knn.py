@@ -1,4 +1,4 @@
-"""Item-kNN: items are alike if the same people like them.
+"""Item-kNN: items are similar if the same users like them.
 
 Sources: Sarwar, Karypis, Konstan and Riedl, "Item-based collaborative filtering recommendation algorithms" (WWW
 2001); Deshpande and Karypis, "Item-based top-N recommendation algorithms" (TOIS 2004).
@@ -15,21 +15,21 @@ from recsys.schema import FloatArray, IntArray
 
 
 class ItemKnnModel(NeighborModel):
-    """S_ji = v_j . v_i for the `neighbors` items most like j, else 0. v_i is item i's column of events, weighted:
+    """S_ji = v_j . v_i for the `neighbors` items most similar to j, else 0. v_i is item i's column of events, weighted:
 
     - cosine: unit length;
     - tfidf: square roots of the signals, times each user's idf, then unit length;
     - bm25: x (k1 + 1) / (x + k1 (1 - b + b n_i / n)) times each user's idf (Robertson and Zaragoza 2009), n_i being
       the sum of the item's signals and n its mean.
 
-    A user's idf is log(items / (1 + their likes)), at least 0: that somebody likes everything says little.
+    A user's idf is log(items / (1 + their likes)), at least 0: the likes of a user who likes everything say little.
 
-    The products are SciPy's; tests hold them to implicit's recommenders of the same names. Departures from these: log
-    signals and dislikes (`ItemItemModel`), no item is its own neighbor, idf has a floor, and BM25 takes events in
-    units of the mean like, so that k1 means the same whatever the scale of the weights.
+    The products are SciPy's; tests compare them with implicit's recommenders of the same names. Departures from these:
+    log signals and dislikes (`ItemItemModel`), no item is its own neighbor, idf has a floor, and BM25 takes events in
+    units of the mean like, so that k1 means the same at any scale of the weights.
 
-    `partial_fit` is exact. For cosine it looks at the neighborhoods of touched items alone; idf and n change
-    everywhere with every event, so the others compare all items again.
+    `partial_fit` is exact. With cosine it compares only the neighborhoods of items with new events; idf and n change
+    everywhere with any event, so the other weightings compare all items again.
     """
 
     name = "item_knn"
@@ -41,41 +41,42 @@ class ItemKnnModel(NeighborModel):
         self.settings = settings or ItemKnnSettings()
 
     def _factors(self, likes: csr_matrix) -> tuple[csr_matrix, csr_matrix]:
-        weighted = self._weighted(likes)
+        weighted = self._weight(likes)
         return csr_matrix(weighted.T), weighted
 
-    def _weighted(self, likes: csr_matrix) -> csr_matrix:
+    def _weight(self, likes: csr_matrix) -> csr_matrix:
         match self.settings.weighting:
             case Weighting.COSINE:
                 return _unit_columns(likes)
             case Weighting.TFIDF:
-                return _unit_columns(_scaled_rows(likes.sqrt(), _idf(likes)))
+                return _unit_columns(_scale_rows(likes.sqrt(), _idf(likes)))
             case Weighting.BM25:
-                return _scaled_rows(self._saturated(likes), _idf(likes))
+                return _scale_rows(self._saturate(likes), _idf(likes))
 
-    def _saturated(self, likes: csr_matrix) -> csr_matrix:
+    def _saturate(self, likes: csr_matrix) -> csr_matrix:
         if likes.nnz == 0:
             return likes
-        said = likes.data / likes.data.mean()
-        totals = np.bincount(likes.indices, weights=said, minlength=likes.shape[1])
+        signals = likes.data / likes.data.mean()
+        totals = np.bincount(likes.indices, weights=signals, minlength=likes.shape[1])
         k1, b = self.settings.k1, self.settings.b
+        # The signal at which an item reaches half of its largest weight.
         half = k1 * (1.0 - b + b * totals / totals.mean())
-        data = said * (k1 + 1.0) / (said + half[likes.indices])
+        data = signals * (k1 + 1.0) / (signals + half[likes.indices])
         return csr_matrix((data.astype(np.float32), likes.indices, likes.indptr), shape=likes.shape)
 
-    def _changed(self, likes: csr_matrix, before: csr_matrix) -> IntArray:
+    def _changed_items(self, likes: csr_matrix, before: csr_matrix) -> IntArray:
         if self.settings.weighting is not Weighting.COSINE:
             return np.arange(likes.shape[1])
         return np.unique((likes - before).nonzero()[1])
 
 
 def _idf(likes: csr_matrix) -> FloatArray:
-    """(U,) what one like of each user says."""
+    """Return the information (U,) in one like of each user."""
     counts = np.diff(likes.indptr)
     return np.asarray(np.maximum(np.log(likes.shape[1]) - np.log1p(counts), 0.0), dtype=np.float32)
 
 
-def _scaled_rows(matrix: csr_matrix, scales: FloatArray) -> csr_matrix:
+def _scale_rows(matrix: csr_matrix, scales: FloatArray) -> csr_matrix:
     return csr_matrix(diags_array(scales) @ matrix)
 
 

@@ -1,4 +1,4 @@
-"""Many small weighted least squares problems at once: one half of an ALS iteration, solved exactly."""
+"""Exact solution of many small weighted least squares problems at once: one half of an ALS iteration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def solve_rows(
     prior: FloatArray,
     root: FloatArray | None = None,
 ) -> FloatArray:
-    """The factors x_q of each row that minimize, over all columns n that `gram` counts,
+    """Compute the factors x_q of each row that minimize, over all columns n that `gram` counts,
 
         sum_n c_qn (p_qn - x_q . y_n)^2 + penalty |x_q - m_q|^2
 
@@ -43,7 +43,7 @@ def solve_rows(
     """
     size = factors.shape[1]
     inverse = inverse_root(gram, penalty) if root is None else root
-    indices, touched_factors = _touched(confidences.indices.astype(np.int64, copy=False), factors)
+    indices, touched_factors = _needed_factors(confidences.indices.astype(np.int64, copy=False), factors)
     whitened = touched_factors @ inverse.T
     found = penalty * (prior @ inverse.T)  # (Q, F): u0
     for rows, entries in _equal_lengths(confidences, size):
@@ -63,15 +63,17 @@ def solve_rows(
 
 
 def inverse_root(gram: FloatArray, penalty: float) -> FloatArray:
-    """L^-1 (F, F) float32, where L L' = gram + penalty I; in float64 until then."""
+    """Return L^-1 (F, F) float32, where L L' = gram + penalty I; computed in float64."""
     identity = np.eye(len(gram))
     root = np.linalg.cholesky(gram.astype(np.float64) + penalty * identity)
     return solve_triangular(root, identity, lower=True, check_finite=False).astype(np.float32)
 
 
-def _touched(indices: IntArray, factors: FloatArray) -> tuple[IntArray, FloatArray]:
-    """The factors (M, F) that entries (n,) need, and where each one's are: one person's events must not cost a
-    pass over the catalog."""
+def _needed_factors(indices: IntArray, factors: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return the position of each entry's factors (n,), and only the factors (M, F) that entries need.
+
+    Without this, the events of one user would cost a pass over the catalog.
+    """
     if len(indices) >= len(factors):
         return indices, factors
     rows, places = np.unique(indices, return_inverse=True)
@@ -79,7 +81,7 @@ def _touched(indices: IntArray, factors: FloatArray) -> tuple[IntArray, FloatArr
 
 
 def _equal_lengths(matrix: csr_matrix, longest: int) -> Iterator[tuple[IntArray, IntArray]]:
-    """Rows with the same number of entries n in 1..longest, and where these are: (R,) and (R, n), in chunks."""
+    """Yield rows (R,) with the same number of entries n in 1..longest, and the positions (R, n) of these, in chunks."""
     lengths = np.diff(matrix.indptr)
     for length in np.unique(lengths[(lengths > 0) & (lengths <= longest)]):
         rows = np.flatnonzero(lengths == length)

@@ -1,4 +1,4 @@
-"""A sparse items x items matrix that keeps the largest entries of each row, and models that score by one."""
+"""Sparse items x items matrices with the largest entries of each row, and models that score by them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from scipy.sparse import csr_matrix, vstack
 
-from recsys.models.base import Arrays, matrix_arrays, matrix_of, resized
+from recsys.models.base import Arrays, matrix_arrays, matrix_of, resize
 from recsys.models.item_item import ItemItemModel
 from recsys.models.settings import NeighborSettings
 from recsys.schema import FloatArray, IntArray
 
 BLOCK = 512
-"""Rows of an items x items product that are held at a time."""
+"""Rows of an items x items product that are in memory at a time."""
 
 
 class NeighborModel(ItemItemModel):
-    """An item-item model whose S is sparse: row j holds the neighbors of item j.
+    """Item-item model whose S is sparse: row j holds the neighbors of item j.
 
-    Row j is the largest entries of row j of a product left @ right, which subclasses define. `partial_fit` computes
-    those rows again that new events can have changed, which gives what `fit` on all events gives, bit for bit.
+    Row j holds the largest entries of row j of a product left @ right, which subclasses define. `partial_fit` computes
+    the rows again that new events can have changed; the result equals `fit` on all events, bit for bit.
     """
 
     settings: NeighborSettings
@@ -34,11 +34,11 @@ class NeighborModel(ItemItemModel):
 
     @abstractmethod
     def _factors(self, likes: csr_matrix) -> tuple[csr_matrix, csr_matrix]:
-        """left (I, U) and right (U, I) of the product that similarities are read from."""
+        """Return left (I, U) and right (U, I), whose product holds the similarities."""
 
     @abstractmethod
-    def _changed(self, likes: csr_matrix, before: csr_matrix) -> IntArray:
-        """Items whose row in left or column in right is not what it was."""
+    def _changed_items(self, likes: csr_matrix, before: csr_matrix) -> IntArray:
+        """Return the items whose row in left or column in right differs."""
 
     def _learn(self, likes: csr_matrix) -> None:
         self._similarity = nearest(*self._factors(likes), np.arange(likes.shape[1]), self.settings.neighbors)
@@ -49,12 +49,12 @@ class NeighborModel(ItemItemModel):
         before: csr_matrix,
         item_vectors: FloatArray | None,  # noqa: ARG002
     ) -> None:
-        rows = touching(self._changed(likes, before), likes, before)
-        replaced = nearest(*self._factors(likes), rows, self.settings.neighbors)
-        self._similarity = with_rows(resized(self._similarity, (likes.shape[1],) * 2), rows, replaced)
+        rows = co_liked_items(self._changed_items(likes, before), likes, before)
+        replacement = nearest(*self._factors(likes), rows, self.settings.neighbors)
+        self._similarity = with_rows(resize(self._similarity, (likes.shape[1],) * 2), rows, replacement)
 
     def _make_room(self, items: int, item_vectors: FloatArray) -> None:  # noqa: ARG002
-        self._similarity = resized(self._similarity, (items, items))
+        self._similarity = resize(self._similarity, (items, items))
 
     def _spread(self, likes: csr_matrix) -> FloatArray:
         return spread(likes, self._similarity)
@@ -79,7 +79,7 @@ class NeighborModel(ItemItemModel):
         return self.settings.model_dump(mode="json")
 
     @classmethod
-    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+    def _from_saved(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         model = cls(cls.settings_type.model_validate(settings))  # type: ignore[call-arg]
         model._bias, model._largest = arrays["bias"], float(arrays["largest"])
         model._similarity = matrix_of(arrays, "similarity", (len(model._bias),) * 2)
@@ -87,15 +87,16 @@ class NeighborModel(ItemItemModel):
 
 
 def spread(likes: csr_matrix, similarity: csr_matrix) -> FloatArray:
-    """The product of likes (Q, I) and a sparse matrix (I, I), dense: (Q, I).
+    """Return the dense product (Q, I) of likes (Q, I) and a sparse matrix (I, I).
 
-    One row is summed item by item, in the order in which SciPy does it and to the same bits: its product of sparse
-    matrices prepares for the whole catalog, which takes most of a person's request.
+    One row is summed item by item, in SciPy's order and to the same bits: SciPy's product allocates for the whole
+    catalog, which would take most of the time of a request.
     """
     if likes.shape[0] != 1:
         return np.asarray((likes @ similarity).toarray())
     starts = similarity.indptr[likes.indices]
     lengths = similarity.indptr[likes.indices + 1] - starts
+    # Positions of all entries of the liked rows, one row after another: start of the row plus offset within it.
     before = np.cumsum(lengths) - lengths
     places = np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
     found = np.zeros((1, similarity.shape[1]), dtype=np.result_type(likes.dtype, similarity.dtype))
@@ -104,12 +105,13 @@ def spread(likes: csr_matrix, similarity: csr_matrix) -> FloatArray:
 
 
 def nearest(left: csr_matrix, right: csr_matrix, rows: IntArray, k: int) -> csr_matrix:
-    """The k largest positive entries of `rows` (R,) of left (I, U) @ right (U, I), off the diagonal: (R, I)."""
+    """Return the k largest positive entries off the diagonal of `rows` (R,) of left (I, U) @ right (U, I): (R, I)."""
     parts = [empty_matrix(0, right.shape[1])]
     for start in range(0, len(rows), BLOCK):
         part = rows[start : start + BLOCK]
         product = csr_matrix(left[part] @ right, dtype=np.float32)
         product.sort_indices()
+        # The row number of each entry: equal to its column on the diagonal.
         owners = np.repeat(part, np.diff(product.indptr))
         product.data[product.indices == owners] = 0.0
         parts.append(largest(product, k))
@@ -117,12 +119,12 @@ def nearest(left: csr_matrix, right: csr_matrix, rows: IntArray, k: int) -> csr_
 
 
 def largest(matrix: csr_matrix, k: int) -> csr_matrix:
-    """The k largest positive entries of each row of a matrix with sorted columns; of equal ones the lower column."""
+    """Return the k largest positive entries of each row of a matrix with sorted columns; of equal ones the first."""
     bounds, data = matrix.indptr, matrix.data
-    kept = [start + _largest(data[start:end], k) for start, end in pairwise(bounds)]
-    entries = np.concatenate([np.empty(0, dtype=np.int64), *kept])
-    indptr = np.cumsum([0, *map(len, kept)])
-    return csr_matrix((data[entries], matrix.indices[entries], indptr), shape=matrix.shape)
+    rows = [start + _largest(data[start:end], k) for start, end in pairwise(bounds)]
+    chosen = np.concatenate([np.empty(0, dtype=np.int64), *rows])
+    indptr = np.cumsum([0, *map(len, rows)])
+    return csr_matrix((data[chosen], matrix.indices[chosen], indptr), shape=matrix.shape)
 
 
 def _largest(values: FloatArray, k: int) -> IntArray:
@@ -132,11 +134,12 @@ def _largest(values: FloatArray, k: int) -> IntArray:
     return places
 
 
-def touching(items: IntArray, likes: csr_matrix, before: csr_matrix) -> IntArray:
-    """`items`, and all items that somebody likes or liked together with one of them, sorted."""
+def co_liked_items(items: IntArray, likes: csr_matrix, before: csr_matrix) -> IntArray:
+    """Return `items` and all items that a user likes or liked together with one of them, sorted."""
     chosen = np.zeros(likes.shape[1], dtype=np.float32)
     chosen[items] = 1.0
     reached = chosen > 0
+    # Two steps along the pattern of likes: from items to their users, and on to all items of these.
     for matrix in (likes, before):
         pattern = csr_matrix((np.ones_like(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
         reached |= np.asarray(pattern.T @ (pattern @ chosen)) > 0
@@ -144,23 +147,24 @@ def touching(items: IntArray, likes: csr_matrix, before: csr_matrix) -> IntArray
 
 
 def entries(matrix: csr_matrix, rows: IntArray, column: int) -> FloatArray:
-    """matrix[rows, column], (n,): sooner than by SciPy's indexing, where rows are short."""
+    """Return matrix[rows, column], (n,); for short rows this is faster than SciPy's indexing."""
     found = np.zeros(len(rows), dtype=np.float32)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         start, end = matrix.indptr[row], matrix.indptr[row + 1]
         here = matrix.indices[start:end] == column
         if here.any():
-            found[place] = matrix.data[start:end][here].sum()
+            found[index] = matrix.data[start:end][here].sum()
     return found
 
 
 def empty_matrix(rows: int, columns: int) -> csr_matrix:
-    """A float32 matrix without an entry."""
+    """Return a float32 matrix without entries."""
     return csr_matrix(np.empty((rows, columns), dtype=np.float32))
 
 
 def with_rows(matrix: csr_matrix, rows: IntArray, replacement: csr_matrix) -> csr_matrix:
-    """`matrix` (N, M) with `rows` (R,) replaced by those of `replacement` (R, M)."""
+    """Return `matrix` (N, M) with `rows` (R,) replaced by those of `replacement` (R, M)."""
+    # Stack both and pick each row from the matrix or from the replacement.
     sources = np.arange(matrix.shape[0])
     sources[rows] = matrix.shape[0] + np.arange(len(rows))
     return csr_matrix(vstack([matrix, replacement], format="csr")[sources])

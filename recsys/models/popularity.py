@@ -1,4 +1,4 @@
-"""Popularity: the same ranking for everybody; the yardstick that every other model must beat."""
+"""Popularity: the same ranking for all users, the baseline of the other models."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PopularityModel(Model):
         before: csr_matrix,  # noqa: ARG002
         item_vectors: FloatArray | None,  # noqa: ARG002
     ) -> None:
-        """Exact: counting again is all there is to fitting."""
+        """Count again, which is exact."""
         self._fit(matrix)
 
     def _add_items(self, matrix: csr_matrix, item_vectors: FloatArray) -> None:  # noqa: ARG002
@@ -55,19 +55,19 @@ class PopularityModel(Model):
         return {}
 
     @classmethod
-    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+    def _from_saved(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         model = cls(**settings)
         model._popularity = arrays["popularity"]
         return model
 
 
 def log_popularity(matrix: csr_matrix) -> FloatArray:
-    """log(1 + sum of positive weights) of each column: (U, I) to (I,) float32, at least 0."""
+    """Return log(1 + sum of positive weights) of each column, (U, I) to (I,) float32, at least 0."""
     positive = np.maximum(matrix.data, 0.0).astype(np.float64)
     totals = np.bincount(matrix.indices, weights=positive, minlength=matrix.shape[1])
     return np.log1p(totals).astype(np.float32)
 
 
 def unit_peak(values: FloatArray) -> FloatArray:
-    """Non-negative values divided by their largest; zeros stay zeros."""
+    """Divide non-negative values by their largest; zeros stay zeros."""
     return np.asarray(values / np.maximum(values.max(initial=0.0), np.finfo(np.float32).tiny))

@@ -1,4 +1,4 @@
-"""Every model by its name: the one list that comparisons, benchmarks and the command choose from."""
+"""Models by name, for comparisons, benchmarks and the command line."""
 
 from __future__ import annotations
 
@@ -22,10 +22,13 @@ from recsys.schema import FloatArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelInputs:
-    """What models are made from beside their own defaults.
+    """Inputs of models beside their own defaults.
 
-    `vectors` (I, D): the items' style vectors, zeros without a picture; None where there are none. `als`: settings of
-    the models with factors. `threads` are implicit's, 0 for all cores; no model depends on them.
+    Attributes:
+        vectors: (I, D) style vectors of the items, zeros without a photo; None if there are none.
+        als: Settings of the models with factors.
+        seed: Seed of the models with random starts.
+        threads: Threads of implicit, 0 for all cores; they do not change any model.
     """
 
     vectors: FloatArray | None = None
@@ -34,38 +37,38 @@ class ModelInputs:
     threads: int = 0
 
 
-def _item_knn(weighting: Weighting) -> Callable[[ModelInputs], Model]:
-    return lambda _: ItemKnnModel(ItemKnnSettings(weighting=weighting))
-
-
 PLAIN: Mapping[str, Callable[[ModelInputs], Model]] = {
     "popularity": lambda _: PopularityModel(),
-    "als": lambda ground: AlsModel(ground.als, seed=ground.seed, threads=ground.threads),
-    **{f"item_knn_{weighting}": _item_knn(weighting) for weighting in Weighting},
+    "als": lambda inputs: AlsModel(inputs.als, seed=inputs.seed, threads=inputs.threads),
+    "item_knn_cosine": lambda _: ItemKnnModel(ItemKnnSettings(weighting=Weighting.COSINE)),
+    "item_knn_tfidf": lambda _: ItemKnnModel(ItemKnnSettings(weighting=Weighting.TFIDF)),
+    "item_knn_bm25": lambda _: ItemKnnModel(ItemKnnSettings(weighting=Weighting.BM25)),
     "rp3beta": lambda _: Rp3BetaModel(),
     "ease": lambda _: EaseModel(),
 }
-"""Models of events alone."""
+"""Models that learn from events only."""
 
 STYLE: Mapping[str, Callable[[ModelInputs, FloatArray], Model]] = {
     "style_knn": lambda _, vectors: StyleKnnModel(vectors),
-    "style_head": lambda ground, vectors: StyleHeadModel(vectors, ground.als, seed=ground.seed, threads=ground.threads),
-    "style_als": lambda ground, vectors: StyleAlsModel(vectors, ground.als, seed=ground.seed, threads=ground.threads),
+    "style_head": lambda inputs, vectors: StyleHeadModel(vectors, inputs.als, seed=inputs.seed, threads=inputs.threads),
+    "style_als": lambda inputs, vectors: StyleAlsModel(vectors, inputs.als, seed=inputs.seed, threads=inputs.threads),
 }
-"""Models that see style vectors, too."""
+"""Models that also use style vectors."""
 
 NAMES = (*PLAIN, *STYLE)
 
 
-def make_model(name: str, ground: ModelInputs) -> Model:
-    """A model that is not fitted yet, by its name.
+def make_model(name: str, inputs: ModelInputs) -> Model:
+    """Create an unfitted model by its name.
 
-    Raises RequestError for a name that is none of `NAMES`, DataError for a model of style where nothing has a style.
+    Raises:
+        RequestError: If the name is none of `NAMES`.
+        DataError: If the model uses style and no item has a style vector.
     """
     if name in PLAIN:
-        return PLAIN[name](ground)
+        return PLAIN[name](inputs)
     if name not in STYLE:
         raise RequestError("models", f"unknown model {name!r}; use one of {', '.join(NAMES)}")
-    if ground.vectors is None or not ground.vectors.any():
-        raise DataError(f"{name} learns from pictures, and no item has one: import pictures or leave this model out")
-    return STYLE[name](ground, ground.vectors)
+    if inputs.vectors is None or not inputs.vectors.any():
+        raise DataError(f"{name} learns from photos, and no item has one: import photos or leave this model out")
+    return STYLE[name](inputs, inputs.vectors)

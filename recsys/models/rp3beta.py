@@ -1,4 +1,4 @@
-"""RP3beta: random walks of three steps from the user, popular ends held back."""
+"""RP3beta: random walks of three steps from the user, with a penalty on popular items at the end."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from recsys.schema import IntArray
 class Rp3BetaModel(NeighborModel):
     """S_ji = sum_u p(u | j)^alpha p(i | u)^alpha / d_i^beta for the `neighbors` largest of each j, else 0.
 
-    p(u | j) is the share of item j's likes that are user u's, p(i | u) the share of user u's likes that go to item i,
-    both by signal, and d_i the sum of item i's signals. The walk's first step, from the user to their items, is the
+    p(u | j) is user u's share of item j's likes and p(i | u) is item i's share of user u's likes, both by signal. d_i
+    is the sum of item i's signals. The walk's first step, from the user to their items, is the
     user's signals. Source: Paudel, Christoffel, Newell and Bernstein, "Updatable, accurate, diverse, and scalable
     recommendations for interactive applications" (TiiS 2017), with alpha as in P3alpha (Cooper, Lee, Radzik and
     Siantos, WWW 2014). Departures: the walk is computed, not sampled; S is cut to the largest entries, as is usual
     since Ferrari Dacrema, Cremonesi and Jannach (RecSys 2019); and no item leads back to itself.
 
-    `partial_fit` is exact: it walks again from the items near those of the people with new events.
+    `partial_fit` is exact: it walks again from the items near those of the users with new events.
     """
 
     name = "rp3beta"
@@ -39,14 +39,14 @@ class Rp3BetaModel(NeighborModel):
         forth.data = (forth.data / degrees[forth.indices] ** beta).astype(np.float32)
         return back, forth
 
-    def _changed(self, likes: csr_matrix, before: csr_matrix) -> IntArray:
-        # a new like changes the shares of all its user's likes
+    def _changed_items(self, likes: csr_matrix, before: csr_matrix) -> IntArray:
+        # A new like changes the shares of all likes of its user.
         users = np.unique((likes - before).nonzero()[0])
         return np.union1d(likes[users].indices, before[users].indices)
 
 
 def _row_shares(matrix: csr_matrix, power: float) -> csr_matrix:
-    """Each positive entry as a share of its row, to a power."""
+    """Return each positive entry as a share of its row, to a power."""
     owners = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     totals = np.bincount(owners, weights=matrix.data, minlength=matrix.shape[0])
     shares = (matrix.data / totals[owners]) ** power

@@ -1,4 +1,4 @@
-"""Settings of the models beyond ALS: one frozen class each, with ranges; the models have the formulas."""
+"""Settings of the models except ALS: one frozen class each, with ranges; the models have the formulas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from recsys.config import Settings
 
 
 class Weighting(StrEnum):
-    """How item-kNN weighs an event before items are compared."""
+    """Weighting of events in item-kNN before items are compared."""
 
     COSINE = "cosine"
     TFIDF = "tfidf"
@@ -18,14 +18,16 @@ class Weighting(StrEnum):
 
 
 class NeighborSettings(Settings):
-    """`neighbors`: items kept for each item."""
+    """Settings of a sparse item-item model. `neighbors`: stored neighbors of each item."""
 
     neighbors: int = Field(default=100, ge=1)
 
 
 class ItemKnnSettings(NeighborSettings):
-    """`k1`, `b`: how fast repeated events saturate, and how much an item's many events are held against it; for BM25
-    alone."""
+    """Settings of item-kNN.
+
+    `k1` (BM25 only): saturation of repeated events. `b` (BM25 only): penalty on items with many events.
+    """
 
     weighting: Weighting = Weighting.BM25
     k1: float = Field(default=0.2, gt=0)
@@ -33,16 +35,21 @@ class ItemKnnSettings(NeighborSettings):
 
 
 class Rp3BetaSettings(NeighborSettings):
-    """`alpha`: exponent of the steps' probabilities. `beta`: how much an item's popularity is held against it (0: not
-    at all, 1: in full)."""
+    """Settings of RP3beta.
+
+    `alpha`: exponent of the steps' probabilities. `beta`: penalty on an item's popularity (0: none, 1: full).
+    """
 
     alpha: float = Field(default=0.5, gt=0)
     beta: float = Field(default=0.2, ge=0, le=1)
 
 
 class EaseSettings(Settings):
-    """`regularization`: λ, in likes. `memory_limit`: bytes that the dense items x items matrix may take; above it
-    each item is predicted from the `neighbors` items that are liked together with it most often."""
+    """Settings of EASE.
+
+    `regularization`: λ, in likes. `memory_limit`: largest dense items x items matrix, in bytes; above it each item is
+    predicted from the `neighbors` items that are most often liked together with it.
+    """
 
     regularization: float = Field(default=100.0, gt=0)
     memory_limit: int = Field(default=2 * 1024**3, ge=0)

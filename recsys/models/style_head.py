@@ -1,25 +1,25 @@
-"""The style head: what ALS learned of people, read from the picture alone."""
+"""Style head: factors as ALS learns them, predicted from the photo only."""
 
 from __future__ import annotations
 
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recsys.models.features import appended, style_features
-from recsys.models.style_factors import StyleFactorsModel, ridge, touched_items
+from recsys.models.features import append_vectors, style_features
+from recsys.models.style_factors import StyleFactorsModel, interacted_items, ridge
 from recsys.schema import FloatArray
 
 
 class StyleHeadModel(StyleFactorsModel):
-    """Score = x_u . B z_i + b_i: VBPR without the item's own factors, so that it says how well a picture alone does.
+    """Score = x_u . B z_i + b_i: VBPR without the item's own factors, to measure how well a photo ranks by itself.
 
     B is the ridge regression of plain ALS's item factors on the style vectors, and users are then solved for with
     the item factors B z_i (Hu, Koren and Volinsky 2008, eq. 4). The model is that of VBPR's visual part (He and
     McAuley, AAAI 2016; DeepStyle, Liu et al., SIGIR 2017, takes the category out of z first, as `StyleSpace`
     does); the fit is not theirs. Minibatch SGD on the BPR loss ranked new items worse on every set tried, is not
-    deterministic in the order of events, and cannot fold a person in without more SGD.
+    deterministic in the order of events, and cannot fold a user in without more SGD.
 
-    `partial_fit` takes in new items exactly, and solves for all users; B stays as it was until the next `fit`.
+    `partial_fit` adds new items exactly, and solves for all users; B stays the same until the next `fit`.
     """
 
     name = "style_head"
@@ -27,7 +27,7 @@ class StyleHeadModel(StyleFactorsModel):
 
     def _fit(self, matrix: csr_matrix) -> None:
         self._check_items(matrix)
-        self._offered = touched_items(matrix)
+        self._offered = interacted_items(matrix)
         super()._fit(matrix)
         features = style_features(self.item_vectors)
         with threadpool_limits(1, "blas"):
@@ -44,8 +44,8 @@ class StyleHeadModel(StyleFactorsModel):
         before: csr_matrix,  # noqa: ARG002
         item_vectors: FloatArray | None,
     ) -> None:
-        self.item_vectors = appended(self.item_vectors, item_vectors, matrix.shape[1])
-        self._reweigh(matrix)
-        self._offered = touched_items(matrix)
+        self.item_vectors = append_vectors(self.item_vectors, item_vectors, matrix.shape[1])
+        self._update_weights(matrix)
+        self._offered = interacted_items(matrix)
         with threadpool_limits(1, "blas"):
             self._solve_users(matrix)

@@ -1,4 +1,4 @@
-"""Style-kNN: what looks like the things the user liked. Needs no events of the item."""
+"""Style-kNN: items similar in style to the items the user liked. Needs no events of the item."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from scipy.sparse import csr_matrix
 
 from recsys.errors import DataError
 from recsys.models.base import Arrays
-from recsys.models.features import appended, checked_vectors
+from recsys.models.features import append_vectors, check_vectors
 from recsys.models.item_item import ItemItemModel
 from recsys.schema import FloatArray, IntArray
 
 
 class StyleKnnModel(ItemItemModel):
-    """S_ji = cosine of the style vectors of j and i; 0 where either has none.
+    """S_ji = cosine of the style vectors of j and i; 0 if either has none.
 
-    All likes count as neighbors: keeping the nearest only, or powers of the cosine, won on some data and lost on
-    other, by little, and the sum over all is x Z Z', which needs no items x items matrix. It is content-based
+    All likes count as neighbors: only the nearest ones, or powers of the cosine, ranked better on some data and worse
+    on other, by little, and the sum over all is x Z Z', which needs no items x items matrix. It is content-based
     ranking by a profile (Lops, de Gemmis and Semeraro, "Content-based recommender systems", 2011).
 
     `partial_fit` is exact.
@@ -27,9 +27,12 @@ class StyleKnnModel(ItemItemModel):
     name = "style_knn"
 
     def __init__(self, item_vectors: FloatArray) -> None:
-        """`item_vectors`: (I, D), finite, zeros for items without a picture. Raises DataError for others."""
+        """Prepare an unfitted model for `item_vectors` (I, D), finite, zeros for items without a photo.
+
+        Raises DataError for other vectors.
+        """
         super().__init__()
-        self.item_vectors = checked_vectors(item_vectors)
+        self.item_vectors = check_vectors(item_vectors)
         self._directions = directions(self.item_vectors)
 
     def _learn(self, likes: csr_matrix) -> None:
@@ -42,20 +45,21 @@ class StyleKnnModel(ItemItemModel):
         before: csr_matrix,  # noqa: ARG002
         item_vectors: FloatArray | None,
     ) -> None:
-        self.item_vectors = appended(self.item_vectors, item_vectors, likes.shape[1])
+        self.item_vectors = append_vectors(self.item_vectors, item_vectors, likes.shape[1])
         self._directions = directions(self.item_vectors)
 
     def _make_room(self, items: int, item_vectors: FloatArray) -> None:
-        self.item_vectors = appended(self.item_vectors, item_vectors, items)
+        self.item_vectors = append_vectors(self.item_vectors, item_vectors, items)
         self._directions = directions(self.item_vectors)
 
     def _spread(self, likes: csr_matrix) -> FloatArray:
+        # The diagonal of S is 0: each liked item's product with itself is taken off again.
         own = csr_matrix((likes.data * self._lengths[likes.indices], likes.indices, likes.indptr), likes.shape)
         return np.asarray((likes @ self._directions) @ self._directions.T - own.toarray())
 
     @property
     def _lengths(self) -> FloatArray:
-        """1 for items with a picture, 0 for those without, (I,)."""
+        """Squared lengths of the directions (I,): 1 for items with a photo, 0 for those without."""
         return np.asarray(np.square(self._directions).sum(axis=1))
 
     def _pairs(self, rows: IntArray, item_row: int) -> FloatArray:
@@ -74,13 +78,13 @@ class StyleKnnModel(ItemItemModel):
         return {}
 
     @classmethod
-    def _restored(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
+    def _from_saved(cls, settings: dict[str, Any], arrays: Arrays) -> Self:
         model = cls(arrays["item_vectors"], **settings)
         model._bias = arrays["bias"]
         return model
 
 
 def directions(vectors: FloatArray) -> FloatArray:
-    """Rows (N, D) at unit length; zeros stay zeros."""
+    """Scale rows (N, D) to unit length; zeros stay zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Numbers that were read from a file are looked at before anybody is answered with them."""
+"""Checks of numbers read from files, before they are used in answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What an array must be; `low` and `high` bound its values."""
+    """Expected shape and type of an array; `low` and `high` bound its values."""
 
     shape: tuple[int, ...]
     dtype: type[np.generic] = np.float32
@@ -23,7 +23,7 @@ class Expected:
 
 
 def check_array(name: str, array: NDArray[Any], expected: Expected | None = None) -> None:
-    """Raises DataError that names the array if it is not as `expected`, or holds NaN or infinities."""
+    """Raise DataError that names the array if it is not as `expected`, or holds NaN or infinities."""
     if expected is not None and array.shape != expected.shape:
         raise DataError(f"{name}: has shape {array.shape}, and {expected.shape} is right")
     if expected is not None and array.dtype != expected.dtype:
@@ -36,15 +36,15 @@ def check_array(name: str, array: NDArray[Any], expected: Expected | None = None
         raise DataError(f"{name}: {array.min()} .. {array.max()} is outside {expected.low} .. {expected.high}")
 
 
-def checked_penalty(value: object) -> float:
-    """A penalty as it was saved. Raises DataError if it is no number above 0."""
+def parse_penalty(value: object) -> float:
+    """Return a saved penalty. Raises DataError if it is no number above 0."""
     if not isinstance(value, float | int) or not 0 < value < np.inf:
         raise DataError(f"penalty: {value!r} is no number above 0")
     return float(value)
 
 
 def check_matrix(name: str, matrix: csr_matrix, shape: tuple[int, int], dtype: type[np.generic] = np.float32) -> None:
-    """Raises DataError that names the matrix if it is not `dtype` of `shape`, not finite, or points outside itself."""
+    """Raise DataError that names the matrix if it is not `dtype` of `shape`, not finite, or has wrong indices."""
     if matrix.shape != shape:
         raise DataError(f"{name}: has shape {matrix.shape}, and {shape} is right")
     check_array(f"{name}_data", matrix.data, Expected((len(matrix.indices),), dtype))

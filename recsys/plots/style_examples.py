@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from recsys.dataset.project import Project
 from recsys.plots.strips import Row, Tile
 from recsys.ranking.recommender import Recommender
-from recsys.ranking.request import Request, TasteMode
+from recsys.ranking.request import Request, TasteComponent
 from recsys.reports.example_users import liked_items
 from recsys.reports.labels import EVENT_WORDS
 from recsys.reports.page import plainest_item
@@ -68,18 +68,20 @@ def taste_rows(project: Project, recommender: Recommender, restyler: Renderer, u
     liked = liked_items(project.load_interactions(), user_id, LIKED)
     history = [_item_tile(recommender, item, EVENT_WORDS[kind]) for item, kind in liked]
     rows = [Row("latest items of the history", history)] if history else []
-    rows += [_component_row(recommender, number, mode) for number, mode in enumerate(report.modes, start=1)]
+    rows += [_component_row(recommender, number, mode) for number, mode in enumerate(report.components, start=1)]
     items = [found.item_id for found in answer.recommendations]
     rows.append(Row("recommended, best first", [_item_tile(recommender, item) for item in items]))
     plain = plainest_item(recommender)
-    if plain is not None and report.modes:
+    if plain is not None and report.components:
         rows.append(
-            _restyled_row(recommender, restyler, plain, StyleTarget(StyleVector.from_values(report.modes[0].vector)))
+            _restyled_row(
+                recommender, restyler, plain, StyleTarget(StyleVector.from_values(report.components[0].vector))
+            )
         )
     return rows
 
 
-def _component_row(recommender: Recommender, number: int, mode: TasteMode) -> Row:
+def _component_row(recommender: Recommender, number: int, mode: TasteComponent) -> Row:
     images = {card.style_id: recommender.bundle.image_root / card.image for card in recommender.styles.cards}
     references = [
         Tile(images[near.style_id], f"{near.title} {near.similarity:.2f}", framed=True) for near in mode.close_styles

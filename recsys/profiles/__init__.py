@@ -1,1 +1,1 @@
-"""What is known of a person: taste in style space, and what to do with little or no history."""
+"""Profiles of users: taste in style space, also with little or no history."""

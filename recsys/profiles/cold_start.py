@@ -1,4 +1,4 @@
-"""One profile for everybody: people with a history, with a few clicks, with a chosen style, or with nothing."""
+"""Profiles for users with a history, with a few clicks, with a chosen style, or with nothing, all of one type."""
 
 from __future__ import annotations
 
@@ -13,37 +13,51 @@ from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
 from recsys.models.als import AlsModel
 from recsys.models.item_item import ItemItemModel
 from recsys.profiles.style_space import StyleSpace
-from recsys.profiles.taste import Taste, TasteModel, event_say
+from recsys.profiles.taste import Taste, TasteModel, evidence_weights
 from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId, UserRow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profile:
-    """What one request knows of a person.
+    """Facts about the user or session behind one request.
 
-    `liked` (n,) item rows with their say (n,) > 0, `touched` (m,) all item rows ever touched, `events` (1, I) the
-    weights that factors were folded in from, `factors` (F,) and `neighbors` (I,), what the likes say for each item by
-    what else the same people like; both None where there are no likes. `told` (t,) are the liked items that the taste
-    is drawn from: all of them, or, once it was reset, those of this session.
+    Attributes:
+        liked: (n,) rows of liked items.
+        weights: (n,) how much each liked item counts as evidence of taste, above 0.
+        interacted: (m,) rows of all items with at least one interaction.
+        events: (1, I) the event weights from which factors were folded in.
+        factors: (F,) user factors; None without likes.
+        neighbors: (I,) evidence for each item from co-liked items; None without likes.
+        taste: The preferred style.
+        basis: Kind of evidence behind the profile.
+        taste_items: (t,) rows of the liked items behind the taste: all of `liked`, or only those of this session after
+            the user has reset their taste.
     """
 
     liked: IntArray
-    say: FloatArray
-    touched: IntArray
+    weights: FloatArray
+    interacted: IntArray
     events: csr_matrix
     factors: FloatArray | None
     neighbors: FloatArray | None
     taste: Taste
     basis: Basis
-    told: IntArray
+    taste_items: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Profiler:
-    """Makes profiles from what was learned.
+    """Builds profiles from a trained bundle.
 
-    `recent` (U, I) are event weights faded by age, for taste; `events` of the factor model are not faded; `seen`
-    (U, I) stores an entry wherever a user touched an item in any way.
+    Attributes:
+        user_ids: Ids of the U users with a history.
+        item_ids: Ids of the I items.
+        factors: Factor model; its own events are not faded by age.
+        neighbors: Item-item model.
+        recent: (U, I) event weights faded by age, for taste.
+        interacted: (U, I) an entry for each pair with at least one interaction.
+        space: Style space of the items.
+        taste: Model that derives a taste from likes and factors.
     """
 
     user_ids: UserIdentifiers
@@ -51,7 +65,7 @@ class Profiler:
     factors: AlsModel
     neighbors: ItemItemModel
     recent: csr_matrix
-    seen: csr_matrix
+    interacted: csr_matrix
     space: StyleSpace
     taste: TasteModel
 
@@ -61,92 +75,96 @@ class Profiler:
         session: Mapping[ItemId, float] | None = None,
         chosen: Sequence[FloatArray] = (),
         *,
-        fresh_taste: bool = False,
+        ignore_style_history: bool = False,
     ) -> Profile:
-        """The profile of a user, with the events of this session, item id to weight, and chosen style vectors.
+        """Build the profile of a user or an anonymous session.
 
-        An unknown user is one without a history. Chosen styles are the taste, whatever was touched. `fresh_taste`: of
-        the taste, the history says nothing, but of all else. Raises UnknownIdError for an item of the session that the
-        catalog does not have.
+        Args:
+            user_id: An unknown user has no history, like None.
+            session: Events of this session, item id to weight.
+            chosen: Style vectors (128,) that the user chose; they replace the taste from events.
+            ignore_style_history: Derive the taste from this session only; everything else still uses the history.
+
+        Raises:
+            UnknownIdError: If the catalog does not have an item of the session.
         """
         row = self.user_ids.row(user_id) if user_id is not None and user_id in self.user_ids else None
-        return self.of_row(row, self._session_row(session) if session else None, chosen, fresh_taste=fresh_taste)
+        events = self._session_row(session) if session else None
+        return self.profile_of_row(row, events, chosen, ignore_style_history=ignore_style_history)
 
-    def of_row(
+    def profile_of_row(
         self,
         row: UserRow | None,
         session: csr_matrix | None = None,
         chosen: Sequence[FloatArray] = (),
         *,
-        fresh_taste: bool = False,
+        ignore_style_history: bool = False,
     ) -> Profile:
-        """The same for a user's row (None: nobody known) and a session's events (1, I)."""
-        events, touched = self._history(row)
-        if session is not None and session.nnz:
-            events = csr_matrix(events + session)
-            touched = np.union1d(touched, session.indices)
-            recent = csr_matrix((self._session_row({}) if row is None else self.recent[row]) + session)
-            liked, say = _likes(recent.indices, recent.data)
+        """Build the profile of a user's row (None: no history) with a session's events (1, I); see `profile`."""
+        if row is None:
+            events, interacted = self._session_row({}), np.zeros(0, dtype=np.int64)
         else:
-            liked, say = _likes(*_entries(self.recent, row))
-        factors = self._factors(row, events, fresh=session is not None and session.nnz > 0) if len(liked) else None
-        told, taste = (
-            self._fresh_taste(session, chosen) if fresh_taste else (liked, self._taste(liked, say, factors, chosen))
-        )
+            events, interacted = self.factors.history[row], _entries(self.interacted, row)[0].astype(np.int64)
+        trained = row is not None
+        if session is not None and session.nnz:
+            trained = False
+            events = csr_matrix(events + session)
+            interacted = np.union1d(interacted, session.indices)
+            recent = csr_matrix((self._session_row({}) if row is None else self.recent[row]) + session)
+            liked, weights = _likes(recent.indices, recent.data)
+        else:
+            liked, weights = _likes(*_entries(self.recent, row))
+        factors = None
+        if len(liked):
+            # Trained factors hold for a history without new events; otherwise events are folded in.
+            factors = np.asarray(self.factors.user_factors[row] if trained else self.factors.fold_in(events)[0])
+        if ignore_style_history:
+            taste_items, taste = self._session_taste(session, chosen)
+        else:
+            taste_items, taste = liked, self._taste(liked, weights, factors, chosen)
         return Profile(
             liked=liked,
-            say=say,
-            touched=touched,
+            weights=weights,
+            interacted=interacted,
             events=events,
             factors=factors,
             neighbors=self.neighbors.evidence(events)[0] if len(liked) else None,
             taste=taste,
             basis=_basis(row is not None and len(liked) > 0, len(liked) > 0, bool(chosen)),
-            told=told,
+            taste_items=taste_items,
         )
 
-    def _fresh_taste(self, session: csr_matrix | None, chosen: Sequence[FloatArray]) -> tuple[IntArray, Taste]:
-        """As of somebody who has done nothing but what is in this session."""
+    def _session_taste(self, session: csr_matrix | None, chosen: Sequence[FloatArray]) -> tuple[IntArray, Taste]:
+        """Return the liked items of this session and their taste, as for a user without a history."""
         events = self._session_row({}) if session is None else session
-        liked, say = _likes(events.indices, events.data)
+        liked, weights = _likes(events.indices, events.data)
         factors = np.asarray(self.factors.fold_in(events)[0]) if len(liked) else None
-        return liked, self._taste(liked, say, factors, chosen)
-
-    def _history(self, row: UserRow | None) -> tuple[csr_matrix, IntArray]:
-        """Events (1, I), and the rows of all items touched."""
-        if row is None:
-            return self._session_row({}), np.zeros(0, dtype=np.int64)
-        return self.factors.viewed[row], _entries(self.seen, row)[0].astype(np.int64)
+        return liked, self._taste(liked, weights, factors, chosen)
 
     def _session_row(self, session: Mapping[ItemId, float]) -> csr_matrix:
         rows = self.item_ids.rows(list(session))
         weights = np.array(list(session.values()), dtype=np.float32)
         return csr_matrix((weights, (np.zeros_like(rows), rows)), shape=(1, len(self.item_ids)))
 
-    def _factors(self, row: UserRow | None, events: csr_matrix, *, fresh: bool) -> FloatArray:
-        if row is not None and not fresh:
-            return np.asarray(self.factors.user_factors[row])
-        return np.asarray(self.factors.fold_in(events)[0])
-
     def _taste(
-        self, liked: IntArray, say: FloatArray, factors: FloatArray | None, chosen: Sequence[FloatArray]
+        self, liked: IntArray, weights: FloatArray, factors: FloatArray | None, chosen: Sequence[FloatArray]
     ) -> Taste:
         if chosen:
             directions = np.stack([self.space.to_direction(style) for style in chosen])
             return Taste(directions, np.full(len(chosen), 1.0 / len(chosen), dtype=np.float32))
-        return self.taste.taste(self.space, liked, say, factors)
+        return self.taste.taste(self.space, liked, weights, factors)
 
 
 def _entries(matrix: csr_matrix, row: UserRow | None) -> tuple[NDArray[np.int32], FloatArray]:
-    """Columns and data of one row, none of no row: views, where slicing makes a matrix."""
-    places = slice(0, 0) if row is None else slice(matrix.indptr[row], matrix.indptr[row + 1])
-    return np.asarray(matrix.indices[places]), np.asarray(matrix.data[places])
+    """Return the columns and data of one row, nothing for None: views, since slicing would build a matrix."""
+    entries = slice(0, 0) if row is None else slice(matrix.indptr[row], matrix.indptr[row + 1])
+    return np.asarray(matrix.indices[entries]), np.asarray(matrix.data[entries])
 
 
 def _likes(items: NDArray[np.int32], weights: FloatArray) -> tuple[IntArray, FloatArray]:
-    """The item rows (n,) of events of positive weights, and their say (n,)."""
+    """Return the item rows (n,) of events with positive weights, and their weights as evidence (n,)."""
     positive = weights > 0
-    return items[positive].astype(np.int64), event_say(weights[positive])
+    return items[positive].astype(np.int64), evidence_weights(weights[positive])
 
 
 def _basis(history: bool, likes: bool, chosen: bool) -> Basis:

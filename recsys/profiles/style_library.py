@@ -36,7 +36,7 @@ class StyleCard:
 
 @dataclass(frozen=True, slots=True)
 class StyleNeighbor:
-    """A style reference near a style; `similarity` is a cosine in [-1, 1]."""
+    """Style reference near a style; `similarity` is a cosine in [-1, 1]."""
 
     style_id: str
     title: str
@@ -44,7 +44,7 @@ class StyleNeighbor:
 
 
 class StyleLibrary:
-    """The style references of a bundle. Immutable after construction, hence safe to share between threads.
+    """Style references of a bundle. Immutable after construction, hence safe to share between threads.
 
     Attributes:
         cards: All S references, also those whose license forbids restyling.
@@ -54,7 +54,7 @@ class StyleLibrary:
     def __init__(
         self, cards: Sequence[StyleCard], vectors: FloatArray, space: StyleSpace, rights: RightsSettings
     ) -> None:
-        """Prepare the references for look-ups.
+        """Prepare the references for lookup.
 
         Args:
             cards: The S references, in the library's order.

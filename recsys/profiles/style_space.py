@@ -1,8 +1,8 @@
-"""The catalog in style space: style vectors, and their directions with the kind of thing taken out.
+"""Style space of a catalog: style vectors, and their directions with the mean of the category taken out.
 
-A mug's style vector says "mug" as well as "terrazzo". The mean of a category says what its things have in common;
-what is left after subtracting it says what a person can have a taste for ("style, not kind of thing", Liu et al.
-2017, DeepStyle). Directions and style vectors are the same space, re-centered: `to_style` goes back.
+The style vector of a mug says "mug" as well as "terrazzo". The mean of a category holds the statistics that its items
+share; the rest, after subtracting it, is what a user can have a taste for ("style, not kind of thing", Liu et al. 2017,
+DeepStyle). Directions and style vectors are the same space, re-centered: `to_style` goes back.
 """
 
 from __future__ import annotations
@@ -12,19 +12,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from recsys.schema import FloatArray, IntArray
+from recsys.schema import BoolArray, FloatArray, IntArray
 
 CATEGORY_PRIOR = 5.0
-"""A category's mean counts as this many items at the catalog's mean: small categories stay near it."""
+"""Number of items at the catalog's mean that are added to each category, so that small categories stay near it."""
 BLOCK = 100_000
 """Items summed at a time, in float64: 100 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StyleSpace:
-    """`vectors` (I, 128) unit style vectors, zeros for items without a picture; `directions` (I, 128), unit or zero;
-    `center` (128,) the catalog's mean; `scale` the usual length of what lies between an item and its center;
-    `centers` (C, 128) the centers of categories by their codes."""
+    """Style vectors and directions of I items.
+
+    Attributes:
+        vectors: (I, 128) unit style vectors, zeros for items without a photo.
+        directions: (I, 128) unit or zero.
+        center: (128,) mean of the catalog.
+        scale: Mean distance of an item from the center of its category.
+        centers: (C, 128) centers of the categories, by code.
+    """
 
     vectors: FloatArray
     directions: FloatArray
@@ -33,26 +39,29 @@ class StyleSpace:
     centers: FloatArray
 
     @classmethod
-    def of(cls, vectors: FloatArray, categories: IntArray) -> StyleSpace:
-        """From unit vectors (I, 128) and category codes (I,). Items whose vector is zero have no picture."""
-        pictured = np.linalg.norm(vectors, axis=1) > 0
-        center = vectors[pictured].mean(axis=0) if pictured.any() else np.zeros(vectors.shape[1], np.float32)
-        # one array of a catalog's size beside the vectors, changed in place
-        centers = _category_centers(vectors, categories, pictured, center)
+    def from_vectors(cls, vectors: FloatArray, categories: IntArray) -> StyleSpace:
+        """Compute the space from unit vectors (I, 128), zero for items without a photo, and category codes (I,)."""
+        has_style = np.linalg.norm(vectors, axis=1) > 0
+        center = vectors[has_style].mean(axis=0) if has_style.any() else np.zeros(vectors.shape[1], np.float32)
+        # Only one array of the catalog's size is made beside the vectors, and changed in place.
+        centers = _category_centers(vectors, categories, has_style, center)
         directions = centers[categories]
         np.subtract(vectors, directions, out=directions)
-        directions[~pictured] = 0.0
+        directions[~has_style] = 0.0
         lengths = np.linalg.norm(directions, axis=1, keepdims=True)
-        scale = float(lengths[pictured].mean()) if pictured.any() else 1.0
+        scale = float(lengths[has_style].mean()) if has_style.any() else 1.0
         directions /= np.maximum(lengths, 1e-6)
         return cls(vectors, directions, center.astype(np.float32), scale, centers)
 
     def with_items(self, vectors: FloatArray, categories: IntArray) -> StyleSpace:
-        """The space with further vectors (N, 128), categories (I + N,) being those of all.
+        """Return the space with N further items; the others keep their directions, and centers do not move.
 
-        What is there stays as it is: new items do not move the centers, as they would in `of`.
+        Args:
+            vectors: (N, 128) style vectors of the new items.
+            categories: (I + N,) codes of all items.
         """
         everything = np.concatenate([self.vectors, vectors])
+        # Only items that were there before count in the centers.
         known = np.linalg.norm(everything, axis=1) > 0
         known[len(self.vectors) :] = False
         centers = _category_centers(everything, categories, known, self.center)
@@ -62,10 +71,13 @@ class StyleSpace:
     def with_changes(
         self, rows: IntArray, vectors: FloatArray, categories: IntArray, centers: FloatArray
     ) -> StyleSpace:
-        """The space with other vectors (n, 128) in `rows` (n,), of which those from I on, one after the other, are new.
+        """Return the space with new and changed items; all other items keep their directions.
 
-        `categories` (n,) are their codes, and `centers` (C, 128) the centers of categories by these codes: those of
-        this space, since what is not changed stays as it is.
+        Args:
+            rows: (n,) rows of the items; rows from I on are new, without gaps.
+            vectors: (n, 128) their style vectors.
+            categories: (n,) their category codes.
+            centers: (C, 128) centers of this space by these codes.
         """
         if not len(rows):
             return replace(self, centers=centers)
@@ -84,18 +96,18 @@ class StyleSpace:
         return int(self.vectors.shape[1])
 
     def to_style(self, direction: FloatArray) -> FloatArray:
-        """A direction (128,) as the unit style vector that lies that way from the catalog's center."""
+        """Return the unit style vector that lies in a direction (128,) from the catalog's center."""
         vector = self.center + self.scale * direction / max(float(np.linalg.norm(direction)), 1e-6)
         return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-6), dtype=np.float32)
 
     def to_direction(self, style: FloatArray) -> FloatArray:
-        """A style vector (128,), such as a style reference's, as a unit direction from the catalog's center."""
+        """Return the unit direction of a style vector (128,), such as a style reference's, from the catalog's mean."""
         offset = style - self.center
         return np.asarray(offset / max(float(np.linalg.norm(offset)), 1e-6), dtype=np.float32)
 
 
 def _directions(vectors: FloatArray, centers: FloatArray) -> FloatArray:
-    """Unit directions of vectors (n, 128) from the centers (n, 128) of their categories; zeros without a picture."""
+    """Return unit directions of vectors (n, 128) from the centers (n, 128) of their categories; zeros stay zeros."""
     offsets = vectors - centers
     offsets[~vectors.any(axis=1)] = 0.0
     lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
@@ -103,13 +115,15 @@ def _directions(vectors: FloatArray, centers: FloatArray) -> FloatArray:
 
 
 def _category_centers(
-    vectors: FloatArray, categories: IntArray, pictured: np.ndarray[tuple[int], np.dtype[np.bool_]], center: FloatArray
+    vectors: FloatArray, categories: IntArray, has_style: BoolArray, center: FloatArray
 ) -> FloatArray:
+    """Return the centers (C, 128) of the categories, over the items in the mask `has_style` (I,)."""
     count = int(categories.max(initial=-1)) + 1
     sums = np.zeros((count, vectors.shape[1]))
     for start in range(0, len(vectors), BLOCK):
-        rows = start + np.flatnonzero(pictured[start : start + BLOCK])
-        places = (categories[rows], np.arange(len(rows)))
-        sums += csr_matrix((np.ones(len(rows)), places), shape=(count, len(rows))) @ vectors[rows]
-    sizes = np.bincount(categories[pictured], minlength=count)[:, None]
+        rows = start + np.flatnonzero(has_style[start : start + BLOCK])
+        # A sparse matrix of memberships sums each category in one product.
+        members = (categories[rows], np.arange(len(rows)))
+        sums += csr_matrix((np.ones(len(rows)), members), shape=(count, len(rows))) @ vectors[rows]
+    sizes = np.bincount(categories[has_style], minlength=count)[:, None]
     return np.asarray((sums + CATEGORY_PRIOR * center) / (sizes + CATEGORY_PRIOR), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The style vectors of a project's catalog and style references, and its colors; computed once, kept, resumed."""
+"""Style vectors of a project's catalog and style references, and colors of its photos, computed once and cached."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from style.embedding import StyleEmbedder
 
 CHUNK = 128
-"""Images between two saves: what a kill can cost."""
+"""Images between two saves, the largest number to compute again after a kill."""
 COLOR_SIDE = 224
 """Short side in pixels at which colors are measured."""
 _COLORS = 6
@@ -37,30 +37,30 @@ _loading = threading.Lock()
 
 
 def catalog_vectors(project: Project, catalog: Catalog) -> FloatArray:
-    """(I, 128) unit style vectors of the catalog's photos; zeros for items without one.
+    """Return unit style vectors (I, 128) of the catalog's photos; zeros for items without a photo.
 
-    Vectors of images that have not changed since they were computed are read back.
+    Vectors of images that have not changed since they were computed are read from the cache.
     """
-    rows, paths = _pictures(project, catalog)
-    return _spread(_kept_vectors(project, paths, "style vectors"), rows, len(catalog))
+    rows, paths = _photos(project, catalog)
+    return _scatter(_cached_vectors(project, paths, "style vectors"), rows, len(catalog))
 
 
 def catalog_colors(project: Project, catalog: Catalog) -> FloatArray:
-    """(I, 6) unit vectors of the products' colors; zeros for items without a photo.
+    """Return unit vectors (I, 6) of the products' colors; zeros for items without a photo.
 
-    Means, then standard deviations, of L*, a* and b* over the product, each less its mean over the catalog and in
-    units of its spread there: what a photo says without Gram matrices. Kept like style vectors.
+    They are means, then standard deviations, of L*, a* and b* over the product, each less its mean over the catalog and
+    in standard deviations there: a description of a photo without Gram matrices. Cached like style vectors.
     """
-    rows, paths = _pictures(project, catalog)
+    rows, paths = _photos(project, catalog)
     if not paths:
         return np.zeros((len(catalog), _COLORS), dtype=np.float32)
-    statistics = _kept(project, paths, "color_statistics", "colors", _color_statistics)
+    statistics = _read_or_compute(project, paths, "color_statistics", "colors", _color_statistics)
     scaled = (statistics - statistics.mean(axis=0)) / np.maximum(statistics.std(axis=0), 1e-6)
-    return _spread(directions(scaled), rows, len(catalog))
+    return _scatter(directions(scaled), rows, len(catalog))
 
 
 def library_vectors(project: Project) -> tuple[tuple[StyleCard, ...], FloatArray]:
-    """The style references of a project's `styles` folder and their unit vectors (S, 128)."""
+    """Return the style references of a project's `styles` folder and their unit vectors (S, 128)."""
     references = read_library(project.styles)
     cards = tuple(
         StyleCard(
@@ -68,65 +68,70 @@ def library_vectors(project: Project) -> tuple[tuple[StyleCard, ...], FloatArray
         )
         for r in references
     )
-    return cards, _kept_vectors(project, [r.image for r in references], "style references")
+    return cards, _cached_vectors(project, [r.image for r in references], "style references")
 
 
 def embedder_version(backbone: str, steps: tuple[str, ...] = ()) -> str:
-    """The name of the style space that a backbone makes, of photos that went through `steps` of preprocessing."""
+    """Return the name of the style space of a backbone, for photos after `steps` of preprocessing."""
     return shared_embedder(backbone, steps).version
 
 
 def shared_embedder(backbone: str, steps: tuple[str, ...] = ()) -> StyleEmbedder:
-    """The embedder of a backbone and a recipe, loaded once in each process. Raises WeightsError, RecipeError."""
-    # Without the lock two threads that come first would both load it.
+    """Return the embedder of a backbone and a recipe, loaded once per process. Raises WeightsError, RecipeError."""
+    # Without the lock, two threads could both load it at first use.
     with _loading:
         return _embedder(backbone, steps)
 
 
-def kept_of_pictures(
+def cached_photo_arrays(
     project: Project, catalog: Catalog, name: str, describe: str, compute: Callable[[Sequence[Path]], FloatArray]
 ) -> FloatArray | None:
-    """(I, D) of the catalog's photos by `compute`, zeros for items without one; None where no item has a photo.
+    """Return (I, D) numbers of the catalog's photos, zeros for items without a photo; None if no item has one.
 
-    Kept in the cache's folder `name` and read back as long as the photos' files are the same.
+    Args:
+        project: The project with the photos and the cache.
+        catalog: Its I items.
+        name: Folder of the cache; its numbers are valid as long as the files of the photos are the same.
+        describe: Title of the progress bar.
+        compute: Function from n files to (n, D) numbers.
     """
-    rows, paths = _pictures(project, catalog)
-    return _spread(_kept(project, paths, name, describe, compute), rows, len(catalog)) if paths else None
+    rows, paths = _photos(project, catalog)
+    return _scatter(_read_or_compute(project, paths, name, describe, compute), rows, len(catalog)) if paths else None
 
 
-def _pictures(project: Project, catalog: Catalog) -> tuple[IntArray, list[Path]]:
-    """Rows (n,) of the items that have a photo, and the photos."""
+def _photos(project: Project, catalog: Catalog) -> tuple[IntArray, list[Path]]:
+    """Return the rows (n,) of the items with a photo, and the photos."""
     rows = np.flatnonzero(catalog.images != "")
     return rows, [project.resolve_image(str(catalog.images[row])) for row in rows]
 
 
-def _spread(found: FloatArray, rows: IntArray, items: int) -> FloatArray:
-    """`found` (n, D) at `rows` (n,) of (items, D), zeros elsewhere."""
-    vectors = np.zeros((items, found.shape[1]), dtype=np.float32)
-    vectors[rows] = found
-    return vectors
+def _scatter(values: FloatArray, rows: IntArray, items: int) -> FloatArray:
+    """Put `values` (n, D) at `rows` (n,) of a table (items, D) of zeros."""
+    table = np.zeros((items, values.shape[1]), dtype=np.float32)
+    table[rows] = values
+    return table
 
 
 def _color_statistics(paths: Sequence[Path]) -> FloatArray:
-    pictures = (read_image(path, short_side=COLOR_SIDE) for path in paths)
-    return np.array([lab_statistics(pixels, product_mask(pixels)) for pixels in pictures], dtype=np.float32)
+    images = (read_image(path, short_side=COLOR_SIDE) for path in paths)
+    return np.array([lab_statistics(pixels, product_mask(pixels)) for pixels in images], dtype=np.float32)
 
 
-def _kept_vectors(project: Project, paths: Sequence[Path], describe: str) -> FloatArray:
+def _cached_vectors(project: Project, paths: Sequence[Path], describe: str) -> FloatArray:
     if not paths:
         return np.zeros((0, DIMENSIONS), dtype=np.float32)
     embedder = shared_embedder(project.settings.style.backbone, project.settings.preprocess.steps)
-    return _kept(project, paths, f"style_vectors/{embedder.version}", describe, embedder.embed_files)
+    return _read_or_compute(project, paths, f"style_vectors/{embedder.version}", describe, embedder.embed_files)
 
 
-def _kept(
+def _read_or_compute(
     project: Project,
     paths: Sequence[Path],
     name: str,
     describe: str,
     compute: Callable[[Sequence[Path]], FloatArray],
 ) -> FloatArray:
-    """(N, D) of N files, at least one, from the cache's folder `name` as far as they are there."""
+    """Return (N, D) numbers of N files, at least one, from the cache's folder `name` as far as it has them."""
     folder = project.cache / name
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
@@ -142,7 +147,7 @@ def _kept(
 
 
 def _fingerprint(paths: Sequence[Path]) -> str:
-    """Changes when any of the files does: by path, size and time of change."""
+    """Hash the path, size and time of change of all files."""
     digest = hashlib.sha256()
     for path in paths:
         status = path.stat()

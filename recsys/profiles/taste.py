@@ -1,13 +1,13 @@
-"""A user's taste: one to four directions in style space, learned from factors and from touched styles.
+"""Taste of a user: one to four components in style space, learned from factors and from liked styles.
 
-Evidence: the style directions of what the user liked, each with a say that grows with the event's weight and fades
-with its age. They are grouped into modes (Ward's clustering), because a person may like both marble and tartan, and
-the mean of the two is neither. Prior: a linear map from the user's collaborative factors p_u to a direction, so that
-a few events are completed by what similar people like. A mode is the posterior mean of both,
+Evidence: the style directions of liked items, each with a weight that grows with the weight of its events and fades
+with their age. They are grouped into components (Ward's clustering), because a user may like both marble and tartan,
+and the mean of the two is neither. Prior: a linear map from the user's collaborative factors p_u to a direction, so
+that a few events are completed by the likes of similar users. A component is the posterior mean of both,
 
-    d_j = (kappa * W p_u + sum of evidence in mode j) / (kappa + weight of evidence in mode j),
+    d_j = (kappa * W p_u + sum of evidence in component j) / (kappa + weight of evidence in component j),
 
-hence its length, at most about 1, says how sure it is: a taste of one click counts less in the ranking.
+hence its length, at most about 1, measures certainty: a taste from one click counts less in the ranking.
 """
 
 from __future__ import annotations
@@ -21,94 +21,121 @@ from scipy.sparse import csr_matrix
 from scipy.spatial.distance import pdist, squareform
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from recsys.models.base import kept
+from recsys.models.base import keep_entries
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import FloatArray, IntArray
 
 RECENT = 64
-"""A taste is drawn from this many of a user's strongest events at most."""
+"""Largest number of a user's strongest events behind a taste."""
 CLEAR_SPLIT = 0.12
-"""Modes are told apart only if their silhouette is at least this."""
+"""Least silhouette at which a taste is split into components."""
 FEWEST_TO_SPLIT = 6
+"""Least number of events at which a taste is split into components."""
 BLOCK = 50_000
-"""Users whose evidence is summed at a time."""
+"""Users whose evidence is summed at a time, which bounds memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taste:
-    """M modes: `directions` (M, 128), lengths in [0, 1] say how sure; `shares` (M,) positive, largest first, sum 1."""
+    """Preferred style of a user, as M components.
+
+    Attributes:
+        directions: (M, 128) the components; their lengths in [0, 1] measure certainty.
+        shares: (M,) share of each component, positive, largest first, sum 1.
+    """
 
     directions: FloatArray
     shares: FloatArray
 
     @classmethod
     def none(cls, dimensions: int) -> Taste:
-        """No taste: M = 0."""
+        """Return an empty taste, M = 0."""
         return cls(np.zeros((0, dimensions), np.float32), np.zeros(0, np.float32))
 
     def __bool__(self) -> bool:
         return len(self.directions) > 0
 
     def match(self, directions: FloatArray) -> FloatArray:
-        """How well items (I, 128) fit: the best mode's inner product, (I,) in about [-1, 1]; 0 without a taste."""
+        """Return the largest inner product of items (I, 128) with a component, (I,) in about [-1, 1]; 0 if empty."""
         if not self:
             return np.zeros(len(directions), dtype=np.float32)
         return np.asarray((directions @ self.directions.T).max(axis=1), dtype=np.float32)
 
-    def best_modes(self, directions: FloatArray) -> IntArray:
-        """The mode that each item (I, 128) fits best, (I,)."""
+    def best_components(self, directions: FloatArray) -> IntArray:
+        """Return the index (I,) of the component that each item (I, 128) fits best."""
         return np.asarray((directions @ self.directions.T).argmax(axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TasteModel:
-    """`weight` (F, 128) and `bias` (128,) map factors to a direction; `prior` is kappa, in events of weight 1."""
+    """Model that derives a taste from likes and factors.
+
+    Attributes:
+        weight: (F, 128) maps factors to a direction.
+        bias: (128,) is added to it.
+        prior: kappa, in events of weight 1.
+        max_components: Largest number of components of a taste.
+    """
 
     weight: FloatArray
     bias: FloatArray
     prior: float
-    max_modes: int
+    max_components: int
 
     @classmethod
     def fit(
-        cls, space: StyleSpace, evidence: Evidence, factors: FloatArray, *, prior: float, max_modes: int
+        cls, space: StyleSpace, evidence: Evidence, factors: FloatArray, *, prior: float, max_components: int
     ) -> TasteModel:
-        """Ridge regression from factors (U, F) of users to the mean direction of what they liked.
+        """Fit a ridge regression from factors (U, F) of users to the mean direction of the items they liked.
 
-        A user counts by the weight of their evidence; users without any do not count.
+        Users are weighted by their evidence; users without evidence do not count.
+
+        Args:
+            space: Style space of the items.
+            evidence: Liked items of the U users.
+            factors: (U, F) factors of the same users.
+            prior: kappa of the model.
+            max_components: Largest number of components of a taste.
         """
-        moments = _Moments.none(factors.shape[1] + 1, space.dimensions)
+        moments = _Moments.zeros(factors.shape[1] + 1, space.dimensions)
         for start in range(0, evidence.count, BLOCK):
             totals, sums = evidence.block(space, start, start + BLOCK)
             used = totals > 0
-            known = np.ones((int(used.sum()), factors.shape[1] + 1))  # the last column is the constant
+            # The last column is the constant, whose coefficients are the bias.
+            known = np.ones((int(used.sum()), factors.shape[1] + 1))
             known[:, :-1] = factors[start : start + BLOCK][used]
-            # one BLAS thread: sums do not depend on the number of cores, and are too small to share out
+            # With one BLAS thread, sums do not depend on the number of cores; they are too small to gain from more.
             with threadpool_limits(1, "blas"):
                 moments.add(known, sums[used] / totals[used, None], np.sqrt(totals[used]))
         weight, bias = moments.ridge()
-        return cls(weight.astype(np.float32), bias.astype(np.float32), prior, max_modes)
+        return cls(weight.astype(np.float32), bias.astype(np.float32), prior, max_components)
 
     def taste(self, space: StyleSpace, rows: IntArray, weights: FloatArray, factors: FloatArray | None) -> Taste:
-        """The taste of one user from liked items `rows` (n,), their say `weights` (n,) > 0, and factors (F,).
+        """Return the taste of one user.
 
-        Without factors the prior is zero; without events and factors there is no taste.
+        Args:
+            space: Style space of the items.
+            rows: (n,) rows of liked items.
+            weights: (n,) their weights as evidence, above 0.
+            factors: (F,) factors of the user; without factors the prior is zero, and without likes too the taste is
+                empty.
         """
-        shown = np.linalg.norm(space.directions[rows], axis=1) > 0
-        rows, weights = rows[shown], weights[shown]
+        has_style = np.linalg.norm(space.directions[rows], axis=1) > 0
+        rows, weights = rows[has_style], weights[has_style]
         expected = np.zeros(space.dimensions) if factors is None else factors @ self.weight + self.bias
         if not len(rows):
             if factors is None:
                 return Taste.none(space.dimensions)
             return Taste(np.asarray(expected, dtype=np.float32)[None], np.ones(1, np.float32))
+        # The heaviest likes first, equal ones by row, so that the result does not depend on the order of events.
         strongest = np.lexsort((rows, -weights))[:RECENT]
-        directions, say = space.directions[rows[strongest]], weights[strongest].astype(np.float64)
-        groups = mode_labels(directions, self.max_modes)
-        sums = np.stack([(say[groups == g, None] * directions[groups == g]).sum(axis=0) for g in np.unique(groups)])
-        totals = np.array([say[groups == g].sum() for g in np.unique(groups)])
-        modes = (self.prior * expected + sums) / (self.prior + totals[:, None])
+        directions, weights = space.directions[rows[strongest]], weights[strongest].astype(np.float64)
+        groups = component_labels(directions, self.max_components)
+        sums = np.stack([(weights[groups == g, None] * directions[groups == g]).sum(axis=0) for g in np.unique(groups)])
+        totals = np.array([weights[groups == g].sum() for g in np.unique(groups)])
+        components = (self.prior * expected + sums) / (self.prior + totals[:, None])
         order = np.argsort(-totals, kind="stable")
-        return Taste(modes[order].astype(np.float32), (totals / totals.sum())[order].astype(np.float32))
+        return Taste(components[order].astype(np.float32), (totals / totals.sum())[order].astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,17 +146,17 @@ class _Moments:
     targets: NDArray[np.float64]
 
     @classmethod
-    def none(cls, inputs: int, targets: int) -> _Moments:
+    def zeros(cls, inputs: int, targets: int) -> _Moments:
         return cls(np.zeros((inputs, inputs)), np.zeros((inputs, targets)))
 
     def add(self, known: NDArray[np.float64], target: FloatArray, weights: FloatArray) -> None:
-        """Users with `known` (n, F + 1), `target` (n, 128) and `weights` (n,)."""
+        """Add users with `known` (n, F + 1), `target` (n, 128) and `weights` (n,)."""
         weighed = known * weights[:, None]
         self.inputs[...] += weighed.T @ known
         self.targets[...] += weighed.T @ target
 
     def ridge(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Map (F, 128) and bias (128,); the penalty is the mean eigenvalue of the centered inputs, times F."""
+        """Return the map (F, 128) and bias (128,); the penalty is the mean eigenvalue of the centered inputs."""
         total = max(float(self.inputs[-1, -1]), 1e-12)
         mean_x, mean_y = self.inputs[-1, :-1] / total, self.targets[-1] / total
         normal = self.inputs[:-1, :-1] - total * np.outer(mean_x, mean_x)
@@ -141,38 +168,44 @@ class _Moments:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What U users like: `say` (U, I), how much each liked item counts, above 0 where stored."""
+    """Liked items of U users.
 
-    say: csr_matrix
+    Attributes:
+        weights: (U, I) how much each liked item counts; stored entries are above 0.
+    """
+
+    weights: csr_matrix
 
     @classmethod
-    def of(cls, recent: csr_matrix) -> Evidence:
-        """From event weights faded by age (U, I); dislikes are no evidence."""
-        likes = kept(recent, recent.data > 0)
-        return cls(csr_matrix((event_say(likes.data), likes.indices, likes.indptr), shape=likes.shape))
+    def from_events(cls, recent: csr_matrix) -> Evidence:
+        """Derive evidence from event weights faded by age (U, I); dislikes are no evidence."""
+        likes = keep_entries(recent, recent.data > 0)
+        return cls(csr_matrix((evidence_weights(likes.data), likes.indices, likes.indptr), shape=likes.shape))
 
     @property
     def count(self) -> int:
-        """U."""
-        return int(self.say.shape[0])
+        """Number of users, U."""
+        return int(self.weights.shape[0])
 
     def block(self, space: StyleSpace, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        """For users `start` to `stop`: the weight of their evidence, (n,), and the weighted sum of the directions
-        they liked, (n, 128)."""
-        say = self.say[start:stop]
-        return np.asarray(say.sum(axis=1), dtype=np.float32).ravel(), np.asarray(say @ space.directions)
+        """Return the total weight (n,) and the weighted sum of liked directions (n, 128) of users `start` to `stop`."""
+        weights = self.weights[start:stop]
+        return np.asarray(weights.sum(axis=1), dtype=np.float32).ravel(), np.asarray(weights @ space.directions)
 
 
-def mode_labels(directions: FloatArray, max_modes: int) -> IntArray:
-    """Group unit directions (n, 128) into 1 to `max_modes` modes, labels (n,): Ward's clustering, cut where the
-    silhouette is clearest; one mode where no cut is clear or there are too few to tell."""
+def component_labels(directions: FloatArray, max_components: int) -> IntArray:
+    """Group unit directions (n, 128) into 1 to `max_components` components and return labels (n,).
+
+    Ward's clustering is cut at the number of clusters with the largest silhouette. The result is one component if no
+    silhouette reaches `CLEAR_SPLIT` or there are fewer than `FEWEST_TO_SPLIT` directions.
+    """
     single = np.zeros(len(directions), dtype=np.int64)
-    if max_modes == 1 or len(directions) < FEWEST_TO_SPLIT:
+    if max_components == 1 or len(directions) < FEWEST_TO_SPLIT:
         return single
     distances = pdist(directions.astype(np.float64))
     tree, square = linkage(distances, method="ward"), squareform(distances)
     best, clearest = single, CLEAR_SPLIT
-    for count in range(2, max_modes + 1):
+    for count in range(2, max_components + 1):
         labels = cut(tree, count)
         if labels.max() == 0:
             continue
@@ -183,14 +216,15 @@ def mode_labels(directions: FloatArray, max_modes: int) -> IntArray:
 
 
 def cut(tree: NDArray[np.float64], count: int) -> IntArray:
-    """Labels (n,) from 0 of at most `count` clusters of a linkage (n - 1, 4) whose heights ascend.
+    """Cut a linkage (n - 1, 4) of ascending heights into at most `count` clusters and return labels (n,) from 0.
 
-    The same as SciPy's `fcluster` by `maxclust`, whose checks take longer than a request may: what is joined at one
-    height stays together, and clusters are numbered in the order in which it visits them.
+    Gives the labels of SciPy's `fcluster` by `maxclust`, whose checks take longer than a request may: nodes joined at
+    one height stay together, and clusters are numbered in the order in which SciPy visits them.
     """
     size = len(tree) + 1
     if count >= size:
         return np.arange(size)
+    # All joins at the height of the last permitted one happen together, hence possibly fewer clusters than `count`.
     joined = int(np.searchsorted(tree[:, 2], tree[size - 1 - count, 2], side="right"))
     pairs = tree[:, :2].astype(np.int64).tolist()
     labels = np.empty(size, dtype=np.int64)
@@ -223,15 +257,16 @@ def cut(tree: NDArray[np.float64], count: int) -> IntArray:
 
 
 def silhouette(distances: NDArray[np.float64], labels: IntArray) -> float:
-    """Mean silhouette (Rousseeuw 1987) of labels (n,) in 0 .. c - 1 from distances (n, n); singletons count 0.
+    """Compute the mean silhouette (Rousseeuw 1987) of labels (n,) in 0 .. c - 1 from distances (n, n).
 
-    The same number as scikit-learn's `silhouette_score`, without its checks, which cost more than a whole request
-    may take.
+    Singletons count 0. Gives the number of scikit-learn's `silhouette_score`, whose checks cost more time than a whole
+    request may take.
     """
-    member = np.eye(labels.max() + 1)[labels]  # (n, c)
+    member = np.eye(labels.max() + 1)[labels]  # (n, c) one-hot
     sizes = member.sum(axis=0)
-    sums = distances @ member
+    sums = distances @ member  # (n, c) total distance of each point to each cluster
     own = sizes[labels]
+    # A point's distance to itself is 0, so the mean within its cluster is over one point less.
     within = sums[np.arange(len(labels)), labels] / np.maximum(own - 1, 1)
     between = np.where(member == 1, np.inf, sums / sizes).min(axis=1)
     largest = np.maximum(within, between)
@@ -239,7 +274,6 @@ def silhouette(distances: NDArray[np.float64], labels: IntArray) -> float:
     return float(values.mean())
 
 
-def event_say(weights: FloatArray) -> FloatArray:
-    """How much an item counts as evidence: the logarithm of its (decayed) weight, so that one purchase does not
-    drown nine views."""
+def evidence_weights(weights: FloatArray) -> FloatArray:
+    """Return log(1 + weight) of decayed event weights: one purchase then does not outweigh nine views."""
     return np.asarray(np.log1p(np.maximum(weights, 0.0)), dtype=np.float32)

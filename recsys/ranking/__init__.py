@@ -1,1 +1,1 @@
-"""One request, readable in one function: retrieve, rank, rerank, explain, restyle (see `recommender`)."""
+"""Recommendations for one request: retrieve, rank, rerank, explore, explain (see `recommender`)."""

@@ -30,7 +30,7 @@ class ItemCard:
 
 
 class CatalogView:
-    """The catalog of one bundle with I items. Immutable after construction, hence safe to share between threads."""
+    """View of the catalog of one bundle, with I items. Immutable, hence safe to share between threads."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
@@ -62,7 +62,7 @@ class CatalogView:
             mask[rows[rows >= 0]] = True
         return mask
 
-    def allowed(self, filters: Filters, profile: Profile) -> BoolArray:
+    def filter_items(self, filters: Filters, profile: Profile) -> BoolArray:
         """Return a mask (I,) of the items that pass the filters of a request.
 
         Raises:
@@ -80,7 +80,7 @@ class CatalogView:
         if filters.exclude:
             allowed &= ~self.mask(filters.exclude)
         if not filters.seen:
-            allowed[profile.touched] = False
+            allowed[profile.interacted] = False
         return allowed
 
     def card(self, item_id: ItemId) -> ItemCard:
@@ -109,7 +109,7 @@ class CatalogView:
         """
         vector = self._bundle.space.vectors[self.row(item_id)]
         if not vector.any():
-            raise RequestError("item_id", f"{item_id!r} has no picture, hence no style")
+            raise RequestError("item_id", f"{item_id!r} has no photo, hence no style")
         return StyleVector.from_values(vector)
 
     def photo(self, item_id: ItemId) -> tuple[str, FloatArray]:

@@ -1,4 +1,4 @@
-"""Explain: why this item, in a sentence, from what its score is made of."""
+"""Explanations: one sentence for each item of a list, from the contributions to its score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recsys.ranked import NO_ROW
 from recsys.schema import FEATURES, BoolArray, FloatArray, ItemRow
 
 NOTHING = 1e-6
-"""A lift this small is rounding."""
+"""Least lift that is no rounding error."""
 FROM_THE_CATALOG = "From the catalog"
 
 
@@ -32,10 +32,13 @@ class Explainer:
     styles: StyleLibrary
 
     def reason(self, profile: Profile, row: ItemRow, lift: FloatArray) -> tuple[str, ItemRow | None]:
-        """The sentence for item `row`, and the touched item behind it.
+        """Return the sentence for item `row`, and the row of the item that it names from the user's history, if any.
 
-        `lift` (len(FEATURES),) is what each feature adds to this item's score less what it adds on average, of those
-        that speak of this person (`speaking`), and -inf of the others.
+        Args:
+            profile: Profile of the user.
+            row: Row of the recommended item.
+            lift: (len(FEATURES),) contribution of each feature less its mean over the candidates; -inf for features
+                without information on this user (`informative_features`).
         """
         if lift.max() <= NOTHING:
             return FROM_THE_CATALOG, None
@@ -50,13 +53,13 @@ class Explainer:
             return f"You often look at {self.catalog.category_names[self.catalog.category_codes[row]]}", None
         if strongest == "price":
             return "In the price range you usually choose", None
-        if strongest == "fresh":
+        if strongest == "recency":
             return "New here", None
         return ("Popular right now" if strongest == "trend" else "Popular with everyone"), None
 
     def _because(self, model: Model, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
         behind = model.explain(profile.events, row).rows[0]
-        # What was deleted still says something of the person, but nobody is told of it.
+        # A deleted item is still evidence of taste, but no sentence names it.
         behind = behind[(behind != NO_ROW) & self.catalog.present[behind]]
         if not len(behind):
             return "People like you liked it", None
@@ -64,30 +67,24 @@ class Explainer:
 
     def _matches_taste(self, profile: Profile, row: ItemRow) -> tuple[str, ItemRow | None]:
         direction = self.space.directions[row]
-        mode = profile.taste.best_modes(direction[None])[0]
-        nearest = self._nearest_style(profile.taste.directions[mode])
-        behind = self._nearest_liked(profile, direction)
+        component = profile.taste.directions[profile.taste.best_components(direction[None])[0]]
+        nearest = None
+        if self.styles.cards:
+            nearest = self.styles.cards[int(np.argmax(self.styles.directions @ component))].title
+        behind = None
+        liked = profile.taste_items[self.catalog.present[profile.taste_items]]
+        if liked.size:
+            behind = ItemRow(int(liked[int(np.argmax(self.space.directions[liked] @ direction))]))
         if nearest is not None:
             return f"Matches your taste for {nearest}", behind
         return (f"In the style of {self._name(behind)}" if behind is not None else "Matches your taste"), behind
-
-    def _nearest_style(self, direction: FloatArray) -> str | None:
-        if not self.styles.cards:
-            return None
-        return self.styles.cards[int(np.argmax(self.styles.directions @ direction))].title
-
-    def _nearest_liked(self, profile: Profile, direction: FloatArray) -> ItemRow | None:
-        told = profile.told[self.catalog.present[profile.told]]
-        if not told.size:
-            return None
-        return ItemRow(int(told[int(np.argmax(self.space.directions[told] @ direction))]))
 
     def _name(self, row: int) -> str:
         return str(self.catalog.titles[row]) or self.catalog.ids.id(ItemRow(int(row)))
 
 
-def speaking(profile: Profile) -> BoolArray:
-    """Which features say something of this person, or of everybody, (len(FEATURES),)."""
+def informative_features(profile: Profile) -> BoolArray:
+    """Return a mask (len(FEATURES),) of the features with information on this user or on all users."""
     likes = bool(profile.liked.size)
     personal = {
         "factors": profile.factors is not None,

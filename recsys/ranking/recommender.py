@@ -12,12 +12,12 @@ from recsys.dataset.categories import category_groups
 from recsys.models.blend import Blend
 from recsys.profiles.cold_start import Profile, Profiler
 from recsys.profiles.style_library import StyleLibrary
-from recsys.ranking.calibrate import Mix, category_mix, taste_mix
+from recsys.ranking.calibrate import TargetMix, category_mix, taste_mix
 from recsys.ranking.catalog_view import CatalogView
-from recsys.ranking.explain import FROM_THE_CATALOG, Explainer, speaking
-from recsys.ranking.explore import LongTail, Places, explore
+from recsys.ranking.explain import FROM_THE_CATALOG, Explainer, informative_features
+from recsys.ranking.explore import ExploredList, LongTail, explore
 from recsys.ranking.features import SAME_FOR_ALL, Features
-from recsys.ranking.request import Answer, Recommendation, Request, TasteMode, TasteReport
+from recsys.ranking.request import Answer, Recommendation, Request, TasteComponent, TasteReport
 from recsys.ranking.rerank import POOL, Reranking, best_pool, rerank
 from recsys.ranking.retrieve import Retriever
 from recsys.ranking.similar import SimilarItems
@@ -43,7 +43,7 @@ class Recommender:
     def __init__(
         self, bundle: Bundle, previous: Recommender | None = None, changed_rows: IntArray | None = None
     ) -> None:
-        """Prepare all look-ups and vector indexes; this takes milliseconds if `previous` is given.
+        """Prepare all lookups and vector indexes; this takes milliseconds if `previous` is given.
 
         Args:
             bundle: The model to answer from.
@@ -54,24 +54,22 @@ class Recommender:
         self.bundle = bundle
         self.version = bundle.version
         self.blend: Blend = bundle.blend
-        self.untouched: BoolArray = bundle.untouched
+        self.cold: BoolArray = bundle.cold
         self.catalog = CatalogView(bundle)
         self.styles = StyleLibrary(bundle.styles, bundle.style_vectors, bundle.space, bundle.settings.rights)
         self._space = bundle.space
         self._settings = bundle.settings.rank
-        self._retriever: Retriever = Retriever.of(
+        self._retriever: Retriever = Retriever.build(
             bundle.factors,
             bundle.space,
             bundle.trend,
-            bundle.fresh,
+            bundle.recency,
             None if previous is None else previous._retriever,
             changed_rows,
         )
-        self._features = Features(
-            bundle.catalog, bundle.factors, bundle.space, bundle.trend, bundle.fresh, self.untouched
-        )
+        self._features = Features(bundle.catalog, bundle.factors, bundle.space, bundle.trend, bundle.recency)
         self._category_groups = category_groups(bundle.catalog.category_names)
-        self._long_tail = LongTail.of(bundle.seen)
+        self._long_tail = LongTail.from_interactions(bundle.interacted)
         self._explainer = Explainer(bundle.catalog, bundle.factors, bundle.neighbors, bundle.space, self.styles)
         self._profiler = Profiler(
             user_ids=bundle.user_ids,
@@ -79,7 +77,7 @@ class Recommender:
             factors=bundle.factors,
             neighbors=bundle.neighbors,
             recent=bundle.recent,
-            seen=bundle.seen,
+            interacted=bundle.interacted,
             space=bundle.space,
             taste=bundle.taste,
         )
@@ -95,7 +93,7 @@ class Recommender:
             UnknownIdError: For an unknown item, style or category.
         """
         profile = self.profile(request)
-        allowed = self.catalog.allowed(request.filters, profile)
+        allowed = self.catalog.filter_items(request.filters, profile)
         if not request.shown:
             found = self._list(request, profile, allowed, request.limit)
             return Answer(found, profile.basis, self.version, profile.taste)
@@ -108,12 +106,14 @@ class Recommender:
     def profile(self, request: Request) -> Profile:
         """Return the profile of the user or session behind a request; raises like `recommend`."""
         chosen = [self.styles.reference(style_id).values for style_id in request.styles]
-        chosen += [look.values for look in request.looks]
-        return self._profiler.profile(request.user_id, request.items, chosen, fresh_taste=request.fresh_taste)
+        chosen += [style.values for style in request.liked_styles]
+        return self._profiler.profile(
+            request.user_id, request.items, chosen, ignore_style_history=request.ignore_style_history
+        )
 
     def profile_of_row(self, user: UserRow) -> Profile:
         """Return the profile of a user by their row."""
-        return self._profiler.of_row(user)
+        return self._profiler.profile_of_row(user)
 
     def has_user(self, user_id: UserId) -> bool:
         """Return True if the bundle has a history of the user."""
@@ -126,7 +126,7 @@ class Recommender:
             Rows (n,) of the candidates, and their features (n, len(FEATURES)).
         """
         allowed = self.bundle.catalog.present.copy() if items is None else items & self.bundle.catalog.present
-        allowed[profile.touched] = False
+        allowed[profile.interacted] = False
         rows = self._retriever.candidates(profile, allowed, self._settings.candidates)
         return rows, self._features.table(profile, rows)
 
@@ -135,20 +135,20 @@ class Recommender:
         retrieved."""
         rows, table = self.candidates(profile, items)
         scores = np.full(len(self.catalog), -np.inf, dtype=np.float32)
-        scores[rows] = self.blend.contributions(table, self.untouched[rows]).sum(axis=1)
+        scores[rows] = self.blend.contributions(table, self.cold[rows]).sum(axis=1)
         return scores
 
     def taste(self, request: Request) -> TasteReport:
         """Return the taste behind a request, with the style references and items nearest to each component."""
         profile = self.profile(request)
-        modes = []
+        components = []
         for direction, share in zip(profile.taste.directions, profile.taste.shares, strict=True):
             rows, _ = self._retriever.similar_styles(direction, self.bundle.catalog.present, EXAMPLE_ITEMS)
             items = tuple(self.bundle.catalog.ids.ids(rows))
-            modes.append(
-                TasteMode(self._space.to_style(direction), float(share), self.styles.nearest(direction), items)
+            components.append(
+                TasteComponent(self._space.to_style(direction), float(share), self.styles.nearest(direction), items)
             )
-        return TasteReport(tuple(modes), profile.basis, len(profile.told), profile.taste)
+        return TasteReport(tuple(components), profile.basis, len(profile.taste_items), profile.taste)
 
     def style_for(self, request: Request, component: int | None = None) -> StyleVector | None:
         """Return the style vector that images are restyled toward for the user of a request, or None without a taste.
@@ -166,22 +166,22 @@ class Recommender:
         """Retrieve, rank, rerank, explore and explain among the `allowed` items (I,)."""
         if limit < 1 or not allowed.any():
             return ()
-        blend = self.blend if request.blend is None else self.blend.reweighted(request.blend)
-        ranked = self._ranked(blend, profile, allowed, limit)
-        order = self._reranked(request, profile, ranked, limit)
-        places = self._with_explored(request, profile, allowed, ranked.blend, ranked.rows[order])
-        return self._explained(profile, places, ranked)
+        blend = self.blend if request.blend is None else self.blend.with_weights(request.blend)
+        ranked = self._rank(blend, profile, allowed, limit)
+        order = self._rerank(request, profile, ranked, limit)
+        listed = self._explore(request, profile, allowed, ranked.blend, ranked.rows[order])
+        return self._explain(profile, listed, ranked)
 
-    def _ranked(self, blend: Blend, profile: Profile, allowed: BoolArray, limit: int) -> _Ranked:
+    def _rank(self, blend: Blend, profile: Profile, allowed: BoolArray, limit: int) -> _ScoredCandidates:
         rows = self._retriever.candidates(profile, allowed, max(self._settings.candidates, POOL * limit))
         contributions = self._contributions(blend, profile, rows)
-        return _Ranked(blend, rows, contributions, best_pool(contributions.sum(axis=1), limit))
+        return _ScoredCandidates(blend, rows, contributions, best_pool(contributions.sum(axis=1), limit))
 
     def _contributions(self, blend: Blend, profile: Profile, rows: IntArray) -> FloatArray:
         """Compute contributions (n, len(FEATURES)) of all candidates (n,) together, since the blend compares them."""
-        return blend.contributions(self._features.table(profile, rows), self.untouched[rows])
+        return blend.contributions(self._features.table(profile, rows), self.cold[rows])
 
-    def _reranked(self, request: Request, profile: Profile, ranked: _Ranked, limit: int) -> IntArray:
+    def _rerank(self, request: Request, profile: Profile, ranked: _ScoredCandidates, limit: int) -> IntArray:
         """Return the positions of the list's items in the pool of `ranked`."""
         settings, directions = self._settings, self._space.directions[ranked.rows]
         reranking = Reranking(
@@ -189,58 +189,58 @@ class Recommender:
             settings.diversity if request.diversity is None else request.diversity,
             settings.calibration if request.calibration is None else request.calibration,
         )
-        mixes: list[Mix | None] = []
+        mixes: list[TargetMix | None] = []
         if reranking.calibration:
             codes = self.bundle.catalog.category_codes
             mixes = [
                 taste_mix(profile.taste, directions),
-                category_mix(self._category_groups, codes[profile.liked], profile.say, codes[ranked.rows]),
+                category_mix(self._category_groups, codes[profile.liked], profile.weights, codes[ranked.rows]),
             ]
         return rerank(ranked.scores, directions, limit, reranking, [mix for mix in mixes if mix is not None])
 
-    def _with_explored(
+    def _explore(
         self, request: Request, profile: Profile, allowed: BoolArray, blend: Blend, rows: IntArray
-    ) -> Places:
+    ) -> ExploredList:
         """Give a share of the positions of the list `rows` (k,) to the long-tail items that fit the user best."""
         share = self._settings.exploration if request.exploration is None else request.exploration
         long_tail = self._long_tail.among(allowed, rows) if share else np.zeros_like(allowed)
         if not long_tail.any():
-            return Places.certain(rows)
+            return ExploredList.without_exploration(rows)
         unit = ("session",) if request.user_id is None else ("user", request.user_id)
         random = generator(self.bundle.settings.seed, "explore", *unit, request.exploration_seed)
-        return explore(rows, self._ranked(blend, profile, long_tail, len(rows)).rows, share, random)
+        return explore(rows, self._rank(blend, profile, long_tail, len(rows)).rows, share, random)
 
-    def _explained(self, profile: Profile, places: Places, ranked: _Ranked) -> tuple[Recommendation, ...]:
-        contributions = self._parts(profile, places, ranked)
+    def _explain(self, profile: Profile, listed: ExploredList, ranked: _ScoredCandidates) -> tuple[Recommendation, ...]:
+        contributions = self._parts(profile, listed, ranked)
         # A reason names the feature that lifts an item most above the average candidate.
-        lifts = np.where(speaking(profile), contributions - ranked.contributions.mean(axis=0), -np.inf)
+        lifts = np.where(informative_features(profile), contributions - ranked.contributions.mean(axis=0), -np.inf)
         # Explored items are in the long tail: "popular" would be wrong, whatever their score says.
-        lifts[np.ix_(places.explored, _SAME_FOR_ALL)] = -np.inf
-        modes: Sequence[int | None] = [None] * len(places.rows)
+        lifts[np.ix_(listed.explored, _SAME_FOR_ALL)] = -np.inf
+        components: Sequence[int | None] = [None] * len(listed.rows)
         if profile.taste:
-            modes = profile.taste.best_modes(self._space.directions[places.rows]).tolist()
+            components = profile.taste.best_components(self._space.directions[listed.rows]).tolist()
         recommendations = []
-        for place, item_id in enumerate(self.bundle.catalog.ids.ids(places.rows)):
-            explored = bool(places.explored[place])
-            reason, because = self._explainer.reason(profile, ItemRow(int(places.rows[place])), lifts[place])
+        for index, item_id in enumerate(self.bundle.catalog.ids.ids(listed.rows)):
+            explored = bool(listed.explored[index])
+            reason, because = self._explainer.reason(profile, ItemRow(int(listed.rows[index])), lifts[index])
             recommendations.append(
                 Recommendation(
                     item_id=item_id,
-                    score=float(contributions[place].sum()),
-                    contributions=dict(zip(FEATURES, contributions[place].tolist(), strict=True)),
+                    score=float(contributions[index].sum()),
+                    contributions=dict(zip(FEATURES, contributions[index].tolist(), strict=True)),
                     reason=UNTRIED if explored and reason == FROM_THE_CATALOG else reason,
                     because=None if because is None else self.bundle.catalog.ids.id(because),
-                    mode=modes[place],
-                    propensity=float(places.propensities[place]),
+                    component=components[index],
+                    propensity=float(listed.propensities[index]),
                     explored=explored,
                 )
             )
         return tuple(recommendations)
 
-    def _parts(self, profile: Profile, places: Places, ranked: _Ranked) -> FloatArray:
+    def _parts(self, profile: Profile, listed: ExploredList, ranked: _ScoredCandidates) -> FloatArray:
         """Return the contributions (k, len(FEATURES)) of the items of a list; explored ones may be no candidates."""
-        rows = places.rows
-        if not places.explored.any():
+        rows = listed.rows
+        if not listed.explored.any():
             # Candidates ascend, so a binary search finds each row.
             return np.asarray(ranked.contributions[np.searchsorted(ranked.candidates, rows)])
         missing = np.setdiff1d(rows, ranked.candidates)
@@ -254,8 +254,8 @@ class Recommender:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Ranked:
-    """Scored candidates of one request.
+class _ScoredCandidates:
+    """Candidates of one request with their contributions.
 
     Attributes:
         blend: The blend that scored them.
@@ -271,10 +271,10 @@ class _Ranked:
 
     @property
     def rows(self) -> IntArray:
-        """Return the rows of the pool, (m,)."""
+        """Rows of the pool, (m,)."""
         return np.asarray(self.candidates[self.pool])
 
     @property
     def scores(self) -> FloatArray:
-        """Return the scores of the pool, (m,)."""
+        """Scores of the pool, (m,)."""
         return np.asarray(self.contributions[self.pool].sum(axis=1))

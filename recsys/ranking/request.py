@@ -1,4 +1,4 @@
-"""What a caller asks and what it gets: the nouns of one recommendation request."""
+"""Types of one recommendation request and its answer."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ MAX_COLOR_TOLERANCE = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which items may be recommended. All conditions hold together.
+    """Conditions that recommended items pass, all of them.
 
-    `categories`: any of these (empty: all). `price_min`, `price_max`: inclusive; an item without a price fails
-    both. `exclude`: never these. `seen`: also what the user has already touched. `unavailable`: also what cannot be
-    bought now. `color`: only products whose dominant color is within `color_tolerance` (CIEDE2000, 1 is just
-    visible) of "#rrggbb"; needs a bundle with descriptors of color.
+    Attributes:
+        categories: Any of these; empty means all.
+        price_min: Inclusive; an item without a price fails.
+        price_max: Inclusive; an item without a price fails.
+        exclude: Items that are never recommended.
+        seen: Include items with which the user has interacted.
+        unavailable: Include items that cannot be bought at present.
+        color: Only items whose dominant color is near "#rrggbb"; needs a bundle with color descriptors.
+        color_tolerance: Largest color difference (CIEDE2000, 1 is just visible), in [0, MAX_COLOR_TOLERANCE].
     """
 
     categories: frozenset[str] = frozenset()
@@ -58,20 +63,26 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Who asks, and for what.
+    """Recommendation request with all its options.
 
-    `user_id`: a known or unknown user, or None for an anonymous session. `items`: items touched in this session,
-    each with a weight (negative: disliked); they count beside the user's history. `styles`: chosen style
-    references; `looks`: style vectors of liked pictures, such as an uploaded one. Both are the taste, whatever was
-    touched. `fresh_taste`: the taste was reset, so that of it the history says nothing any more: this session's items,
-    chosen styles and looks do; what else the same people like still counts. `limit` in 1 .. MAX_LIMIT. `diversity`,
-    `calibration` and `exploration` in [0, 1] and `reranker` replace the settings; `blend`: weights (at least 0) of
-    features, in place of the fitted ones (`recsys.ranking.features.Blend.reweighted`).
-
-    `shown`: what was shown before in this session; it comes after everything else that passes the filters, so a list
-    repeats only where nothing new is left, and is never shorter for it. Unknown ids are ignored.
-    `exploration_seed`: any text that tells this request from others of the same user, or of anybody without an account
-    (such as the session's id and a count): with the same text the same items are explored.
+    Attributes:
+        user_id: A known or unknown user, or None for an anonymous session.
+        items: Items of this session, each with an event weight (negative: disliked); they count beside the history.
+        styles: Ids of chosen style references; together with `liked_styles` they replace the taste from events.
+        limit: Number of items, in 1 .. MAX_LIMIT.
+        filters: Conditions that recommended items pass.
+        diversity: In [0, 1]; replaces the setting.
+        calibration: In [0, 1]; replaces the setting.
+        exploration: Share of positions that are explored, in [0, 1]; replaces the setting.
+        shown: Items shown before in this session. They follow all other items that pass the filters, so a list repeats
+            only if nothing new is left, and is never shorter for it. Unknown ids are ignored.
+        exploration_seed: Text that distinguishes this request from others of the same user or of anonymous sessions, such
+            as a session id and a count. With the same text, the same items are explored.
+        liked_styles: Style vectors of liked images, such as an uploaded one.
+        ignore_style_history: The user reset their taste. Style is inferred from this session, chosen styles and liked
+            images only; collaborative signals still use the full history.
+        reranker: Replaces the setting.
+        blend: Weights (at least 0) of features that replace the fitted ones (`recsys.models.blend.Blend.with_weights`).
     """
 
     user_id: UserId | None = None
@@ -84,8 +95,8 @@ class Request:
     exploration: float | None = None
     shown: frozenset[ItemId] = frozenset()
     exploration_seed: str = ""
-    looks: tuple[StyleVector, ...] = ()
-    fresh_taste: bool = False
+    liked_styles: tuple[StyleVector, ...] = ()
+    ignore_style_history: bool = False
     reranker: Reranker | None = None
     blend: Mapping[str, float] | None = None
 
@@ -110,12 +121,15 @@ class Request:
 class Recommendation:
     """One recommended item.
 
-    `contributions` are the parts of the score by feature and sum to `score`;
-    `reason` is a sentence for people; `because` is the touched item behind it, if one stands out; `mode` is the
-    index of the taste mode that the item matches best, or None without a taste.
-
-    `propensity` in (0, 1] is how probable it was, before any draw, that this item stands in this place: 1 where nothing
-    was random. `explored`: it is there to be tried out, not because it scored best.
+    Attributes:
+        item_id: The item.
+        score: Sum of the contributions.
+        contributions: Part of each feature in the score.
+        reason: One sentence that explains the item.
+        because: Item of the user's history that the reason names, if any.
+        component: Index of the taste component that the item fits best; None without a taste.
+        propensity: Probability in (0, 1], before any draw, of this item in this position; 1 if nothing was random.
+        explored: True if exploration put the item there, False if its score did.
     """
 
     item_id: ItemId
@@ -123,17 +137,21 @@ class Recommendation:
     contributions: Mapping[str, float]
     reason: str
     because: ItemId | None
-    mode: int | None
+    component: int | None
     propensity: float = 1.0
     explored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A ranked list, best first, with what it stands on and the bundle that made it.
+    """Answer to a request: a list of recommendations.
 
-    `taste` is that of the person who asked, so that pictures need not compute it again; it does not count when answers
-    are compared. None where nobody's taste was asked for.
+    Attributes:
+        recommendations: Best first.
+        basis: Evidence that the list rests on.
+        model_version: Version of the bundle that made it.
+        taste: Taste of the user, so that restyling need not compute it again; ignored when answers are compared. None
+            if the answer did not need a taste.
     """
 
     recommendations: tuple[Recommendation, ...]
@@ -143,9 +161,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class TasteMode:
-    """One direction of a taste: `vector` `(128,)` in style space, its `share` of the taste in (0, 1], the style
-    references nearest to it, and catalog items that show it."""
+class TasteComponent:
+    """One component of a taste.
+
+    Attributes:
+        vector: (128,) the component in style space.
+        share: Share of the taste, in (0, 1].
+        styles: Nearest style references.
+        items: Catalog items that show it.
+    """
 
     vector: FloatArray
     share: float
@@ -161,8 +185,14 @@ class TasteMode:
 
 @dataclass(frozen=True, slots=True)
 class TextReport:
-    """Where words point: the `style` as one renders or searches by it, what each known word adds (shares sum to 1), the
-    words nobody knows, and the style references nearest to it."""
+    """Style that words describe.
+
+    Attributes:
+        style: The style vector to restyle toward or to search by.
+        words: Contribution of each known word; shares sum to 1.
+        unknown: Words that are not known.
+        styles: Nearest style references.
+    """
 
     style: StyleVector
     words: tuple[WordShare, ...]
@@ -172,10 +202,16 @@ class TextReport:
 
 @dataclass(frozen=True, slots=True)
 class TasteReport:
-    """A user's taste, readable by a person. `modes` is empty where nothing is known (`basis` is then POPULAR);
-    `events`: how many liked items it is drawn from. `taste`: the directions behind the modes."""
+    """Taste of a user, for display.
 
-    modes: tuple[TasteMode, ...]
+    Attributes:
+        components: Empty if nothing is known; `basis` is then POPULAR.
+        basis: Evidence behind the taste.
+        events: Number of liked items behind the taste.
+        taste: The directions behind the components.
+    """
+
+    components: tuple[TasteComponent, ...]
     basis: Basis
     events: int
     taste: Taste = field(compare=False, repr=False)

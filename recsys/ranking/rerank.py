@@ -1,6 +1,6 @@
-"""Rerank: a list is chosen greedily from the best candidates, so that it is not ten of the same look.
+"""Reranking: a list is chosen greedily from the best candidates, so that it is not ten items of one style.
 
-What each candidate would add to the list so far is a `Gain`: relevance alone, maximal marginal relevance, or a
+The gain of each candidate for the list so far is a `Gain`: relevance only, maximal marginal relevance, or a
 determinantal point process (`recsys.ranking.dpp`), with calibration (`recsys.ranking.calibrate`) around it if wanted.
 """
 
@@ -12,17 +12,17 @@ from typing import Protocol
 
 import numpy as np
 
-from recsys.ranking.calibrate import Calibration, Mix
+from recsys.ranking.calibrate import Calibration, TargetMix
 from recsys.ranking.dpp import Determinant
-from recsys.schema import BoolArray, FloatArray, IntArray, Reranker
+from recsys.schema import FloatArray, IntArray, Reranker
 
 POOL = 5
-"""The list is chosen from the best POOL * limit candidates, at least 50: variety must not fetch what does not fit."""
+"""The list is chosen from the best POOL * limit candidates, at least 50, so that diversity adds no unfit items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reranking:
-    """How a list is chosen: `diversity` in [0, 1] (0: relevance alone), `calibration` in [0, 1] (0: off)."""
+    """Options of reranking: `diversity` in [0, 1] (0: relevance only), `calibration` in [0, 1] (0: off)."""
 
     reranker: Reranker
     diversity: float = 0.0
@@ -30,38 +30,55 @@ class Reranking:
 
 
 class Gain(Protocol):
-    """What candidates add to a list that grows one by one."""
+    """Gain of each candidate for a list that grows one by one."""
 
     def values(self) -> FloatArray:
-        """What each candidate would add to what was taken so far, (n,)."""
+        """Return the gain of each candidate for the list so far, (n,)."""
 
     def take(self, pick: int) -> None:
         """Add a candidate to the list."""
 
 
 def best_pool(scores: FloatArray, limit: int) -> IntArray:
-    """Positions of the candidates that a list of `limit` is chosen from, best first, by scores (n,). Equal ones: the
-    earlier."""
+    """Return positions of the candidates from which a list of `limit` is chosen, by scores (n,).
+
+    The best come first; of equal scores the earlier.
+    """
     return np.argsort(-scores, kind="stable")[: max(POOL * limit, 50)].astype(np.int64)
 
 
 def rerank(
-    scores: FloatArray, directions: FloatArray, limit: int, reranking: Reranking, mixes: Sequence[Mix] = ()
+    scores: FloatArray, directions: FloatArray, limit: int, reranking: Reranking, mixes: Sequence[TargetMix] = ()
 ) -> IntArray:
-    """Positions (min(limit, n),) of the chosen candidates, in order, from scores (n,) and directions (n, D).
+    """Choose a list from candidates and return their positions (min(limit, n),), in order.
 
-    Candidates come best first, as from `best_pool`; of equal ones the earlier is taken. `mixes` are what the list is
-    calibrated to. Relevance is the score scaled to [0, 1] within the candidates.
+    Relevance is the score scaled to [0, 1] within the candidates. Of equal gains the earlier candidate is taken.
+
+    Args:
+        scores: (n,) scores of the candidates, best first, as from `best_pool`.
+        directions: (n, D) their style directions, unit or zero.
+        limit: Largest number of items.
+        reranking: Options.
+        mixes: Target mixes of the calibration.
     """
     limit = min(limit, len(scores))
-    varied = reranking.reranker is not Reranker.NONE and reranking.diversity > 0
-    calibrated = bool(mixes) and reranking.calibration > 0
-    if not limit or not (varied or calibrated):
+    diversify = reranking.reranker is not Reranker.NONE and reranking.diversity > 0
+    calibrate = bool(mixes) and reranking.calibration > 0
+    if not limit or not (diversify or calibrate):
         return np.arange(limit, dtype=np.int64)
-    gain = _gain(_unit_range(scores), directions, limit, reranking)
-    calibration = Calibration(mixes, reranking.calibration) if calibrated else None
-    open_ = np.ones(len(scores), dtype=np.bool_)
-    return np.array([_next(gain, calibration, open_) for _ in range(limit)], dtype=np.int64)
+    low, high = float(scores.min()), float(scores.max())
+    gain = _gain((scores - low) / max(high - low, 1e-9), directions, limit, reranking)
+    calibration = Calibration(mixes, reranking.calibration) if calibrate else None
+    picks = np.empty(limit, dtype=np.int64)
+    remaining = np.ones(len(scores), dtype=np.bool_)
+    for index in range(limit):
+        values = gain.values() if calibration is None else calibration.adjust(gain.values())
+        pick = int(np.where(remaining, values, -np.inf).argmax())
+        picks[index], remaining[pick] = pick, False
+        gain.take(pick)
+        if calibration is not None:
+            calibration.take(pick)
+    return picks
 
 
 def _gain(relevance: FloatArray, directions: FloatArray, limit: int, reranking: Reranking) -> Gain:
@@ -72,18 +89,8 @@ def _gain(relevance: FloatArray, directions: FloatArray, limit: int, reranking: 
     return _MarginalRelevance(relevance, directions, reranking.diversity)
 
 
-def _next(gain: Gain, calibration: Calibration | None, open_: BoolArray) -> int:
-    values = gain.values() if calibration is None else calibration.adjusted(gain.values())
-    pick = int(np.where(open_, values, -np.inf).argmax())
-    open_[pick] = False
-    gain.take(pick)
-    if calibration is not None:
-        calibration.take(pick)
-    return pick
-
-
 class _Relevance:
-    """Relevance (n,) alone."""
+    """Gain by relevance (n,) only."""
 
     def __init__(self, relevance: FloatArray) -> None:
         self._relevance = relevance
@@ -92,27 +99,22 @@ class _Relevance:
         return self._relevance
 
     def take(self, pick: int) -> None:
-        """Nothing changes for the others."""
+        """Do nothing: the gains of the others stay the same."""
 
 
 class _MarginalRelevance:
-    """(1 - diversity) * relevance - diversity * (largest cosine to what is already chosen).
+    """Gain (1 - diversity) * relevance - diversity * (largest cosine to an item of the list).
 
     Source: Carbonell and Goldstein 1998.
     """
 
     def __init__(self, relevance: FloatArray, directions: FloatArray, diversity: float) -> None:
         self._relevance = (1 - diversity) * relevance
-        self._likeness = diversity * (directions @ directions.T)
+        self._similarity = diversity * (directions @ directions.T)
         self._closest = np.zeros(len(relevance), dtype=np.float32)
 
     def values(self) -> FloatArray:
         return self._relevance - self._closest
 
     def take(self, pick: int) -> None:
-        self._closest = np.maximum(self._closest, self._likeness[pick])
-
-
-def _unit_range(values: FloatArray) -> FloatArray:
-    low, high = float(values.min()), float(values.max())
-    return (values - low) / max(high - low, 1e-9)
+        self._closest = np.maximum(self._closest, self._similarity[pick])

@@ -1,4 +1,4 @@
-"""Candidates: the best allowed items of every source."""
+"""Retrieval of candidates: the best allowed items of six sources."""
 
 from __future__ import annotations
 
@@ -19,22 +19,25 @@ from recsys.schema import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retriever:
-    """Six sources: factors and taste by vector index; neighbors by the profile's own scores; what is popular, rising
-    and new by fixed orders (I,), best first."""
+    """Finds candidates in six sources.
+
+    Factors and taste are searched by vector index, and neighbors by the profile's own scores. Popularity, trend and
+    recency are fixed orders (I,), best first.
+    """
 
     by_factors: VectorIndex
     by_style: VectorIndex
     by_popularity: IntArray
     by_trend: IntArray
-    by_freshness: IntArray
+    by_recency: IntArray
 
     @classmethod
-    def of(
+    def build(
         cls,
         factors: AlsModel,
         space: StyleSpace,
         trend: FloatArray,
-        fresh: FloatArray,
+        recency: FloatArray,
         previous: Self | None = None,
         changed_rows: IntArray | None = None,
     ) -> Self:
@@ -46,13 +49,14 @@ class Retriever:
             factors: Factor model of the I items.
             space: Style space of the items.
             trend: (I,) present popularity.
-            fresh: (I,) how new items are; 0 means not new.
+            recency: (I,) how new items are; 0 means not new.
             previous: Retriever of the first of these items; its indexes are reused.
             changed_rows: (n,) rows of `previous` whose factors or directions differ.
         """
         biased = np.column_stack([factors.item_factors, factors.item_bias])
-        orders = [np.argsort(-values, kind="stable") for values in (factors.item_bias, trend, fresh)]
-        orders[-1] = orders[-1][: np.count_nonzero(fresh)]
+        orders = [np.argsort(-values, kind="stable") for values in (factors.item_bias, trend, recency)]
+        # Items that are not new are no candidates of this source.
+        orders[-1] = orders[-1][: np.count_nonzero(recency)]
         if previous is None:
             return cls(FaissIndex().build(biased), FaissIndex().build(space.directions), *orders)
         known = len(previous.by_popularity)
@@ -62,11 +66,11 @@ class Retriever:
         return cls(by_factors, GrownIndex(previous.by_style, known, space.directions[rows], others), *orders)
 
     def candidates(self, profile: Profile, allowed: BoolArray, count: int) -> IntArray:
-        """Item rows (n,), ascending: up to `count` of each source, all `allowed` (I,).
+        """Return item rows (n,), ascending: up to `count` of each source, all of them `allowed` (I,).
 
-        Popularity is always a source, so that min(count, allowed items) candidates come back whatever is known.
+        Popularity is always a source, so that at least min(count, allowed items) candidates come back for any profile.
         """
-        fixed = (self.by_popularity, self.by_trend, self.by_freshness)
+        fixed = (self.by_popularity, self.by_trend, self.by_recency)
         found = [_first(order, allowed, count) for order in fixed]
         if profile.neighbors is not None:
             found.append(_best(profile.neighbors, allowed, count))
@@ -75,19 +79,20 @@ class Retriever:
             found.append(self.by_factors.search(query, count, allowed).rows.ravel())
         if profile.taste:
             found.append(self.by_style.search(profile.taste.directions, count, allowed).rows.ravel())
+        # Sources overlap: of equal rows, which are adjacent once sorted, only the first stays.
         rows = np.sort(np.concatenate(found))
         first = np.append(True, rows[1:] != rows[:-1])
         return np.asarray(rows[first & (rows != NO_ROW)])
 
     def similar_styles(self, direction: FloatArray, allowed: BoolArray, count: int) -> tuple[IntArray, FloatArray]:
-        """The allowed items nearest to a direction (128,) in style: rows and cosines, nearest first."""
+        """Return rows and cosines of the allowed items nearest to a direction (128,) in style, nearest first."""
         found = self.by_style.search(direction[None], count, allowed)
-        here = found.rows[0] != NO_ROW
-        return found.rows[0][here], found.scores[0][here]
+        present = found.rows[0] != NO_ROW
+        return found.rows[0][present], found.scores[0][present]
 
 
 def _best(scores: FloatArray, allowed: BoolArray, count: int) -> IntArray:
-    """The rows (n,) of up to `count` best allowed scores (I,) above 0, in no order."""
+    """Return the rows (n,) of up to `count` best allowed scores (I,) above 0, in no order."""
     rows = np.flatnonzero(scores > 0)
     rows = rows[allowed[rows]]
     if len(rows) <= count:
@@ -96,10 +101,11 @@ def _best(scores: FloatArray, allowed: BoolArray, count: int) -> IntArray:
 
 
 def _first(order: IntArray, allowed: BoolArray, count: int) -> IntArray:
-    """The first `count` allowed rows of an order, without a pass over all of it where few rows are forbidden."""
-    looked_at = 4 * count
+    """Return the first `count` allowed rows of an order; it rarely takes a pass over all of it."""
+    # Few rows are forbidden as a rule, so a short prefix holds enough allowed ones; it grows until it does.
+    prefix = 4 * count
     while True:
-        found = order[:looked_at][allowed[order[:looked_at]]]
-        if len(found) >= count or looked_at >= len(order):
+        found = order[:prefix][allowed[order[:prefix]]]
+        if len(found) >= count or prefix >= len(order):
             return found[:count]
-        looked_at *= 8
+        prefix *= 8

@@ -84,7 +84,7 @@ class SimilarItems:
         """
         row = self._catalog.row(item_id)
         profile = self._profiler.profile(user_id)
-        allowed = self._catalog.allowed(filters or Filters(), profile)
+        allowed = self._catalog.filter_items(filters or Filters(), profile)
         allowed[row] = False
         if by is SimilarBy.BOTH:
             found = self._by_both(row, allowed, limit)
@@ -122,7 +122,7 @@ class SimilarItems:
             raise RequestError("limit", f"must lie in 1 .. {MAX_LIMIT}, got {limit}")
         profile = self._profiler.profile(user_id)
         # Items without a photo have zeros for a direction, whose cosine would rank above dissimilar items.
-        allowed = self._catalog.allowed(filters or Filters(), profile) & self._catalog.with_style
+        allowed = self._catalog.filter_items(filters or Filters(), profile) & self._catalog.with_style
         if exclude_item is not None:
             allowed[self._catalog.row(exclude_item)] = False
         rows, scores = self._retriever.similar_styles(self._space.to_direction(style.values), allowed, limit)
@@ -153,7 +153,7 @@ class SimilarItems:
     def _by_style(self, row: ItemRow, allowed: BoolArray, limit: int) -> Iterable[Recommendation]:
         direction, item_id = self._space.directions[row], self._bundle.catalog.ids.id(row)
         if not direction.any():
-            raise RequestError("item_id", f"{item_id!r} has no picture; ask by=taste")
+            raise RequestError("item_id", f"{item_id!r} has no photo; ask by=taste")
         rows, scores = self._retriever.similar_styles(direction, allowed, limit)
         words = shared_words(self._bundle.descriptors, row, rows)
         for found, score, shared in zip(rows, scores, words, strict=True):
@@ -184,13 +184,13 @@ class SimilarItems:
         with_style = self._catalog.with_style
         by_style = others & with_style & with_style[row]
         # The factors of a cold item are guessed from its style, which already counts by itself here.
-        by_taste = others & ~bundle.untouched & ~bundle.untouched[row]
+        by_taste = others & ~bundle.cold & ~bundle.cold[row]
         if not (by_style.any() or by_taste.any()):
             raise RequestError(
-                "item_id", f"nothing can be compared with {item_id!r}: it has no picture, and nobody has touched it yet"
+                "item_id", f"nothing can be compared with {item_id!r}: it has no photo and no interactions"
             )
         styles = self._space.directions @ self._space.directions[row]
-        parts = combine_similarities([(styles, by_style), (bundle.factors.likeness(row), by_taste)])
+        parts = combine_similarities([(styles, by_style), (bundle.factors.similarities(row), by_taste)])
         # An item that can be compared in neither way has a score of 0, which is no similarity.
         best = top_k(parts.sum(axis=0)[None], limit, allowed & (by_style | by_taste)).rows[0]
         for found in best[best != NO_ROW]:
@@ -228,7 +228,7 @@ def combine_similarities(similarities: Sequence[tuple[FloatArray, BoolArray]]) -
 def shared_words(descriptors: ProductDescriptors, row: int, others: IntArray) -> list[str]:
     """Return the words after "Looks like X" for each of `others` (n,): ": same deep blue, similar round shape", or
     ""."""
-    families = [descriptors.shared(row, others, family) for family in Family]
+    families = [descriptors.shared_words(row, others, family) for family in Family]
     joined = (", ".join(filter(None, words)) for words in zip(*families, strict=True))
     return [f": {words}" if words else "" for words in joined]
 
@@ -239,7 +239,7 @@ def descriptor_reasons(
     """Return a sentence for each of `others` (n,), which a descriptor of `family` found similar to the item `name`."""
     return [
         f"{words.capitalize()} {_LINKS[family]} {name}" if words else f"{_PLAIN[family]} {name}"
-        for words in descriptors.shared(row, others, family)
+        for words in descriptors.shared_words(row, others, family)
     ]
 
 

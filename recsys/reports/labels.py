@@ -19,7 +19,7 @@ FEATURE_WORDS = {
     "style": "style",
     "popularity": "popularity",
     "trend": "trend",
-    "fresh": "new",
+    "recency": "new",
     "category": "category",
     "price": "price",
 }

@@ -11,7 +11,7 @@ import pandas as pd
 from recsys.profiles.style_library import StyleCard
 from recsys.ranking.catalog_view import ItemCard
 from recsys.ranking.recommender import Recommender
-from recsys.ranking.request import Recommendation, Request, TasteMode
+from recsys.ranking.request import Recommendation, Request, TasteComponent
 from recsys.reports.example_users import liked_items
 from recsys.reports.inline_images import THUMBNAIL_WIDTH, InlineImages
 from recsys.reports.labels import EVENT_WORDS, FEATURE_WORDS
@@ -102,7 +102,7 @@ class LogReader:
         """Return all contents about one user; unknown users get popular items."""
         request = Request(user_id=user_id, limit=RECOMMENDATIONS)
         answer, report = self._recommender.recommend(request), self._recommender.taste(request)
-        targets = [StyleTarget(StyleVector.from_values(mode.vector)) for mode in report.modes]
+        targets = [StyleTarget(StyleVector.from_values(mode.vector)) for mode in report.components]
         return Shopper(
             user_id=user_id,
             basis=BASIS_TEXTS[answer.basis],
@@ -111,7 +111,7 @@ class LogReader:
                 self._thumbnail(item, EVENT_WORDS[kind])
                 for item, kind in liked_items(self._interactions, user_id, HISTORY_ITEMS)
             ],
-            modes=[self._mode(mode) for mode in report.modes],
+            modes=[self._mode(mode) for mode in report.components],
             recommendations=[self._recommendation(entry, targets) for entry in answer.recommendations],
         )
 
@@ -156,7 +156,7 @@ class LogReader:
 
     def _recommendation(self, entry: Recommendation, targets: Sequence[StyleTarget]) -> Recommended:
         card = self._recommender.catalog.card(entry.item_id)
-        restyled = "" if entry.mode is None else self._images.restyle(card.image, targets[entry.mode])
+        restyled = "" if entry.component is None else self._images.restyle(card.image, targets[entry.component])
         price = "" if card.price is None else f"{card.price:,.2f}"
         return Recommended(
             product=Shown(self._images.original(card.image), card.title or card.item_id, price),
@@ -165,7 +165,7 @@ class LogReader:
             parts=score_parts(entry.contributions),
         )
 
-    def _mode(self, mode: TasteMode) -> Mode:
+    def _mode(self, mode: TasteComponent) -> Mode:
         styles = [
             Shown(self._style_image(near.style_id), near.title, f"{near.similarity:.2f}") for near in mode.close_styles
         ]

@@ -90,7 +90,7 @@ def _entry(recommender: Recommender, entry: Recommendation) -> dict[str, Any]:
         "contributions": dict(entry.contributions),
         "reason": entry.reason,
         "because": entry.because,
-        "taste_component": entry.mode,
+        "taste_component": entry.component,
         "propensity": entry.propensity,
         "explored": entry.explored,
     }
@@ -99,7 +99,7 @@ def _entry(recommender: Recommender, entry: Recommendation) -> dict[str, Any]:
 def print_taste(recommender: Recommender, report: TasteReport) -> None:
     """Print the components of a taste."""
     console = Console()
-    if not report.modes:
+    if not report.components:
         console.print("Nothing is known about this user's taste yet.")
         return
     table = plain_table()
@@ -107,7 +107,7 @@ def print_taste(recommender: Recommender, report: TasteReport) -> None:
         table.add_column(name, justify="right")
     for name in ("near", "items that show it"):
         table.add_column(name, overflow="fold")
-    for index, mode in enumerate(report.modes):
+    for index, mode in enumerate(report.components):
         titles = (recommender.catalog.card(item).title or item for item in mode.items)
         styles = "; ".join(f"{style.title} ({style.similarity:.2f})" for style in mode.close_styles)
         add_row(table, str(index), f"{mode.share:.0%}", styles or "no style reference", "; ".join(titles))

@@ -165,7 +165,7 @@ def without_users(bundle: Bundle, gone: BoolArray) -> Bundle:
         factors=bundle.factors.without_users(gone),
         neighbors=neighbors.without_users(gone) if has_users else neighbors,
         recent=bundle.recent[~gone],
-        seen=bundle.seen[~gone],
+        interacted=bundle.interacted[~gone],
     )
 
 

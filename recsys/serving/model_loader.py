@@ -114,7 +114,7 @@ def _answer(recommender: Recommender, request: Request) -> int:
     place = f"bundle {recommender.version}: a request of limit {request.limit}"
     try:
         recommendations = recommender.recommend(request).recommendations
-        allowed = recommender.catalog.allowed(request.filters, recommender.profile(request))
+        allowed = recommender.catalog.filter_items(request.filters, recommender.profile(request))
     except UnknownIdError:
         raise
     except (RecsysError, ArithmeticError, LookupError, TypeError, ValueError, MemoryError) as error:

@@ -57,7 +57,7 @@ class UserRequests:
             user_id=None if state.erased else user_id,
             items=self.weights([event for event in events if event.seq > taste_from], recommender.catalog.has_item),
             styles=tuple(style for style in state.styles if recommender.styles.may_restyle(style)),
-            fresh_taste=state.reset_seq is not None,
+            ignore_style_history=state.reset_seq is not None,
         )
 
     def weights(self, events: Sequence[StoredEvent], known: Callable[[ItemId], bool]) -> dict[ItemId, float]:

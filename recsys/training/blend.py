@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys.dataset.interactions import Interactions
 from recsys.models.blend import Blend
-from recsys.models.curves import Curves, relative
+from recsys.models.curves import Curves, standardize
 from recsys.progress import Stage, stage
 from recsys.ranking.features import SAME_FOR_ALL
 from recsys.ranking.recommender import Recommender
@@ -162,7 +162,7 @@ def curves_of(cases: BlendCases) -> Curves:
     """The curves that tell what people like next from what else was retrieved for them."""
     everybody = zip(cases.tables, cases.relevant, cases.padding, strict=True)
     people = [(table[~gap], hits[~gap]) for table, hits, gap in everybody if not gap.all()]
-    columns = np.concatenate([np.hstack([table, relative(table)]) for table, _ in people])
+    columns = np.concatenate([np.hstack([table, standardize(table)]) for table, _ in people])
     with stage("blend curves"):
         return fit_curves(columns, np.concatenate([hits for _, hits in people]))
 
@@ -264,7 +264,7 @@ def _cases(each: Round, seed: int, counting: Stage) -> Iterator[Case]:
     for user in users:
         counting.advance()
         profile = recommender.profile_of_row(UserRow(int(user)))
-        wanted = np.setdiff1d(items[int(user)], profile.touched)
+        wanted = np.setdiff1d(items[int(user)], profile.interacted)
         if len(wanted):
             rows, table = recommender.candidates(profile, each.items)
-            yield Case(table, np.isin(rows, wanted), recommender.untouched[rows], len(wanted))
+            yield Case(table, np.isin(rows, wanted), recommender.cold[rows], len(wanted))

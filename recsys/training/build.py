@@ -26,7 +26,7 @@ from recsys.dataset.project import Project
 from recsys.dataset.splits import Split, cold_items, random_per_user, rolling_splits
 from recsys.errors import DataError
 from recsys.models.als import AlsModel
-from recsys.models.base import kept
+from recsys.models.base import keep_entries
 from recsys.models.blend import Blend
 from recsys.models.ease import EaseModel
 from recsys.models.item_item import ItemItemModel
@@ -57,7 +57,7 @@ DEFAULT_WEIGHTS = {
     "style": 0.3,
     "popularity": 0.1,
     "trend": 0.1,
-    "fresh": 0.02,
+    "recency": 0.02,
     "category": 0.1,
     "price": 0.05,
 }
@@ -118,7 +118,7 @@ def prepare(project: Project) -> Ingredients:
     return Ingredients(
         items=items,
         catalog=catalog,
-        space=StyleSpace.of(vectors, catalog.category_codes),
+        space=StyleSpace.from_vectors(vectors, catalog.category_codes),
         styles=styles,
         style_vectors=style_vectors,
         settings=project.settings,
@@ -212,10 +212,10 @@ def fit(
     with stage("tastes"):
         taste = TasteModel.fit(
             ingredients.space,
-            Evidence.of(recent),
+            Evidence.from_events(recent),
             factors.user_factors,
             prior=settings.taste.prior,
-            max_modes=settings.taste.max_components,
+            max_components=settings.taste.max_components,
         )
     if neighbors is None:
         with stage("neighbors"):
@@ -229,9 +229,9 @@ def fit(
         taste=taste,
         blend=blend,
         recent=recent,
-        seen=interactions.interaction_mask(),
+        interacted=interactions.interaction_mask(),
         trend=_trend(interactions, settings.rank.trend_half_life_days),
-        fresh=_fresh(interactions, settings.rank.recency_half_life_days),
+        recency=_recency(interactions, settings.rank.recency_half_life_days),
         styles=ingredients.styles,
         style_vectors=ingredients.style_vectors,
         settings=settings,
@@ -248,7 +248,7 @@ def fit_factors(ingredients: Ingredients, matrix: csr_matrix) -> AlsModel:
     """Factors of a matrix (U, I): drawn towards the pictures' styles where there are pictures."""
     settings, vectors = ingredients.settings, ingredients.space.vectors
     if not matrix.nnz:
-        return AlsModel.untaught(matrix.shape[1], settings.als)
+        return AlsModel.without_events(matrix.shape[1], settings.als)
     if vectors.any():
         return StyleAlsModel(vectors, settings.als, seed=settings.seed).fit(matrix)
     return AlsModel(settings.als, seed=settings.seed).fit(matrix)
@@ -284,21 +284,21 @@ def strongest(matrix: csr_matrix, count: int) -> csr_matrix:
         entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
         keep[entries] = False
         keep[matrix.indptr[row] + np.argsort(-matrix.data[entries], kind="stable")[:count]] = True
-    return kept(matrix, keep)
+    return keep_entries(matrix, keep)
 
 
-def _fresh(interactions: Interactions, half_life_days: float) -> FloatArray:
+def _recency(interactions: Interactions, half_life_days: float) -> FloatArray:
     """How new each item is, (I,) in [0, 1]: halved with each half-life since its first event; 0 where it has none.
 
     0 everywhere, too, where all events have one time.
     """
-    fresh = np.zeros(interactions.shape[1], dtype=np.float32)
+    recency = np.zeros(interactions.shape[1], dtype=np.float32)
     times = interactions.timestamps
     if len(times) and times.min() < times.max():
         rows, first = np.unique(interactions.items, return_index=True)  # events are in time order
         age_days = (times.max() - times[first]) / SECONDS_PER_DAY
-        fresh[rows] = 0.5 ** (age_days / half_life_days)
-    return fresh
+        recency[rows] = 0.5 ** (age_days / half_life_days)
+    return recency
 
 
 def _trend(interactions: Interactions, half_life_days: float) -> FloatArray:

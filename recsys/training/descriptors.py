@@ -9,8 +9,8 @@ import numpy as np
 
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
-from recsys.profiles.product_descriptors import ProductDescriptors, stored
-from recsys.profiles.style_vectors import COLOR_SIDE, kept_of_pictures
+from recsys.profiles.product_descriptors import ProductDescriptors, with_dominant_color
+from recsys.profiles.style_vectors import COLOR_SIDE, cached_photo_arrays
 from recsys.schema import FloatArray
 from style.descriptors.base import Descriptor, Family
 from style.descriptors.registry import descriptors
@@ -26,11 +26,11 @@ def catalog_descriptors(project: Project, catalog: Catalog, names: Sequence[str]
     where OpenCV or scikit-image is needed and missing, ImageError that names a photo which cannot be read.
     """
     recipe = Recipe.from_texts(project.settings.preprocess.steps)
-    asked = stored(project.settings.descriptors.names) if names is None else tuple(names)
+    asked = with_dominant_color(project.settings.descriptors.names) if names is None else tuple(names)
     arrays: dict[str, FloatArray] = {}
     for each in descriptors(asked):
         folder = "-".join(filter(None, (each.name, str(each.version), recipe.identity)))
-        found = kept_of_pictures(project, catalog, f"descriptors/{folder}", each.name, _Described(each, recipe))
+        found = cached_photo_arrays(project, catalog, f"descriptors/{folder}", each.name, _Described(each, recipe))
         arrays[each.name] = np.zeros((len(catalog), each.dimensions), dtype=np.float32) if found is None else found
     return ProductDescriptors(arrays)
 

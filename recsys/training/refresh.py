@@ -1,6 +1,6 @@
 """Refresh: a bundle takes in new items and what has changed of the others, in seconds and without training.
 
-A new item gets factors from its picture (`Model.add_items`), is new in every sense (`fresh` 1), and is retrieved,
+A new item gets factors from its picture (`Model.add_items`), is new in every sense (`recency` 1), and is retrieved,
 ranked by the weights of new items, and explained like any other. What people did meanwhile waits for the next build.
 """
 
@@ -20,7 +20,7 @@ from recsys.clock import Clock, now
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.project import Project
 from recsys.errors import BundleError, DataError
-from recsys.models.base import resized
+from recsys.models.base import resize
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.style_vectors import catalog_vectors, embedder_version
 from recsys.schema import AVAILABLE, IMAGE, ITEM_COLUMNS, ITEM_ID, FloatArray
@@ -52,12 +52,12 @@ def refresh(project: Project, clock: Clock = now) -> Refreshed:
         is_new = bundle.catalog.ids.find(items[ITEM_ID]) < 0
         added = items[is_new]
         new = Catalog.from_frame(added, sort=False)
-        fresh = add_items(with_facts(bundle, items[~is_new]), added, catalog_vectors(project, new))
+        refreshed = add_items(with_facts(bundle, items[~is_new]), added, catalog_vectors(project, new))
         # Those that the bundle has: others come with a build.
-        described = fresh.descriptors.with_last(catalog_descriptors(project, new, tuple(bundle.descriptors.arrays)))
-        fresh = replace(fresh, items_through=items_through, descriptors=described)
+        described = refreshed.descriptors.with_last(catalog_descriptors(project, new, tuple(bundle.descriptors.arrays)))
+        refreshed = replace(refreshed, items_through=items_through, descriptors=described)
         gone = len(bundle.catalog) - int((~is_new).sum())
-        version = save_bundle(fresh, project.bundles, clock())
+        version = save_bundle(refreshed, project.bundles, clock())
         delete_old_versions(project.bundles)
         return Refreshed(version, len(added), gone)
 
@@ -70,7 +70,7 @@ def with_facts(bundle: Bundle, items: pd.DataFrame) -> Bundle:
     frame.loc[facts.index] = facts
     frame = frame.reset_index().astype(bundle.items.dtypes.to_dict())
     catalog = Catalog.from_frame(frame, sort=False)
-    space = StyleSpace.of(bundle.space.vectors, catalog.category_codes)
+    space = StyleSpace.from_vectors(bundle.space.vectors, catalog.category_codes)
     others = np.flatnonzero(frame[IMAGE].to_numpy() != bundle.items[IMAGE].to_numpy())
     return replace(bundle, items=frame, catalog=catalog, space=space, descriptors=bundle.descriptors.without(others))
 
@@ -104,15 +104,15 @@ def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
     new = len(vectors)
     if not new:
         return bundle
-    shape = (len(bundle.user_ids), bundle.seen.shape[1] + new)
+    shape = (len(bundle.user_ids), bundle.interacted.shape[1] + new)
     return replace(
         bundle,
         factors=copy.copy(bundle.factors).add_items(vectors),
         neighbors=copy.copy(bundle.neighbors).add_items(vectors),
-        recent=resized(bundle.recent, shape),
-        seen=resized(bundle.seen, shape),
+        recent=resize(bundle.recent, shape),
+        interacted=resize(bundle.interacted, shape),
         trend=np.pad(bundle.trend, (0, new)),
-        fresh=np.pad(bundle.fresh, (0, new), constant_values=1.0),
+        recency=np.pad(bundle.recency, (0, new), constant_values=1.0),
         descriptors=bundle.descriptors.with_room(new),
     )
 

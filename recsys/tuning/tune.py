@@ -353,7 +353,7 @@ def _check(trials: int, minutes: float | None, metric: str, k: int, split: Split
 def _style_vectors(project: Project, catalog: Catalog, model: Tunable) -> FloatArray:
     vectors = catalog_vectors(project, catalog)
     if not vectors.any():
-        raise DataError(f"{model} learns from pictures and no item has one; tune {Tunable.ALS} instead")
+        raise DataError(f"{model} learns from photos and no item has one; tune {Tunable.ALS} instead")
     return vectors
 
 

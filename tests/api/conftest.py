@@ -118,7 +118,7 @@ def recommender(tmp_path_factory: pytest.TempPathFactory) -> Recommender:
     ingredients = Ingredients(
         items=items,
         catalog=catalog,
-        space=StyleSpace.of(vectors, catalog.category_codes),
+        space=StyleSpace.from_vectors(vectors, catalog.category_codes),
         styles=styles,
         style_vectors=_looks(),
         settings=ProjectSettings(als=AlsSettings(factors=8)),

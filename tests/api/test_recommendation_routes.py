@@ -107,7 +107,7 @@ def test_filters_never_leak(client: httpx.Client, recommender: Recommender) -> N
             seen_somewhere.add(item["item_id"])
         # Nothing that passes is missing: the list is long enough for the whole catalog.
         filters = Filters(frozenset(categories), low, high, frozenset(map(ItemId, exclude)))
-        allowed = recommender.catalog.allowed(filters, recommender.profile(Request(user_id=UserId(user))))
+        allowed = recommender.catalog.filter_items(filters, recommender.profile(Request(user_id=UserId(user))))
         assert len(answer["items"]) == allowed.sum()
     assert len(seen_somewhere) > 25
 
@@ -117,7 +117,7 @@ def _purchases(recommender: Recommender, user: str) -> list[Any]:
     row = users.find([user])[0]
     if row < 0:
         return []
-    columns = recommender.bundle.seen[int(row)].indices
+    columns = recommender.bundle.interacted[int(row)].indices
     return list(recommender.bundle.items.iloc[columns].itertuples())
 
 

@@ -24,7 +24,7 @@ from recsys.dataset.splits import SplitMethod, hold_out
 from recsys.evaluation.comparison import compare_models
 from recsys.evaluation.protocol import ScoreFunction
 from recsys.evaluation.report import described, lens_of
-from recsys.ranking.calibrate import Mix
+from recsys.ranking.calibrate import TargetMix
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Filters, Request
 from recsys.ranking.rerank import Reranking, rerank
@@ -120,9 +120,9 @@ def _median_ms(way: Reranking, size: int, rounds: int) -> float:
     return 1000 * float(np.median(took))
 
 
-def _drawn_mix(groups: int, size: int, random: np.random.Generator) -> Mix:
+def _drawn_mix(groups: int, size: int, random: np.random.Generator) -> TargetMix:
     member = np.eye(groups, dtype=np.float32)[random.integers(groups, size=size)]
-    return Mix(np.full(groups, 1 / groups, dtype=np.float32), member, np.ones(size, dtype=np.float32))
+    return TargetMix(np.full(groups, 1 / groups, dtype=np.float32), member, np.ones(size, dtype=np.float32))
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ def looks_of(bundle: Bundle, train: IntArray) -> Iterator[tuple[str, FloatArray]
     codes, vectors = bundle.catalog.category_codes, bundle.space.vectors
     known = np.zeros_like(vectors)
     known[train] = vectors[train]
-    space = StyleSpace.of(known, codes)
+    space = StyleSpace.from_vectors(known, codes)
     test = np.setdiff1d(np.arange(len(vectors)), train)
     # as a new item gets its direction: the others' centers stay
     grown = space.with_items(vectors[test], np.concatenate([codes, codes[test]]))

@@ -257,7 +257,7 @@ def test_pickled_arrays_never_load(model: Model, tmp_path_factory: pytest.TempPa
     model.save(folder)
     with np.load(folder / ARRAYS_FILE) as file:
         arrays = dict(file)
-    name = next(key for key in arrays if not key.startswith("viewed"))
+    name = next(key for key in arrays if not key.startswith("history"))
     arrays[name] = np.array([{"an": "object"}], dtype=object)
     np.savez(folder / ARRAYS_FILE, **arrays)
     with pytest.raises(BundleError, match="allow_pickle=False"):
@@ -428,7 +428,7 @@ def test_partial_fit_gives_what_fit_on_all_events_gives(name: str, make_matrix: 
 def test_new_users_and_new_items_are_taken_in(name: str) -> None:
     model = grown(name, block_matrix())
     assert model.shape == (USERS, ITEMS)
-    np.testing.assert_array_equal(model.viewed.toarray(), block_matrix().toarray())
+    np.testing.assert_array_equal(model.history.toarray(), block_matrix().toarray())
     ranked = model.recommend(np.arange(USERS), LEFT_OUT)
     if name in PERSONAL:
         for user in range(USERS):
@@ -466,10 +466,10 @@ def test_items_that_are_added_leave_the_others_alone(name: str, tmp_path_factory
 def test_users_can_be_forgotten(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     model = MODELS[name](VECTORS).fit(block_matrix())
     gone = np.arange(USERS) % 5 == 1
-    before, viewed = model.scores(np.arange(USERS)), model.viewed
+    before, viewed = model.scores(np.arange(USERS)), model.history
     fewer = model.without_users(gone)
     assert fewer.shape == (USERS - int(gone.sum()), ITEMS)
-    np.testing.assert_array_equal(fewer.viewed.toarray(), viewed.toarray()[~gone])
+    np.testing.assert_array_equal(fewer.history.toarray(), viewed.toarray()[~gone])
     np.testing.assert_allclose(fewer.scores(np.arange(fewer.shape[0])), before[~gone], atol=1e-5)
     np.testing.assert_array_equal(model.scores(np.arange(USERS)), before)
     folder = tmp_path_factory.mktemp("models")
@@ -544,4 +544,4 @@ def test_a_model_that_cannot_be_updated_says_so() -> None:
         model = MODELS[name](VECTORS).fit(block_matrix())
         with pytest.raises(RequestError, match="partial_fit"):
             model.partial_fit(block_matrix())
-        np.testing.assert_array_equal(model.viewed.toarray(), block_matrix().toarray())
+        np.testing.assert_array_equal(model.history.toarray(), block_matrix().toarray())

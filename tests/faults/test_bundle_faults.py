@@ -21,16 +21,16 @@ ARRAYS = [
     "item_vectors.npy",
     "style_vectors.npy",
     "trend.npy",
-    "fresh.npy",
+    "recency.npy",
     "taste_weight.npy",
     "taste_bias.npy",
     "word_weights.npy",
     "recent_data.npy",
     "recent_indices.npy",
     "recent_indptr.npy",
-    "seen_data.npy",
-    "seen_indices.npy",
-    "seen_indptr.npy",
+    "interacted_data.npy",
+    "interacted_indices.npy",
+    "interacted_indptr.npy",
 ]
 MODELS = ["factors", "neighbors"]
 FILES = [
@@ -43,8 +43,8 @@ FILES = [
     *(f"{model}/{name}" for model in MODELS for name in (ARRAYS_FILE, "model.json")),
 ]
 MEMBERS = {
-    "factors": ["user_factors", "item_factors", "item_bias", "item_damping", "item_vectors", "map", "viewed_data"],
-    "neighbors": ["bias", "largest", "dense", "diagonal", "viewed_data"],
+    "factors": ["user_factors", "item_factors", "item_bias", "item_damping", "item_vectors", "map", "history_data"],
+    "neighbors": ["bias", "largest", "dense", "diagonal", "history_data"],
 }
 
 
@@ -176,7 +176,7 @@ def test_models_with_numbers_that_are_none_are_refused(bundles: Path, model: str
 
 @pytest.mark.parametrize(
     ("model", "member"),
-    [(model, name) for model in MODELS for name in MEMBERS[model] if name not in ("largest", "viewed_data")],
+    [(model, name) for model in MODELS for name in MEMBERS[model] if name not in ("largest", "history_data")],
 )
 def test_models_of_another_size_or_type_are_refused(bundles: Path, model: str, member: str, tmp_path: Path) -> None:
     second = Path(shutil.copytree(bundles, tmp_path / "second"))
@@ -186,7 +186,7 @@ def test_models_of_another_size_or_type_are_refused(bundles: Path, model: str, m
     assert model in refusal(second)
 
 
-@pytest.mark.parametrize("name", ["recent_indices.npy", "seen_indices.npy"])
+@pytest.mark.parametrize("name", ["recent_indices.npy", "interacted_indices.npy"])
 @pytest.mark.parametrize("column", [-1, 40, 10**9])
 def test_matrices_must_not_point_outside_themselves(bundles: Path, name: str, column: int) -> None:
     def point(array: np.ndarray) -> np.ndarray:

@@ -60,7 +60,7 @@ def test_no_filter_leaks_and_the_list_is_full(recommender: Recommender, request:
     cards = [recommender.catalog.card(item_id) for item_id in ids]
     asked = request.filters
     profile = recommender.profile(request)
-    touched = set(recommender.bundle.catalog.ids.ids(profile.touched))
+    touched = set(recommender.bundle.catalog.ids.ids(profile.interacted))
     assert len(ids) == len(set(ids))
     assert not asked.exclude & set(ids)
     assert asked.seen or not touched & set(ids)
@@ -72,7 +72,7 @@ def test_no_filter_leaks_and_the_list_is_full(recommender: Recommender, request:
     assert asked.price_max is None or all(
         card.price is not None and card.price <= asked.price_max + 0.005 for card in cards
     )
-    assert len(ids) == min(request.limit, int(recommender.catalog.allowed(asked, profile).sum()))
+    assert len(ids) == min(request.limit, int(recommender.catalog.filter_items(asked, profile).sum()))
     fresh = [item_id not in request.shown for item_id in ids]
     assert fresh == sorted(fresh, reverse=True)
     assert all(0 < found.propensity <= 1 for found in answer.recommendations)

@@ -24,7 +24,7 @@ from recsys.api.services import Services
 from recsys.profiles.style_library import StyleNeighbor
 from recsys.profiles.taste import Taste as UserTaste
 from recsys.ranking.catalog_view import ItemCard
-from recsys.ranking.request import Answer, Recommendation, TasteMode, TasteReport
+from recsys.ranking.request import Answer, Recommendation, TasteComponent, TasteReport
 from recsys.restyling.feedback_bandit import STYLE_PREFIX, Choice
 from recsys.restyling.policy import Choose
 from recsys.restyling.render_request import RenderRequest
@@ -69,7 +69,7 @@ def entry_view(
         score=recommendation.score,
         reason=recommendation.reason,
         because=recommendation.because,
-        taste_component=recommendation.mode,
+        taste_component=recommendation.component,
         propensity=recommendation.propensity,
         explored=recommendation.explored,
         restyled=restyled,
@@ -105,10 +105,10 @@ def taste_view(
     """
     return Taste(
         user_id=user_id,
-        components=[_component_view(services, links, index, mode) for index, mode in enumerate(report.modes)],
+        components=[_component_view(services, links, index, mode) for index, mode in enumerate(report.components)],
         events=report.events,
         basis=report.basis,
-        basis_text=BASIS_TEXTS[report.basis] if report.modes else NO_TASTE_TEXT,
+        basis_text=BASIS_TEXTS[report.basis] if report.components else NO_TASTE_TEXT,
         chosen=list(state.styles),
         strength=state.strength,
         reset=state.reset_seq is not None,
@@ -117,7 +117,7 @@ def taste_view(
     )
 
 
-def _component_view(services: Services, links: Links, index: int, component: TasteMode) -> TasteComponentView:
+def _component_view(services: Services, links: Links, index: int, component: TasteComponent) -> TasteComponentView:
     titles = [style.title for style in component.close_styles]
     near = f": near {' and '.join(titles)}" if titles else ""
     return TasteComponentView(
@@ -225,7 +225,7 @@ class PendingList:
             answer,
             cards,
             [
-                images.build(card, found.mode, rank)
+                images.build(card, found.component, rank)
                 for rank, (card, found) in enumerate(zip(cards, answer.recommendations, strict=True), start=1)
             ],
         )

@@ -99,7 +99,7 @@ async def recommend_for_session(
         _ranking_request(body),
         items=_sum_weights(body.items, services.events),
         styles=tuple(dict.fromkeys(body.styles)),
-        looks=()
+        liked_styles=()
         if body.image_base64 is None
         else (await embed_image(services, decode_image_field(body.image_base64)),),
     )

@@ -45,7 +45,7 @@ def test_where_there_is_nothing(tmp_path: Path) -> None:
 def test_old_ones_are_deleted_but_never_the_current_one(bundles: Path) -> None:
     before = versions(bundles)
     make_current(bundles, before[3].version)
-    assert delete_old_versions(bundles, kept=2) == (before[2].version,)
+    assert delete_old_versions(bundles, keep=2) == (before[2].version,)
     assert [version.version for version in versions(bundles)] == [before[n].version for n in (0, 1, 3)]
     assert load_bundle(bundles, bundles).version == before[3].version
 

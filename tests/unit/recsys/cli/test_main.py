@@ -364,7 +364,7 @@ class TestSimilarAndTaste:
 
     def test_taste_names_modes_and_products(self, sample_project: Project, recommender: Recommender) -> None:
         output = _run("taste", sample_project.root, "--user", USER).output
-        modes = recommender.taste(Request(user_id=USER)).modes
+        modes = recommender.taste(Request(user_id=USER)).components
         for mode in modes:
             assert f"{mode.share:.0%}" in output
             assert mode.styles[0].title.split()[0] in output
@@ -723,7 +723,7 @@ class TestEvaluate:
         _refused(_run("evaluate", root, "--output", tmp_path / "a.xls"), ".xls", ".md")
         _refused(_run("evaluate", root, "--output", tmp_path / "no" / "a.md"), "folder that is there")
         files = ("--train", train, "--test", test)
-        _refused(_run("evaluate", *files, "--models", "style_knn"), "learns from pictures")
+        _refused(_run("evaluate", *files, "--models", "style_knn"), "learns from photos")
         _refused(_run("evaluate", *files, "--controls"), "no item has an image")
         _refused(_run("evaluate", "--train", train, "--test", tmp_path / "no.txt"), "no.txt", "no such file")
         _refused(_run("evaluate", *files, "--format", "parquet"), "train.txt")

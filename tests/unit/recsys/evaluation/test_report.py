@@ -130,7 +130,7 @@ def test_names_are_checked_before_anything_is_read(tmp_path: Path) -> None:
 
 
 def test_models_of_style_and_controls_need_pictures(shop: Project) -> None:
-    with pytest.raises(DataError, match="style_knn learns from pictures, and no item has one"):
+    with pytest.raises(DataError, match="style_knn learns from photos, and no item has one"):
         compare_project(shop, SplitMethod.TIME, models=["style_knn"])
     with pytest.raises(DataError, match="no item has a picture"):
         compare_project(shop, SplitMethod.TIME, controls=True)
@@ -168,7 +168,7 @@ def test_controls_are_compared_beside_the_models(tmp_path: Path) -> None:
     crowds = np.arange(2 * ITEMS_EACH) % 2
     vectors = np.random.default_rng(0).normal(scale=0.2, size=(2 * ITEMS_EACH, 16)) + np.eye(2, 16)[crowds]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    space = StyleSpace.of(vectors.astype(np.float32), plain.catalog.category_codes)
+    space = StyleSpace.from_vectors(vectors.astype(np.float32), plain.catalog.category_codes)
     ingredients = replace(plain, space=space)
     holdout = hold_out(project.load_interactions(), plain.catalog.ids, SplitMethod.COLD_ITEMS)
 

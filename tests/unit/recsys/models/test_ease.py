@@ -94,7 +94,7 @@ def test_a_hundred_updates_stay_near_the_exact_solution(events: csr_matrix) -> N
     for _ in range(100):
         place = ([int(random.integers(events.shape[0]))], [int(random.integers(events.shape[1]))])
         model.partial_fit(csr_matrix(([3.0], place), shape=events.shape))
-    np.testing.assert_allclose(model._dense, steck(model.viewed, model._penalty), atol=1e-4)
+    np.testing.assert_allclose(model._dense, steck(model.history, model._penalty), atol=1e-4)
 
 
 def test_new_users_and_items_are_taken_in_exactly(events: csr_matrix) -> None:
@@ -112,7 +112,7 @@ def test_new_users_and_items_are_taken_in_exactly(events: csr_matrix) -> None:
 def test_news_of_most_users_is_solved_anew(events: csr_matrix) -> None:
     model = EaseModel(EaseSettings(regularization=20.0)).fit(events)
     model.partial_fit(events)
-    np.testing.assert_allclose(model._dense, steck(model.viewed, model._penalty), atol=1e-5)
+    np.testing.assert_allclose(model._dense, steck(model.history, model._penalty), atol=1e-5)
 
 
 def test_the_inverse_spans_blocks(monkeypatch: pytest.MonkeyPatch, events: csr_matrix) -> None:

@@ -46,7 +46,7 @@ def test_models_with_factors_take_settings_and_seed(name: str) -> None:
 @pytest.mark.parametrize("name", STYLE)
 @pytest.mark.parametrize("vectors", [None, np.zeros((3, 8), dtype=np.float32)])
 def test_models_of_style_need_pictures(name: str, vectors: np.ndarray | None) -> None:
-    with pytest.raises(DataError, match=f"{name} learns from pictures"):
+    with pytest.raises(DataError, match=f"{name} learns from photos"):
         make_model(name, ModelInputs(vectors))
 
 

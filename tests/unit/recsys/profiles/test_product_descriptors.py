@@ -10,7 +10,7 @@ import pytest
 
 from recsys.bundle.store import load_bundle, save_bundle
 from recsys.errors import BundleError, RequestError
-from recsys.profiles.product_descriptors import ProductDescriptors, stored
+from recsys.profiles.product_descriptors import ProductDescriptors, with_dominant_color
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Filters, Request
 from recsys.ranking.similar import SimilarBy
@@ -145,7 +145,7 @@ def test_live_changes_forget_what_a_former_photo_showed() -> None:
 
 
 def test_one_color_descriptor_brings_the_dominant_color() -> None:
-    assert stored(("lbp", "color-moments")) == ("lbp", "color-moments", "dominant-color")
-    assert stored(("lbp",)) == ("lbp",)
-    assert stored(("dominant-color", "hu")) == ("dominant-color", "hu")
+    assert with_dominant_color(("lbp", "color-moments")) == ("lbp", "color-moments", "dominant-color")
+    assert with_dominant_color(("lbp",)) == ("lbp",)
+    assert with_dominant_color(("dominant-color", "hu")) == ("dominant-color", "hu")
     assert BUNDLE.descriptors.name_of(Family.TEXTURE) == "lbp"

@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.metrics import silhouette_score
 
 from recsys.profiles.style_space import StyleSpace
-from recsys.profiles.taste import Evidence, Taste, TasteModel, cut, event_say, mode_labels, silhouette
+from recsys.profiles.taste import Evidence, Taste, TasteModel, component_labels, cut, evidence_weights, silhouette
 from recsys.schema import FloatArray
 
 LOOKS = 3
@@ -30,12 +30,12 @@ def space() -> StyleSpace:
     look, kind = np.repeat(np.arange(LOOKS), ITEMS_PER_LOOK), np.arange(LOOKS * ITEMS_PER_LOOK) % 2
     vectors = looks()[look] + kinds[kind] + random.normal(0, 0.02, (len(look), 128))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return StyleSpace.of(vectors.astype(np.float32), kind.astype(np.int64))
+    return StyleSpace.from_vectors(vectors.astype(np.float32), kind.astype(np.int64))
 
 
-def model(space: StyleSpace, prior: float = 1.0, max_modes: int = 4) -> TasteModel:
+def model(space: StyleSpace, prior: float = 1.0, max_components: int = 4) -> TasteModel:
     nothing = np.zeros((2, space.dimensions), dtype=np.float32)
-    return TasteModel(nothing, nothing[0], prior, max_modes)
+    return TasteModel(nothing, nothing[0], prior, max_components)
 
 
 def items_of(look: int, count: int = ITEMS_PER_LOOK) -> np.ndarray:
@@ -52,7 +52,7 @@ def test_directions_say_look_and_not_kind(space: StyleSpace) -> None:
 def test_items_without_a_picture_have_no_direction() -> None:
     vectors = np.zeros((3, 128), dtype=np.float32)
     vectors[0, 0] = vectors[1, 1] = 1
-    space = StyleSpace.of(vectors, np.zeros(3, dtype=np.int64))
+    space = StyleSpace.from_vectors(vectors, np.zeros(3, dtype=np.int64))
     assert not space.directions[2].any()
     assert np.allclose(space.center, vectors[:2].mean(axis=0))
 
@@ -76,15 +76,15 @@ def test_two_looks_are_two_modes_with_their_shares(space: StyleSpace) -> None:
     liked = np.concatenate([items_of(0, 9), items_of(2, 3)])
     taste = model(space).taste(space, liked, np.ones(12, np.float32), None)
     assert taste.shares.tolist() == [0.75, 0.25]
-    assert taste.best_modes(space.directions[[0, 2 * ITEMS_PER_LOOK]]).tolist() == [0, 1]
+    assert taste.best_components(space.directions[[0, 2 * ITEMS_PER_LOOK]]).tolist() == [0, 1]
 
 
 def test_modes_are_capped(space: StyleSpace) -> None:
     liked = np.concatenate([items_of(look, 12) for look in range(LOOKS)])
     say = np.ones(len(liked), np.float32)
-    assert len(model(space, max_modes=4).taste(space, liked, say, None).shares) == 3
-    assert len(model(space, max_modes=2).taste(space, liked, say, None).shares) == 2
-    assert len(model(space, max_modes=1).taste(space, liked, say, None).shares) == 1
+    assert len(model(space, max_components=4).taste(space, liked, say, None).shares) == 3
+    assert len(model(space, max_components=2).taste(space, liked, say, None).shares) == 2
+    assert len(model(space, max_components=1).taste(space, liked, say, None).shares) == 1
 
 
 def test_more_evidence_is_surer(space: StyleSpace) -> None:
@@ -107,8 +107,8 @@ def test_the_learned_map_completes_what_is_not_seen(space: StyleSpace) -> None:
     items = np.concatenate([np.random.default_rng(u).choice(items_of(u % LOOKS), 6, replace=False) for u in range(30)])
     factors = np.eye(LOOKS, dtype=np.float32)[np.arange(30) % LOOKS]
     recent = csr_matrix((np.ones(len(users), np.float32), (users, items)), shape=(30, len(space.directions)))
-    evidence = Evidence.of(recent)
-    fitted = TasteModel.fit(space, evidence, factors, prior=4.0, max_modes=4)
+    evidence = Evidence.from_events(recent)
+    fitted = TasteModel.fit(space, evidence, factors, prior=4.0, max_components=4)
     for look in range(LOOKS):
         factor = np.eye(LOOKS, dtype=np.float32)[look]
         taste = fitted.taste(space, np.zeros(0, np.int64), np.zeros(0, np.float32), factor)
@@ -127,8 +127,8 @@ def test_the_learned_map_is_ridge_regression_in_blocks_of_any_size(
     dense[[5, 6]] = 0.0
     dense[7] = np.minimum(dense[7], 0.0)
     factors = random.normal(2.0, 1.0, (40, 5)).astype(np.float32)
-    fitted = TasteModel.fit(space, Evidence.of(csr_matrix(dense)), factors, prior=1.0, max_modes=4)
-    say = event_say(dense)
+    fitted = TasteModel.fit(space, Evidence.from_events(csr_matrix(dense)), factors, prior=1.0, max_components=4)
+    say = evidence_weights(dense)
     used = say.sum(axis=1) > 0
     assert used.sum() == 37
     total = say[used].sum(axis=1, keepdims=True)
@@ -143,8 +143,8 @@ def test_the_learned_map_is_ridge_regression_in_blocks_of_any_size(
 
 
 def test_nobody_likes_anything(space: StyleSpace) -> None:
-    nothing = Evidence.of(csr_matrix((4, len(space.directions)), dtype=np.float32))
-    fitted = TasteModel.fit(space, nothing, np.ones((4, 3), np.float32), prior=1.0, max_modes=4)
+    nothing = Evidence.from_events(csr_matrix((4, len(space.directions)), dtype=np.float32))
+    fitted = TasteModel.fit(space, nothing, np.ones((4, 3), np.float32), prior=1.0, max_components=4)
     assert not fitted.weight.any()
     assert not fitted.bias.any()
 
@@ -158,7 +158,7 @@ def test_category_centers_are_means_drawn_to_the_catalogs(block: int, monkeypatc
     vectors[[3, 30]] = 0.0
     kinds = random.integers(4, size=50)
     shown = vectors.any(axis=1)
-    made = StyleSpace.of(vectors, kinds)
+    made = StyleSpace.from_vectors(vectors, kinds)
     center = vectors[shown].mean(axis=0)
     for kind in range(4):
         own = shown & (kinds == kind)
@@ -168,7 +168,7 @@ def test_category_centers_are_means_drawn_to_the_catalogs(block: int, monkeypatc
 
 
 def test_disliked_events_have_no_say() -> None:
-    say = event_say(np.array([-5.0, 0.0, 1.0, 10.0], dtype=np.float32))
+    say = evidence_weights(np.array([-5.0, 0.0, 1.0, 10.0], dtype=np.float32))
     assert say[:2].tolist() == [0.0, 0.0]
     assert 0 < say[2] < say[3] < 10 * say[2]
 
@@ -200,7 +200,7 @@ def test_cutting_a_tree_equals_scipy(seed: int, size: int, count: int, ties: boo
 
 
 def test_equal_directions_are_one_mode() -> None:
-    assert mode_labels(np.ones((10, 128), dtype=np.float32), 4).tolist() == [0] * 10
+    assert component_labels(np.ones((10, 128), dtype=np.float32), 4).tolist() == [0] * 10
 
 
 def test_an_empty_taste_is_false() -> None:

@@ -167,7 +167,7 @@ class TestWrongInput:
             learned().style_of("x" * 10_000)
 
     def test_known_words_that_say_nothing(self) -> None:
-        with pytest.raises(RequestError, match=r"'lamp', 'rug': says nothing of how things look; try .*'marble'"):
+        with pytest.raises(RequestError, match=r"'lamp', 'rug': describes no style; try .*'marble'"):
             learned().style_of("lamp rug lamp")
 
     @pytest.mark.parametrize("texts", [[], [""] * 90, ["a b", "c d"]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsys.ranking.dpp import Determinant, look_likeness
+from recsys.ranking.dpp import Determinant, style_similarity
 from recsys.schema import FloatArray
 
 
@@ -29,7 +29,7 @@ def _picks(relevance: FloatArray, directions: FloatArray, limit: int, diversity:
 def _picks_by_determinants(relevance: FloatArray, directions: FloatArray, limit: int, diversity: float) -> list[int]:
     theta = 1 - diversity
     quality = np.exp(theta / (2 * (1 - theta)) * relevance.astype(np.float64))
-    kernel = quality[:, None] * look_likeness(directions) * quality
+    kernel = quality[:, None] * style_similarity(directions) * quality
     picked: list[int] = []
     for _ in range(limit):
         others = [i for i in range(len(relevance)) if i not in picked]
@@ -51,7 +51,7 @@ def test_each_pick_gives_the_largest_determinant(seed: int, diversity: float) ->
 def test_gains_are_the_logarithm_of_the_growth_of_the_determinant() -> None:
     relevance, directions = _drawn(3, count=8, dimensions=6)
     gain = Determinant(relevance, directions, 4, 0.4)
-    likeness = look_likeness(directions)
+    likeness = style_similarity(directions)
     for taken in ([], [5], [5, 2], [5, 2, 7]):
         if taken:
             gain.take(taken[-1])
@@ -66,7 +66,7 @@ def test_likeness_is_positive_semidefinite_and_least_for_opposites() -> None:
     directions[3] = -directions[2]
     directions[5] = directions[4]
     directions[6:9] = 0
-    likeness = look_likeness(directions)
+    likeness = style_similarity(directions)
     assert np.linalg.eigvalsh(likeness).min() > -1e-6
     assert likeness[2, 3] == pytest.approx(0.0, abs=1e-6)
     assert likeness[4, 5] == pytest.approx(1.0, abs=1e-6)

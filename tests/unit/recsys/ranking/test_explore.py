@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from recsys.ranking.explore import LongTail, Places, explore
+from recsys.ranking.explore import ExploredList, LongTail, explore
 from recsys.rng import generator
 
 LISTED = np.arange(6)
@@ -17,7 +17,7 @@ CASES = pytest.mark.parametrize(("pool", "share"), [(20, 0.3), (6, 0.5), (4, 0.6
 
 
 @cache
-def _draws(pool: int, share: float) -> list[Places]:
+def _draws(pool: int, share: float) -> list[ExploredList]:
     return [explore(LISTED, 100 + np.arange(pool), share, generator(1, "draw", draw)) for draw in range(DRAWS)]
 
 
@@ -84,7 +84,7 @@ def test_nothing_to_explore_is_certain() -> None:
     for places in (
         explore(LISTED, LISTED[:0], 0.5, generator(0, "x")),
         explore(LISTED, LISTED + 100, 0.0, generator(0, "x")),
-        Places.certain(LISTED),
+        ExploredList.without_exploration(LISTED),
     ):
         assert places.rows.tolist() == LISTED.tolist()
         assert (places.propensities == 1).all()
@@ -93,7 +93,7 @@ def test_nothing_to_explore_is_certain() -> None:
 
 def test_little_known_is_what_fewest_people_touched_among_the_allowed() -> None:
     seen = csr_matrix(np.triu(np.ones((8, 8), dtype=np.bool_)))  # item i was touched by i + 1 people
-    little_known = LongTail.of(seen)
+    little_known = LongTail.from_interactions(seen)
     everything = np.ones(8, dtype=np.bool_)
     nothing = np.zeros(0, dtype=np.int64)
     assert np.flatnonzero(little_known.among(everything, nothing)).tolist() == [0, 1]

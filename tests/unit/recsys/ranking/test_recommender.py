@@ -74,7 +74,10 @@ class TestCalibration:
             if len(taste.shares) < 2:
                 continue
             answer = recommender.recommend(Request(user, calibration=calibration))
-            given = np.bincount([found.mode or 0 for found in answer.recommendations], minlength=len(taste.shares)) / 10
+            given = (
+                np.bincount([found.component or 0 for found in answer.recommendations], minlength=len(taste.shares))
+                / 10
+            )
             mixed = 0.99 * given + 0.01 * taste.shares
             errors.append(float((taste.shares * np.log(taste.shares / mixed)).sum()))
         assert len(errors) > 20
@@ -121,7 +124,7 @@ class TestExploration:
         assert explored / (10 * draws) == pytest.approx(share, abs=0.03)
 
     def test_what_nobody_knows_is_shown_at_last(self, recommender: Recommender) -> None:
-        touched = np.bincount(recommender.bundle.seen.indices, minlength=len(recommender.bundle.catalog))
+        touched = np.bincount(recommender.bundle.interacted.indices, minlength=len(recommender.bundle.catalog))
         rare = touched <= np.quantile(touched, 0.2)
         shares = []
         for exploration in (0.0, 0.3):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsys.ranking.calibrate import Mix
+from recsys.ranking.calibrate import TargetMix
 from recsys.ranking.rerank import Reranking, best_pool, rerank
 from recsys.schema import Reranker
 
@@ -65,7 +65,7 @@ def test_marginal_relevance_by_hand() -> None:
 def test_calibration_works_with_any_reranker(reranker: Reranker) -> None:
     scores = np.linspace(1, 0, 20).astype(np.float32)
     groups = np.repeat(np.eye(2, dtype=np.float32), 10, axis=0)
-    mix = Mix(np.array([0.7, 0.3], dtype=np.float32), groups, np.ones(20, dtype=np.float32))
+    mix = TargetMix(np.array([0.7, 0.3], dtype=np.float32), groups, np.ones(20, dtype=np.float32))
     looks = np.zeros((20, 2), dtype=np.float32)
     without = rerank(scores, looks, 10, Reranking(reranker, 0.1), [mix])
     assert (without < 10).sum() == 10

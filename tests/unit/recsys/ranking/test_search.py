@@ -30,15 +30,15 @@ def titles(recommender: Recommender, answer: Answer) -> list[str]:
 def without_picture(bundle: Bundle, row: int) -> Recommender:
     vectors = bundle.space.vectors.copy()
     vectors[row] = 0.0
-    return Recommender(replace(bundle, space=StyleSpace.of(vectors, bundle.catalog.category_codes)))
+    return Recommender(replace(bundle, space=StyleSpace.from_vectors(vectors, bundle.catalog.category_codes)))
 
 
 def without_events(bundle: Bundle, row: int) -> Recommender:
-    seen = bundle.seen.copy().tolil()
+    seen = bundle.interacted.copy().tolil()
     seen[:, row] = 0
     seen = seen.tocsr()
     seen.eliminate_zeros()
-    return Recommender(replace(bundle, seen=seen))
+    return Recommender(replace(bundle, interacted=seen))
 
 
 class TestWords:
@@ -113,7 +113,7 @@ class TestSearchByStyle:
         among = recommender.similar.to_style(style, filters=Filters(categories=frozenset({category})), user_id=USER)
         assert {recommender.catalog.card(found).category for found in ids(among)} == {category}
         bundle = recommender.bundle
-        touched = set(bundle.catalog.ids.ids(bundle.seen[bundle.user_ids.row(USER)].indices))
+        touched = set(bundle.catalog.ids.ids(bundle.interacted[bundle.user_ids.row(USER)].indices))
         assert not touched & set(ids(recommender.similar.to_style(style, limit=200, user_id=USER)))
         assert among.basis is Basis.HISTORY
 
@@ -188,47 +188,47 @@ class TestSimilarByBoth:
 
     def test_with_neither_it_is_refused(self, recommender: Recommender) -> None:
         nothing = without_events(without_picture(recommender.bundle, 0).bundle, 0)
-        with pytest.raises(RequestError, match="no picture, and nobody has touched it"):
+        with pytest.raises(RequestError, match="no photo and no interactions"):
             nothing.similar.to_item(self.ITEM, by=SimilarBy.BOTH)
 
 
 class TestTaste:
     def test_a_liked_picture_is_the_taste_like_a_chosen_style(self, recommender: Recommender) -> None:
         style = recommender.styles.reference("tartan-red")
-        shown, chosen = Request(USER, looks=(style,)), Request(USER, styles=("tartan-red",))
+        shown, chosen = Request(USER, liked_styles=(style,)), Request(USER, styles=("tartan-red",))
         assert recommender.recommend(shown) == recommender.recommend(chosen)
-        assert recommender.recommend(Request(looks=(style,))).basis is Basis.STYLES
-        two = recommender.profile(Request(styles=("linen",), looks=(style,))).taste
+        assert recommender.recommend(Request(liked_styles=(style,))).basis is Basis.STYLES
+        two = recommender.profile(Request(styles=("linen",), liked_styles=(style,))).taste
         assert two.shares.tolist() == [0.5, 0.5]
-        top = recommender.recommend(Request(looks=(style,), diversity=0.0, calibration=0.0))
+        top = recommender.recommend(Request(liked_styles=(style,), diversity=0.0, calibration=0.0))
         assert sum("artan" in title for title in titles(recommender, top)) >= 5
 
     def test_a_reset_taste_forgets_the_history_and_no_more(self, recommender: Recommender) -> None:
-        usual, reset = (recommender.profile(Request(USER, fresh_taste=fresh)) for fresh in (False, True))
+        usual, reset = (recommender.profile(Request(USER, ignore_style_history=fresh)) for fresh in (False, True))
         assert usual.taste
         assert not reset.taste
-        assert not len(reset.told)
-        assert recommender.taste(Request(USER, fresh_taste=True)).modes == ()
-        for part in ("liked", "say", "touched", "factors", "neighbors"):
+        assert not len(reset.taste_items)
+        assert recommender.taste(Request(USER, ignore_style_history=True)).components == ()
+        for part in ("liked", "weights", "interacted", "factors", "neighbors"):
             assert np.array_equal(getattr(usual, part), getattr(reset, part))
-        answer = recommender.recommend(Request(USER, fresh_taste=True))
+        answer = recommender.recommend(Request(USER, ignore_style_history=True))
         assert answer.basis is Basis.HISTORY
         assert not any("taste" in found.reason for found in answer.recommendations)
-        assert {found.mode for found in answer.recommendations} == {None}
+        assert {found.component for found in answer.recommendations} == {None}
 
     def test_after_a_reset_the_session_is_the_taste(self, recommender: Recommender) -> None:
         session = {ItemId("p0001"): 3.0, ItemId("p0010"): -2.0}
-        reset = recommender.profile(Request(USER, items=session, fresh_taste=True))
+        reset = recommender.profile(Request(USER, items=session, ignore_style_history=True))
         stranger = recommender.profile(Request(items=session))
         assert np.array_equal(reset.taste.directions, stranger.taste.directions)
-        assert np.array_equal(reset.told, stranger.liked)
+        assert np.array_equal(reset.taste_items, stranger.liked)
         assert len(reset.liked) > len(stranger.liked)
-        answer = recommender.recommend(Request(USER, items=session, fresh_taste=True))
+        answer = recommender.recommend(Request(USER, items=session, ignore_style_history=True))
         named = {found.because for found in answer.recommendations if found.reason.startswith("Matches your taste")}
         assert named <= {ItemId("p0001")}
 
     def test_after_a_reset_chosen_styles_are_the_taste(self, recommender: Recommender) -> None:
-        reset = recommender.profile(Request(USER, styles=("linen",), fresh_taste=True))
+        reset = recommender.profile(Request(USER, styles=("linen",), ignore_style_history=True))
         assert np.array_equal(reset.taste.directions, recommender.profile(Request(styles=("linen",))).taste.directions)
 
     def test_an_answer_brings_the_taste_so_that_pictures_need_no_second_profile(

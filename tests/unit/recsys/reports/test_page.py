@@ -117,7 +117,7 @@ class TestPage:
             assert found.reason in page.text
 
     def test_the_taste_is_the_recommender_s(self, page: _Reader, recommender: Recommender) -> None:
-        for mode in recommender.taste(Request(user_id=USER)).modes:
+        for mode in recommender.taste(Request(user_id=USER)).components:
             assert f"{100 * mode.share:.0f} %" in page.text
             assert mode.styles[0].title in page.text
 

@@ -85,14 +85,14 @@ def test_a_changed_picture_moves_an_item_to_its_new_look() -> None:
 
 def test_a_changed_picture_that_is_not_known_counts_as_none() -> None:
     now = with_changes(BASE, [replace(unchanged(IDS[0], 1), image="new.jpg", vector=None)])
-    with pytest.raises(RequestError, match="has no picture"):
+    with pytest.raises(RequestError, match="has no photo"):
         now.similar.to_item(IDS[0])
     assert now.similar.to_item(IDS[0], by=SimilarBy.TASTE).recommendations
 
 
 def test_a_vector_of_another_style_space_says_nothing() -> None:
     now = with_changes(BASE, [Change(NEW[0], 1, vector=look(0), embedder="another")])
-    with pytest.raises(RequestError, match="has no picture"):
+    with pytest.raises(RequestError, match="has no photo"):
         now.similar.to_item(NEW[0])
 
 
@@ -105,7 +105,7 @@ def test_what_was_deleted_is_found_by_nothing() -> None:
         assert not gone & {found.because for found in answer.recommendations}
     for by in (SimilarBy.STYLE, SimilarBy.TASTE, SimilarBy.BOTH):
         assert not gone & {found.item_id for found in now.similar.to_item(IDS[1], by=by, limit=60).recommendations}
-    assert not gone & {item for mode in now.taste(ASKED[1]).modes for item in mode.items}
+    assert not gone & {item for mode in now.taste(ASKED[1]).components for item in mode.items}
     for item in gone:
         for ask in (now.catalog.card, now.similar.to_item, now.catalog.style):
             with pytest.raises(UnknownIdError):

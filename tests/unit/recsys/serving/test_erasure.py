@@ -167,7 +167,9 @@ def test_no_row_of_the_bundle_is_theirs(shop: Project, live: Database) -> None:
     row = before.user_ids.row(PERSON)
     erase_user(shop, live, PERSON)
     after = load_bundle(shop.bundles, shop.root)
-    matrices = [(each.recent, each.seen, each.factors.viewed, each.neighbors.viewed) for each in (before, after)]
+    matrices = [
+        (each.recent, each.interacted, each.factors.history, each.neighbors.history) for each in (before, after)
+    ]
     for old, new in zip(*matrices, strict=True):
         expected = np.delete(old.toarray(), row, axis=0)
         np.testing.assert_array_equal(new.toarray(), expected)

@@ -60,10 +60,10 @@ def test_an_arm_is_served_as_a_project_with_its_settings_would_be(small: Recomme
 
 def test_what_the_caller_has_set_goes_before_the_arm() -> None:
     asked = Request(diversity=0.2, blend={"style": 0.5})
-    arm = Overrides(diversity=0.9, calibration=0.8, blend={"style": 2.0, "fresh": 1.0}, reranker=Reranker.DPP)
+    arm = Overrides(diversity=0.9, calibration=0.8, blend={"style": 2.0, "recency": 1.0}, reranker=Reranker.DPP)
     served = apply_overrides(asked, arm)
     assert (served.diversity, served.calibration, served.reranker) == (0.2, 0.8, Reranker.DPP)
-    assert served.blend == {"style": 0.5, "fresh": 1.0}
+    assert served.blend == {"style": 0.5, "recency": 1.0}
 
 
 def test_an_arm_that_sets_nothing_changes_nothing() -> None:
@@ -78,7 +78,7 @@ def test_a_weight_replaces_a_curve_and_leaves_the_others() -> None:
     table = np.random.default_rng(3).random((6, len(FEATURES)), dtype=np.float32)
     blend = Blend(dict.fromkeys(FEATURES, 1.0), dict.fromkeys(FEATURES, 1.0), curves=curves)
     fitted = blend.contributions(table, np.zeros(6, dtype=np.bool_))
-    changed = blend.reweighted({"style": 0.5}).contributions(table, np.arange(6) == 5)
+    changed = blend.with_weights({"style": 0.5}).contributions(table, np.arange(6) == 5)
     style = FEATURES.index("style")
     np.testing.assert_allclose(changed[:, style], 0.5 * table[:, style], rtol=1e-6)
     np.testing.assert_array_equal(np.delete(changed[:5], style, axis=1), np.delete(fitted[:5], style, axis=1))

@@ -50,7 +50,7 @@ def test_a_build_knows_them_and_says_up_to_which(shop: Project) -> None:
     assert (card(ItemId("i01")).title, card(ItemId("new")).title) == ("Renamed", "New")
     assert "i02" not in bundle.catalog.ids
     assert bundle.catalog.attributes["color"][bundle.catalog.ids.row(ItemId("i01"))] == "red"
-    assert bundle.seen.nnz == 240 - int((read_frame(shop.interactions_file)["item_id"] == "i02").sum())
+    assert bundle.interacted.nnz == 240 - int((read_frame(shop.interactions_file)["item_id"] == "i02").sum())
 
 
 def test_an_evaluation_takes_the_same_catalog(shop: Project) -> None:

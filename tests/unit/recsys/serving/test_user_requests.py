@@ -39,7 +39,7 @@ def _request(events: EventStore, recommender: Recommender, reset: int | None, wi
 def test_live_events_are_weights(events: EventStore, recommender: Recommender) -> None:
     found = _request(events, recommender, None, Request())
     assert found.items == {"p0001": 5.0, "p0002": 2.0}
-    assert not found.fresh_taste
+    assert not found.ignore_style_history
     assert found.filters == Filters()
 
 
@@ -48,7 +48,7 @@ def test_what_came_before_a_reset_is_no_taste_but_stays_seen(events: EventStore,
     found = _request(events, recommender, 1, Request(filters=Filters(exclude=frozenset({ItemId("p0009")}))))
     assert recommender.bundle.events_through == 0
     assert found.items == {"p0002": 2.0}
-    assert found.fresh_taste
+    assert found.ignore_style_history
     assert found.filters.exclude == {"p0001", "p0009"}
 
 

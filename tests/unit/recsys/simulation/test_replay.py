@@ -24,7 +24,7 @@ from recsys.simulation.tastes import Tastes
 from recsys.training.build import load_interactions
 from tests.unit.recsys.simulation.conftest import START, Declare
 
-PLAIN = {"blend": dict.fromkeys(("factors", "neighbors", "style", "category", "trend", "fresh"), 0.0)}
+PLAIN = {"blend": dict.fromkeys(("factors", "neighbors", "style", "category", "trend", "recency"), 0.0)}
 """An arm that ranks by popularity over all times alone."""
 
 

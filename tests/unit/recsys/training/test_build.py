@@ -46,7 +46,7 @@ def block_ingredients() -> Ingredients:
     return Ingredients(
         items=items,
         catalog=catalog,
-        space=StyleSpace.of(vectors, catalog.category_codes),
+        space=StyleSpace.from_vectors(vectors, catalog.category_codes),
         styles=(),
         style_vectors=np.zeros((0, 128), np.float32),
         settings=ProjectSettings(als=AlsSettings(factors=8)),
@@ -106,7 +106,7 @@ def test_nothing_known_is_said(blocks: Recommender) -> None:
     assert len(answer.recommendations) == 10
     assert {r.reason for r in answer.recommendations} <= {"Popular with everyone", "Popular right now", "New here"}
     assert blocks.style_for(Request()) is None
-    assert blocks.taste(Request()).modes == ()
+    assert blocks.taste(Request()).components == ()
 
 
 def test_reasons_name_what_is_behind(blocks: Recommender) -> None:
@@ -143,7 +143,7 @@ def test_wrong_requests_name_their_field(blocks: Recommender) -> None:
         Request(limit=0)
     with pytest.raises(RequestError, match=r"price_min: 9.0 is above price_max 3.0"):
         Filters(price_min=9.0, price_max=3.0)
-    with pytest.raises(RequestError, match="mode: this taste has modes 0"):
+    with pytest.raises(RequestError, match="mode: this taste has components 0"):
         blocks.style_for(Request(user_id=UserId("u00")), component=7)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.models.blend import Blend
-from recsys.models.curves import Curves, relative
+from recsys.models.curves import Curves, standardize
 from recsys.schema import FEATURES
 from recsys.training.blend import BlendCases, curve_scores, curves_of, curves_pay, fit_blend, fit_weights, quality
 from recsys.training.curves import KNOTS, fit_curves
@@ -52,7 +52,7 @@ def test_contributions_are_read_off_the_curves() -> None:
 
 def test_relative_features_are_standardized_over_the_candidates() -> None:
     table = np.array([[1.0, 7.0], [3.0, 7.0]], dtype=np.float32)
-    np.testing.assert_allclose(relative(table), [[-1, 0], [1, 0]])
+    np.testing.assert_allclose(standardize(table), [[-1, 0], [1, 0]])
 
 
 def test_a_curve_is_nothing_on_average_and_flat_where_nothing_varies() -> None:
@@ -72,7 +72,7 @@ def test_new_items_are_scored_by_their_own_weights_and_offset() -> None:
     table = np.ones((2, F), dtype=np.float32)
     found = Blend(weights, new_weights, 0.25).contributions(table, np.array([False, True]))
     assert found.sum(axis=1).tolist() == [1.0, 2.25]
-    assert found[1, FEATURES.index("fresh")] == 0.25
+    assert found[1, FEATURES.index("recency")] == 0.25
 
 
 def test_new_items_are_placed_where_they_cost_nothing() -> None:

@@ -329,7 +329,7 @@ class TestRefusals:
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
     def test_models_of_style_need_pictures(self, shop: Project) -> None:
-        with pytest.raises(DataError, match="style_als learns from pictures and no item has one; tune als instead"):
+        with pytest.raises(DataError, match="style_als learns from photos and no item has one; tune als instead"):
             tune(shop, Tunable.STYLE_ALS, trials=1)
 
     def test_a_project_without_data(self, tmp_path: Path) -> None:
