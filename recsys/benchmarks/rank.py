@@ -32,11 +32,11 @@ from recsys.training.refresh import add_items
 module: Any = served
 STEPS = {
     (Recommender, "profile"): "profile",
-    (CatalogView, "allowed"): "filters",
+    (CatalogView, "filter_items"): "filters",
     (Retriever, "candidates"): "retrieve",
     (Features, "table"): "features",
     (module, "rerank"): "rerank",
-    (Recommender, "_explained"): "explain",
+    (Recommender, "_explain"): "explain",
 }
 """Steps of `Recommender.recommend`."""
 TOTAL = "one request"

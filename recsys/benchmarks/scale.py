@@ -66,7 +66,7 @@ def measure_size(size: Size, iterations: int | None = None, seed: int = 0) -> li
     watch = Stopwatch()
     with watch.lap("(drawing the data)"):
         shop = synthetic_shop(size, seed)
-    with watch.watching({(StyleSpace, "of"): "style space"}):
+    with watch.watching({(StyleSpace, "from_vectors"): "style space"}):
         given = ingredients(shop, settings)
     with TemporaryDirectory() as folder:
         recommender = _build(watch, shop, given, Path(folder))
@@ -95,7 +95,7 @@ def _build(watch: Stopwatch, shop: Shop, given: Ingredients, folder: Path) -> Re
     del bundle
     with watch.lap("bundle, load"):
         bundle = load_bundle(folder, folder)
-    with watch.watching({(Retriever, "of"): "indexes"}):
+    with watch.watching({(Retriever, "build"): "indexes"}):
         return Recommender(bundle)
 
 
