@@ -48,16 +48,28 @@ def write_files(bundle: Bundle, folder: Path) -> None:
     write_array(folder / "recency.npy", bundle.recency)
     write_array(folder / "taste_weight.npy", bundle.taste.weight)
     write_array(folder / "taste_bias.npy", bundle.taste.bias)
+    blend, curves = bundle.blend, bundle.blend.curves
     learned = {
         "taste_prior": bundle.taste.prior,
         "max_components": bundle.taste.max_components,
-        "blend": _blend_json(bundle.blend),
+        "blend": {
+            "weights": dict(blend.weights),
+            "new_weights": dict(blend.new_weights),
+            "new_offset": blend.new_offset,
+            "curves": None if curves is None else {"knots": curves.knots.tolist(), "values": curves.values.tolist()},
+        },
         "items_through": bundle.items_through,
         "events_through": bundle.events_through,
     }
     write_json(folder / "learned.json", learned)
-    _write_text_style(folder, bundle.text_style)
-    _write_descriptors(folder, bundle.descriptors)
+    write_json(folder / "words.json", {"terms": bundle.text_style.terms, "silent": bundle.text_style.silent})
+    write_array(folder / "word_weights.npy", bundle.text_style.weights)
+    if bundle.descriptors.arrays:
+        # In the order of the settings: the first descriptor of a family is the one that compares it.
+        names = [{"name": name, "version": descriptor(name).version} for name in bundle.descriptors.arrays]
+        write_json(folder / "descriptors.json", names)
+        for name, array in bundle.descriptors.arrays.items():
+            write_array(folder / f"descriptor_{name}.npy", array)
     _write_matrix(folder / "recent", bundle.recent)
     _write_matrix(folder / "interacted", bundle.interacted)
 
@@ -116,26 +128,12 @@ def read_files(folder: Path, manifest: Mapping[str, Any], image_root: Path) -> B
     )
 
 
-def _write_text_style(folder: Path, text_style: TextStyleMap) -> None:
-    write_json(folder / "words.json", {"terms": text_style.terms, "silent": text_style.silent})
-    write_array(folder / "word_weights.npy", text_style.weights)
-
-
 def _read_text_style(folder: Path) -> TextStyleMap:
     words = read_json(folder / "words.json")
     weights = read_array(folder / "word_weights.npy")
     if len(words["terms"]) != len(weights):
         raise DataError(f"{folder}: {len(words['terms'])} words have {len(weights)} weights")
     return TextStyleMap(tuple(words["terms"]), weights, tuple(words["silent"]))
-
-
-def _write_descriptors(folder: Path, descriptors: ProductDescriptors) -> None:
-    if descriptors.arrays:
-        # In the order of the settings: the first descriptor of a family is the one that compares it.
-        versions = [{"name": name, "version": descriptor(name).version} for name in descriptors.arrays]
-        write_json(folder / "descriptors.json", versions)
-        for name, array in descriptors.arrays.items():
-            write_array(folder / f"descriptor_{name}.npy", array)
 
 
 def _read_descriptors(folder: Path) -> ProductDescriptors:
@@ -148,16 +146,6 @@ def _read_descriptors(folder: Path) -> ProductDescriptors:
             raise DataError(f"{folder}: descriptor {name} {entry['version']} is not computed by this version")
         arrays[name] = read_array(folder / f"descriptor_{name}.npy")
     return ProductDescriptors(arrays)
-
-
-def _blend_json(blend: Blend) -> dict[str, Any]:
-    curves = blend.curves
-    return {
-        "weights": dict(blend.weights),
-        "new_weights": dict(blend.new_weights),
-        "new_offset": blend.new_offset,
-        "curves": None if curves is None else {"knots": curves.knots.tolist(), "values": curves.values.tolist()},
-    }
 
 
 def _read_blend(found: dict[str, Any]) -> Blend:

@@ -122,6 +122,9 @@ class Profiler:
             taste_items, taste = self._session_taste(session, chosen)
         else:
             taste_items, taste = liked, self._taste(liked, weights, factors, chosen)
+        basis = Basis.STYLES if chosen else Basis.POPULAR
+        if len(liked):
+            basis = Basis.SESSION if row is None else Basis.HISTORY
         return Profile(
             liked=liked,
             weights=weights,
@@ -130,7 +133,7 @@ class Profiler:
             factors=factors,
             neighbors=self.neighbors.evidence(events)[0] if len(liked) else None,
             taste=taste,
-            basis=_basis(row is not None and len(liked) > 0, len(liked) > 0, bool(chosen)),
+            basis=basis,
             taste_items=taste_items,
         )
 
@@ -165,11 +168,3 @@ def _likes(items: NDArray[np.int32], weights: FloatArray) -> tuple[IntArray, Flo
     """Return the item rows (n,) of events with positive weights, and their weights as evidence (n,)."""
     positive = weights > 0
     return items[positive].astype(np.int64), evidence_weights(weights[positive])
-
-
-def _basis(history: bool, likes: bool, chosen: bool) -> Basis:
-    if history:
-        return Basis.HISTORY
-    if likes:
-        return Basis.SESSION
-    return Basis.STYLES if chosen else Basis.POPULAR

@@ -152,7 +152,12 @@ class TextStyleMap:
         direction = (total / length).astype(np.float32)
         pairs = [(word, known) for word, known in zip(asked, read, strict=True) if known is not None]
         unknown = dict.fromkeys(word for word, known in zip(asked, read, strict=True) if known is None)
-        return TextStyle(direction, _shares(pairs, parts @ direction / length), tuple(unknown))
+        # A word that the text repeats has one entry, with the sum of its shares.
+        sums = dict.fromkeys(pairs, 0.0)
+        for pair, share in zip(pairs, (parts @ direction / length).tolist(), strict=True):
+            sums[pair] += share
+        shares = (WordShare(word, share, None if known == word else known) for (word, known), share in sums.items())
+        return TextStyle(direction, tuple(shares), tuple(unknown))
 
     def examples(self) -> tuple[str, ...]:
         """Return a few single words that describe a style most clearly."""
@@ -360,14 +365,6 @@ def _without_a_letter(word: str) -> list[str]:
     Two words have one of these in common if they differ by a letter or by a swap of two neighboring letters.
     """
     return [word, *(word[:index] + word[index + 1 :] for index in range(len(word)))]
-
-
-def _shares(pairs: Sequence[tuple[str, str]], shares: NDArray[np.float64]) -> tuple[WordShare, ...]:
-    """Return one entry for each word as it was written and as it is known, also if the text repeats it."""
-    sums: dict[tuple[str, str], float] = {}
-    for pair, share in zip(pairs, shares, strict=True):
-        sums[pair] = sums.get(pair, 0.0) + float(share)
-    return tuple(WordShare(word, share, None if known == word else known) for (word, known), share in sums.items())
 
 
 def _quote(found: Sequence[str]) -> str:

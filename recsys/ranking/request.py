@@ -76,8 +76,8 @@ class Request:
         exploration: Share of positions that are explored, in [0, 1]; replaces the setting.
         shown: Items shown before in this session. They follow all other items that pass the filters, so a list repeats
             only if nothing new is left, and is never shorter for it. Unknown ids are ignored.
-        exploration_seed: Text that distinguishes this request from others of the same user or of anonymous sessions, such
-            as a session id and a count. With the same text, the same items are explored.
+        exploration_seed: Text that distinguishes this request from others of the same user or of anonymous sessions,
+            such as a session id and a count. With the same text, the same items are explored.
         liked_styles: Style vectors of liked images, such as an uploaded one.
         ignore_style_history: The user reset their taste. Style is inferred from this session, chosen styles and liked
             images only; collaborative signals still use the full history.

@@ -67,7 +67,12 @@ def rerank(
     if not limit or not (diversify or calibrate):
         return np.arange(limit, dtype=np.int64)
     low, high = float(scores.min()), float(scores.max())
-    gain = _gain((scores - low) / max(high - low, 1e-9), directions, limit, reranking)
+    relevance = (scores - low) / max(high - low, 1e-9)
+    gain: Gain = _Relevance(relevance)
+    if diversify and reranking.reranker is Reranker.DPP:
+        gain = Determinant(relevance, directions, limit, reranking.diversity)
+    elif diversify:
+        gain = _MarginalRelevance(relevance, directions, reranking.diversity)
     calibration = Calibration(mixes, reranking.calibration) if calibrate else None
     picks = np.empty(limit, dtype=np.int64)
     remaining = np.ones(len(scores), dtype=np.bool_)
@@ -79,14 +84,6 @@ def rerank(
         if calibration is not None:
             calibration.take(pick)
     return picks
-
-
-def _gain(relevance: FloatArray, directions: FloatArray, limit: int, reranking: Reranking) -> Gain:
-    if reranking.reranker is Reranker.NONE or reranking.diversity == 0:
-        return _Relevance(relevance)
-    if reranking.reranker is Reranker.DPP:
-        return Determinant(relevance, directions, limit, reranking.diversity)
-    return _MarginalRelevance(relevance, directions, reranking.diversity)
 
 
 class _Relevance:

@@ -126,11 +126,11 @@ class SimilarItems:
         if exclude_item is not None:
             allowed[self._catalog.row(exclude_item)] = False
         rows, scores = self._retriever.similar_styles(self._space.to_direction(style.values), allowed, limit)
-        found = tuple(
-            self._recommendation(int(row), {SimilarBy.STYLE.value: float(score)}, _closeness(float(score)), None)
-            for row, score in zip(rows, scores, strict=True)
-        )
-        return Answer(found, profile.basis, self._bundle.version)
+        found = []
+        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
+            reason = next((words for least, words in CLOSENESS if score > least), "The nearest that is left")
+            found.append(self._recommendation(row, {SimilarBy.STYLE.value: score}, reason, None))
+        return Answer(tuple(found), profile.basis, self._bundle.version)
 
     def style_of_text(self, text: str, base: StyleVector | None = None) -> TextReport:
         """Return the style that words describe, learned from the catalog's own texts (`recsys.profiles.text_style`).
@@ -196,7 +196,9 @@ class SimilarItems:
         for found in best[best != NO_ROW]:
             style, taste = (float(part) for part in parts[:, found])
             contributions = {SimilarBy.STYLE.value: style, SimilarBy.TASTE.value: taste}
-            reason = _both_reason(style, taste, self._catalog.name(row))
+            reason = f"{LOOKS_LIKE if style >= taste else LIKED_LIKE} {self._catalog.name(row)}"
+            if min(style, taste) >= CLEARLY:
+                reason = f"{LOOKS_LIKE} {self._catalog.name(row)}, and is liked by the same people"
             yield self._recommendation(int(found), contributions, reason, item_id)
 
     def _recommendation(
@@ -241,13 +243,3 @@ def descriptor_reasons(
         f"{words.capitalize()} {_LINKS[family]} {name}" if words else f"{_PLAIN[family]} {name}"
         for words in descriptors.shared_words(row, others, family)
     ]
-
-
-def _closeness(similarity: float) -> str:
-    return next((words for least, words in CLOSENESS if similarity > least), "The nearest that is left")
-
-
-def _both_reason(style: float, taste: float, name: str) -> str:
-    if min(style, taste) >= CLEARLY:
-        return f"{LOOKS_LIKE} {name}, and is liked by the same people"
-    return f"{LOOKS_LIKE if style >= taste else LIKED_LIKE} {name}"
