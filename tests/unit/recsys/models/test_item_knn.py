@@ -91,7 +91,7 @@ def test_dislikes_make_no_items_alike() -> None:
 def test_the_scale_of_the_weights_matters_little_to_similarities(weighting: Weighting, events: csr_matrix) -> None:
     positive = likes(events)
     model = ItemKnnModel(ItemKnnSettings(weighting=weighting))
-    once, again = model._weight(positive), model._weighted(positive * 7.0)
+    once, again = model._weight(positive), model._weight(positive * 7.0)
     np.testing.assert_allclose(again.data, once.data, rtol=1e-5)
 
 

@@ -86,7 +86,7 @@ class TestWords:
 
     def test_a_bundle_without_words_says_what_to_do(self, recommender: Recommender) -> None:
         silent = Recommender(replace(recommender.bundle, text_style=TextStyleMap.none(128)))
-        with pytest.raises(RequestError, match=r"Search by a picture; or .*recsys build"):
+        with pytest.raises(RequestError, match=r"Search by an image; or .*recsys build"):
             silent.similar.style_of_text("marble")
 
 
