@@ -519,7 +519,7 @@ class TestRestyle:
         _refused(restyle("--style", "nope"), "unknown style 'nope'")
         _refused(restyle("--like", "nope"), "unknown item 'nope'")
         _refused(restyle("--user", "nobody"), "nobody", "choose a style")
-        _refused(restyle("--user", USER, "--taste-component", 9), "mode")
+        _refused(restyle("--user", USER, "--taste-component", 9), "components")
         _refused(restyle("--scene", "wedding"), "unknown scene 'wedding'", "holiday", "everyday")
         _misused(restyle("--style", "linen", "--mode", "oil"), "product, full, background, tone")
         _refused(restyle("--style", "linen", "--out", tmp_path / "r.gif"), ".gif", ".png")
