@@ -69,7 +69,7 @@ def test_what_was_asked_for_is_logged_as_it_was_done_and_erased(shop: Any, recom
 
 def test_the_table_is_for_people(shop: Any) -> None:
     empty = CliRunner().invoke(app, ["audit", str(shop.project.root)])
-    assert "No restyled picture" in empty.output
+    assert "No restyled image" in empty.output
     shop.client.get("/v1/users/u00/recommendations", params={"limit": 1})
     shop.live.exposures.flush()
     ran = CliRunner().invoke(app, ["audit", str(shop.project.root)], env={"COLUMNS": "160"})

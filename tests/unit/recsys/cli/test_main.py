@@ -724,7 +724,7 @@ class TestEvaluate:
         _refused(_run("evaluate", root, "--output", tmp_path / "no" / "a.md"), "folder that is there")
         files = ("--train", train, "--test", test)
         _refused(_run("evaluate", *files, "--models", "style_knn"), "learns from photos")
-        _refused(_run("evaluate", *files, "--controls"), "no item has an image")
+        _refused(_run("evaluate", *files, "--controls"), "no item has a picture")
         _refused(_run("evaluate", "--train", train, "--test", tmp_path / "no.txt"), "no.txt", "no such file")
         _refused(_run("evaluate", *files, "--format", "parquet"), "train.txt")
 

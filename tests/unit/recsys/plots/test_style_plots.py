@@ -120,7 +120,7 @@ def test_a_person_from_what_they_liked_to_a_restyled_product(sample_project: Pro
         strangers = taste_rows(sample_project, recommender, restyler, UserId("nobody"))
     titles = [row.title for row in rows]
     assert titles[0] == "latest items of the history"
-    assert titles[1].startswith("taste 1: ")
+    assert titles[1].startswith("taste component 1, ")
     assert titles[-2] == "recommended, best first"
     photo, *restyled = (np.asarray(thumbnail(tile.image, 64), dtype=float) for tile in rows[-1].tiles)
     changes = [np.abs(picture - photo).mean() for picture in restyled]
