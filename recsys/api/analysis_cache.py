@@ -52,7 +52,7 @@ class AnalysisCache:
         self.live.exposures.flush()
         variety = None
         if MetricName.STYLE_DIVERSITY in declared_metrics(experiment):
-            variety = StyleVariety.of(list(bundle.catalog.ids.values), bundle.space.vectors)
-        logs = Logs.of_database(self.live.database, experiment.unit)
+            variety = StyleVariety.from_vectors(list(bundle.catalog.ids.values), bundle.space.vectors)
+        logs = Logs.from_database(self.live.database, experiment.unit)
         results = analyze(experiment, logs, now(), diversity=variety)
         return {**json.loads(analysis_json(results)), "healthy": results.healthy}

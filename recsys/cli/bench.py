@@ -47,7 +47,7 @@ def bench_engines(
     project: Annotated[Path | None, typer.Option(help="The project of --experiment.")] = None,
 ) -> None:
     """All engines on the same pairs: figures, pictures, and what people did, as a page."""
-    from recsys.cli.experiment import analysis_of
+    from recsys.cli.experiment import analyze_experiment
     from recsys.reports.engine_behavior import behavior_of
     from recsys.reports.engine_page import check_page, write_engine_page
     from style.benchmarks.run import bench_engines as compared
@@ -58,7 +58,7 @@ def bench_engines(
     behavior = None
     if experiment is not None and project is not None:
         shop = open_project(project)
-        behavior = behavior_of(analysis_of(shop, experiment), shop.settings.restyle.engine)
+        behavior = behavior_of(analyze_experiment(shop, experiment), shop.settings.restyle.engine)
     found, lines, judged_by = compared(products, styles, engine, pairs, judge, patience)
     for line in lines:
         typer.echo(line)

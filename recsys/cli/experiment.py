@@ -1,4 +1,4 @@
-"""The command `recsys experiment`: declare, start, ramp, stop, look at and analyze experiments."""
+"""Command `recsys experiment`: create, start, ramp, stop, show and analyze experiments."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ if TYPE_CHECKING:
     from recsys.experiments.analysis.analyze import Analysis
     from recsys.experiments.analysis.log_sources import Logs
     from recsys.experiments.analysis.style_diversity import StyleVariety
-    from recsys.experiments.design.assignment import Assignment
     from recsys.experiments.design.definition import Experiment, Ranges
 
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The experiment.")]
+Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of the experiment.")]
 SegmentOption = Annotated[
     list[str] | None, typer.Option("--segments", metavar="FIRST-LAST", help="Segments of the namespace, 0 to 999.")
 ]
 
-experiment = typer.Typer(
-    no_args_is_help=True, help="Compare configurations on live traffic: declare, start, stop, analyze."
-)
+experiment = typer.Typer(no_args_is_help=True, help="Run A/B tests on live traffic: create, start, stop, analyze.")
 experiment.command()(simulate)
 
 
@@ -35,33 +32,40 @@ experiment.command()(simulate)
 def create(
     path: ProjectPath,
     key: Key,
-    title: Annotated[str, typer.Option(help="What it is called.")],
-    hypothesis: Annotated[str, typer.Option(help="What should move, and why.")],
-    arm: Annotated[list[str], typer.Option(metavar="NAME[=WEIGHT]", help="An arm; the first is the control.")],
+    title: Annotated[str, typer.Option(help="Title.")],
+    hypothesis: Annotated[str, typer.Option(help="Expected effect, and why.")],
+    arm: Annotated[
+        list[str], typer.Option(metavar="NAME[=WEIGHT]", help="Arm; the first one is the control; repeatable.")
+    ],
     override: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="ARM.OPTION=VALUE", help="What an arm changes, as on.strength=0.3; repeatable."),
+        typer.Option("--set", metavar="ARM.OPTION=VALUE", help="Override of an arm, as on.strength=0.3; repeatable."),
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME[:DIRECTION]", help="The first decides; repeatable. Default: ctr"),
+        typer.Option(metavar="NAME[:DIRECTION]", help="Metric; the first one decides; repeatable. Default: ctr"),
     ] = None,
     guardrail: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=MARGIN", help="Must not get worse by this share of the control's mean; repeatable."),
+        typer.Option(
+            metavar="NAME=MARGIN",
+            help="Metric that must not get worse by this share of the control's mean; repeatable.",
+        ),
     ] = None,
-    unit: Annotated[str, typer.Option(help="user or session.")] = "user",
-    coverage: Annotated[float, typer.Option(min=0.0, max=1.0, help="The share of units that may be exposed.")] = 1.0,
-    namespace: Annotated[str | None, typer.Option(help="Experiments of one namespace share no unit.")] = None,
+    unit: Annotated[str, typer.Option(help="Unit of assignment, user or session.")] = "user",
+    coverage: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of units that may be exposed.")] = 1.0,
+    namespace: Annotated[
+        str | None, typer.Option(help="Namespace; experiments of one namespace share no unit.")
+    ] = None,
     segments: SegmentOption = None,
-    holdout: Annotated[float | None, typer.Option(help="The share of units left out of all experiments.")] = None,
-    minimum_days: Annotated[int, typer.Option(min=1, help="No decision before.")] = 14,
+    holdout: Annotated[float | None, typer.Option(help="Share of units left out of all experiments.")] = None,
+    minimum_days: Annotated[int, typer.Option(min=1, help="Days before the first decision.")] = 14,
 ) -> None:
-    """Declare an experiment as a draft: a file that can be edited until it starts."""
+    """Create an experiment as a draft: a file that can be edited until it starts."""
     from recsys.experiments.design.files import create_experiment
 
     if segments and namespace is None:
-        raise typer.BadParameter("--segments goes with --namespace")
+        raise typer.BadParameter("--segments needs --namespace; give both")
     arms = {name: {"weight": _number(weight or "1", "--arm")} for name, weight in (_split(text, "=") for text in arm)}
     raw: dict[str, Any] = {
         "key": key,
@@ -71,76 +75,81 @@ def create(
         "coverage": coverage,
         "control": next(iter(arms)),
         "arms": _with_overrides(arms, override or []),
-        "metrics": [_metric(text) for text in metric or ["ctr"]],
-        "guardrails": [_guardrail(text) for text in guardrail or []],
+        "metrics": [
+            {"name": name, **({"direction": direction} if direction else {})}
+            for name, direction in (_split(text, ":") for text in metric or ["ctr"])
+        ],
+        "guardrails": [
+            {"metric": name, "margin": _number(margin, "--guardrail")}
+            for name, margin in (_split(text, "=") for text in guardrail or [])
+        ],
         "decision": {"minimum_days": minimum_days},
     }
     if namespace is not None:
         raw["namespace"] = {"name": namespace, **({"segments": _ranges(segments)} if segments else {})}
     if holdout is not None:
         raw["holdout"] = {"share": holdout}
-    made = create_experiment(_project(path).experiments, _validated(raw))
-    typer.echo(f"wrote {made}; edit it as you like, then: recsys experiment start {path} {key}")
+    file = create_experiment(_project(path).experiments, _validate(raw))
+    typer.echo(f"wrote {file}; edit it as you like, then: recsys experiment start {path} {key}")
 
 
 @experiment.command()
 def start(path: ProjectPath, key: Key) -> None:
-    """Assign units from now on. What an arm is, and how units are split, is fixed from here."""
+    """Start an experiment; its arms and its split are fixed from then on."""
     from recsys.clock import now
     from recsys.experiments.design import lifecycle
-    from recsys.experiments.design.registry import change_together
+    from recsys.experiments.design.registry import change_without_conflict
     from recsys.serving.experiments import check_servable
 
     project = _project(path)
 
-    def started(draft: Experiment) -> Experiment:
+    def start_servable(draft: Experiment) -> Experiment:
         check_servable(project, draft)
         return lifecycle.start(draft, now())
 
-    _print_state(change_together(project.experiments, key, started))
+    _print_state(change_without_conflict(project.experiments, key, start_servable))
 
 
 @experiment.command()
 def ramp(
     path: ProjectPath,
     key: Key,
-    coverage: Annotated[
-        float | None, typer.Option(help="The share of units from now on, not less than before.")
-    ] = None,
+    coverage: Annotated[float | None, typer.Option(help="New share of units, not less than the present one.")] = None,
     segments: SegmentOption = None,
 ) -> None:
-    """Expose more units; nobody who has an arm gets another one."""
+    """Expose more units; assigned units keep their arm."""
     from recsys.clock import now
     from recsys.experiments.design import lifecycle
-    from recsys.experiments.design.registry import change_together
+    from recsys.experiments.design.registry import change_without_conflict
 
     if coverage is None and not segments:
         raise typer.BadParameter("give --coverage, --segments or both")
     wider = _ranges(segments) if segments else None
-    ramped = change_together(
-        _project(path).experiments, key, lambda found: lifecycle.ramp(found, now(), coverage=coverage, segments=wider)
+    _print_state(
+        change_without_conflict(
+            _project(path).experiments, key, lambda one: lifecycle.ramp(one, now(), coverage=coverage, segments=wider)
+        )
     )
-    _print_state(ramped)
 
 
 @experiment.command()
 def stop(path: ProjectPath, key: Key) -> None:
-    """Serve everybody as without the experiment, for good."""
+    """Stop an experiment for good; all users are served without it."""
     from recsys.clock import now
     from recsys.experiments.design.files import stop_experiment
 
-    # Nothing else is checked: whatever is wrong elsewhere, what harms can be stopped.
+    # No other file is checked: errors elsewhere must not prevent stopping a harmful experiment.
     _print_state(stop_experiment(_project(path).experiments, key, now()))
 
 
 @experiment.command("list")
 def list_(path: ProjectPath) -> None:
-    """All experiments and how they stand; exit code 1 if a file is wrong."""
+    """List all experiments with their status; exit with 1 if a file is wrong."""
     from recsys.experiments.design.registry import Registry
 
     found = Registry(_project(path).experiments)
     if not found.experiments and not found.problems:
-        typer.echo(f"no experiments yet; recsys experiment create {path} KEY makes one")
+        typer.echo(f"no experiments yet; create one with: recsys experiment create {path} KEY")
     for key, one in found.experiments.items():
         typer.echo(f"{key:<24} {one.status:<8} {one.coverage:>6.1%}  {_arms(one)}  {one.title}")
     for problem in found.problems.values():
@@ -151,10 +160,10 @@ def list_(path: ProjectPath) -> None:
 @experiment.command()
 def show(path: ProjectPath, key: Key) -> None:
     """What an experiment compares, how it decides, and what was done to it."""
-    from recsys.experiments.design.fields import iso
-    from recsys.experiments.design.files import existing_file, load_experiment
+    from recsys.experiments.design.fields import format_time
+    from recsys.experiments.design.files import find_file, load_experiment
 
-    one = load_experiment(existing_file(_project(path).experiments, key))
+    one = load_experiment(find_file(_project(path).experiments, key))
     _print_state(one)
     typer.echo(f"{one.title}\n{one.hypothesis}\nunit {one.unit}, salt {one.salt}")
     if one.namespace is not None:
@@ -163,70 +172,71 @@ def show(path: ProjectPath, key: Key) -> None:
         typer.echo(f"holdout {one.holdout.name}: {one.holdout.share:.1%} of units left out")
     for name, share in one.shares.items():
         options = one.arms[name].overrides.model_dump(mode="json", exclude_none=True)
-        told = ", ".join(f"{option}={value}" for option, value in options.items()) or "as served without it"
-        typer.echo(f"arm {name} ({share:.1%}{', control' if name == one.control else ''}): {told}")
+        changes = ", ".join(f"{option}={value}" for option, value in options.items()) or "no overrides"
+        typer.echo(f"arm {name} ({share:.1%}{', control' if name == one.control else ''}): {changes}")
     for metric in one.metrics:
         typer.echo(f"metric {metric.name}: {metric.direction}")
     for guardrail in one.guardrails:
         typer.echo(f"guardrail {guardrail.metric}: margin {guardrail.margin:g} {guardrail.scale}")
     for change in one.history:
-        typer.echo(f"{iso(change.at)} {change.action} coverage {change.coverage:.1%}")
+        typer.echo(f"{format_time(change.at)} {change.action} coverage {change.coverage:.1%}")
 
 
 @experiment.command()
 def assign(
     path: ProjectPath,
-    unit: Annotated[str | None, typer.Option(help="A user's id.")] = None,
-    session: Annotated[str | None, typer.Option(help="A session's id.")] = None,
-    category: Annotated[list[str] | None, typer.Option(help="What the request is limited to.")] = None,
-    platform: Annotated[str, typer.Option(help="ios, android, web, ...")] = "",
-    country: Annotated[str, typer.Option(help="Two letters.")] = "",
-    language: Annotated[str, typer.Option(help="As de or pt-BR.")] = "",
-    known: Annotated[bool, typer.Option("--known/--unknown", help="Whether the user has a history.")] = True,
+    unit: Annotated[str | None, typer.Option(help="Id of a user.")] = None,
+    session: Annotated[str | None, typer.Option(help="Id of a session.")] = None,
+    category: Annotated[list[str] | None, typer.Option(help="Category that the request is limited to.")] = None,
+    platform: Annotated[str, typer.Option(help="Platform: ios, android, web, ...")] = "",
+    country: Annotated[str, typer.Option(help="Country, two letters.")] = "",
+    language: Annotated[str, typer.Option(help="Language, as de or pt-BR.")] = "",
+    known: Annotated[bool, typer.Option("--known/--unknown", help="User with or without a history.")] = True,
 ) -> None:
-    """Which arm somebody gets in each experiment, and why."""
-    from recsys.experiments.design.registry import Identity, load_all
+    """Show the arm of a user or session in each experiment, and why."""
+    from recsys.experiments.design.registry import Identity, load_experiments
     from recsys.experiments.design.targeting import Context
 
     if unit is None and session is None:
         raise typer.BadParameter("give --unit, --session or both")
     context = Context(frozenset(category or ()), platform, country, language, known)
-    found = load_all(_project(path).experiments).assign(Identity(unit, session), context)
+    found = load_experiments(_project(path).experiments).assign(Identity(unit, session), context)
     if not found:
-        typer.echo("no experiment is declared that is not stopped")
-    for key, place in found.items():
-        typer.echo(f"{key:<24} {_place(place)}")
+        typer.echo("no experiment is a draft or running")
+    for key, one in found.items():
+        arm = f"{one.arm} ({one.reason}, propensity {one.propensity:.3g})" if one.arm else f"in no arm: {one.reason}"
+        typer.echo(f"{key:<24} {arm}")
 
 
 @experiment.command()
 def analyze(
     path: ProjectPath,
     key: Key,
-    exposures: Annotated[Path | None, typer.Option(help="A log of exposures, .parquet or .csv, with --events.")] = None,
-    events: Annotated[Path | None, typer.Option(help="A log of events. Default of all logs: the live data.")] = None,
-    feedback: Annotated[Path | None, typer.Option(help="A log of verdicts on restyled pictures.")] = None,
+    exposures: Annotated[Path | None, typer.Option(help="Log of exposures, .parquet or .csv; needs --events.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Log of events. Default of all logs: the live data.")] = None,
+    feedback: Annotated[Path | None, typer.Option(help="Log of ratings of restyled images.")] = None,
     vectors: Annotated[
         Path | None, typer.Option(help="Style vectors, .parquet with item_id and vector. Default: the bundle's.")
     ] = None,
     planned_units: Annotated[
-        int | None, typer.Option(min=1, help="Units at which intervals for any look are narrowest.")
+        int | None, typer.Option(min=1, help="Units at which always-valid intervals are narrowest.")
     ] = None,
     assigned_elsewhere: Annotated[
-        bool, typer.Option("--assigned-elsewhere", help="Arms were not assigned by this project: do not check them.")
+        bool, typer.Option("--assigned-elsewhere", help="Do not check arms: another system assigned them.")
     ] = False,
     out: Annotated[Path | None, typer.Option(help="Write the page: .html, .md or .json.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
-    """Health, effects and a decision, from logs alone; exit code 1 if the data are not sound."""
+    """Analyze logs: health, effects and a decision; exit with 1 if the data are not sound."""
     from recsys.clock import now
     from recsys.experiments.analysis.analyze import analyze
-    from recsys.experiments.design.files import existing_file, load_experiment
+    from recsys.experiments.design.files import find_file, load_experiment
     from recsys.reports.experiment_page import analysis_json, render_experiment, write_experiment_page
 
     if (exposures is None) != (events is None) or (feedback is not None and exposures is None):
-        raise typer.BadParameter("--exposures and --events go together, --feedback with them")
+        raise typer.BadParameter("give both --exposures and --events, or none of them; --feedback needs both")
     project = _project(path)
-    one = load_experiment(existing_file(project.experiments, key))
+    one = load_experiment(find_file(project.experiments, key))
     with _logs(project, one, exposures, events, feedback) as logs:
         found = analyze(
             one,
@@ -243,7 +253,7 @@ def analyze(
     elif out is None:
         typer.echo(render_experiment(found, ".md", plots=False), nl=False)
     else:
-        typer.echo(f"{key}: {found.conclusion.advice}; wrote {out}")
+        typer.echo(f"{key}: {found.decision.advice}; wrote {out}")
     raise typer.Exit(0 if found.healthy else 1)
 
 
@@ -253,13 +263,13 @@ def _project(path: Path) -> Project:
     return Project.open(path)
 
 
-def analysis_of(project: Project, key: str) -> Analysis:
-    """The analysis of an experiment from the project's live data."""
+def analyze_experiment(project: Project, key: str) -> Analysis:
+    """Analyze an experiment from the project's live data."""
     from recsys.clock import now
     from recsys.experiments.analysis.analyze import analyze
-    from recsys.experiments.design.files import existing_file, load_experiment
+    from recsys.experiments.design.files import find_file, load_experiment
 
-    one = load_experiment(existing_file(project.experiments, key))
+    one = load_experiment(find_file(project.experiments, key))
     with _logs(project, one, None, None, None) as logs:
         return analyze(one, logs, now(), diversity=_variety(project, one, None))
 
@@ -272,23 +282,23 @@ def _logs(
     from recsys.experiments.analysis.log_sources import Logs
 
     if exposures is not None and events is not None:
-        yield Logs.of_files(exposures, events, feedback)
+        yield Logs.from_files(exposures, events, feedback)
         return
     from recsys.storage.database import Database
 
     if not project.has_live_data:
         raise ProjectError(
-            f"{project.root}: no live data to analyze; `recsys serve` stores them, or give --exposures and --events"
+            f"{project.root}: no live data to analyze; run `recsys serve`, or give --exposures and --events"
         )
     database = Database.open(project.database_url)
     try:
-        yield Logs.of_database(database, one.unit)
+        yield Logs.from_database(database, one.unit)
     finally:
         database.close()
 
 
 def _variety(project: Project, one: Experiment, vectors: Path | None) -> StyleVariety | None:
-    """How varied lists are, by the file given or the current bundle; None where the experiment does not ask."""
+    """Load style vectors from the given file or the current bundle; None if the experiment does not need them."""
     from recsys.bundle.store import load_bundle
     from recsys.errors import BundleError
     from recsys.experiments.analysis.log_health import declared_metrics
@@ -296,58 +306,48 @@ def _variety(project: Project, one: Experiment, vectors: Path | None) -> StyleVa
     from recsys.experiments.design.metric_names import MetricName
 
     if vectors is not None:
-        return StyleVariety.of_file(vectors)
+        return StyleVariety.from_file(vectors)
     if MetricName.STYLE_DIVERSITY not in declared_metrics(one):
         return None
     try:
         bundle = load_bundle(project.bundles, project.root)
     except BundleError:
-        # The log may tell it by itself; where it does not, the analysis says so.
+        # The log may have the column; if it does not, the analysis says so.
         return None
-    return StyleVariety.of(list(bundle.catalog.ids.values), bundle.space.vectors)
+    return StyleVariety.from_vectors(list(bundle.catalog.ids.values), bundle.space.vectors)
 
 
-def _validated(raw: dict[str, Any]) -> Experiment:
+def _validate(raw: dict[str, Any]) -> Experiment:
     from pydantic import ValidationError
 
     from recsys.errors import ExperimentError
     from recsys.experiments.design.definition import Experiment
-    from recsys.experiments.design.fields import problems_of
+    from recsys.experiments.design.fields import list_problems
 
     try:
         return Experiment.model_validate(raw)
     except ValidationError as error:
-        raise ExperimentError("; ".join(problems_of(error))) from None
+        raise ExperimentError("; ".join(list_problems(error))) from None
 
 
 def _with_overrides(arms: dict[str, dict[str, Any]], texts: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The arms with what ARM.OPTION=VALUE sets; OPTION may be blend.FEATURE."""
+    """Add the overrides given as ARM.OPTION=VALUE to arms; OPTION may be blend.FEATURE."""
     for text in texts:
         target, value = _split(text, "=")
         name, _, option = target.partition(".")
         if not value or not option:
             raise typer.BadParameter(f"--set {text!r}: expected ARM.OPTION=VALUE")
         if name not in arms:
-            raise typer.BadParameter(f"--set {text!r}: no arm {name!r}; there are {', '.join(arms)}")
+            raise typer.BadParameter(f"--set {text!r}: no arm {name!r}; known arms: {', '.join(arms)}")
         table = arms[name].setdefault("overrides", {})
         option, _, feature = option.partition(".")
-        # A version may look like a number.
-        given = value if option == "model" else _value(value)
+        # A version stays text, even if it looks like a number.
+        parsed = value if option == "model" else _parse_value(value)
         if feature:
-            table.setdefault(option, {})[feature] = given
+            table.setdefault(option, {})[feature] = parsed
         else:
-            table[option] = given
+            table[option] = parsed
     return arms
-
-
-def _metric(text: str) -> dict[str, str]:
-    name, direction = _split(text, ":")
-    return {"name": name, **({"direction": direction} if direction else {})}
-
-
-def _guardrail(text: str) -> dict[str, Any]:
-    name, margin = _split(text, "=")
-    return {"metric": name, "margin": _number(margin, "--guardrail")}
 
 
 def _ranges(texts: Sequence[str] | None) -> Ranges:
@@ -372,7 +372,7 @@ def _number(text: str, option: str) -> float:
         raise typer.BadParameter(f"{option}: {text!r} is not a number") from None
 
 
-def _value(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     """Parse numbers and truth values as in TOML; other values stay text."""
     from recsys.config import parse_toml_value
 
@@ -388,12 +388,6 @@ def _arms(one: Experiment) -> str:
     return " / ".join(f"{name} {share:.0%}" for name, share in one.shares.items())
 
 
-def _place(place: Assignment) -> str:
-    if place.arm is None:
-        return f"in no arm: {place.reason}"
-    return f"{place.arm} ({place.reason}, propensity {place.propensity:.3g})"
-
-
 @experiment.command("off-policy")
 def off_policy(
     path: ProjectPath,
@@ -401,48 +395,48 @@ def off_policy(
         Path | None,
         typer.Option(
             help="CSV or Parquet: request_id, position, item_id[, probability] of a ranker; or action, strength, "
-            "probability[, user_id] of pictures."
+            "probability[, user_id] of restyling."
         ),
     ] = None,
     strength: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Ask of pictures all restyled at this strength.")
+        float | None, typer.Option(min=0.0, max=1.0, help="Evaluate restyling all images at this strength.")
     ] = None,
-    action: Annotated[str, typer.Option(help="With --strength: the style target, as taste or style:ID.")] = "taste",
-    feedback: Annotated[Path | None, typer.Option(help="Verdicts, instead of the project's.")] = None,
-    exposures: Annotated[Path | None, typer.Option(help="Exposures, instead of the project's; with --events.")] = None,
-    events: Annotated[Path | None, typer.Option(help="Events, instead of the project's; with --exposures.")] = None,
-    event: Annotated[str, typer.Option(help="What a list is to earn: click, cart, purchase, ...")] = "click",
-    level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
-    seed: Annotated[int, typer.Option(help="Of folds and resamples.")] = 0,
+    action: Annotated[str, typer.Option(help="Style target for --strength, as taste or style:ID.")] = "taste",
+    feedback: Annotated[Path | None, typer.Option(help="Ratings, instead of the project's.")] = None,
+    exposures: Annotated[Path | None, typer.Option(help="Exposures, instead of the project's; needs --events.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Events, instead of the project's; needs --exposures.")] = None,
+    event: Annotated[str, typer.Option(help="Reward of a list: click, cart, purchase, ...")] = "click",
+    level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    seed: Annotated[int, typer.Option(help="Seed of folds and resamples.")] = 0,
 ) -> None:
-    """What another ranker or restyling would have earned, from logged propensities, without showing it to anybody."""
-    from recsys.experiments.off_policy import lists, pictures, project_logs, tables, words
+    """Evaluate another ranker or restyling policy from logged propensities, without serving it."""
+    from recsys.experiments.off_policy import lists, project_logs, restyling, tables, words
 
     if (policy is None) == (strength is None):
         raise typer.BadParameter("give --policy or --strength")
     if (exposures is None) != (events is None):
-        raise typer.BadParameter("--exposures and --events go together")
+        raise typer.BadParameter("give both --exposures and --events, or none of them")
     table = None if policy is None else tables.read_table(policy, ())
     if table is not None and "item_id" in table:
         if exposures is not None and events is not None:
             shown = tables.read_table(exposures, lists.EXPOSURE_COLUMNS)
             done = tables.read_table(events, lists.EVENT_COLUMNS)
         else:
-            shown, done = project_logs.stored_lists(_project(path))
-        logged = lists.Lists.of(shown, done, event)
-        found = lists.evaluate_lists(logged, lists.ranking_of(logged, table), level=level, seed=seed)
-        typer.echo(f"lists: {event}s a list, over the places that were shown")
+            shown, done = project_logs.load_lists(_project(path))
+        logged = lists.Lists.from_tables(shown, done, event)
+        found = lists.evaluate_lists(logged, lists.build_ranking(logged, table), level=level, seed=seed)
+        typer.echo(f"lists: {event}s per list, over the positions shown")
     else:
         if feedback is not None:
-            frame = tables.read_table(feedback, pictures.COLUMNS)
+            frame = tables.read_table(feedback, restyling.COLUMNS)
         else:
-            frame = project_logs.stored_feedback(_project(path))
-        verdicts = pictures.verdicts_of(frame)
+            frame = project_logs.load_feedback(_project(path))
+        ratings = restyling.collect_ratings(frame)
         if table is not None:
-            log, wanted = pictures.policy_of(verdicts, table)
+            log, wanted = restyling.build_policy(ratings, table)
         else:
-            log, wanted = pictures.always(verdicts, action, strength or 0.0)
-        found = pictures.evaluate_pictures(log, wanted, level=level, seed=seed)
-        typer.echo(f"pictures: the share of satisfied verdicts; left out, as nothing was random: {verdicts.certain:,}")
-    for line in words.lines(found):
+            log, wanted = restyling.always(ratings, action, strength or 0.0)
+        found = restyling.evaluate_restyling(log, wanted, level=level, seed=seed)
+        typer.echo(f"images: share of satisfied ratings; left out, because not random: {ratings.certain:,}")
+    for line in words.format_evaluation(found):
         typer.echo(line)

@@ -57,14 +57,14 @@ def simulate(
     from recsys.clock import SECONDS_PER_DAY, now
     from recsys.dataset.project import Project
     from recsys.experiments.analysis.log_health import declared_metrics
-    from recsys.experiments.design.files import existing_file, load_experiment
+    from recsys.experiments.design.files import find_file, load_experiment
     from recsys.simulation.clicks import MODELS
     from recsys.simulation.lists import Lists
     from recsys.simulation.logs import write_run
     from recsys.simulation.run import Plan, run_experiment, truths
 
     project = Project.open(path)
-    one = load_experiment(existing_file(project.experiments, key))
+    one = load_experiment(find_file(project.experiments, key))
     recommender, tastes = _ground(project, seed, users, replay=replay)
     plan = Plan(
         start=now() // SECONDS_PER_DAY * SECONDS_PER_DAY - days * SECONDS_PER_DAY,
@@ -119,10 +119,10 @@ def _lines(run: Run, true: list[Truth]) -> list[str]:
     found = analyze_run(run)
     counts = ", ".join(f"{name} {count:,}" for name, count in found.units.items())
     lines = [f"{len(run.story.visits):,} visits, of which {int(run.exposed.sum()):,} count; people: {counts}", ""]
-    effects = {(one.metric, one.treatment): one.effect for one in found.comparisons}
+    effects = {(one.metric, one.arm): one.effect for one in found.comparisons}
     lines.append(f"{'metric':<36} {'arm':<14} {'true lift':>12} {'found':>10}   95 % interval")
     for one in true:
-        effect = effects.get((one.metric, one.treatment))
+        effect = effects.get((one.metric, one.arm))
         lift = effect.relative if effect is not None else None
         seen = (
             "not measured"
@@ -130,7 +130,7 @@ def _lines(run: Run, true: list[Truth]) -> list[str]:
             else f"{percent(lift.value):>10}   {percent(lift.low)} to {percent(lift.high)}"
             + ("" if lift.low <= one.lift <= lift.high else "   (the truth is outside)")
         )
-        lines.append(f"{METRIC_WORDS[one.metric]:<36} {one.treatment:<14} {percent(one.lift):>12} {seen}")
-    why = " ".join(found.conclusion.why)
-    shipped = f" {found.conclusion.treatment}" if found.conclusion.treatment else ""
-    return [*lines, "", f"decision: {found.conclusion.advice}{shipped}. {why}"]
+        lines.append(f"{METRIC_WORDS[one.metric]:<36} {one.arm:<14} {percent(one.lift):>12} {seen}")
+    why = " ".join(found.decision.why)
+    shipped = f" {found.decision.arm}" if found.decision.arm else ""
+    return [*lines, "", f"decision: {found.decision.advice}{shipped}. {why}"]

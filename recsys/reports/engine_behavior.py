@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from recsys.errors import ExperimentError
 from recsys.experiments.analysis.analyze import Analysis
 from recsys.experiments.design.definition import Experiment
-from recsys.reports.experiment_view import EffectRow, view_of
+from recsys.reports.experiment_view import EffectRow, build_view
 
 UNCHANGED = "original photo"
 """Name of an arm that restyles nothing."""
@@ -42,9 +42,9 @@ def behavior_of(analysis: Analysis, usual: str) -> Behavior:
     begin = f"Experiment “{one.title}” ({one.key}), {analysis.days:.0f} days, {analysis.exposures:,} exposures"
     if not analysis.healthy:
         return Behavior(f"{begin}: its logs are not sound, so no results are shown.", (), {})
-    rows = view_of(analysis).effects
+    rows = build_view(analysis).effects
     metrics = tuple(dict.fromkeys(row.metric for row in rows))
-    deeds = {engine: {row.metric: _deed(row, arm) for row in rows if arm in (one.control, row.treatment)}
+    deeds = {engine: {row.metric: _deed(row, arm) for row in rows if arm in (one.control, row.arm)}
              for arm, engine in engines.items()}  # fmt: skip
     words = (
         f"{begin}. Changes are against {engines[one.control]}; “not shown” does not mean equal. The experiment's own "
@@ -69,6 +69,6 @@ def _engines(one: Experiment, usual: str) -> dict[str, str]:
 
 
 def _deed(row: EffectRow, arm: str) -> Deed:
-    if row.treatment != arm:
+    if row.arm != arm:
         return Deed(row.control)
-    return Deed(row.value, row.change, row.verdict, row.tone)
+    return Deed(row.value, row.change, row.finding, row.tone)

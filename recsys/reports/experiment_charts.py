@@ -1,4 +1,4 @@
-"""An experiment as charts: effects with their intervals, the effect over time, segments, units against the split."""
+"""Charts of an experiment: effects with their intervals, the effect over time, segments, units against the split."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ GOOD, BAD = "#2f7d4f", ACCENT
 WIDTH = 9.5
 _ROW = 0.42
 _FAR = 1e3
-"""A lift out of every picture, where a bound is infinite."""
+"""Lift outside of every plot, in place of an infinite bound."""
 _COLORS = (PLAIN, "#8a6fae", "#2f7d4f", "#b59b4c", "#3f9aa3")
-NOT_SHOWN = "no effect is shown: the data are not sound, or the deciding metric is not in the logs"
+NOT_SHOWN = "no effect is shown: the data are not sound, or the primary metric is not in the logs"
 
 
 def effect_chart(analysis: Analysis) -> Drawing:
-    """The lift of each metric and treatment with its interval; green where better, orange where worse.
+    """Plot the lift of each metric and arm with its interval; green if better, orange if worse.
 
-    Raises DataError where no effect is shown.
+    Raises:
+        DataError: if no effect is shown.
     """
     shown = [one for one in analysis.comparisons if one.effect.relative is not None]
     if not shown:
@@ -58,9 +59,10 @@ def effect_chart(analysis: Analysis) -> Drawing:
 
 
 def time_chart(analysis: Analysis) -> Drawing:
-    """The deciding metric's lift by day, with intervals that hold on all days together.
+    """Plot the primary metric's lift by day, with intervals that hold on all days together.
 
-    Raises DataError where no effect is shown.
+    Raises:
+        DataError: if no effect is shown.
     """
     looks = [look for look in analysis.over_time if any(_finite(effect) for effect in look.effects.values())]
     if not looks:
@@ -80,18 +82,20 @@ def time_chart(analysis: Analysis) -> Drawing:
     tidy(axes)
     axes.grid(axis="y", color=RULE, linewidth=0.7)
     axes.set_ylabel("change against the control, %", fontsize=TEXT_SIZE, color=INK)
+    # matplotlib counts days since 1970.
     axes.xaxis.set_major_formatter(
         lambda days, _: datetime.fromtimestamp(days * SECONDS_PER_DAY, UTC).strftime("%d %b")
     )
-    _limit_height(axes, [look.effects[name].relative for look in looks[len(looks) // 4 :] for name in look.effects])
+    axes.set_ylim(*_ends([look.effects[name].relative for look in looks[len(looks) // 4 :] for name in look.effects]))
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(names), frameon=False, fontsize=TEXT_SIZE)
     return Drawing(figure)
 
 
 def segment_chart(analysis: Analysis) -> Drawing:
-    """The deciding metric's lift in each segment, filled where Benjamini-Hochberg finds one.
+    """Plot the primary metric's lift in each segment, colored if significant after Benjamini-Hochberg.
 
-    Raises DataError where there is no segment of enough units.
+    Raises:
+        DataError: if no segment has enough units.
     """
     shown = [one for one in analysis.segments if one.effect.relative is not None]
     if not shown:
@@ -103,10 +107,10 @@ def segment_chart(analysis: Analysis) -> Drawing:
         rises = one.effect.absolute.value > 0
         good = rises == (analysis.experiment.primary.direction is Direction.INCREASE)
         _span(axes, row, one.effect.relative, (GOOD if good else BAD) if found else FAINT)
-    several = len({one.treatment for one in shown}) > 1
+    several = len({one.arm for one in shown}) > 1
     _names(
         axes,
-        [f"{one.column}: {one.value}{f', {one.treatment}' if several else ''}  ({one.units:,} units)" for one in shown],
+        [f"{one.column}: {one.value}{f', {one.arm}' if several else ''}  ({one.units:,} units)" for one in shown],
     )
     axes.axvline(0, color=INK, linewidth=1)
     metric = METRIC_WORDS[analysis.experiment.primary.name]
@@ -116,29 +120,24 @@ def segment_chart(analysis: Analysis) -> Drawing:
 
 
 def health_chart(analysis: Analysis) -> Drawing:
-    """Units of each arm, and how many the declared split gives."""
+    """Plot the units of each arm, and those expected by the declared split."""
     shares, units = analysis.experiment.shares, analysis.units
     total = sum(units.values())
     figure = new_figure(WIDTH, 1.2 + 0.45 * len(units), "Units of each arm")
     axes = figure.subplots()
     for row, (name, count) in enumerate(units.items()):
         axes.barh(row, count, height=0.55, color=PLAIN if name != analysis.experiment.control else FAINT)
-        due = shares[name] * total
-        axes.plot([due] * 2, [row - 0.38, row + 0.38], color=ACCENT, linewidth=2)
+        expected = shares[name] * total
+        axes.plot([expected] * 2, [row - 0.38, row + 0.38], color=ACCENT, linewidth=2)
     _names(axes, [f"{name} (control)" if name == analysis.experiment.control else name for name in units])
     axes.set_xlim(0, 1.06 * max(max(units.values()), max(shares.values()) * total))
-    tidy(axes, "units (orange: what the declared split gives)")
+    tidy(axes, "units (orange: expected by the declared split)")
     return Drawing(figure)
 
 
 def _label(one: Comparison, analysis: Analysis) -> str:
-    several = len({other.treatment for other in analysis.comparisons}) > 1
-    return f"{METRIC_WORDS[one.metric]}{f', {one.treatment}' if several else ''}  ({one.role.value})"
-
-
-def _day(days: float, _: int) -> str:
-    """A date's tick; matplotlib counts days since 1970."""
-    return datetime.fromtimestamp(days * SECONDS_PER_DAY, UTC).strftime("%d %b")
+    several = len({other.arm for other in analysis.comparisons}) > 1
+    return f"{METRIC_WORDS[one.metric]}{f', {one.arm}' if several else ''}  ({one.role.value})"
 
 
 def _names(axes: Axes, names: Sequence[str]) -> None:
@@ -165,7 +164,7 @@ def _finite(effect: Effect) -> bool:
 
 
 def _ends(estimates: Sequence[Estimate | None]) -> tuple[float, float]:
-    """Bounds of what is to be seen, in %, 0 among it; infinite intervals run out of the picture."""
+    """Return limits of the axis in %, including 0; infinite bounds run out of the plot."""
     bounds = [
         100 * bound
         for one in estimates
@@ -180,7 +179,3 @@ def _ends(estimates: Sequence[Estimate | None]) -> tuple[float, float]:
 
 def _limit(axes: Axes, estimates: Sequence[Estimate | None]) -> None:
     axes.set_xlim(*_ends(estimates))
-
-
-def _limit_height(axes: Axes, estimates: Sequence[Estimate | None]) -> None:
-    axes.set_ylim(*_ends(estimates))

@@ -1,4 +1,4 @@
-"""The page of an experiment: one self-contained HTML or Markdown file, with its plots inside."""
+"""Page of an experiment: one self-contained HTML or Markdown file with embedded plots."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recsys.experiments.analysis.analyze import Analysis
 from recsys.experiments.design.definition import Experiment
 from recsys.reports.drawing import Drawing
 from recsys.reports.experiment_charts import effect_chart, health_chart, segment_chart, time_chart
-from recsys.reports.experiment_view import view_of
+from recsys.reports.experiment_view import build_view
 from recsys.reports.inline_images import write_file
 from style.provenance.mark import ImageFormat
 
@@ -32,10 +32,12 @@ _TEMPLATES = {".html": "experiment.html.j2", ".md": "experiment.md.j2"}
 
 
 def write_experiment_page(analysis: Analysis, out: Path) -> None:
-    """Write the page to `out`: HTML, Markdown or JSON, as its suffix says.
+    """Write the page to `out`, as HTML, Markdown or JSON by its suffix.
 
-    Raises ConfigError for another suffix, ProjectError where `out` cannot be written, MissingExtraError for plots
-    without matplotlib.
+    Raises:
+        ConfigError: if the suffix is another one.
+        ProjectError: if `out` cannot be written.
+        MissingExtraError: if matplotlib, which plots need, is missing.
     """
     suffix = out.suffix.lower()
     if suffix == ".json":
@@ -47,7 +49,7 @@ def write_experiment_page(analysis: Analysis, out: Path) -> None:
 
 
 def render_experiment(analysis: Analysis, suffix: str = ".html", *, plots: bool = True) -> str:
-    """The page as text; every text of the data is escaped in HTML. `plots`: with pictures, which take matplotlib."""
+    """Render the page as text; in HTML all texts of the data are escaped. `plots` need matplotlib."""
     environment = Environment(
         loader=PackageLoader("recsys.reports"),
         autoescape=select_autoescape(("html.j2",)),
@@ -55,34 +57,34 @@ def render_experiment(analysis: Analysis, suffix: str = ".html", *, plots: bool 
         trim_blocks=suffix == ".md",
         lstrip_blocks=suffix == ".md",
     )
-    drawn = {name: _source(analysis, draw) if plots else "" for name, draw in _PLOTS.items()}
-    text = environment.get_template(_TEMPLATES[suffix]).render(view=view_of(analysis), plots=drawn)
+    sources = {name: _plot_source(analysis, draw) if plots else "" for name, draw in _PLOTS.items()}
+    text = environment.get_template(_TEMPLATES[suffix]).render(view=build_view(analysis), plots=sources)
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
 
-def conclusion_text(analysis: Analysis) -> str:
-    """The decision and why, as Markdown."""
-    view = view_of(analysis)
+def decision_text(analysis: Analysis) -> str:
+    """Return the decision and its reasons as Markdown."""
+    view = build_view(analysis)
     return "\n".join([f"**{view.decision}**", "", *(f"- {line}" for line in view.why)])
 
 
 def health_text(analysis: Analysis) -> str:
-    """What was checked and found, as Markdown."""
-    view = view_of(analysis)
+    """Return the health checks and their results as Markdown."""
+    view = build_view(analysis)
     rows = (f"- {row.name}: {'sound' if row.sound else '**not sound**'}. {row.words}" for row in view.health)
     return "\n".join([view.health_words, "", *rows])
 
 
 def analysis_json(analysis: Analysis) -> str:
-    """All of an analysis as JSON; what is infinite or not a number is null, and the experiment is its key."""
+    """Return an analysis as JSON; infinity and NaN become null, and the experiment becomes its key."""
     return json.dumps(_plain(analysis), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _source(analysis: Analysis, draw: Callable[[Analysis], Drawing]) -> str:
+def _plot_source(analysis: Analysis, draw: Callable[[Analysis], Drawing]) -> str:
     try:
         drawing = draw(analysis)
     except DataError:
-        # There is nothing of the kind to draw, which the words say.
+        # There is nothing to draw; the text of the page says so.
         return ""
     return "data:image/png;base64," + base64.b64encode(drawing.encode(ImageFormat.PNG)).decode()
 

@@ -1,4 +1,4 @@
-"""An analysis as the words and figures of its page, the same for HTML, Markdown and a terminal."""
+"""Texts and numbers of an experiment's page, the same for HTML, Markdown and a terminal."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from dataclasses import dataclass
 from recsys.experiments.analysis.analyze import Analysis
 from recsys.experiments.analysis.comparisons import CAP_PERCENTILE, Comparison
 from recsys.experiments.analysis.decision import METRIC_WORDS, Advice, p_words, percent
-from recsys.experiments.analysis.log_health import Finding
 from recsys.experiments.analysis.unit_table import BEFORE_DAYS
 from recsys.experiments.design.definition import Experiment, Looks
-from recsys.experiments.design.fields import iso
+from recsys.experiments.design.fields import format_time
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.effect import Effect, Estimate
 
-TONES = {Advice.SHIP: "ship", Advice.STOP: "stop", Advice.KEEP_GOING: "wait", Advice.REPAIR: "repair"}
+TONES = {Advice.SHIP: "ship", Advice.STOP: "stop", Advice.KEEP_GOING: "wait", Advice.FIX_DATA: "repair"}
 SHARES = (MetricName.CTR, MetricName.ADD_TO_CART, MetricName.CONVERSION, MetricName.SATISFACTION)
-"""Metrics that are shares, told in %."""
+"""Metrics that are shares, printed in %."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArmRow:
-    """An arm, in words."""
+    """Row of an arm."""
 
     name: str
     control: bool
@@ -34,7 +33,7 @@ class ArmRow:
 
 @dataclass(frozen=True, slots=True)
 class HealthRow:
-    """A check, in words."""
+    """Row of a health check."""
 
     name: str
     sound: bool
@@ -44,30 +43,30 @@ class HealthRow:
 
 @dataclass(frozen=True, slots=True)
 class EffectRow:
-    """A metric of an arm, in words; `tone`: good, bad or none-yet."""
+    """Row of a metric of an arm; `tone` is good, bad or none-yet."""
 
     metric: str
     role: str
-    treatment: str
+    arm: str
     control: str
     value: str
     change: str
     interval: str
     p: str
-    verdict: str
+    finding: str
     tone: str
     chance: str
     loss: str
-    seen: str
+    detectable: str
     variance_left: str
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRow:
-    """A segment of an arm, in words."""
+    """Row of a segment of an arm."""
 
     name: str
-    treatment: str
+    arm: str
     units: str
     change: str
     interval: str
@@ -76,7 +75,7 @@ class SegmentRow:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """All that the page says."""
+    """Content of the page."""
 
     key: str
     title: str
@@ -98,41 +97,49 @@ class View:
     when: str
 
 
-def view_of(analysis: Analysis) -> View:
-    """The words of an analysis."""
-    one, conclusion = analysis.experiment, analysis.conclusion
-    ship = f"Ship {conclusion.treatment}" if conclusion.treatment else conclusion.advice.value.capitalize()
+def build_view(analysis: Analysis) -> View:
+    """Build the content of the page of an analysis."""
+    one, decision = analysis.experiment, analysis.decision
+    headline = f"Ship {decision.arm}" if decision.arm else decision.advice.value.capitalize()
     unsound = sum(not finding.sound for finding in analysis.health)
     return View(
         key=one.key,
         title=one.title,
         hypothesis=one.hypothesis,
         facts=_facts(analysis),
-        decision=ship,
-        tone=TONES[conclusion.advice],
-        why=conclusion.why,
-        arms=tuple(_arm(one, name, analysis.units[name]) for name in one.shares),
-        health=tuple(_checked(finding) for finding in analysis.health),
+        decision=headline,
+        tone=TONES[decision.advice],
+        why=decision.why,
+        arms=tuple(_arm_row(one, name, analysis.units[name]) for name in one.shares),
+        health=tuple(
+            HealthRow(
+                finding.check.value,
+                finding.sound,
+                finding.words,
+                "" if finding.p_value is None else p_words(finding.p_value),
+            )
+            for finding in analysis.health
+        ),
         health_words=(
             f"{unsound} of {len(analysis.health)} checks are not sound, so no effect is shown."
             if unsound
             else f"All {len(analysis.health)} checks are sound."
         ),
-        effects=tuple(_effect(comparison) for comparison in analysis.comparisons),
+        effects=tuple(_effect_row(comparison) for comparison in analysis.comparisons),
         effects_words=_effects_words(analysis),
         sure_words=(
             "The chance to be better and the expected loss, in % of the control, are Bayesian, with a prior that "
-            "expects small effects. The smallest effect found by now is what this test finds with a probability of "
-            f"{one.decision.power:.0%}."
+            "expects small effects. The smallest detectable effect is the one that this test finds with a probability "
+            f"of {one.decision.power:.0%}."
         ),
         time_words=(
-            f"What was known of {METRIC_WORDS[one.primary.name]} at the end of each day. The band holds on all days "
-            "together: whenever it leaves out 0, that is a finding, however often one looks."
+            f"Estimated effect on {METRIC_WORDS[one.primary.name]} at the end of each day. The band holds on all days "
+            "together: if it leaves out 0 on any day, that is a finding, no matter how often results are read."
         ),
         segments=tuple(
             SegmentRow(
                 f"{segment.column}: {segment.value}",
-                segment.treatment,
+                segment.arm,
                 f"{segment.units:,}",
                 *_change(segment.effect),
                 p_words(segment.p_corrected),
@@ -140,8 +147,8 @@ def view_of(analysis: Analysis) -> View:
             for segment in analysis.segments
         ),
         segment_words=(
-            f"{METRIC_WORDS[one.primary.name].capitalize()} in parts of the units, as they were at first. p-values are "
-            "corrected for the number of segments (Benjamini-Hochberg). This explores; it decides nothing."
+            f"{METRIC_WORDS[one.primary.name].capitalize()} in segments of the units, by their first exposure. "
+            "p-values are corrected for the number of segments (Benjamini-Hochberg). Segments are exploratory only."
         ),
         notes=_notes(analysis),
         when=_moment(analysis.now),
@@ -157,39 +164,35 @@ def _facts(analysis: Analysis) -> tuple[str, ...]:
     return (f"{one.status}", run, units, f"{analysis.exposures:,} exposures", f"coverage {one.coverage:.0%}")
 
 
-def _arm(one: Experiment, name: str, units: int) -> ArmRow:
+def _arm_row(one: Experiment, name: str, units: int) -> ArmRow:
     options = one.arms[name].overrides.model_dump(mode="json", exclude_none=True)
-    told = ", ".join(f"{option} = {value}" for option, value in options.items()) or "served as without the experiment"
+    changes = ", ".join(f"{option} = {value}" for option, value in options.items()) or "no overrides"
     description = one.arms[name].description
-    words = f"{description} ({told})" if description else told
+    words = f"{description} ({changes})" if description else changes
     return ArmRow(name, name == one.control, words, f"{one.shares[name]:.1%}", f"{units:,}")
 
 
-def _checked(finding: Finding) -> HealthRow:
-    p_value = "" if finding.p_value is None else p_words(finding.p_value)
-    return HealthRow(finding.check.value, finding.sound, finding.words, p_value)
-
-
-def _effect(one: Comparison) -> EffectRow:
-    verdict, tone = _verdict(one)
-    posterior, seen = one.posterior, one.seen
+def _effect_row(one: Comparison) -> EffectRow:
+    finding, tone = _finding(one)
+    posterior, detectable = one.posterior, one.detectable
     rises = one.direction is Direction.INCREASE
     chance = loss = "–"
     if posterior is not None:
         chance = _share(posterior.chance_to_win if rises else posterior.chance_to_lose)
         loss = _loss(one, posterior.loss_if_shipped if rises else posterior.loss_if_kept)
-    found = "–"
-    if seen is not None:
-        found = percent(seen.relative).lstrip("+") if seen.relative is not None else f"{seen.absolute:.4g}"
+    smallest = "–"
+    if detectable is not None:
+        relative = detectable.relative
+        smallest = percent(relative).lstrip("+") if relative is not None else f"{detectable.absolute:.4g}"
     return EffectRow(
-        METRIC_WORDS[one.metric], one.role.value, one.treatment,
-        _amount(one.metric, one.control_mean), _amount(one.metric, one.treatment_mean),
-        *_change(one.effect), p_words(one.p_corrected), verdict, tone,
-        chance, loss, found, f"{one.variance_left:.0%}" if one.variance_left < 1.0 else "–",
+        METRIC_WORDS[one.metric], one.role.value, one.arm,
+        _amount(one.metric, one.control_mean), _amount(one.metric, one.arm_mean),
+        *_change(one.effect), p_words(one.p_corrected), finding, tone,
+        chance, loss, smallest, f"{one.variance_left:.0%}" if one.variance_left < 1.0 else "–",
     )  # fmt: skip
 
 
-def _verdict(one: Comparison) -> tuple[str, str]:
+def _finding(one: Comparison) -> tuple[str, str]:
     if one.guardrail is not None:
         return {
             "safe": ("holds", "good"),
@@ -200,7 +203,7 @@ def _verdict(one: Comparison) -> tuple[str, str]:
 
 
 def _change(effect: Effect) -> tuple[str, str]:
-    """The change and its interval: in % of the control where that is possible."""
+    """Format the change and its interval: in % of the control if that is possible."""
     if effect.relative is not None:
         return percent(effect.relative.value), _interval(effect.relative, 100.0, " %")
     return f"{effect.absolute.value:+.4g}", _interval(effect.absolute, 1.0, "")
@@ -220,7 +223,7 @@ def _amount(metric: MetricName, value: float) -> str:
 
 
 def _loss(one: Comparison, loss: float) -> str:
-    """As a share of the control's mean where that is above 0."""
+    """Format a loss as a share of the control's mean if that is above 0."""
     if one.control_mean <= 0.0:
         return _amount(one.metric, loss)
     share = loss / one.control_mean
@@ -234,39 +237,35 @@ def _share(share: float) -> str:
 def _effects_words(analysis: Analysis) -> str:
     decision = analysis.experiment.decision
     if decision.looks is Looks.SEQUENTIAL:
-        when = "Intervals and p-values hold whenever one looks, and however often"
+        when = "Intervals and p-values hold at any time, no matter how often results are read"
     else:
-        when = f"Intervals and p-values are for one look, after at least {decision.minimum_days} days"
-    return (
-        f"{when}. Changes are relative to the control, adjusted by what units did before (CUPED) where that is known."
-    )
+        when = f"Intervals and p-values hold if results are read once, after at least {decision.minimum_days} days"
+    return f"{when}. Changes are relative to the control, adjusted by the units' pre-period (CUPED) if there is one."
 
 
 def _notes(analysis: Analysis) -> tuple[str, ...]:
     notes = [
-        f"A unit counts from its first exposure on. Its past are the {BEFORE_DAYS} days before that.",
-        "p-values are corrected by Holm: of the deciding metric over the arms, of the others over metrics and arms. A "
+        f"A unit counts from its first exposure on. Its pre-period is the {BEFORE_DAYS} days before that.",
+        "p-values are corrected by Holm: for the primary metric over the arms, for the others over metrics and arms. A "
         "guardrail holds if its whole interval is better than the margin.",
-        "An interval of one metric can leave out 0 where the corrected p-value still says “not shown”.",
-        "“Not shown” does not mean “equal”: a smaller effect may be there.",
+        "An interval of one metric can leave out 0 although the corrected p-value still says “not shown”.",
+        "“Not shown” does not mean “equal”: there may be a smaller effect.",
         *_caps(analysis.comparisons),
         *(f"{METRIC_WORDS[metric].capitalize()} is not shown: {why}." for metric, why in analysis.unmeasured.items()),
     ]
     if analysis.experiment.decision.looks is Looks.SEQUENTIAL:
-        notes.append(
-            f"Intervals are narrowest at {analysis.tightest_at:,.0f} units, set by the first day and never moved."
-        )
+        notes.append(f"Intervals are narrowest at {analysis.tightest_at:,.0f} units, fixed after the first day.")
     return tuple(notes)
 
 
 def _caps(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
     caps = {one.cap for one in comparisons if one.cap is not None and math.isfinite(one.cap)}
     return tuple(
-        f"Revenue of one unit counts up to {cap:,.2f}, the {CAP_PERCENTILE:.1%} point of those who bought, so that one "
-        "large order decides nothing."
+        f"Revenue of one unit counts up to {cap:,.2f}, the {CAP_PERCENTILE:.1%} point of buyers, so that one large "
+        "order decides nothing."
         for cap in sorted(caps)
     )
 
 
 def _moment(seconds: int) -> str:
-    return iso(seconds).replace("T", " ").removesuffix(":00Z").removesuffix("Z") + " UTC"
+    return format_time(seconds).replace("T", " ").removesuffix(":00Z").removesuffix("Z") + " UTC"

@@ -9,9 +9,9 @@ from recsys.config import RestyleSettings
 from recsys.errors import RequestError
 from recsys.experiments.design.assignment import Assignment, Reason
 from recsys.experiments.design.definition import Experiment, Status, UnitKind
-from recsys.experiments.design.exposure import TriggerContext, triggers
+from recsys.experiments.design.exposure import TriggerContext, check_trigger
 from recsys.experiments.design.fields import unknown_name
-from recsys.experiments.design.overrides import NOTHING, Overrides, defaults
+from recsys.experiments.design.overrides import NO_OVERRIDES, Overrides, overrides_from_settings
 from recsys.experiments.design.registry import ExperimentSet, Identity
 from recsys.experiments.design.targeting import ANY_CONTEXT, Context
 from recsys.ranking.recommender import Recommender
@@ -52,11 +52,11 @@ class RequestArms:
         return {
             key: one
             for key, one in self.assignments.items()
-            if one.counts and triggers(self.experiments[key], trigger).matters
+            if one.counts and check_trigger(self.experiments[key], trigger).matters
         }
 
 
-NO_ARMS = RequestArms({}, {}, NOTHING, None)
+NO_ARMS = RequestArms({}, {}, NO_OVERRIDES, None)
 """Arms of a request that is in no experiment."""
 
 
@@ -178,5 +178,5 @@ def default_overrides(recommender: Recommender, restyle: RestyleSettings, *, lea
         restyle: Settings of restyling.
         learned: Whether the strength follows ratings. Then no strength of an arm equals the default.
     """
-    base = defaults(recommender.bundle.settings.rank, restyle).without(("strength",) if learned else ())
+    base = overrides_from_settings(recommender.bundle.settings.rank, restyle).without(("strength",) if learned else ())
     return Overrides(model=recommender.version).over(base)

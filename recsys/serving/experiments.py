@@ -66,7 +66,7 @@ class LiveExperiments:
     def reload(self) -> None:
         """Read changed files again, without loading models; `poll` loads them."""
         with self._changing:
-            self.registry.refresh()
+            self.registry.reload()
             self._update()
 
     def poll(self) -> None:
@@ -120,7 +120,7 @@ class LiveExperiments:
         faults = {key: self._fault(one, recommender) for key, one in loaded.experiments.items()}
         self._unservable = {key: fault for key, fault in faults.items() if fault is not None}
         servable = [one for key, one in loaded.experiments.items() if key not in self._unservable]
-        self.current = ActiveExperiments(ExperimentSet.of(servable), self._models)
+        self.current = ActiveExperiments(ExperimentSet.from_experiments(servable), self._models)
 
     def _fault(self, one: Experiment, recommender: Recommender) -> str | None:
         if not _is_served(one):

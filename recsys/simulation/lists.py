@@ -10,7 +10,7 @@ import numpy as np
 from recsys.bundle.types import Bundle
 from recsys.errors import ConfigError
 from recsys.experiments.design.exposure import TriggerContext
-from recsys.experiments.design.overrides import Overrides, defaults
+from recsys.experiments.design.overrides import Overrides, overrides_from_settings
 from recsys.ranked import NO_ROW
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
@@ -44,7 +44,7 @@ class Lists:
         self.recommender = recommender
         self.places = places
         settings = recommender.bundle.settings
-        base = defaults(settings.rank, settings.restyle)
+        base = overrides_from_settings(settings.rank, settings.restyle)
         # A bundle that was trained for a replay is never saved, and has no version that an arm could name.
         self.base = base if recommender.version == UNSAVED else base.model_copy(update={"model": recommender.version})
         self._kept: dict[tuple[object, ...], Shown] = {}
@@ -64,7 +64,7 @@ class Lists:
         """
         served = overrides.over(self.base)
         drawn = refresh if served.exploration else ""
-        key = (account, tuple(sorted(items.items())), repr(sorted(overrides.given.items())), drawn)
+        key = (account, tuple(sorted(items.items())), repr(sorted(overrides.explicit.items())), drawn)
         if key not in self._kept:
             self._kept[key] = self._made(account, items, overrides, served, drawn)
         return self._kept[key]
@@ -99,7 +99,7 @@ class Lists:
             strength=float(served.strength or 0.0) if restyled else 0.0,
             direction=direction,
             occasion=TriggerContext(
-                places=self.places,
+                positions=self.places,
                 photos=bool(catalog.images.astype(bool).any()),
                 taste=bool(taste),
                 personal=answer.basis is not Basis.POPULAR,

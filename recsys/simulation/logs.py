@@ -39,7 +39,7 @@ def frames_of(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 def logs_of(run: Run) -> Logs:
     """Return the logs that the service would have stored, in memory."""
-    return Logs.of_frames(*frames_of(run))
+    return Logs.from_frames(*frames_of(run))
 
 
 def analyze_run(run: Run, *, planned_units: int | None = None) -> Analysis:

@@ -55,4 +55,4 @@ def variety_of(rows: IntArray, vectors: np.ndarray) -> Values:
     names = [str(row) for row in range(len(vectors))]
     unique, back = np.unique(rows, axis=0, return_inverse=True)
     lists = pa.array([[str(row) for row in own if row >= 0] for own in unique.tolist()], pa.list_(pa.string()))
-    return np.asarray(StyleVariety.of(names, vectors)(lists), dtype=np.float64)[back.reshape(-1)]
+    return np.asarray(StyleVariety.from_vectors(names, vectors)(lists), dtype=np.float64)[back.reshape(-1)]

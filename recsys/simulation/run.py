@@ -11,7 +11,7 @@ from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import ConfigError
 from recsys.experiments.analysis.unit_table import BEFORE_DAYS
 from recsys.experiments.design.definition import Experiment, Status, UnitKind
-from recsys.experiments.design.exposure import triggers
+from recsys.experiments.design.exposure import check_trigger
 from recsys.experiments.design.lifecycle import start as started
 from recsys.experiments.design.metric_names import MetricName
 from recsys.experiments.design.registry import ExperimentSet, Identity
@@ -70,9 +70,9 @@ class Truth:
     `lift`, treatment / control - 1, with its `error` (standard error of the simulation, 0 where nothing is random)."""
 
     metric: MetricName
-    treatment: str
+    arm: str
     control_mean: float
-    treatment_mean: float
+    arm_mean: float
     lift: float
     error: float
 
@@ -119,7 +119,7 @@ def truths(run: Run, metrics: tuple[MetricName, ...] = tuple(MetricName), replic
     return [
         _truth(metric, name, np.array(means[metric, control]), np.array(means[metric, name]))
         for metric in metrics
-        for name in run.experiment.treatments
+        for name in run.experiment.other_arms
     ]
 
 
@@ -145,7 +145,7 @@ def restarted(experiment: Experiment, at: int) -> Experiment:
 
 def _assigned(experiment: Experiment, world: World, arms: tuple[str, ...]) -> IntArray:
     """Arm codes of all people (P,) by the service's own assignment; whether somebody is known is as of the start."""
-    loaded, people = ExperimentSet.of([experiment]), world.people
+    loaded, people = ExperimentSet.from_experiments([experiment]), world.people
     found = []
     for unit, taste in zip(people.ids, people.taste.tolist(), strict=True):
         context = Context(known_user=world.tastes.known(taste))
@@ -172,7 +172,7 @@ def _exposed(experiment: Experiment, story: Trace, arm: IntArray, plan: Plan) ->
         key = (occasion.taste, occasion.personal)
         if key not in kept:
             # What was planted is a difference that no override tells.
-            kept[key] = triggers(experiment, occasion).matters or any(plan.planted.values())
+            kept[key] = check_trigger(experiment, occasion).matters or any(plan.planted.values())
         found[visit] = kept[key]
     return found
 

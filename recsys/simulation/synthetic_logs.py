@@ -72,7 +72,7 @@ class People:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedLogs:
-    """Frames as `Logs.of_frames` takes them."""
+    """Frames as `Logs.from_frames` takes them."""
 
     exposures: pd.DataFrame
     events: pd.DataFrame
@@ -81,13 +81,13 @@ class SimulatedLogs:
     @property
     def logs(self) -> Logs:
         """The same, ready to be analyzed."""
-        return Logs.of_frames(self.exposures, self.events, self.feedback)
+        return Logs.from_frames(self.exposures, self.events, self.feedback)
 
     def write(self, folder: Path) -> Logs:
         """Write exposures.parquet, events.parquet and feedback.parquet into a folder that is there."""
         for name in ("exposures", "events", "feedback"):
             write_frame(folder / f"{name}.parquet", getattr(self, name))
-        return Logs.of_files(*(folder / f"{name}.parquet" for name in ("exposures", "events", "feedback")))
+        return Logs.from_files(*(folder / f"{name}.parquet" for name in ("exposures", "events", "feedback")))
 
 
 _EVERYBODY = People()
@@ -123,7 +123,7 @@ class _Simulation:
         self.start = experiment.started_at or 0
         self.ids = np.array([f"u{number:06d}" for number in range(people.users)], dtype=object)
         self.arms = tuple(experiment.shares)
-        self.arm = Plan.of(experiment).assign_many(self.ids.tolist())
+        self.arm = Plan.from_experiment(experiment).assign_many(self.ids.tolist())
         self.planted = [planted.get(name, NOTHING_PLANTED) for name in self.arms]
         random = self._random("people")
         self.keen = random.gamma(4.0, 0.25, people.users)

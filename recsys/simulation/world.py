@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys.errors import ConfigError
-from recsys.experiments.design.overrides import NOTHING, Overrides
+from recsys.experiments.design.overrides import NO_OVERRIDES, Overrides
 from recsys.ranked import NO_ROW
 from recsys.schema import EventKind, IntArray, ItemId
 from recsys.simulation.behavior import BehaviorParams, Draws, Responses, Scene, respond
@@ -24,7 +24,7 @@ _USUAL = BehaviorParams()
 class Service:
     """A way to be served. `overrides`: what the arm sets. `lift`: planted, of the attraction of whatever it shows."""
 
-    overrides: Overrides = NOTHING
+    overrides: Overrides = NO_OVERRIDES
     lift: float = 0.0
 
     def __post_init__(self) -> None:

@@ -110,7 +110,7 @@ def test_coverage_grows_and_never_shrinks(client: httpx.Client) -> None:
     assert admin(client, "/slow:ramp", {"coverage": 0.5}).json()["coverage"] == 0.5
     refused = admin(client, "/slow:ramp", {"coverage": 0.2})
     assert refused.status_code == 409
-    assert "between what it is, 0.5, and 1" in refused.json()["detail"]
+    assert "between the present one, 0.5, and 1" in refused.json()["detail"]
     assert admin(client, "/slow:ramp", {}).status_code == 422
     refused = admin(client, "", draft(key="clashing"))
     assert (refused.status_code, "'slow'" in refused.json()["detail"]) == (409, True)

@@ -17,7 +17,7 @@ from recsys.experiments.design import lifecycle
 from recsys.experiments.design.assignment import Plan
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.files import create_experiment, stop_experiment
-from recsys.experiments.design.registry import change_together
+from recsys.experiments.design.registry import change_without_conflict
 from recsys.ranking.request import Request
 from recsys.schema import UserId
 from recsys.serving.experiment_arms import ActiveExperiments
@@ -57,10 +57,10 @@ class Shop:
     def run(self, one: Experiment) -> dict[str, str]:
         """Start an experiment and wait until the service has it; returns everybody's arm."""
         create_experiment(self.folder, one)
-        change_together(self.folder, one.key, lambda draft: lifecycle.start(draft, now()))
+        change_without_conflict(self.folder, one.key, lambda draft: lifecycle.start(draft, now()))
         self.running.append(one.key)
         self.until_served(one.key)
-        plan = Plan.of(lifecycle.start(one, now()))
+        plan = Plan.from_experiment(lifecycle.start(one, now()))
         return {user: plan.assign(user).arm or "" for user in USERS}
 
     def until_served(self, key: str) -> None:
@@ -219,7 +219,7 @@ def test_an_experiment_of_another_category_is_not_met(shop: Shop) -> None:
     create_experiment(
         shop.folder, one := declared("lamps", {"diversity": 0.9}, targeting={"category": ["lamp"], "platform": ["web"]})
     )
-    change_together(shop.folder, one.key, lambda draft: lifecycle.start(draft, now()))
+    change_without_conflict(shop.folder, one.key, lambda draft: lifecycle.start(draft, now()))
     shop.running.append("lamps")
     shop.wait_until(lambda: bool(shop.ask("u01", category="lamp", platform="Web").json()["experiments"]))
     for query in ({"category": "chair", "platform": "web"}, {"category": "lamp"}, {}):
@@ -238,7 +238,7 @@ def test_a_ramp_lets_people_in_and_moves_none(shop: Shop) -> None:
     few = {user: arm for user, arm in arms.items() if arm}
     assert 0 < len(few) < len(USERS)
     assert {user: shop.ask(user).json()["experiments"].get("ramped", "") for user in USERS} == arms
-    change_together(shop.folder, "ramped", lambda found: lifecycle.ramp(found, now(), coverage=1.0))
+    change_without_conflict(shop.folder, "ramped", lambda found: lifecycle.ramp(found, now(), coverage=1.0))
     shop.wait_until(lambda: all("ramped" in shop.ask(user).json()["experiments"] for user in USERS))
     after = {user: shop.ask(user).json()["experiments"]["ramped"] for user in USERS}
     assert {user: after[user] for user in few} == few
@@ -247,7 +247,7 @@ def test_a_ramp_lets_people_in_and_moves_none(shop: Shop) -> None:
 def test_sessions_are_units_too(shop: Shop) -> None:
     one = declared("visits", {"diversity": 0.9}, unit="session")
     create_experiment(shop.folder, one)
-    change_together(shop.folder, one.key, lambda draft: lifecycle.start(draft, now()))
+    change_without_conflict(shop.folder, one.key, lambda draft: lifecycle.start(draft, now()))
     shop.running.append("visits")
 
     def visit(session: str | None) -> httpx.Response:
@@ -255,7 +255,7 @@ def test_sessions_are_units_too(shop: Shop) -> None:
         return shop.client.post("/v1/recommendations", json=body)
 
     shop.wait_until(lambda: "visits" in visit("s0").json()["experiments"])
-    plan = Plan.of(lifecycle.start(one, now()))
+    plan = Plan.from_experiment(lifecycle.start(one, now()))
     arms = {f"s{number}": plan.assign(f"s{number}").arm for number in range(12)}
     assert set(arms.values()) == {"now", "then"}
     for session, arm in arms.items():
@@ -314,7 +314,7 @@ def test_an_arms_model_is_served_beside_the_active_one(shop: Shop) -> None:
 
 def test_without_its_model_nobody_is_in_an_experiment(shop: Shop) -> None:
     create_experiment(shop.folder, one := declared("lost", {"model": "0123456789abcdef"}))
-    change_together(shop.folder, one.key, lambda draft: lifecycle.start(draft, now()))
+    change_without_conflict(shop.folder, one.key, lambda draft: lifecycle.start(draft, now()))
     time.sleep(0.5)
     for user in USERS[:6]:
         answer = shop.ask(user)

@@ -42,7 +42,7 @@ def microseconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     for name, changes in (("split alone", {}), ("coverage, segments, holdout, targeting", EVERYTHING)):
-        plan = Plan.of(Experiment.model_validate({**PLAIN, **changes}))
+        plan = Plan.from_experiment(Experiment.model_validate({**PLAIN, **changes}))
         one = microseconds(lambda plan=plan: [plan.assign(unit, CONTEXT) for unit in UNITS])
         many = microseconds(lambda plan=plan: plan.assign_many(UNITS))
         print(f"{name:<40} assign {one:5.2f} us   assign_many {many:5.2f} us")

@@ -61,7 +61,7 @@ def texts(prefix: str, numbers: np.ndarray, width: int) -> pa.StringArray:
 def write_logs(folder: Path, exposures: int) -> None:
     random, users = generator(0, "large logs"), exposures // 10
     ids = texts("user-", np.arange(users), 14)
-    arm = Plan.of(experiment()).assign_many(ids.to_pylist())
+    arm = Plan.from_experiment(experiment()).assign_many(ids.to_pylist())
     names = texts("item-", np.arange(ITEMS), 10)
     unit = random.integers(users, size=exposures)
     when = START + random.integers(DAYS * DAY, size=exposures)
@@ -119,7 +119,7 @@ def _exposures(
 def analyzed(folder: Path) -> None:
     begun, worked = time.perf_counter(), time.process_time()
     found = analyze(
-        experiment(), Logs.of_files(folder / "exposures.parquet", folder / "events.parquet"), START + (DAYS + 1) * DAY
+        experiment(), Logs.from_files(folder / "exposures.parquet", folder / "events.parquet"), START + (DAYS + 1) * DAY
     )
     seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

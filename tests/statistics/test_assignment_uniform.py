@@ -11,18 +11,18 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chi2_contingency, chisquare
 
-from recsys.experiments.design.assignment import OUTSIDE, WHOLE, Hash, Plan, encoded
+from recsys.experiments.design.assignment import OUTSIDE, WHOLE, Hash, Plan, encode_unit
 from recsys.experiments.design.definition import SEGMENTS, Experiment
 
 N = 1_000_000
 UNITS = [f"user-{n}" for n in range(N)]
-ENCODED = [encoded(unit) for unit in UNITS]
+ENCODED = [encode_unit(unit) for unit in UNITS]
 WEIGHTS = {"a": 1.0, "b": 2.0, "c": 0.0, "d": 0.1, "e": 3.9}
 
 
 def _plan(key: str, *, weights: dict[str, float] | None = None, coverage: float = 1.0) -> Plan:
     arms = {name: {"weight": weight} for name, weight in (weights or {"a": 1.0, "b": 1.0}).items()}
-    return Plan.of(
+    return Plan.from_experiment(
         Experiment.model_validate(
             {
                 "key": key,
@@ -43,7 +43,7 @@ def first() -> NDArray[np.int64]:
 
 
 def test_numbers_are_uniform() -> None:
-    points = Hash.of("split", "restyled-cards").points(ENCODED)
+    points = Hash.from_salt("split", "restyled-cards").points(ENCODED)
     counts = np.bincount(points // (WHOLE // 1024), minlength=1024)
     assert len(counts) == 1024
     assert chisquare(counts).pvalue > 0.001
@@ -52,7 +52,7 @@ def test_numbers_are_uniform() -> None:
 
 
 def test_segments_are_uniform() -> None:
-    points = Hash.of("segment", "lists").points(ENCODED)
+    points = Hash.from_salt("segment", "lists").points(ENCODED)
     counts = np.bincount((points >> 8) * SEGMENTS >> 52, minlength=SEGMENTS)
     assert len(counts) == SEGMENTS
     assert chisquare(counts).pvalue > 0.001
@@ -76,7 +76,7 @@ def test_two_experiments_are_uncorrelated(first: NDArray[np.int64], key: str) ->
 
 @pytest.mark.parametrize("purpose", ["coverage", "segment", "holdout"])
 def test_no_other_purpose_says_anything_of_the_split(first: NDArray[np.int64], purpose: str) -> None:
-    other = Hash.of(purpose, "restyled-cards").points(ENCODED)
+    other = Hash.from_salt(purpose, "restyled-cards").points(ENCODED)
     assert abs(np.corrcoef(first, other.astype(np.float64))[0, 1]) <= 0.005
 
 

@@ -21,8 +21,8 @@ from recsys.experiments.stats.fixed import welch
 from recsys.experiments.stats.guardrails import non_inferiority_p_value
 from recsys.experiments.stats.health import pre_period_imbalance, sample_ratio
 from recsys.experiments.stats.moments import JointMoments, Moments, Values
-from recsys.experiments.stats.multiplicity import corrected
-from recsys.experiments.stats.power import Baseline, Design, power_of, sample_size
+from recsys.experiments.stats.multiplicity import correct_p_values
+from recsys.experiments.stats.power import Baseline, Design, compute_power, sample_size
 from recsys.experiments.stats.proportions import Proportion, two_proportions
 from recsys.experiments.stats.sequential import FEWEST, always_valid, boundary
 from recsys.experiments.stats.winsorize import pooled_cap, winsorize
@@ -71,7 +71,7 @@ def clicks(random: np.random.Generator, size: tuple[int, ...]) -> Values:
 
 
 def mean(t: Values, c: Values) -> Effect:
-    return welch(Moments.of(t), Moments.of(c))
+    return welch(Moments.from_values(t), Moments.from_values(c))
 
 
 def capped(t: Values, c: Values) -> Effect:
@@ -80,20 +80,20 @@ def capped(t: Values, c: Values) -> Effect:
 
 
 def ratio(t: Values, c: Values) -> Effect:
-    return welch(*(JointMoments.of(arm).ratio().marginal() for arm in (t, c)))
+    return welch(*(JointMoments.from_columns(arm).ratio().marginal() for arm in (t, c)))
 
 
 def cuped(t: Values, c: Values) -> Effect:
-    adjusted = adjust([JointMoments.of(arm[:, 0], fill_missing(arm[:, 1])) for arm in (t, c)])
+    adjusted = adjust([JointMoments.from_columns(arm[:, 0], fill_missing(arm[:, 1])) for arm in (t, c)])
     return welch(*adjusted.arms, shared=adjusted.shared)
 
 
 def fieller(t: Values, c: Values) -> Effect:
-    return welch(Moments.of(t), Moments.of(c), lift="fieller")
+    return welch(Moments.from_values(t), Moments.from_values(c), lift="fieller")
 
 
 def delta(t: Values, c: Values) -> Effect:
-    return welch(Moments.of(t), Moments.of(c), lift="delta")
+    return welch(Moments.from_values(t), Moments.from_values(c), lift="delta")
 
 
 def conversion(t: Values, c: Values) -> Effect:
@@ -252,8 +252,8 @@ def test_corrections_hold_the_errors_of_families(record: Record) -> None:
     z = random.standard_normal((RUNS // 2, 20))
     nothing = 2 * special.ndtr(-np.abs(z[:, :10]))
     both = 2 * special.ndtr(-np.abs(z + np.repeat([0.0, 3.0], 10)))
-    any_found = np.mean([(corrected(p) < 0.05).any() for p in nothing])
-    found = np.array([corrected(p, "benjamini-hochberg") < 0.05 for p in both])
+    any_found = np.mean([(correct_p_values(p) < 0.05).any() for p in nothing])
+    found = np.array([correct_p_values(p, "benjamini-hochberg") < 0.05 for p in both])
     false_share = np.mean(found[:, :10].sum(axis=1) / np.maximum(found.sum(axis=1), 1))
     record(f"families: Holm {any_found:.4f}, false discoveries {false_share:.4f}, power {found[:, 10:].mean():.3f}")
     assert 0.045 <= any_found <= 0.055
@@ -322,7 +322,7 @@ def test_cuped_leaves_1_minus_the_squared_correlation(rho: float, record: Record
     for _ in range(blocks):
         x, noise = random.standard_normal((2, BLOCK, 2, n))
         for own_x, own_y in zip(x, rho * x + np.sqrt(1 - rho**2) * noise, strict=True):
-            treatment, control = adjust([JointMoments.of(own_y[arm], own_x[arm]) for arm in range(2)]).arms
+            treatment, control = adjust([JointMoments.from_columns(own_y[arm], own_x[arm]) for arm in range(2)]).arms
             effects.append(treatment.mean - control.mean)
             said.append(treatment.variance_of_mean + control.variance_of_mean)
     expected = (1 - rho**2) * 2 / n
@@ -356,7 +356,7 @@ def test_imbalance_is_found_by_chance_as_often_as_it_says(record: Record) -> Non
     for _ in range(RUNS // BLOCK):
         values = random.gamma(2.0, 1.0, (BLOCK, 3, 100))
         found += sum(
-            pre_period_imbalance([Moments.of(arm) for arm in run], threshold=0.05).imbalanced for run in values
+            pre_period_imbalance([Moments.from_values(arm) for arm in run], threshold=0.05).imbalanced for run in values
         )
     record(f"imbalance: {found / RUNS:.4f}")
     assert 0.045 <= found / RUNS <= 0.055
@@ -369,7 +369,8 @@ def test_a_harm_of_just_the_margin_passes_a_guardrail_as_seldom_as_it_says(recor
     for _ in range(RUNS // BLOCK):
         t, c = (random.gamma(4.0, scale / 4.0, (BLOCK, n)) for scale in (0.95, 1.0))
         passed += sum(
-            non_inferiority_p_value(Moments.of(a), Moments.of(b), 0.05) < 0.05 for a, b in zip(t, c, strict=True)
+            non_inferiority_p_value(Moments.from_values(a), Moments.from_values(b), 0.05) < 0.05
+            for a, b in zip(t, c, strict=True)
         )
     record(f"guardrail: {passed / RUNS:.4f}")
     assert 0.045 <= passed / RUNS <= 0.055
@@ -379,7 +380,7 @@ def test_planned_experiments_have_their_power(record: Record) -> None:
     """Of 5,000 proportions and 5,000 adjusted means planned for 80 %, 80 % find the effect, to 2 points."""
     random = generator(6, "power")
     runs, rate, rise = 5_000, 0.1, 0.02
-    size = sample_size(Baseline.proportion(rate), rise)
+    size = sample_size(Baseline.from_rate(rate), rise)
     counts = zip(
         random.binomial(size.treatment, rate + rise, runs), random.binomial(size.control, rate, runs), strict=True
     )
@@ -397,7 +398,7 @@ def test_planned_experiments_have_their_power(record: Record) -> None:
         arms = []
         for n, effect in ((size.treatment, 0.25), (size.control, 0.0)):
             x = random.standard_normal(n)
-            arms.append(JointMoments.of(effect + rho * x + 0.8 * random.standard_normal(n), x))
+            arms.append(JointMoments.from_columns(effect + rho * x + 0.8 * random.standard_normal(n), x))
         adjusted += welch(*adjust(arms).arms).p_value < 0.05
     record(f"power: proportions {found:.4f}, CUPED {adjusted / runs:.4f}")
-    assert adjusted / runs == pytest.approx(power_of(Baseline(0.0, 1.0), 0.25, size.total, design), abs=0.02)
+    assert adjusted / runs == pytest.approx(compute_power(Baseline(0.0, 1.0), 0.25, size.total, design), abs=0.02)

@@ -37,8 +37,8 @@ def decided(run: int, lift: float) -> tuple[Advice, int, bool]:
     first, last = None, False
     for day in LOOKS:
         found = analyze(experiment, logs, end + SECONDS_PER_DAY, until=START + day * SECONDS_PER_DAY)
-        if first is None and found.conclusion.advice is not Advice.KEEP_GOING:
-            first = found.conclusion.advice, day
+        if first is None and found.decision.advice is not Advice.KEEP_GOING:
+            first = found.decision.advice, day
         last = bool(found.primary and found.primary[0].better)
     assert first is not None
     return *first, last

@@ -58,7 +58,7 @@ def split(people: int, noises: tuple[float, float], seed: int) -> float:
             mood = random.gamma(2.0, 0.5)
             for _ in range(REQUESTS):
                 clicks[person] += len(clicked(tuple(ranking(noise, random)[:PLACES]), mood, random))
-        arms.append(Moments.of(clicks))
+        arms.append(Moments.from_values(clicks))
     return welch(arms[0], arms[1]).p_value
 
 

@@ -18,7 +18,7 @@ from recsys.config import FeedbackSettings
 from recsys.experiments.off_policy.estimators import Estimator
 from recsys.experiments.off_policy.evaluate import Evaluation, evaluate
 from recsys.experiments.off_policy.lists import Lists, Ranking, evaluate_lists
-from recsys.experiments.off_policy.pictures import always, evaluate_pictures, verdicts_of
+from recsys.experiments.off_policy.restyling import always, collect_ratings, evaluate_restyling
 from recsys.restyling.feedback_bandit import RestyleBandit
 from recsys.restyling.satisfaction_model import Action
 from recsys.rng import generator
@@ -144,8 +144,8 @@ def test_the_picture_bandits_own_log(record: Record) -> None:
                     (str(person), shown.action.target, shown.action.strength, shown.propensity, own[-1].satisfied)
                 )
         frame = pd.DataFrame(rows, columns=["user_id", "action", "strength", "propensity", "satisfied"])
-        one = evaluate_pictures(
-            *always(verdicts_of(frame), "taste", 0.3), only=[Estimator.SNIPS, Estimator.IPS], seed=seed
+        one = evaluate_restyling(
+            *always(collect_ratings(frame), "taste", 0.3), only=[Estimator.SNIPS, Estimator.IPS], seed=seed
         )
         values.append(one.estimates[Estimator.IPS].value.value)
         covered += one.estimates[Estimator.IPS].value.low <= truth <= one.estimates[Estimator.IPS].value.high

@@ -103,7 +103,7 @@ def test_nothing_is_found_where_nothing_is(lists: Lists, tastes: Tastes) -> None
     assert len(healthy) > 0.97 * RUNS
     wrong = [one for one in healthy if one.primary[0].better or one.primary[0].worse]
     assert len(wrong) <= 0.08 * RUNS
-    assert sum(one.conclusion.advice is Advice.SHIP for one in healthy) <= 0.05 * RUNS
+    assert sum(one.decision.advice is Advice.SHIP for one in healthy) <= 0.05 * RUNS
 
 
 def test_a_clear_loser_is_stopped_and_a_clear_winner_shipped(lists: Lists, tastes: Tastes) -> None:
@@ -111,9 +111,9 @@ def test_a_clear_loser_is_stopped_and_a_clear_winner_shipped(lists: Lists, taste
         plan = replace(PLAN, seed=seed, users=2_000)
         loses = analyze_run(run_experiment(declared(f"l{seed}", {}, POPULAR, "sequential"), lists, tastes, plan))
         wins = analyze_run(run_experiment(declared(f"w{seed}", POPULAR, {}, "sequential"), lists, tastes, plan))
-        assert loses.conclusion.advice is Advice.STOP
+        assert loses.decision.advice is Advice.STOP
         assert loses.primary[0].worse
-        assert (wins.conclusion.advice, wins.conclusion.treatment) == (Advice.SHIP, "other")
+        assert (wins.decision.advice, wins.decision.arm) == (Advice.SHIP, "other")
 
 
 def test_interleaving_finds_the_better_ranker_with_fewer_lists(lists: Lists, tastes: Tastes) -> None:

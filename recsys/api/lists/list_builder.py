@@ -158,11 +158,11 @@ class ListBuilder:
         services, options = self.services, self.options
         given = {name: getattr(options, name) for name in _OVERRIDES}
         return TriggerContext(
-            places=options.limit,
+            positions=options.limit,
             photos=options.restyle is not RestyleMode.OFF and services.recommender.catalog.has_photos,
             taste=bool(answer.taste),
             personal=bool(answer.taste) or answer.basis is not Basis.POPULAR,
-            asked=fixed_overrides(given, viewer.state.strength is not None),
+            requested=fixed_overrides(given, viewer.state.strength is not None),
             base=default_overrides(
                 self.context.snapshot.recommender,
                 services.restyler.settings,

@@ -38,7 +38,7 @@ from recsys.experiments.design.conflicts import find_conflict
 from recsys.experiments.design.definition import Experiment, Status
 from recsys.experiments.design.fields import NAME_PATTERN
 from recsys.experiments.design.files import create_experiment, experiment_files, stop_experiment
-from recsys.experiments.design.registry import Identity, change_together, load_all
+from recsys.experiments.design.registry import Identity, change_without_conflict, load_experiments
 from recsys.schema import Scope, UserId
 from recsys.serving.experiment_arms import targeting_context
 from recsys.serving.experiments import check_servable
@@ -97,7 +97,7 @@ async def assignment(key: Key, options: Annotated[AssignmentOptions, Query()], s
     )
     identity = Identity(options.user_id, options.session_id)
     unit = identity.unit(one.unit) if options.unit is None else options.unit
-    assigned = Plan.of(one).assign(unit, context)
+    assigned = Plan.from_experiment(one).assign(unit, context)
     return AssignmentView(
         experiment=key,
         unit=one.unit,
@@ -139,7 +139,7 @@ async def create(_: NoQuery, services: Served, request: Request) -> ExperimentVi
     folder = services.live.project.experiments
 
     def create_draft() -> None:
-        for other in load_all(folder).experiments.values():
+        for other in load_experiments(folder).experiments.values():
             if other.status is not Status.STOPPED and (problem := find_conflict(other, draft)) is not None:
                 raise ExperimentError(f"{draft.key}: {problem}")
         create_experiment(folder, draft)
@@ -158,7 +158,7 @@ async def start(key: Key, _: NoQuery, services: Served) -> ExperimentView:
         return lifecycle.start(draft, now())
 
     _must_exist(key, services)
-    await _apply(services, lambda: change_together(project.experiments, key, start_draft))
+    await _apply(services, lambda: change_without_conflict(project.experiments, key, start_draft))
     return _view(_find(key, services), services)
 
 
@@ -170,7 +170,7 @@ async def ramp(key: Key, body: Ramp, _: NoQuery, services: Served) -> Experiment
         return lifecycle.ramp(found, now(), coverage=body.coverage, segments=body.ranges)
 
     _must_exist(key, services)
-    await _apply(services, lambda: change_together(services.live.project.experiments, key, ramp_one))
+    await _apply(services, lambda: change_without_conflict(services.live.project.experiments, key, ramp_one))
     return _view(_find(key, services), services)
 
 

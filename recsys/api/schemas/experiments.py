@@ -182,11 +182,11 @@ class FindingView(BaseModel):
     p_value: float | None
 
 
-class ConclusionView(BaseModel):
+class DecisionView(BaseModel):
     """Decision with its reasons."""
 
     advice: str = Field(examples=["keep going"])
-    treatment: str | None = Field(description="Arm to ship; null: none.")
+    arm: str | None = Field(description="Arm to ship; null: none.")
     why: list[str]
 
 
@@ -196,7 +196,7 @@ class Results(BaseModel):
     experiment: str
     healthy: bool
     health: list[FindingView]
-    conclusion: ConclusionView
+    decision: DecisionView
     now: int = Field(description="Time of the analysis, in seconds since 1970 UTC.")
     until: int = Field(description="End of the analyzed period, in seconds since 1970 UTC.")
     days: float

@@ -1,4 +1,4 @@
-"""The analysis of an experiment, from its declaration and logs alone: health first, then effects, then a decision."""
+"""Analysis of an experiment from its definition and logs: health checks first, then effects, then a decision."""
 
 from __future__ import annotations
 
@@ -9,45 +9,44 @@ import numpy as np
 
 from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import ConfigError, DataError, ExperimentError
-from recsys.experiments.analysis.columnar_logs import ListValues, gather
+from recsys.experiments.analysis.columnar_logs import ListValues, read_logs
 from recsys.experiments.analysis.comparisons import (
     Comparison,
     Role,
     Rule,
-    arms_of,
-    effects,
-    enough,
-    live_treatments,
-    posterior_of,
-    seen_of,
+    compute_detectable,
+    compute_effects,
+    compute_posterior,
+    has_enough_units,
+    metric_by_arm,
+    weighted_arms,
 )
-from recsys.experiments.analysis.decision import Conclusion, conclude
-from recsys.experiments.analysis.log_health import Finding, findings
+from recsys.experiments.analysis.decision import Decision, decide
+from recsys.experiments.analysis.log_health import Finding, check_health
 from recsys.experiments.analysis.log_sources import Logs
-from recsys.experiments.analysis.over_time import Look, looks
-from recsys.experiments.analysis.unit_table import UnitTable, unit_table
+from recsys.experiments.analysis.over_time import Look, compute_looks
+from recsys.experiments.analysis.unit_table import UnitTable, build_unit_table
 from recsys.experiments.design.definition import Experiment, Guardrail, Looks, MarginScale, Status
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.effect import Effect
-from recsys.experiments.stats.guardrails import Guardrail as GuardrailResult
 from recsys.experiments.stats.guardrails import guardrail
-from recsys.experiments.stats.multiplicity import Correction, corrected
+from recsys.experiments.stats.multiplicity import Correction, correct_p_values
 from recsys.experiments.stats.power import days_needed
 
 RATE_DAYS = 7
-"""Of which the rate of new units is taken."""
+"""Days over which the rate of new units is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentEffect:
-    """The primary metric's effect among the `units` with a `value` of `column` (at their first exposure).
+    """Effect on the primary metric among the `units` with a `value` of `column` at their first exposure.
 
-    `p_corrected`: by Benjamini-Hochberg over all segments and treatments.
+    `p_corrected` is corrected by Benjamini-Hochberg over all segments and arms.
     """
 
     column: str
     value: str
-    treatment: str
+    arm: str
     units: int
     effect: Effect
     p_corrected: float
@@ -55,12 +54,24 @@ class SegmentEffect:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What is known of an experiment at `now` (seconds since 1970 UTC).
+    """Result of an analysis. Unless it is `healthy`, `comparisons`, `over_time` and `segments` are empty.
 
-    `until`: the end of what was looked at; `days` since the start. `units` of each arm, `exposures` of theirs, `forced`
-    units that were left out. Unless it is `healthy`, there are no effects: `comparisons`, `over_time` and `segments`
-    are empty. `unmeasured`: why a declared metric is not there. `tightest_at`: units for which intervals for any look
-    were tuned. `days_left`: by treatment, until an effect as large as the one estimated would be found; None: never.
+    Attributes:
+        experiment: definition of the experiment.
+        now: time of the analysis, seconds since 1970 UTC.
+        until: end of the analyzed logs, seconds since 1970 UTC.
+        days: days from the start to `until`.
+        units: number of units by arm.
+        exposures: number of their exposures.
+        forced: number of forced units, which are left out.
+        health: result of every health check.
+        comparisons: comparison of every arm with the control, for every metric.
+        over_time: effect on the primary metric at the end of each day.
+        segments: effect on the primary metric by segment.
+        unmeasured: reason by declared metric that the logs do not contain.
+        tightest_at: number of units for which always-valid intervals are tuned.
+        days_left: days by arm until an effect as large as the estimated one would be found; None for never.
+        decision: recommendation with its reasons.
     """
 
     experiment: Experiment
@@ -77,16 +88,16 @@ class Analysis:
     unmeasured: Mapping[MetricName, str]
     tightest_at: float
     days_left: Mapping[str, int | None]
-    conclusion: Conclusion
+    decision: Decision
 
     @property
     def healthy(self) -> bool:
-        """Whether all checks are sound."""
+        """True if all health checks are sound."""
         return all(finding.sound for finding in self.health)
 
     @property
     def primary(self) -> tuple[Comparison, ...]:
-        """Each treatment in the metric that decides; empty where that is not shown."""
+        """Comparisons in the primary metric, one per arm; empty if it is not shown."""
         return tuple(one for one in self.comparisons if one.role is Role.PRIMARY)
 
 
@@ -100,34 +111,46 @@ def analyze(
     planned_units: int | None = None,
     assigned_here: bool = True,
 ) -> Analysis:
-    """Analyse an experiment that was started.
+    """Analyze an experiment that was started.
 
-    `until`: look at the logs as they were at that second, not after `now`; by default all is looked at, and what lies
-    after `now` is a clock that is wrong. `diversity`: the variety of lists, where the log has none
-    (`shown_styles.StyleVariety`). `planned_units`: for which intervals for any look are tuned; default: those of the
-    first day times `minimum_days`, which does not change from look to look. `assigned_here`: False where somebody else
-    assigned the arms. Raises ExperimentError for a draft, ConfigError for numbers out of range, DataError for logs that
-    cannot be analyzed, with file, row and column where there are such.
+    Args:
+        experiment: definition of the experiment.
+        logs: exposures, events and ratings.
+        now: present time, seconds since 1970 UTC.
+        until: analyze the logs as they were at this time, at most `now`. By default all rows are read, and rows after
+            `now` count as wrong clocks.
+        diversity: function that computes the style diversity of lists, for logs without that column
+            (`style_diversity.StyleVariety`).
+        planned_units: number of units for which always-valid intervals are tuned. Default: the first day's units
+            times `minimum_days`, which is the same in every later analysis.
+        assigned_here: False if another system assigned the arms.
+
+    Raises:
+        ExperimentError: if the experiment is a draft.
+        ConfigError: if a number is out of range.
+        DataError: if the logs cannot be analyzed; names file, row and column if there are such.
     """
     if experiment.status is Status.DRAFT or experiment.started_at is None:
-        raise ExperimentError(f"{experiment.key}: is a draft, so there is nothing to analyze; start it first")
+        raise ExperimentError(f"{experiment.key}: is a draft, there is nothing to analyze; start it first")
     if until is not None and not experiment.started_at <= until <= now:
         raise ConfigError(f"until is {until}: give a time from the start, {experiment.started_at}, to now")
     if now < experiment.started_at:
-        raise ExperimentError(f"{experiment.key}: starts after the time of analysis; put this machine's clock right")
+        raise ExperimentError(f"{experiment.key}: starts after the time of analysis; set this machine's clock")
     if planned_units is not None and planned_units < 1:
         raise ConfigError(f"planned_units is {planned_units}: give a number of units, 1 or more")
-    gathered = gather(experiment, logs, diversity)
-    table = unit_table(gathered, experiment, now, until)
-    health = findings(table, experiment, gathered, assigned_here=assigned_here)
-    del gathered
-    end = _end(experiment, now if until is None else until)
+    columns = read_logs(experiment, logs, diversity)
+    table = build_unit_table(columns, experiment, now, until)
+    health = check_health(table, experiment, columns, assigned_here=assigned_here)
+    del columns
+    horizon = now if until is None else until
+    end = horizon if experiment.stopped_at is None else min(horizon, experiment.stopped_at)
     days = (end - experiment.started_at) / SECONDS_PER_DAY
-    tightest_at = float(planned_units or _first_day(table) * experiment.decision.minimum_days)
+    first_day = int(np.count_nonzero(table.first < table.first.min() + SECONDS_PER_DAY))
+    tightest_at = float(planned_units or first_day * experiment.decision.minimum_days)
     found = _Effects((), (), (), {}, {}, {})
     if all(finding.sound for finding in health):
         found = _effects(table, experiment, tightest_at, end)
-    conclusion = conclude(
+    decision = decide(
         experiment,
         health,
         found.comparisons,
@@ -151,7 +174,7 @@ def analyze(
         unmeasured=found.unmeasured,
         tightest_at=tightest_at,
         days_left=found.days_left,
-        conclusion=conclusion,
+        decision=decision,
     )
 
 
@@ -166,8 +189,8 @@ class _Effects:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A declared metric, its role, and the guardrail where it is one."""
+class _DeclaredMetric:
+    """Declared metric, its role, and its guardrail if it is one."""
 
     metric: MetricName
     direction: Direction
@@ -179,12 +202,18 @@ def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until
     rule = Rule(experiment.decision.looks, 1.0 - experiment.decision.alpha, tightest_at)
     comparisons: list[Comparison] = []
     unmeasured: dict[MetricName, str] = {}
-    for asked in _asked(experiment):
+    main, *others = experiment.metrics
+    declared = [
+        _DeclaredMetric(main.name, main.direction, Role.PRIMARY),
+        *(_DeclaredMetric(one.name, one.direction, Role.SECONDARY) for one in others),
+        *(_DeclaredMetric(one.metric, one.direction, Role.GUARDRAIL, one) for one in experiment.guardrails),
+    ]
+    for one in declared:
         try:
-            comparisons += _compared(table, experiment, asked, rule)
+            comparisons += _compare(table, experiment, one, rule)
         except DataError as error:
-            unmeasured[asked.metric] = str(error).removeprefix(f"{asked.metric}: ")
-    comparisons = _corrected(comparisons, experiment.decision.alpha)
+            unmeasured[one.metric] = str(error).removeprefix(f"{one.metric}: ")
+    comparisons = _correct(comparisons, experiment.decision.alpha)
     primary = experiment.primary.name
     if primary in unmeasured:
         return _Effects(tuple(comparisons), (), (), unmeasured, {}, {})
@@ -192,7 +221,7 @@ def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until
     left = _days_left(table, experiment, comparisons, until)
     return _Effects(
         comparisons=tuple(comparisons),
-        over_time=looks(table, experiment, primary, any_look, until),
+        over_time=compute_looks(table, experiment, primary, any_look, until),
         segments=_segments(table, experiment, rule),
         unmeasured=unmeasured,
         days_left={name: days for name, (days, _) in left.items()},
@@ -200,38 +229,35 @@ def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until
     )
 
 
-def _asked(experiment: Experiment) -> list[_Asked]:
-    primary, *others = experiment.metrics
-    return [
-        _Asked(primary.name, primary.direction, Role.PRIMARY),
-        *(_Asked(one.name, one.direction, Role.SECONDARY) for one in others),
-        *(_Asked(one.metric, one.direction, Role.GUARDRAIL, one) for one in experiment.guardrails),
-    ]
-
-
-def _compared(table: UnitTable, experiment: Experiment, asked: _Asked, rule: Rule) -> list[Comparison]:
-    arms = arms_of(table, asked.metric)
+def _compare(table: UnitTable, experiment: Experiment, declared: _DeclaredMetric, rule: Rule) -> list[Comparison]:
+    arms = metric_by_arm(table, declared.metric)
     control = table.arms.index(experiment.control)
     found = []
-    treatments = live_treatments(experiment)
-    # As Holm asks of the smallest p-value, so that the power told is not too good.
-    alpha = experiment.decision.alpha / (len(treatments) if asked.role is Role.PRIMARY else 1)
-    for name, effect in effects(table, experiment, arms, rule).items():
+    # Holm tests the smallest p-value at alpha / arms: the reported power is for that test.
+    alpha = experiment.decision.alpha / (len(weighted_arms(experiment)) if declared.role is Role.PRIMARY else 1)
+    for name, effect in compute_effects(table, experiment, arms, rule).items():
         found.append(
             Comparison(
-                metric=asked.metric,
-                role=asked.role,
-                direction=asked.direction,
-                treatment=name,
+                metric=declared.metric,
+                role=declared.role,
+                direction=declared.direction,
+                arm=name,
                 control_mean=arms.raw[control],
-                treatment_mean=arms.raw[table.arms.index(name)],
+                arm_mean=arms.raw[table.arms.index(name)],
                 effect=effect,
                 p_corrected=effect.p_value,
                 better=False,
                 worse=False,
-                guardrail=None if asked.guardrail is None else _guarded(effect, asked.guardrail),
-                posterior=posterior_of(table, experiment, arms, name, rule.level),
-                seen=seen_of(table, experiment, arms, name, effect, alpha, asked.direction),
+                guardrail=None
+                if declared.guardrail is None
+                else guardrail(
+                    effect,
+                    declared.guardrail.margin,
+                    relative=declared.guardrail.scale is MarginScale.RELATIVE,
+                    higher_is_better=declared.direction is Direction.INCREASE,
+                ),
+                posterior=compute_posterior(table, experiment, arms, name, rule.level),
+                detectable=compute_detectable(table, experiment, arms, name, effect, alpha, declared.direction),
                 cap=arms.cap,
                 variance_left=arms.adjusted.variance_left,
             )
@@ -239,27 +265,20 @@ def _compared(table: UnitTable, experiment: Experiment, asked: _Asked, rule: Rul
     return found
 
 
-def _guarded(effect: Effect, asked: Guardrail) -> GuardrailResult:
-    return guardrail(
-        effect,
-        asked.margin,
-        relative=asked.scale is MarginScale.RELATIVE,
-        higher_is_better=asked.direction is Direction.INCREASE,
-    )
-
-
-def _corrected(comparisons: Sequence[Comparison], alpha: float) -> list[Comparison]:
-    """With Holm's p-values in each role's family, and what is found by them."""
+def _correct(comparisons: Sequence[Comparison], alpha: float) -> list[Comparison]:
+    """Correct p-values by Holm within each role, and mark the comparisons that are significant after it."""
     result = list(comparisons)
     for role, method in ((Role.PRIMARY, "holm"), (Role.SECONDARY, "holm"), (Role.GUARDRAIL, None)):
-        places = [place for place, one in enumerate(comparisons) if one.role is role]
-        p_values = [comparisons[place].effect.p_value for place in places]
-        family = corrected(p_values, "holm") if method else np.asarray(p_values, dtype=np.float64)
-        for place, p_value in zip(places, family, strict=True):
-            one = comparisons[place]
-            sure, rises = bool(p_value <= alpha), one.effect.absolute.value > 0
-            wished = rises == (one.direction is Direction.INCREASE)
-            result[place] = replace(one, p_corrected=float(p_value), better=sure and wished, worse=sure and not wished)
+        rows = [row for row, one in enumerate(comparisons) if one.role is role]
+        p_values = [comparisons[row].effect.p_value for row in rows]
+        family = correct_p_values(p_values, "holm") if method else np.asarray(p_values, dtype=np.float64)
+        for row, p_value in zip(rows, family, strict=True):
+            one = comparisons[row]
+            significant, rises = bool(p_value <= alpha), one.effect.absolute.value > 0
+            good = rises == (one.direction is Direction.INCREASE)
+            result[row] = replace(
+                one, p_corrected=float(p_value), better=significant and good, worse=significant and not good
+            )
     return result
 
 
@@ -267,30 +286,31 @@ _EXPLORING: Correction = "benjamini-hochberg"
 
 
 def _segments(table: UnitTable, experiment: Experiment, rule: Rule) -> tuple[SegmentEffect, ...]:
-    """Of segments that have enough units in each arm, where a column has more than one of any."""
+    """Compute effects in segments with enough units in each arm, for columns with more than one value."""
     metric, found = experiment.primary.name, []
     for column, (codes, names) in table.segments.items():
         if len(np.unique(codes)) < 2:
             continue
         for code, value in enumerate(names):
-            where = codes == code
-            if not enough(table, where, experiment):
+            inside = codes == code
+            if not has_enough_units(table, inside, experiment):
                 continue
-            own = replace(rule, tightest_at=max(rule.tightest_at * float(where.mean()), 1.0))
+            # Intervals are tuned to the segment's share of the planned units.
+            own = replace(rule, tightest_at=max(rule.tightest_at * float(inside.mean()), 1.0))
             try:
-                by_treatment = effects(table, experiment, arms_of(table, metric, where=where), own)
+                by_arm = compute_effects(table, experiment, metric_by_arm(table, metric, subset=inside), own)
             except DataError:
                 # Nothing to divide by in this segment.
                 continue
-            found += [(column, value, name, int(where.sum()), effect) for name, effect in by_treatment.items()]
-    p_values = corrected([effect.p_value for *_, effect in found], _EXPLORING)
+            found += [(column, value, name, int(inside.sum()), effect) for name, effect in by_arm.items()]
+    p_values = correct_p_values([effect.p_value for *_, effect in found], _EXPLORING)
     return tuple(SegmentEffect(*one, p_corrected=float(p)) for one, p in zip(found, p_values, strict=True))
 
 
 def _days_left(
     table: UnitTable, experiment: Experiment, comparisons: Sequence[Comparison], until: int
 ) -> dict[str, tuple[int | None, int | None]]:
-    """By treatment, days until an effect as estimated would be found, and until the best one that may well be true."""
+    """Return by arm the days until the estimated effect would be found, and until the best plausible one would be."""
     window = min(RATE_DAYS * SECONDS_PER_DAY, max(until - int(table.first.min()), SECONDS_PER_DAY))
     per_day = float(np.count_nonzero(table.first > until - window)) / (window / SECONDS_PER_DAY)
     counts = dict(zip(table.arms, map(int, table.counts()), strict=True))
@@ -298,23 +318,15 @@ def _days_left(
     for one in comparisons:
         if one.role is not Role.PRIMARY:
             continue
-        have = counts[one.treatment] + counts[experiment.control]
-        share = have / len(table)
-        wanted = (None, None) if one.seen is None else (one.seen.units, one.seen.hopeful_units)
-        estimated, hoped = (_days_until(units, have, per_day * share) for units in wanted)
-        left[one.treatment] = estimated, hoped
+        present = counts[one.arm] + counts[experiment.control]
+        share = present / len(table)
+        needed = (None, None) if one.detectable is None else (one.detectable.units, one.detectable.hopeful_units)
+        estimated, hoped = (_days_until(units, present, per_day * share) for units in needed)
+        left[one.arm] = estimated, hoped
     return left
 
 
-def _days_until(units: int | None, have: int, per_day: float) -> int | None:
-    if units is None or (units > have and per_day == 0.0):
+def _days_until(units: int | None, present: int, per_day: float) -> int | None:
+    if units is None or (units > present and per_day == 0.0):
         return None
-    return days_needed(units - have, per_day, whole_weeks=False) if units > have else 0
-
-
-def _end(experiment: Experiment, horizon: int) -> int:
-    return horizon if experiment.stopped_at is None else min(horizon, experiment.stopped_at)
-
-
-def _first_day(table: UnitTable) -> int:
-    return int(np.count_nonzero(table.first < table.first.min() + SECONDS_PER_DAY))
+    return days_needed(units - present, per_day, whole_weeks=False) if units > present else 0

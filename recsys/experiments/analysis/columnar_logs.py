@@ -1,4 +1,4 @@
-"""Logs as numbers: one pass over each log keeps of every row what the analysis needs, some 40 bytes of an exposure."""
+"""Logs as arrays of numbers: one pass over each log stores what the analysis needs, about 40 bytes per exposure."""
 
 from __future__ import annotations
 
@@ -21,23 +21,30 @@ from recsys.schema import BoolArray, EventKind, IntArray
 
 KINDS = tuple(EventKind)
 SEGMENT_COLUMNS = ("platform", "category")
-NOTHING = -1
-"""In codes: no such value."""
+NO_CODE = -1
+"""Code for a missing value."""
 _UNIT = 2.0**-20
 
 Codes = NDArray[np.int32]
 Keys = NDArray[np.uint64]
-"""Hashes of texts, of which there are too many to keep: two of 10 million are alike in one log of 300,000."""
+"""Hashes of texts, which are too many to store. Of 300,000 logs with 10 million texts each, one has a collision."""
 ListValues = Callable[[pa.ListArray], Values]
-"""One value for each list of item ids (n,), NaN where it has none."""
+"""Function from lists of item ids to one value per list (n,), NaN if it has none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExposureRows:
-    """The experiment's exposures (m,): codes of units and arms, keys of requests, seconds, items shown.
+    """Exposures of the experiment (m,).
 
-    `diversity`: of each list, NaN where unknown; None where nothing says it. `segments`: codes and names by column.
-    `row`: its number in the log.
+    Attributes:
+        unit: codes of units.
+        arm: codes of arms.
+        request: keys of requests.
+        timestamp: seconds since 1970 UTC.
+        shown: number of items in the list.
+        row: row number in the log.
+        diversity: style diversity of the list, NaN if unknown; None if the logs do not have it.
+        segments: codes and names by column.
     """
 
     unit: Codes
@@ -52,9 +59,19 @@ class ExposureRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventRows:
-    """All events (e,): codes of units, items and of `KINDS`, keys of requests where they name one (`answers`).
+    """Events of all units (e,), also of those that are in no experiment.
 
-    Amounts and dwell times are NaN, positions 0, where nothing is given.
+    Attributes:
+        unit: codes of units.
+        item: codes of items.
+        kind: codes of `KINDS`.
+        timestamp: seconds since 1970 UTC.
+        amount: amount of a purchase, NaN if missing.
+        dwell_s: seconds spent, NaN if missing.
+        request: keys of requests, valid only if `answers`.
+        answers: True if the event names a request.
+        position: position in the list, from 1; 0 if missing.
+        row: row number in the log.
     """
 
     unit: Codes
@@ -71,7 +88,7 @@ class EventRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedbackRows:
-    """All verdicts (f,)."""
+    """Ratings of restyled images (f,)."""
 
     unit: Codes
     satisfied: BoolArray
@@ -80,9 +97,16 @@ class FeedbackRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnarLogs:
-    """Logs of one experiment. `units`: ids by code, sorted. `answered`: keys of all requests in the log, sorted.
+    """Logs of one experiment.
 
-    `files`: where exposures and events come from, for messages.
+    Attributes:
+        arms: names of the arms by code.
+        units: ids of the units by code, sorted.
+        answered: keys of all requests in the log of exposures, sorted.
+        exposures: exposures of the experiment.
+        events: events of all units.
+        feedback: ratings; None if there is no such log.
+        files: names of the logs of exposures and events, for messages.
     """
 
     arms: tuple[str, ...]
@@ -94,38 +118,45 @@ class ColumnarLogs:
     files: tuple[Path, Path]
 
 
-def gather(experiment: Experiment, logs: Logs, diversity: ListValues | None = None) -> ColumnarLogs:
-    """Read the logs. `diversity` gives a list's variety where the log has no column for it.
+def read_logs(experiment: Experiment, logs: Logs, diversity: ListValues | None = None) -> ColumnarLogs:
+    """Read the logs of an experiment.
 
-    Raises DataError without exposures of the experiment, BadRowsError for arms it does not have or without a unit.
+    Args:
+        experiment: definition of the experiment.
+        logs: sources of the logs.
+        diversity: function that computes the style diversity of lists, for logs without that column.
+
+    Raises:
+        DataError: if the log has no exposure of the experiment.
+        BadRowsError: if an exposure has an unknown arm or no unit.
     """
     arms = tuple(experiment.shares)
     shown, files = _Columns(), [Path("exposures"), Path("events")]
     for chunk in logs.exposures.chunks():
-        files[0] = chunk.place.file
-        _keep_exposures(shown, chunk, experiment.key, arms, diversity)
+        files[0] = chunk.source.file
+        _add_exposures(shown, chunk, experiment.key, arms, diversity)
     if not shown.rows("unit"):
         raise DataError(
-            f"{files[0]}: no exposure of experiment {experiment.key!r}: is it running, is this its log, and does its "
-            "treatment change what is shown?"
+            f"{files[0]}: no exposure of experiment {experiment.key!r}: is it running, is this its log, and do its "
+            "arms change what is shown?"
         )
-    done, judged = _Columns(), _Columns()
+    done, rated = _Columns(), _Columns()
     for chunk in logs.events.chunks():
-        files[1] = chunk.place.file
-        _keep_events(done, chunk)
+        files[1] = chunk.source.file
+        _add_events(done, chunk)
     for chunk in () if logs.feedback is None else logs.feedback.chunks():
-        judged.add(**chunk.columns)
-    return _coded(arms, shown, done, None if logs.feedback is None else judged, (files[0], files[1]))
+        rated.add(**chunk.columns)
+    return _encode(arms, shown, done, None if logs.feedback is None else rated, (files[0], files[1]))
 
 
-def exact(values: Values) -> Values:
-    """Values to the nearest 2^-20, so that sums below 2^33 are exact, and do not depend on the order of rows."""
+def round_exact(values: Values) -> Values:
+    """Round values to multiples of 2^-20, so that sums below 2^33 are exact and do not depend on the order of rows."""
     return np.rint(values / _UNIT) * _UNIT
 
 
 @dataclass(slots=True)
 class _Columns:
-    """Columns that grow by chunks."""
+    """Columns that grow chunk by chunk."""
 
     parts: dict[str, list[pa.Array]] = field(default_factory=dict)
 
@@ -137,7 +168,7 @@ class _Columns:
         return sum(len(part) for part in self.parts.get(name, ()))
 
     def take(self, name: str, kind: pa.DataType) -> pa.ChunkedArray:
-        """The whole column, which is given up here."""
+        """Return the whole column, and release it."""
         return pa.chunked_array(self.parts.pop(name, []), kind)
 
     def numbers(self, name: str, dtype: Any = np.float64) -> NDArray[Any]:
@@ -147,7 +178,7 @@ class _Columns:
         return np.concatenate([np.asarray(part.to_numpy(zero_copy_only=False), dtype=dtype) for part in parts])
 
 
-def _keep_exposures(kept: _Columns, chunk: Chunk, key: str, arms: Sequence[str], diversity: ListValues | None) -> None:
+def _add_exposures(target: _Columns, chunk: Chunk, key: str, arms: Sequence[str], diversity: ListValues | None) -> None:
     columns = chunk.columns
     own = pc.fill_null(pc.equal(columns["experiment"], key), False)
     rows = np.flatnonzero(own.to_numpy(zero_copy_only=False))
@@ -155,40 +186,40 @@ def _keep_exposures(kept: _Columns, chunk: Chunk, key: str, arms: Sequence[str],
     units = columns["unit"].filter(own)
     _check_exposures(chunk, rows, columns["arm"].filter(own), codes, units, arms)
     lists = columns["items"].filter(own)
-    kept.add(
+    target.add(
         answered=pa.array(keys := _keys(columns["request_id"])),
         request=pa.array(keys[rows]),
         unit=units,
         arm=codes.cast(pa.int8()),
         timestamp=columns["timestamp"].filter(own),
         shown=pc.list_value_length(lists).cast(pa.int32()),
-        row=pa.array(rows + chunk.place.first_row, pa.int32()),
+        row=pa.array(rows + chunk.source.first_row, pa.int32()),
     )
-    kept.add(**{name: columns[name].filter(own) for name in SEGMENT_COLUMNS if name in columns})
+    target.add(**{name: columns[name].filter(own) for name in SEGMENT_COLUMNS if name in columns})
     if "style_diversity" in columns:
-        kept.add(diversity=pc.fill_null(columns["style_diversity"].filter(own), float("nan")))
+        target.add(diversity=pc.fill_null(columns["style_diversity"].filter(own), float("nan")))
     elif diversity is not None:
-        kept.add(diversity=pa.array(diversity(lists)))
+        target.add(diversity=pa.array(diversity(lists)))
 
 
 def _check_exposures(
     chunk: Chunk, rows: IntArray, named: pa.Array, codes: pa.Array, units: pa.Array, arms: Sequence[str]
 ) -> None:
     problems: list[Problem] = []
-    for place in np.flatnonzero(codes.is_null().to_numpy(zero_copy_only=False))[:100]:
-        message = f"the experiment has no arm {named[int(place)].as_py()!r}; it has {', '.join(arms)}; is this its log?"
-        problems.append(chunk.place.problem(int(rows[place]), "arm", message))
-    for place in np.flatnonzero(units.is_null().to_numpy(zero_copy_only=False))[:100]:
+    for index in np.flatnonzero(codes.is_null().to_numpy(zero_copy_only=False))[:100]:
+        message = f"the experiment has no arm {named[int(index)].as_py()!r}; it has {', '.join(arms)}; is this its log?"
+        problems.append(chunk.source.problem(int(rows[index]), "arm", message))
+    for index in np.flatnonzero(units.is_null().to_numpy(zero_copy_only=False))[:100]:
         message = "an exposure without a unit; give the unit that was assigned, or leave the row out"
-        problems.append(chunk.place.problem(int(rows[place]), "unit", message))
+        problems.append(chunk.source.problem(int(rows[index]), "unit", message))
     if problems:
         raise BadRowsError(problems)
 
 
-def _keep_events(kept: _Columns, chunk: Chunk) -> None:
+def _add_events(target: _Columns, chunk: Chunk) -> None:
     columns, count = chunk.columns, len(chunk)
     requests = columns.get("request_id", pa.nulls(count, pa.string()))
-    kept.add(
+    target.add(
         unit=columns["unit"],
         item=columns["item_id"],
         kind=pc.index_in(columns["event"], pa.array(KINDS, pa.string())).cast(pa.int8()),
@@ -198,17 +229,19 @@ def _keep_events(kept: _Columns, chunk: Chunk) -> None:
         request=pa.array(_keys(requests)),
         answers=requests.is_valid(),
         position=pc.fill_null(columns.get("position", pa.nulls(count, pa.int64())), 0),
-        row=pa.array(np.arange(count) + chunk.place.first_row, pa.int32()),
+        row=pa.array(np.arange(count) + chunk.source.first_row, pa.int32()),
     )
 
 
-def _coded(
-    arms: tuple[str, ...], shown: _Columns, done: _Columns, judged: _Columns | None, files: tuple[Path, Path]
+def _encode(
+    arms: tuple[str, ...], shown: _Columns, done: _Columns, rated: _Columns | None, files: tuple[Path, Path]
 ) -> ColumnarLogs:
     text = pa.string()
-    verdict_units = pa.chunked_array([], text) if judged is None else judged.take("unit", text)
-    (unit, event_unit, verdict_unit), units = _encoded(shown.take("unit", text), done.take("unit", text), verdict_units)
-    # Ids in their own order, so that no sum depends on the order of rows.
+    rating_units = pa.chunked_array([], text) if rated is None else rated.take("unit", text)
+    (unit, event_unit, rating_unit), units = _encode_texts(
+        shown.take("unit", text), done.take("unit", text), rating_units
+    )
+    # Codes follow the sorted ids, so that no sum depends on the order of rows.
     units = units.take(order := pc.sort_indices(units))
     rank = np.empty(len(units), dtype=np.int32)
     rank[np.asarray(order)] = np.arange(len(units), dtype=np.int32)
@@ -222,7 +255,7 @@ def _coded(
         diversity=shown.numbers("diversity") if shown.rows("diversity") else None,
         segments={name: _segment(shown.take(name, text)) for name in SEGMENT_COLUMNS if shown.rows(name)},
     )
-    (item,), _ = _encoded(done.take("item", text))
+    (item,), _ = _encode_texts(done.take("item", text))
     events = EventRows(
         unit=rank[event_unit],
         item=item,
@@ -236,40 +269,37 @@ def _coded(
         row=done.numbers("row", np.int32),
     )
     feedback = None
-    if judged is not None:
+    if rated is not None:
         feedback = FeedbackRows(
-            rank[verdict_unit], judged.numbers("satisfied", np.bool_), judged.numbers("timestamp", np.int64)
+            rank[rating_unit], rated.numbers("satisfied", np.bool_), rated.numbers("timestamp", np.int64)
         )
     answered = np.sort(shown.numbers("answered", np.uint64))
     return ColumnarLogs(arms, units, answered, exposures, events, feedback, files)
 
 
-def _encoded(*columns: pa.ChunkedArray) -> tuple[list[Codes], pa.StringArray]:
-    """Codes of each column's texts, `NOTHING` for null, and the texts by code."""
+def _encode_texts(*columns: pa.ChunkedArray) -> tuple[list[Codes], pa.StringArray]:
+    """Return the codes of each column's texts, `NO_CODE` for null, and the texts by code."""
     whole = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
     encoded = whole.dictionary_encode()
     if encoded.num_chunks == 0:
         return [np.zeros(0, dtype=np.int32) for _ in columns], pa.array([], pa.string())
     encoded = encoded.unify_dictionaries()
-    codes = np.concatenate([_indices(chunk) for chunk in encoded.chunks])
+    indices = (pc.fill_null(chunk.indices, NO_CODE) for chunk in encoded.chunks)
+    codes = np.concatenate([np.asarray(one.to_numpy(zero_copy_only=False), dtype=np.int32) for one in indices])
     ends = np.cumsum([len(column) for column in columns])
     return np.split(codes, ends[:-1]), encoded.chunk(0).dictionary
 
 
-def _indices(chunk: pa.DictionaryArray) -> Codes:
-    filled = pc.fill_null(chunk.indices, NOTHING)
-    return np.asarray(filled.to_numpy(zero_copy_only=False), dtype=np.int32)
-
-
 def _keys(texts: pa.StringArray) -> Keys:
-    """SipHash of each text."""
+    """Return the SipHash of each text."""
     return np.asarray(hash_array(texts.to_numpy(zero_copy_only=False), categorize=False), dtype=np.uint64)
 
 
 def _segment(column: pa.ChunkedArray) -> tuple[Codes, tuple[str, ...]]:
-    (codes,), names = _encoded(column)
+    (codes,), names = _encode_texts(column)
     order = pc.sort_indices(names)
+    # One entry more than names: code -1, for no value, indexes the last one.
     rank = np.empty(len(names) + 1, dtype=np.int32)
     rank[np.asarray(order)] = np.arange(len(names), dtype=np.int32)
-    rank[NOTHING] = NOTHING
+    rank[NO_CODE] = NO_CODE
     return rank[codes], tuple(names.take(order).to_pylist())

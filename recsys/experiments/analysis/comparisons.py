@@ -1,4 +1,4 @@
-"""From a table of units to effects: each metric of each treatment against the control, by the experiment's rules."""
+"""Comparison of every arm with the control in every metric, from a unit table, by the experiment's rules."""
 
 from __future__ import annotations
 
@@ -27,31 +27,42 @@ from recsys.experiments.stats.winsorize import pooled_cap, winsorize
 from recsys.schema import BoolArray
 
 HOPE = 1.96
-"""Standard errors from the estimate to the best effect that may well be true: the good end of a 95 % interval."""
+"""Standard errors from the estimate to the best plausible effect: the good end of a 95 % interval."""
 CAP_PERCENTILE = 0.999
-"""Of revenues above 0, all arms together: what is above counts as that much."""
+"""Percentile of revenues above 0, of all arms together, at which revenues are winsorized."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How two arms are compared. `tightest_at`: units of both at which intervals for any look are narrowest."""
+    """Rule of comparison of two arms.
+
+    Attributes:
+        looks: monitoring, `sequential` or `fixed`.
+        level: confidence level.
+        tightest_at: units of both arms at which always-valid intervals are narrowest.
+    """
 
     looks: Looks
     level: float
     tightest_at: float
 
-    def effect(self, treatment: Moments, control: Moments, shared: float = 0.0) -> Effect:
-        """Treatment against control, for one look or for any."""
+    def compare(self, arm: Moments, control: Moments, shared: float = 0.0) -> Effect:
+        """Compare an arm with the control by Welch's test, or by an always-valid one."""
         if self.looks is Looks.FIXED:
-            return welch(treatment, control, level=self.level, shared=shared)
-        return always_valid(treatment, control, tightest_at=self.tightest_at, level=self.level, shared=shared)
+            return welch(arm, control, level=self.level, shared=shared)
+        return always_valid(arm, control, tightest_at=self.tightest_at, level=self.level, shared=shared)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Arms:
-    """A metric of all arms (k). `raw`: means of the arms before adjustment. `cap`: of winsorized values, else None.
+    """Moments of one metric for all arms (k).
 
-    `successes`: of a proportion that is not adjusted, else None.
+    Attributes:
+        adjusted: moments adjusted by CUPED.
+        raw: means (k,) without adjustment.
+        cap: cap of winsorized values, else None.
+        successes: successes (k,) of a proportion that is not adjusted, else None.
+        cuped: True if the moments are adjusted.
     """
 
     adjusted: Adjusted
@@ -61,38 +72,48 @@ class Arms:
     cuped: bool
 
 
-def arms_of(table: UnitTable, metric: MetricName, until: int | None = None, where: BoolArray | None = None) -> Arms:
-    """Moments of a metric by arm, of units first exposed by `until` and in `where` (n,), adjusted by what came before.
+def metric_by_arm(
+    table: UnitTable, metric: MetricName, until: int | None = None, subset: BoolArray | None = None
+) -> Arms:
+    """Compute moments of a metric by arm, adjusted by pre-period covariates.
 
-    Raises DataError where the logs do not have the metric, or an arm has no unit or nothing to divide by.
+    Args:
+        table: units of the experiment.
+        metric: name of the metric.
+        until: only units exposed, and rows logged, by this time (seconds since 1970 UTC).
+        subset: mask (n,) of units.
+
+    Raises:
+        DataError: if the logs do not contain the metric, or if an arm has no unit or nothing to divide by.
     """
     if metric not in table.metrics:
         raise DataError(f"{metric}: {table.unmeasured[metric]}")
     measured = table.metrics[metric]
-    kept = np.ones(len(table), dtype=np.bool_) if where is None else where
+    included = np.ones(len(table), dtype=np.bool_) if subset is None else subset
     if until is not None:
-        kept = kept & (table.first <= until)
+        included = included & (table.first <= until)
     numerator = measured.numerator.sums(len(table), until)
     denominator = None if measured.denominator is None else measured.denominator.sums(len(table), until)
-    return moments_by_arm(table, metric, kept, numerator, denominator)
+    return moments_by_arm(table, metric, included, numerator, denominator)
 
 
 def moments_by_arm(
-    table: UnitTable, metric: MetricName, kept: BoolArray, numerator: Values, denominator: Values | None
+    table: UnitTable, metric: MetricName, included: BoolArray, numerator: Values, denominator: Values | None
 ) -> Arms:
-    """As `arms_of`, from sums (n,) that are there already."""
+    """Compute `metric_by_arm` from given sums (n,) of numerator and denominator, for `included` units (n,)."""
     before, cap = table.metrics[metric].before, None
     if metric is MetricName.REVENUE_PER_USER:
-        cap = pooled_cap(numerator[kept], CAP_PERCENTILE, above_zero=True)
+        # One cap for all arms, and another one for the pre-period, so that both are capped alike.
+        cap = pooled_cap(numerator[included], CAP_PERCENTILE, above_zero=True)
         numerator = winsorize(numerator, cap)
         if before is not None:
-            past_cap = pooled_cap(before[kept, 0], CAP_PERCENTILE, above_zero=True)
+            past_cap = pooled_cap(before[included, 0], CAP_PERCENTILE, above_zero=True)
             before = np.column_stack([winsorize(before[:, 0], past_cap), before[:, 1:]])
     joint, raw, successes = [], [], []
     for code, name in enumerate(table.arms):
-        own = kept & (table.arm == code)
+        own = included & (table.arm == code)
         columns = [numerator[own]] if denominator is None else [numerator[own], denominator[own]]
-        moments = JointMoments.of(*columns, *([] if before is None else [before[own]]))
+        moments = JointMoments.from_columns(*columns, *([] if before is None else [before[own]]))
         successes.append(int(numerator[own].sum()))
         if denominator is not None and moments.n:
             if moments.means[1] == 0.0:
@@ -104,24 +125,23 @@ def moments_by_arm(
     if before is None:
         adjusted = Adjusted(tuple(moments.marginal() for moments in joint), (), 0.0, 1.0)
     else:
-        adjusted = adjust(_same_width(joint))
+        # An arm without units gets as many columns as the others.
+        width = max(len(moments.means) for moments in joint)
+        empty = JointMoments(0, np.zeros(width), np.zeros((width, width)))
+        adjusted = adjust([moments if moments.n else empty for moments in joint])
     return Arms(adjusted, tuple(raw), cap, tuple(successes) if proportion else None, before is not None)
 
 
-def _same_width(joint: list[JointMoments]) -> list[JointMoments]:
-    """An arm without units has as many columns as the others."""
-    width = max(len(moments.means) for moments in joint)
-    empty = JointMoments(0, np.zeros(width), np.zeros((width, width)))
-    return [moments if moments.n else empty for moments in joint]
-
-
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What could have been seen of a metric so far, and how long it takes.
+class Detectable:
+    """Smallest effect that the units so far can show, and units needed for the estimated one.
 
-    `absolute`, `relative`: the smallest effect that is found with the planned power by the units there are.
-    `units`: of both arms, to find an effect as large as the one estimated; None where that is 0. `hopeful_units`: to
-    find one that is HOPE standard errors better than that; None where even such a one would not be wished.
+    Attributes:
+        absolute: smallest effect that is found with the planned power, in the metric's unit.
+        relative: the same, relative to the control's mean; None if that is not possible.
+        units: units of both arms needed to find an effect as large as the estimated one; None if that is 0.
+        hopeful_units: units needed to find the best plausible effect, HOPE standard errors better than the estimate;
+            None if even that one would be no improvement.
     """
 
     absolute: float
@@ -131,7 +151,7 @@ class Seen:
 
 
 class Role(StrEnum):
-    """What a metric is there for: it decides, it explains, or it must not get worse."""
+    """Role of a metric: it decides, it explains, or it must not get worse."""
 
     PRIMARY = "decides"
     SECONDARY = "explains"
@@ -140,56 +160,71 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A treatment against the control in one metric.
+    """Comparison of an arm with the control in one metric.
 
-    `control_mean`, `treatment_mean`: as they are, without adjustment; `effect` is adjusted. `p_corrected`: by Holm, of
-    the primary metric over treatments, of the secondary ones over metrics and treatments; guardrails, all of which must
-    hold, need none. `better`, `worse`: whether that is at most alpha, in the direction that is wished or the other.
-    `guardrail`: of those alone. `cap`: of a unit's value. `variance_left`: by CUPED, 1 without.
+    Attributes:
+        metric: name of the metric.
+        role: role of the metric.
+        direction: direction in which the metric improves.
+        arm: name of the arm.
+        control_mean: mean of the control, without adjustment.
+        arm_mean: mean of the arm, without adjustment.
+        effect: effect, adjusted by CUPED.
+        p_corrected: p-value corrected by Holm: for the primary metric over arms, for secondary metrics over metrics
+            and arms. Guardrails must all hold, and need no correction.
+        better: True if `p_corrected` is at most alpha and the effect is good.
+        worse: True if `p_corrected` is at most alpha and the effect is bad.
+        guardrail: result of the non-inferiority test; None for other roles.
+        posterior: Bayesian comparison; None if the data do not give one.
+        detectable: smallest effect that could have been found; None if the control has no variance.
+        cap: cap of a unit's value; None without winsorizing.
+        variance_left: share of the variance that CUPED leaves, 1 without CUPED.
     """
 
     metric: MetricName
     role: Role
     direction: Direction
-    treatment: str
+    arm: str
     control_mean: float
-    treatment_mean: float
+    arm_mean: float
     effect: Effect
     p_corrected: float
     better: bool
     worse: bool
     guardrail: GuardrailResult | None
     posterior: Posterior | None
-    seen: Seen | None
+    detectable: Detectable | None
     cap: float | None
     variance_left: float
 
 
-def effects(table: UnitTable, experiment: Experiment, arms: Arms, rule: Rule) -> dict[str, Effect]:
-    """Of each treatment with weight, by name. Raises DataError for an arm of fewer than 2 units."""
+def compute_effects(table: UnitTable, experiment: Experiment, arms: Arms, rule: Rule) -> dict[str, Effect]:
+    """Compute the effect of each weighted arm, by name.
+
+    Raises:
+        DataError: if an arm has fewer than 2 units.
+    """
     control = table.arms.index(experiment.control)
     found = {}
-    for name in live_treatments(experiment):
+    for name in weighted_arms(experiment):
         code = table.arms.index(name)
         t, c = arms.adjusted.arms[code], arms.adjusted.arms[control]
         if rule.looks is Looks.FIXED and arms.successes is not None and min(t.n, c.n) > 0:
             pair = Proportion(arms.successes[code], t.n), Proportion(arms.successes[control], c.n)
             found[name] = two_proportions(*pair, level=rule.level)
         else:
-            found[name] = rule.effect(t, c, arms.adjusted.shared)
+            found[name] = rule.compare(t, c, arms.adjusted.shared)
     return found
 
 
-def live_treatments(experiment: Experiment) -> tuple[str, ...]:
-    """Treatments with a weight: others have forced units alone."""
-    return tuple(name for name in experiment.treatments if experiment.arms[name].weight > 0)
+def weighted_arms(experiment: Experiment) -> tuple[str, ...]:
+    """Return the arms other than the control with a weight above 0; arms without weight have only forced units."""
+    return tuple(name for name in experiment.other_arms if experiment.arms[name].weight > 0)
 
 
-def posterior_of(
-    table: UnitTable, experiment: Experiment, arms: Arms, treatment: str, level: float
-) -> Posterior | None:
-    """The Bayesian companion: Beta for proportions, else Normal; None where the data do not give one."""
-    code, control = table.arms.index(treatment), table.arms.index(experiment.control)
+def compute_posterior(table: UnitTable, experiment: Experiment, arms: Arms, arm: str, level: float) -> Posterior | None:
+    """Compute the posterior of an arm: Beta for proportions, else Normal; None if the data do not give one."""
+    code, control = table.arms.index(arm), table.arms.index(experiment.control)
     t, c = arms.adjusted.arms[code], arms.adjusted.arms[control]
     try:
         if arms.successes is not None:
@@ -201,17 +236,27 @@ def posterior_of(
         return None
 
 
-def seen_of(
+def compute_detectable(
     table: UnitTable,
     experiment: Experiment,
     arms: Arms,
-    treatment: str,
+    arm: str,
     effect: Effect,
     alpha: float,
     direction: Direction,
-) -> Seen | None:
-    """None where the control has no spread, from which nothing can be planned."""
-    code, control = table.arms.index(treatment), table.arms.index(experiment.control)
+) -> Detectable | None:
+    """Compute the smallest detectable effect of an arm; None if the control has no variance to plan with.
+
+    Args:
+        table: units of the experiment.
+        experiment: definition of the experiment.
+        arms: moments of the metric by arm.
+        arm: name of the arm.
+        effect: estimated effect of the arm.
+        alpha: two-sided type I error rate of the planned test.
+        direction: direction in which the metric improves.
+    """
+    code, control = table.arms.index(arm), table.arms.index(experiment.control)
     t, c = arms.adjusted.arms[code], arms.adjusted.arms[control]
     if c.variance == 0.0 or t.n == 0:
         return None
@@ -219,18 +264,18 @@ def seen_of(
     design = Design(
         alpha=alpha, power=decision.power, share=t.n / units, look_any_day=decision.looks is Looks.SEQUENTIAL
     )
-    baseline = Baseline.of(c)
+    baseline = Baseline.from_moments(c)
     found = smallest_effect(baseline, units, design)
     value = effect.absolute.value
     needed = None if value == 0.0 else sample_size(baseline, value, design).total
     sign = 1.0 if direction is Direction.INCREASE else -1.0
     hopeful = sign * value + HOPE * (t.variance_of_mean + c.variance_of_mean) ** 0.5
     hoped = None if hopeful <= 0.0 else sample_size(baseline, sign * hopeful, design).total
-    return Seen(found.absolute, found.relative, needed, hoped)
+    return Detectable(found.absolute, found.relative, needed, hoped)
 
 
-def enough(table: UnitTable, where: BoolArray, experiment: Experiment) -> bool:
-    """Whether every arm with weight has so many units of `where` (n,) that something can be said."""
-    counts = np.bincount(table.arm[where], minlength=len(table.arms))
+def has_enough_units(table: UnitTable, subset: BoolArray, experiment: Experiment) -> bool:
+    """Return True if the control and every weighted arm have FEWEST units or more in `subset` (n,)."""
+    counts = np.bincount(table.arm[subset], minlength=len(table.arms))
     names: Mapping[str, int] = dict(zip(table.arms, map(int, counts), strict=True))
-    return all(names[name] >= FEWEST for name in (experiment.control, *live_treatments(experiment)))
+    return all(names[name] >= FEWEST for name in (experiment.control, *weighted_arms(experiment)))

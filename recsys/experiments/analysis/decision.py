@@ -1,4 +1,4 @@
-"""The decision in plain words: ship, stop, keep going, or put the data right first, and why."""
+"""Decision of an experiment in plain words: ship, stop, keep going, or fix the data first, with reasons."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.effect import Effect, Estimate
 
 LONGEST_DAYS = 56
-"""After eight weeks without a finding it stops: what is so small, or so slow, is not found by waiting, and by then many
-people have come back under another id."""
+"""Longest run. After eight weeks without a finding, waiting does not find an effect that is so small or so slow, and
+many users have come back with another id."""
 YEAR = 365
 
 METRIC_WORDS = {
     MetricName.CTR: "click-through rate",
     MetricName.ADD_TO_CART: "carts per item shown",
-    MetricName.CONVERSION: "share of people who buy",
-    MetricName.REVENUE_PER_USER: "revenue per person",
-    MetricName.DWELL: "seconds per look",
-    MetricName.SATISFACTION: "satisfaction with restyled pictures",
-    MetricName.STYLE_DIVERSITY: "variety of looks in a list",
+    MetricName.CONVERSION: "share of users who buy",
+    MetricName.REVENUE_PER_USER: "revenue per user",
+    MetricName.DWELL: "seconds per view",
+    MetricName.SATISFACTION: "satisfaction with restyled images",
+    MetricName.STYLE_DIVERSITY: "style diversity of lists",
 }
 
 
 class Advice(StrEnum):
-    """What to do now."""
+    """Recommended next step."""
 
     SHIP = "ship"
     STOP = "stop"
     KEEP_GOING = "keep going"
-    REPAIR = "put right first"
+    FIX_DATA = "fix the data first"
 
 
 @dataclass(frozen=True, slots=True)
-class Conclusion:
-    """`treatment`: what to ship, else None. `why`: sentences, the most important first."""
+class Decision:
+    """Recommendation. `arm`: the arm to ship, else None. `why`: sentences, the most important first."""
 
     advice: Advice
-    treatment: str | None
+    arm: str | None
     why: tuple[str, ...]
 
 
-def conclude(
+def decide(
     experiment: Experiment,
     health: Sequence[Finding],
     comparisons: Sequence[Comparison],
@@ -55,114 +55,123 @@ def conclude(
     days_left: Mapping[str, int | None],
     days_hoped: Mapping[str, int | None],
     unmeasured: Mapping[MetricName, str],
-) -> Conclusion:
-    """The decision. `days`: since the start. By treatment, None for never: `days_left` until an effect as estimated
-    would be found, `days_hoped` until the best one would be that may well be true.
+) -> Decision:
+    """Decide what to do next.
 
-    Waiting is given up where not even the best one would be found by LONGEST_DAYS. To go by the estimate instead would
-    stop too much that works: early estimates are often near 0 by chance.
+    Waiting is given up if not even the best plausible effect would be found within LONGEST_DAYS. A rule on the
+    estimated effect would stop too many arms that work: early estimates are often near 0 by chance.
+
+    Args:
+        experiment: definition of the experiment.
+        health: results of the health checks.
+        comparisons: comparisons of all arms in all metrics.
+        days: days since the start.
+        days_left: days by arm until an effect as large as the estimated one would be found; None for never.
+        days_hoped: the same for the best plausible effect, the good end of a 95 % interval.
+        unmeasured: reason by declared metric that the logs do not contain.
     """
     unsound = [finding for finding in health if not finding.sound]
     if unsound:
-        why = "No effect is shown, because none could be believed: the data are not sound."
-        return Conclusion(
-            Advice.REPAIR, None, (why, *(f"{finding.check.capitalize()}: {finding.words}" for finding in unsound))
+        why = "No effect is shown, because none would be credible: the data are not sound."
+        return Decision(
+            Advice.FIX_DATA, None, (why, *(f"{finding.check.capitalize()}: {finding.words}" for finding in unsound))
         )
     if experiment.primary.name in unmeasured:
-        why = f"The metric that decides, {METRIC_WORDS[experiment.primary.name]}, is not in the logs: "
-        return Conclusion(Advice.REPAIR, None, (why + unmeasured[experiment.primary.name] + ".",))
-    states = [_State.of(name, comparisons, unmeasured, experiment) for name in _treatments(comparisons)]
-    least = experiment.decision.minimum_days
-    if days < least:
-        return _too_early(experiment, states, days)
+        why = f"The primary metric, {METRIC_WORDS[experiment.primary.name]}, is not in the logs: "
+        return Decision(Advice.FIX_DATA, None, (why + unmeasured[experiment.primary.name] + ".",))
+    names = dict.fromkeys(one.arm for one in comparisons)
+    states = [_ArmState.from_comparisons(name, comparisons, unmeasured, experiment) for name in names]
+    if days < experiment.decision.minimum_days:
+        return _decide_early(experiment, states, days)
     winners = [state for state in states if state.wins]
     if winners:
         best = max(winners, key=lambda state: state.gain)
-        return Conclusion(Advice.SHIP, best.treatment, (best.told, *best.guards, *_others(states, best)))
+        others = [state.result for state in states if state is not best]
+        return Decision(Advice.SHIP, best.arm, (best.result, *best.guards, *others))
     final = experiment.status is Status.STOPPED or experiment.decision.looks is Looks.FIXED
     if all(state.loses for state in states):
-        return Conclusion(Advice.STOP, None, tuple(line for state in states for line in (state.told, *state.guards)))
-    lines = [line for state in states for line in (state.told, *state.guards, *state.power)]
+        return Decision(Advice.STOP, None, tuple(line for state in states for line in (state.result, *state.guards)))
+    lines = [line for state in states for line in (state.result, *state.guards, *state.power)]
     if final or days >= LONGEST_DAYS:
         ended = (
             "The experiment is over, and nothing to ship was found."
             if final
-            else f"After {days:.0f} days nothing to ship was found; waiting on would find only what is very small."
+            else f"After {days:.0f} days nothing to ship was found; more waiting would find only very small effects."
         )
-        return Conclusion(Advice.STOP, None, (ended, *lines))
+        return Decision(Advice.STOP, None, (ended, *lines))
     still_open = [state for state in states if not state.loses]
-    hoped = [days_hoped.get(state.treatment) for state in still_open]
+    hoped = [days_hoped.get(state.arm) for state in still_open]
     if all(left is None or days + left > LONGEST_DAYS for left in hoped):
         why = (
-            "Even the best effect that may well be true (the good end of an ordinary 95 % interval) would not be found "
-            f"within {LONGEST_DAYS} days: waiting on is of no use."
+            "Even the best plausible effect (the good end of an ordinary 95 % interval) would not be found within "
+            f"{LONGEST_DAYS} days: more waiting is of no use."
         )
-        return Conclusion(Advice.STOP, None, (why, *lines))
-    waits = [_waiting(state, days_left.get(state.treatment)) for state in still_open]
-    return Conclusion(Advice.KEEP_GOING, None, (*lines, *waits))
+        return Decision(Advice.STOP, None, (why, *lines))
+    waits = [_waiting(state, days_left.get(state.arm)) for state in still_open]
+    return Decision(Advice.KEEP_GOING, None, (*lines, *waits))
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """How a treatment stands. `gain`: in the metric's unit, towards what is wished."""
+class _ArmState:
+    """State of an arm. `gain`: effect on the primary metric in its unit, positive if good."""
 
-    treatment: str
+    arm: str
     wins: bool
     loses: bool
     gain: float
-    told: str
+    result: str
     guards: tuple[str, ...]
     power: tuple[str, ...]
 
     @classmethod
-    def of(
+    def from_comparisons(
         cls, name: str, comparisons: Sequence[Comparison], unmeasured: Mapping[MetricName, str], experiment: Experiment
-    ) -> _State:
-        own = [one for one in comparisons if one.treatment == name]
+    ) -> _ArmState:
+        own = [one for one in comparisons if one.arm == name]
         primary = next(one for one in own if one.role is Role.PRIMARY)
         verdicts = [one.guardrail.verdict for one in own if one.guardrail is not None]
         missing = [one.metric for one in experiment.guardrails if one.metric in unmeasured]
         harmed = "harmed" in verdicts
         safe = all(verdict == "safe" for verdict in verdicts) and not missing
         sign = 1.0 if primary.direction is Direction.INCREASE else -1.0
-        told = tuple(_guard_told(one) for one in own if one.guardrail is not None)
+        guards = tuple(_describe_guardrail(one) for one in own if one.guardrail is not None)
         absent = tuple(
             f"The guardrail {METRIC_WORDS[metric]} is not in the logs: {unmeasured[metric]}." for metric in missing
         )
         return cls(
-            treatment=name,
+            arm=name,
             wins=primary.better and safe,
             loses=primary.worse or harmed,
             gain=sign * primary.effect.absolute.value,
-            told=_told(primary),
-            guards=(*told, *absent),
-            power=_power_told(primary, experiment),
+            result=_describe_effect(primary),
+            guards=(*guards, *absent),
+            power=_describe_power(primary, experiment),
         )
 
 
-def _too_early(experiment: Experiment, states: Sequence[_State], days: float) -> Conclusion:
+def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: float) -> Decision:
     least = experiment.decision.minimum_days
     harmed = [state for state in states if state.loses]
     warnings = [
-        f"But {state.treatment} looks harmful already; stop it by hand if that costs too much. "
-        + " ".join((state.told, *state.guards))
+        f"But {state.arm} looks harmful already; stop it by hand if that costs too much. "
+        + " ".join((state.result, *state.guards))
         for state in harmed
     ]
     if experiment.status is Status.STOPPED:
         why = (
-            f"It was stopped after {days:.1f} of the {least} days that it was planned for: too early to tell. Run it "
-            "again under a new key."
+            f"It was stopped after {days:.1f} of the {least} planned days: too early for a decision. Run it again "
+            "with a new key."
         )
-        return Conclusion(Advice.STOP, None, (why,))
+        return Decision(Advice.STOP, None, (why,))
     why = (
-        f"{days:.1f} of at least {least} days are over. Nothing is decided before, so that every day of the week "
-        "counts alike."
+        f"{days:.1f} of at least {least} days are over. There is no decision before, so that all days of the week "
+        "count alike."
     )
-    return Conclusion(Advice.KEEP_GOING, None, (why, *warnings))
+    return Decision(Advice.KEEP_GOING, None, (why, *warnings))
 
 
-def _told(one: Comparison) -> str:
-    subject = f"{METRIC_WORDS[one.metric].capitalize()} of {one.treatment}"
+def _describe_effect(one: Comparison) -> str:
+    subject = f"{METRIC_WORDS[one.metric].capitalize()} of {one.arm}"
     size = f"{effect_words(one.effect)}, p {p_words(one.p_corrected)}"
     if one.better:
         return f"{subject} is better than the control's: {size}."
@@ -171,75 +180,60 @@ def _told(one: Comparison) -> str:
     return f"{subject} is not shown to differ from the control's: {size}."
 
 
-def _guard_told(one: Comparison) -> str:
+def _describe_guardrail(one: Comparison) -> str:
     found = one.guardrail
-    assert found is not None  # noqa: S101 - the caller asks for these alone
+    assert found is not None  # noqa: S101 - callers pass only comparisons with a guardrail
     name = METRIC_WORDS[one.metric]
     words = {
-        "safe": f"The guardrail {name} holds for {one.treatment}: it is not worse by the margin",
-        "harmed": f"The guardrail {name} is broken by {one.treatment}: it is worse",
-        "unclear": f"The guardrail {name} is not settled for {one.treatment}: harm up to the margin is still possible",
+        "safe": f"The guardrail {name} holds for {one.arm}: it is not worse by the margin",
+        "harmed": f"The guardrail {name} is broken by {one.arm}: it is worse",
+        "unclear": f"The guardrail {name} is not settled for {one.arm}: harm up to the margin is still possible",
     }
     return f"{words[found.verdict]} ({effect_words(one.effect)})."
 
 
-def _power_told(primary: Comparison, experiment: Experiment) -> tuple[str, ...]:
-    seen = primary.seen
-    if seen is None or primary.better or primary.worse:
+def _describe_power(primary: Comparison, experiment: Experiment) -> tuple[str, ...]:
+    detectable = primary.detectable
+    if detectable is None or primary.better or primary.worse:
         return ()
-    size = percent(seen.relative) if seen.relative is not None else f"{seen.absolute:.4g}"
+    size = percent(detectable.relative) if detectable.relative is not None else f"{detectable.absolute:.4g}"
     power = experiment.decision.power
     return (f"So far, an effect of {size.lstrip('+')} would have been found with a probability of {power:.0%}.",)
 
 
-def _others(states: Sequence[_State], best: _State) -> tuple[str, ...]:
-    return tuple(state.told for state in states if state is not best)
-
-
-def _waiting(state: _State, left: int | None) -> str:
+def _waiting(state: _ArmState, left: int | None) -> str:
     if state.wins or left == 0:
-        return f"{state.treatment}: what is not settled needs more units; look again in a week."
+        return f"{state.arm}: open questions need more units; look again in a week."
     if left is None or left > YEAR:
         slow = "an effect as small as this estimate would take more than a year to find; a larger one may yet show"
-        return f"{state.treatment}: {slow}."
-    return f"{state.treatment}: an effect as large as this estimate would be found in about {left} more days."
-
-
-def _treatments(comparisons: Sequence[Comparison]) -> list[str]:
-    return list(dict.fromkeys(one.treatment for one in comparisons))
+        return f"{state.arm}: {slow}."
+    return f"{state.arm}: an effect as large as this estimate would be found in about {left} more days."
 
 
 def effect_words(effect: Effect) -> str:
-    """The lift with its interval; the difference where there is no lift, or where both seem to disagree.
+    """Format the lift with its interval; the difference if there is no lift, or if both seem to disagree.
 
-    At the brink the lift's interval, by the delta method, may take in 0 though that of the difference, which is tested,
-    does not.
+    Near significance the lift's interval, by the delta method, may contain 0 although the interval of the difference,
+    which is tested, does not.
     """
     level = f"{effect.level * 100:g} % interval"
-    if effect.relative is None or (_holds_0(effect.relative) and not _holds_0(effect.absolute)):
-        return f"{_number(effect.absolute, '{:+.4g}')} ({level} {_bounds(effect.absolute, '{:+.4g}')})"
+    if effect.relative is None or (_contains_0(effect.relative) and not _contains_0(effect.absolute)):
+        absolute = effect.absolute
+        return f"{absolute.value:+.4g} ({level} {absolute.low:+.4g} to {absolute.high:+.4g})"
     return (
         f"{percent(effect.relative.value)} ({level} {percent(effect.relative.low)} to {percent(effect.relative.high)})"
     )
 
 
-def _holds_0(estimate: Estimate) -> bool:
+def _contains_0(estimate: Estimate) -> bool:
     return estimate.low <= 0.0 <= estimate.high
 
 
 def percent(share: float) -> str:
-    """A share with its sign, as +3.2 %; "unknown" where it is infinite."""
+    """Format a share with its sign, as +3.20 %; "unknown" if it is infinite."""
     return f"{share * 100:+.2f} %".replace("-", "−") if abs(share) != float("inf") else "unknown"
 
 
 def p_words(p_value: float) -> str:
-    """A p-value, as 0.032 or below 0.001."""
+    """Format a p-value, as 0.032 or below 0.001."""
     return "below 0.001" if p_value < 0.001 else f"{p_value:.3f}"
-
-
-def _number(estimate: Estimate, form: str) -> str:
-    return form.format(estimate.value)
-
-
-def _bounds(estimate: Estimate, form: str) -> str:
-    return f"{form.format(estimate.low)} to {form.format(estimate.high)}"

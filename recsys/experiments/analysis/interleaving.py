@@ -1,13 +1,13 @@
-"""Team-draft interleaving: two rankers in one list, and whose items people take.
+"""Team-draft interleaving: two rankers share one list, and clicks show which one users prefer.
 
-Radlinski, Kurup & Joachims (2008, "How does clickthrough data reflect retrieval quality?", section 4.2.2): captains
-take turns, who begins each round is tossed, and each picks the best of theirs that is not in the list yet. A person
-compares the rankers within one list, so differences between people do not blur it: it takes far fewer people than an
-A/B test to find which ranker is better, but it does not say by how much any metric would move.
+Radlinski, Kurup & Joachims (2008, "How does clickthrough data reflect retrieval quality?", section 4.2.2): two captains
+take turns, a coin decides who begins each round, and each picks its best item that is not in the list yet. Each user
+compares the rankers within one list, so that differences between users add no noise. It needs far fewer users than an
+A/B test to find the better ranker, but it does not tell by how much a metric would move.
 
-Assumes that people do not see the teams, and judge items as they would elsewhere. It fails where two rankings differ by
-a shift of one place: then the better one gets credit too seldom (Hofmann, Whiteson & de Rijke 2011); and where rankers
-differ in more than order, such as variety, which one list cannot keep apart.
+It assumes that users do not see the teams, and judge items as they would elsewhere. It fails if two rankings differ by
+a shift of one position: the better one then gets credit too seldom (Hofmann, Whiteson & de Rijke 2011). It also fails
+if rankers differ in more than order, such as diversity, which one shared list cannot separate.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ FEWEST = 2
 
 
 class Team(StrEnum):
-    """Whose pick an item is."""
+    """Ranker that picked an item."""
 
     A = "a"
     B = "b"
     NONE = ""
-    """Below the end of one ranking: shown, and nobody's."""
+    """Neither: one ranking has ended, the item is shown without credit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interleaved:
-    """One list: `items` in order, and the team of each place."""
+    """Interleaved list: `items` in order, and the team of each position."""
 
     items: tuple[str, ...]
     teams: tuple[Team, ...]
@@ -49,28 +49,34 @@ class Interleaved:
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """How many items of each team were taken in one list."""
+    """Number of clicked items of each team in one list."""
 
     a: int
     b: int
 
     @property
     def winner(self) -> int:
-        """1 where `a` has more, -1 where `b` has, 0 for a tie."""
+        """1 if `a` has more, -1 if `b` has more, 0 for a tie."""
         return (self.a > self.b) - (self.a < self.b)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Which ranker people prefer.
+    """Result of interleaving.
 
-    `people`: with at least one list; `for_a`, `for_b`, `ties`: how many of them each won. `preference` in [-1, 1]: the
-    mean over people of the mean of their lists' winners (1 for a, -1 for b, 0 for a tie), with its interval by
-    Student's t. `sign_p`: two-sided exact sign test of people won; `wilcoxon_p`: signed ranks of people's means, which
-    counts clear preferences more; both without ties, 1 where there are only those.
+    Attributes:
+        users: number of users with at least one list.
+        for_a: users who preferred a.
+        for_b: users who preferred b.
+        ties: users without a preference.
+        preference: mean over users of the mean of their lists' winners (1 for a, -1 for b, 0 for a tie), in [-1, 1],
+            with an interval by Student's t.
+        sign_p: p-value of the two-sided exact sign test over users, without ties; 1 if there are only ties.
+        wilcoxon_p: p-value of Wilcoxon's signed-rank test of the users' means, which weights clear preferences more;
+            without ties, 1 if there are only ties.
     """
 
-    people: int
+    users: int
     for_a: int
     for_b: int
     ties: int
@@ -80,18 +86,27 @@ class Outcome:
 
 
 def interleave(a: Sequence[str], b: Sequence[str], k: int, seed: int, *parts: str | int) -> Interleaved:
-    """The first `k` places of two rankings by team draft; the same arguments give the same list.
+    """Build the first `k` positions of two rankings by team draft; the same arguments give the same list.
 
-    `parts`: what makes the draw one of its own, the user and the request. In every prefix the teams differ by one place
-    at most, and which of two equals comes first is a fair toss, so each ranker has the same chances. Where one ranking
-    ends, the other goes on as nobody's. Raises DataError for an item twice in a ranking, or k below 1.
+    In every prefix the sizes of the teams differ by at most one, and a fair toss decides who is first, so that both
+    rankers have the same chance. If one ranking ends, the other one continues without credit.
+
+    Args:
+        a: ranking of the first ranker, best first.
+        b: ranking of the second ranker.
+        k: length of the list.
+        seed: seed of the tosses.
+        *parts: further parts of the seed, such as user and request.
+
+    Raises:
+        DataError: if a ranking has an item twice, or k is below 1.
     """
     for name, ranking in (("a", a), ("b", b)):
         if len(set(ranking)) < len(ranking):
             raise DataError(f"ranking {name} has an item twice: give each once, best first")
     if k < 1:
-        raise DataError(f"k is {k}: a list has at least one place")
-    # As many tosses as there can be rounds, so that a longer list begins as a shorter one does.
+        raise DataError(f"k is {k}: a list has at least one position; give 1 or more")
+    # As many tosses as there can be rounds, so that a longer list begins like a shorter one.
     tosses = generator(seed, "interleave", *parts).random(k) < 0.5
     rest = {Team.A: _Picks(a), Team.B: _Picks(b)}
     items: list[str] = []
@@ -117,19 +132,31 @@ def interleave(a: Sequence[str], b: Sequence[str], k: int, seed: int, *parts: st
 
 
 def credit(shown: Interleaved, positions: Collection[int]) -> Credit:
-    """Whose items were taken: each of the `positions` (from 1) once. Raises DataError for one outside the list."""
-    wrong = [place for place in positions if not 1 <= place <= len(shown.items)]
+    """Count the clicked items of each team, each of the `positions` (from 1) once.
+
+    Raises:
+        DataError: if a position is outside the list.
+    """
+    wrong = [position for position in positions if not 1 <= position <= len(shown.items)]
     if wrong:
         raise DataError(f"position {wrong[0]} is not in a list of {len(shown.items)}: positions count from 1")
-    teams = [shown.teams[place - 1] for place in set(positions)]
+    teams = [shown.teams[position - 1] for position in set(positions)]
     return Credit(teams.count(Team.A), teams.count(Team.B))
 
 
 def outcome(units: Sequence[str], given: Sequence[Credit], *, level: float = 0.95) -> Outcome:
-    """Which ranker people prefer, from n lists: whose each was, and its credit.
+    """Compute which ranker users prefer, from n lists.
 
-    People are what is independent, so each counts once however many lists they saw. Raises DataError for lengths that
-    differ and fewer than FEWEST people, ConfigError for a level outside (0, 1).
+    Users are independent, lists of one user are not: each user counts once, however many lists they saw.
+
+    Args:
+        units: user of each list.
+        given: credit of each list.
+        level: confidence level of the interval.
+
+    Raises:
+        DataError: if the lengths differ, or there are fewer than FEWEST users.
+        ConfigError: if the level is outside (0, 1).
     """
     if len(units) != len(given):
         raise DataError(f"{len(units)} units and {len(given)} credits: give one credit for each list")
@@ -138,39 +165,35 @@ def outcome(units: Sequence[str], given: Sequence[Credit], *, level: float = 0.9
 
 
 def outcome_of(units: IntArray, winners: NDArray[np.float64], *, level: float = 0.95) -> Outcome:
-    """`outcome` from codes of people (n,), from 0 without gaps, and the lists' winners (n,) in {-1, 0, 1}."""
+    """Compute `outcome` from codes of users (n,), from 0 without gaps, and winners (n,) of lists in {-1, 0, 1}."""
     check_between_0_and_1("level", level)
     counts = np.bincount(units) if len(units) else np.zeros(0)
     if len(counts) < FEWEST:
-        raise DataError(f"lists of {len(counts)} people: at least {FEWEST} are needed for an interval")
+        raise DataError(f"lists of {len(counts)} users: give those of at least {FEWEST} for an interval")
     means = np.bincount(units, weights=winners) / counts
     for_a, for_b = int((means > 0).sum()), int((means < 0).sum())
     decided = for_a + for_b
+    moments = Moments.from_values(means)
+    margin = -float(special.stdtrit(moments.n - 1, (1.0 - level) / 2.0)) * moments.variance_of_mean**0.5
     return Outcome(
-        people=len(counts),
+        users=len(counts),
         for_a=for_a,
         for_b=for_b,
         ties=len(counts) - decided,
-        preference=_mean_with_interval(means, level),
+        preference=Estimate(moments.mean, moments.mean - margin, moments.mean + margin),
         sign_p=float(stats.binomtest(for_a, decided).pvalue) if decided else 1.0,
         wilcoxon_p=float(stats.wilcoxon(means, correction=True, method="approx").pvalue) if decided else 1.0,
     )
 
 
 class _Picks:
-    """A ranking from which items go away from the top."""
+    """Ranking from which items are taken from the top."""
 
     def __init__(self, ranking: Sequence[str]) -> None:
         self._ranking, self._next = ranking, 0
 
     def best(self, taken: Collection[str]) -> str | None:
-        """The best that is not `taken`; None where all are."""
+        """Return the best item that is not `taken`; None if all are."""
         while self._next < len(self._ranking) and self._ranking[self._next] in taken:
             self._next += 1
         return self._ranking[self._next] if self._next < len(self._ranking) else None
-
-
-def _mean_with_interval(means: NDArray[np.float64], level: float) -> Estimate:
-    moments = Moments.of(means)
-    margin = -float(special.stdtrit(moments.n - 1, (1.0 - level) / 2.0)) * moments.variance_of_mean**0.5
-    return Estimate(moments.mean, moments.mean - margin, moments.mean + margin)

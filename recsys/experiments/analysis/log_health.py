@@ -1,4 +1,4 @@
-"""Health first: what must hold of the logs before any effect in them is to be believed."""
+"""Health checks of the logs, which must hold before any effect in them is credible."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from recsys.experiments.stats.health import THRESHOLD, pre_period_imbalance, sam
 from recsys.experiments.stats.moments import JointMoments, Moments, Values
 
 LARGEST_SHARE = 0.01
-"""Of units in several arms, of lost exposures and of clocks out of order: a few are no matter, more are a defect."""
+"""Largest tolerated share of units in several arms, of lost exposures, and of clocks out of order."""
 FEWEST_LOST = 10
-"""Rows below which a share says nothing."""
+"""Fewest rows from which a share is judged."""
 
 
 class Check(StrEnum):
-    """What is checked."""
+    """Health check of an experiment."""
 
     DECLARATION = "as declared"
     ARMS = "every arm has units"
     SPLIT = "split as declared"
     ASSIGNMENT = "arms as assigned"
-    CROSSED = "one arm each"
+    MULTIPLE = "one arm each"
     BALANCE = "alike before"
     EXPOSURES = "no exposure lost"
     CLOCKS = "clocks in order"
@@ -40,7 +40,7 @@ class Check(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One check. `words`: what was found, and if it is not sound, what to do. `p_value` where there is a test."""
+    """Result of one check. `words`: the result, with the cure if it is not sound. `p_value`: None without a test."""
 
     check: Check
     sound: bool
@@ -48,33 +48,41 @@ class Finding:
     p_value: float | None = None
 
 
-def findings(
-    table: UnitTable, experiment: Experiment, gathered: ColumnarLogs, *, assigned_here: bool = True
+def check_health(
+    table: UnitTable, experiment: Experiment, logs: ColumnarLogs, *, assigned_here: bool = True
 ) -> tuple[Finding, ...]:
-    """All checks. `assigned_here`: arms come from this project's assignment, so that each unit's can be checked."""
-    exposures, events = gathered.files
+    """Run all health checks.
+
+    Args:
+        table: units of the experiment.
+        experiment: definition of the experiment.
+        logs: logs of the experiment.
+        assigned_here: True if this project assigned the arms, so that each unit's arm can be checked.
+    """
+    exposures, events = logs.files
+    drift = config_drift(experiment)
+    declaration = Finding(
+        Check.DECLARATION,
+        drift is None,
+        "The file is unchanged since the experiment started."
+        if drift is None
+        else f"The file differs from its history: {drift}.",
+    )
     found = [
-        _declaration(experiment),
-        _arms(table, experiment),
-        _split(table, experiment),
-        *([_assignment(table, experiment)] if assigned_here else []),
-        _crossed(table, exposures),
-        _balance(table, experiment),
-        _lost(table, events),
-        _clocks(table, exposures, events),
-        _positions(table, events),
+        declaration,
+        _check_arms(table, experiment),
+        _check_split(table, experiment),
+        *([_check_assignment(table, experiment)] if assigned_here else []),
+        _check_multiple(table, exposures),
+        _check_balance(table, experiment),
+        _check_lost(table, events),
+        _check_clocks(table, exposures, events),
+        _check_positions(table, events),
     ]
     return tuple(found)
 
 
-def _declaration(experiment: Experiment) -> Finding:
-    problem = config_drift(experiment)
-    if problem is None:
-        return Finding(Check.DECLARATION, True, "The file is as it was when the experiment started.")
-    return Finding(Check.DECLARATION, False, f"The file is not what its history says: {problem}.")
-
-
-def _arms(table: UnitTable, experiment: Experiment) -> Finding:
+def _check_arms(table: UnitTable, experiment: Experiment) -> Finding:
     counts = dict(zip(table.arms, map(int, table.counts()), strict=True))
     empty = [name for name, arm in experiment.arms.items() if arm.weight > 0 and counts[name] == 0]
     if not empty:
@@ -82,30 +90,30 @@ def _arms(table: UnitTable, experiment: Experiment) -> Finding:
     return Finding(
         Check.ARMS,
         False,
-        f"No unit in {_named(empty)}: see whether it is served at all, and whether exposures of it are logged.",
+        f"No unit in {_list_arms(empty)}: check that it is served, and that its exposures are logged.",
     )
 
 
-def _split(table: UnitTable, experiment: Experiment) -> Finding:
+def _check_split(table: UnitTable, experiment: Experiment) -> Finding:
     ratio = sample_ratio(table.counts().tolist(), [experiment.shares[name] for name in table.arms])
     counts = ", ".join(f"{name} {count:,}" for name, count in zip(table.arms, table.counts(), strict=True))
     expected = ", ".join(f"{name} {n:,.0f}" for name, n in zip(table.arms, ratio.expected, strict=False))
-    told = f"Units: {counts}"
+    units = f"Units: {counts}"
     if not ratio.mismatch:
-        return Finding(Check.SPLIT, True, f"{told}; the declared split may well give that.", ratio.p_value)
+        return Finding(Check.SPLIT, True, f"{units}; consistent with the declared split.", ratio.p_value)
     if ratio.strays:
-        names = _named([table.arms[code] for code in ratio.strays])
-        return Finding(Check.SPLIT, False, f"{told}; {names} has weight 0: who served it?", ratio.p_value)
+        names = _list_arms([table.arms[code] for code in ratio.strays])
+        return Finding(Check.SPLIT, False, f"{units}; {names} has weight 0: find out why it is served.", ratio.p_value)
     live = [name for name in table.arms if experiment.arms[name].weight > 0]
     expected = ", ".join(f"{name} {n:,.0f}" for name, n in zip(live, ratio.expected, strict=True))
-    cure = "look for what one arm loses: failing requests, exposures logged for one arm only, bots that one arm draws"
+    cure = "look for losses in one arm: failing requests, exposures logged for one arm only, bots that one arm attracts"
     return Finding(
-        Check.SPLIT, False, f"{told}, where {expected} were due (sample ratio mismatch); {cure}.", ratio.p_value
+        Check.SPLIT, False, f"{units}, but {expected} expected (sample ratio mismatch); {cure}.", ratio.p_value
     )
 
 
-def _assignment(table: UnitTable, experiment: Experiment) -> Finding:
-    codes = Plan.of(experiment).assign_many(table.ids.to_pylist())
+def _check_assignment(table: UnitTable, experiment: Experiment) -> Finding:
+    codes = Plan.from_experiment(experiment).assign_many(table.ids.to_pylist())
     wrong = int(np.count_nonzero(codes != table.arm))
     share = wrong / len(table)
     if share <= LARGEST_SHARE:
@@ -118,122 +126,121 @@ def _assignment(table: UnitTable, experiment: Experiment) -> Finding:
         Check.ASSIGNMENT,
         False,
         f"{wrong:,} of {len(table):,} units ({share:.1%}) are not in the arm that the file assigns: the split was "
-        "changed in mid-run, or somebody else assigned the arms (then say so, and this is not checked).",
+        "changed while the experiment ran, or another system assigned the arms (then pass assigned_here=False or "
+        "--assigned-elsewhere).",
     )
 
 
-def _crossed(table: UnitTable, file: Path) -> Finding:
-    crossed = table.defects.crossed
-    if not crossed.found:
-        return Finding(Check.CROSSED, True, "No unit is in several arms.")
-    told = _told(crossed, "units", "are in several arms", file)
-    if crossed.share <= LARGEST_SHARE:
-        return Finding(Check.CROSSED, True, f"{told}; they are left out.")
-    return Finding(Check.CROSSED, False, f"{told}: was the split changed, or do people share an account?")
+def _check_multiple(table: UnitTable, file: Path) -> Finding:
+    multiple = table.defects.multiple
+    if not multiple.found:
+        return Finding(Check.MULTIPLE, True, "No unit is in several arms.")
+    text = _describe(multiple, "units", "are in several arms", file)
+    if multiple.share <= LARGEST_SHARE:
+        return Finding(Check.MULTIPLE, True, f"{text}; they are left out.")
+    return Finding(Check.MULTIPLE, False, f"{text}: check if the split was changed, or if users share an account.")
 
 
-def _balance(table: UnitTable, experiment: Experiment) -> Finding:
-    """Welch's test of every declared metric's past, and of the share of known units; Bonferroni over them."""
-    columns: dict[str, Values] = {"units that were there before": table.known.astype(np.float64)}
+def _check_balance(table: UnitTable, experiment: Experiment) -> Finding:
+    """Test the pre-period of every declared metric, and the share of known units, by Welch's test with Bonferroni."""
+    columns: dict[str, Values] = {"units with a past": table.known.astype(np.float64)}
     for name in declared_metrics(experiment):
         measured = table.metrics.get(name)
         if measured is not None and measured.before is not None:
             columns[f"{name} before"] = measured.before[:, 0]
-    tests = {name: pre_period_imbalance(_by_arm(table, column)).p_value for name, column in columns.items()}
+    arms = [table.arm == code for code in range(len(table.arms))]
+    tests = {
+        name: pre_period_imbalance([Moments.from_values(column[own]) for own in arms]).p_value
+        for name, column in columns.items()
+    }
     worst = min(tests, key=lambda name: tests[name])
     p_value = min(tests[worst] * len(tests), 1.0)
     if not table.known.any():
-        return Finding(
-            Check.BALANCE, True, "Nothing is known of the time before the first exposures, so it was not tested."
-        )
+        return Finding(Check.BALANCE, True, "There is no data from before the first exposures, so this was not tested.")
     if p_value >= THRESHOLD:
         return Finding(
-            Check.BALANCE, True, "Before their first exposure, units of all arms did about the same.", p_value
+            Check.BALANCE, True, "Before their first exposure, units of all arms behaved about the same.", p_value
         )
     return Finding(
         Check.BALANCE,
         False,
-        f"Before their first exposure, units of the arms differed already ({worst}): who is assigned, or logged, "
-        "depends on who they are. Start again with a new key, once that is put right.",
+        f"Before their first exposure, units of the arms differed already ({worst}): assignment or logging depends on "
+        "the users. Correct that, and start again with a new key.",
         p_value,
     )
 
 
-def _lost(table: UnitTable, file: Path) -> Finding:
+def _check_lost(table: UnitTable, file: Path) -> Finding:
     rows = table.defects.lost_rows
     if not rows.of:
-        return Finding(Check.EXPOSURES, True, "No event names the request that it answers, so it was not tested.")
-    told = (
+        return Finding(Check.EXPOSURES, True, "No event names the request that it answers, so this was not tested.")
+    text = (
         f"{rows.found:,} of {rows.of:,} events ({rows.share:.2%}) answer a request that is not in the log of exposures"
     )
-    ratios = [_lost_ratio(table, code) for code in range(len(table.arms))]
-    test = pre_period_imbalance([moments for moments in ratios if moments is not None])
+    by_arm = []
+    for code in range(len(table.arms)):
+        own = table.arm == code
+        joint = JointMoments.from_columns(table.defects.lost[own], table.defects.answering[own])
+        if joint.n and joint.means[1] > 0:
+            by_arm.append(joint.ratio().marginal())
+    # Lost events per answering event, compared between arms.
+    test = pre_period_imbalance(by_arm)
     where = f", first in {file}, row {rows.first_row}"
     if rows.share > LARGEST_SHARE and rows.found >= FEWEST_LOST:
         return Finding(
-            Check.EXPOSURES, False, f"{told}{where}: exposures were lost; see why before you go on.", test.p_value
+            Check.EXPOSURES, False, f"{text}{where}: exposures were lost; find the cause first.", test.p_value
         )
     if test.imbalanced and rows.found >= FEWEST_LOST:
         return Finding(
             Check.EXPOSURES,
             False,
-            f"{told}{where}, and arms differ in that: one arm loses exposures; see why.",
+            f"{text}{where}, and arms differ in that: one arm loses exposures; find the cause.",
             test.p_value,
         )
-    return Finding(Check.EXPOSURES, True, f"{told}.", test.p_value)
+    return Finding(Check.EXPOSURES, True, f"{text}.", test.p_value)
 
 
-def _lost_ratio(table: UnitTable, code: int) -> Moments | None:
-    own = table.arm == code
-    joint = JointMoments.of(table.defects.lost[own], table.defects.answering[own])
-    return joint.ratio().marginal() if joint.n and joint.means[1] > 0 else None
-
-
-def _clocks(table: UnitTable, exposures: Path, events: Path) -> Finding:
+def _check_clocks(table: UnitTable, exposures: Path, events: Path) -> Finding:
     defects = table.defects
-    told = [
-        _told(defects.outside, "exposures", "lie before the start or after the end", exposures),
-        _told(defects.early, "events", "lie before the exposure that they answer", events),
-        _told(defects.late, "events", "lie after this analysis", events),
+    texts = [
+        _describe(defects.outside, "exposures", "are before the start or after the end", exposures),
+        _describe(defects.early, "events", "are before the exposure that they answer", events),
+        _describe(defects.late, "events", "are after this analysis", events),
     ]
-    words = "; ".join(text for text in told if text)
+    words = "; ".join(text for text in texts if text)
     if not words:
-        return Finding(Check.CLOCKS, True, "Exposures lie within the run, and events after what they answer.")
+        return Finding(Check.CLOCKS, True, "Exposures are within the run, and events after the lists they answer.")
     if max(defects.outside.share, defects.early.share, defects.late.share) <= LARGEST_SHARE:
         return Finding(Check.CLOCKS, True, f"{words}: few enough.")
-    return Finding(Check.CLOCKS, False, f"{words}: put the clocks right, and give times in seconds since 1970 UTC.")
+    return Finding(Check.CLOCKS, False, f"{words}: set the clocks, and give times in seconds since 1970 UTC.")
 
 
-def _positions(table: UnitTable, file: Path) -> Finding:
+def _check_positions(table: UnitTable, file: Path) -> Finding:
     beyond = table.defects.beyond
-    told = _told(beyond, "events", "name a position beyond the end of the list", file)
-    if not told:
+    text = _describe(beyond, "events", "name a position beyond the end of the list", file)
+    if not text:
         repeated = table.defects.repeated.found
         return Finding(
             Check.POSITIONS,
             True,
             "Events name positions inside the lists that they answer."
-            + (f" {repeated:,} exposures are there twice, and count once." if repeated else ""),
+            + (f" {repeated:,} exposures are logged twice, and count once." if repeated else ""),
         )
     if beyond.share <= LARGEST_SHARE:
-        return Finding(Check.POSITIONS, True, f"{told}: few enough.")
-    return Finding(Check.POSITIONS, False, f"{told}: positions count from 1, within one answer.")
+        return Finding(Check.POSITIONS, True, f"{text}: few enough.")
+    return Finding(Check.POSITIONS, False, f"{text}: count positions from 1, within one list.")
 
 
 def declared_metrics(experiment: Experiment) -> tuple[MetricName, ...]:
-    """All that an experiment measures: the primary, the secondary ones, the guardrails."""
+    """Return all metrics of an experiment: the primary, the secondary ones, the guardrails."""
     return (*(metric.name for metric in experiment.metrics), *(one.metric for one in experiment.guardrails))
 
 
-def _told(tally: Tally, rows: str, what: str, file: Path) -> str:
+def _describe(tally: Tally, rows: str, what: str, file: Path) -> str:
     if not tally.found:
         return ""
     return f"{tally.found:,} of {tally.of:,} {rows} ({tally.share:.2%}) {what}, first {file}, row {tally.first_row}"
 
 
-def _by_arm(table: UnitTable, column: Values) -> list[Moments]:
-    return [Moments.of(column[table.arm == code]) for code in range(len(table.arms))]
-
-
-def _named(names: Sequence[str]) -> str:
+def _list_arms(names: Sequence[str]) -> str:
     return ", ".join(f"arm {name!r}" for name in names)

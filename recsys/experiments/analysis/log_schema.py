@@ -1,6 +1,6 @@
-"""The one schema of logs, whatever they come from: columns, what they may hold, and where they are wrong.
+"""Schema of logs, the same for all sources: columns, their types and ranges, and the rows that break them.
 
-Ids are text, times whole seconds since 1970 UTC. A file may hold more columns, which are not read.
+Ids are text, times are whole seconds since 1970 UTC. A file may have more columns; they are not read.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from recsys.errors import BadRowsError, DataError, Problem
 from recsys.schema import BoolArray, EventKind
 
 FAR_FUTURE = 100_000_000_000
-"""Seconds; what is above are milliseconds."""
+"""Largest time in seconds; larger numbers are milliseconds."""
 _PROBLEMS = 100
 _WHOLE = r"^[+-]?\d{1,18}$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 
 
 class Kind(StrEnum):
-    """What a column holds."""
+    """Type of a column's values."""
 
     TEXT = "text"
     WHOLE = "a whole number"
@@ -46,7 +46,18 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a log. `needed`: must be there; `filled`: no value may be missing; `low`, `high`: its range."""
+    """Column of a log.
+
+    Attributes:
+        name: name of the column.
+        kind: type of its values.
+        needed: True if the log must have the column.
+        filled: True if no value may be missing.
+        low: smallest value.
+        high: largest value.
+        words: allowed words; empty for any text.
+        also: second accepted name.
+    """
 
     name: str
     kind: Kind
@@ -70,9 +81,9 @@ EXPOSURES = (
     Column("platform", Kind.TEXT),
     Column("category", Kind.TEXT),
 )
-"""One row for each answer and experiment; answers outside of experiments have neither experiment nor arm. Keep them:
-an event that answers none of all requests tells that exposures were lost. `style_diversity`, `platform` and `category`
-are for a metric and for segments."""
+"""Exposures: one row for each list and experiment. Lists outside of experiments have neither experiment nor arm; keep
+them, because an event that names none of all requests shows that exposures were lost. `style_diversity` is for the
+metric of that name, `platform` and `category` are for segments."""
 EVENTS = (
     Column("unit", Kind.TEXT, needed=True, filled=True, also="user_id"),
     Column("item_id", Kind.TEXT, needed=True, filled=True),
@@ -83,32 +94,36 @@ EVENTS = (
     Column("request_id", Kind.TEXT),
     Column("position", Kind.WHOLE, low=1),
 )
-"""What people did, also before the experiment: that is what CUPED adjusts by. Positions count from 1."""
+"""Events, also from before the experiment: CUPED adjusts by them. Positions count from 1."""
 FEEDBACK = (
     Column("unit", Kind.TEXT, needed=True, filled=True, also="user_id"),
     Column("satisfied", Kind.TRUTH, needed=True, filled=True),
     _TIME,
 )
-"""Verdicts on restyled pictures."""
+"""Ratings of restyled images."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where rows come from: a file (or a table of the database), and the number of its first row."""
+class RowSource:
+    """Source of rows: a file (or a table of the database), and the number of the first row."""
 
     file: Path
     first_row: int
 
     def problem(self, row: int, column: str, message: str) -> Problem:
-        """A defect of the row at `row`, counted from 0 within these rows."""
+        """Return the problem of row `row`, counted from 0 within these rows."""
         return Problem(self.file, self.first_row + row, column, message)
 
 
 Columns = Mapping[str, pa.Array]
 
 
-def present(columns: Sequence[Column], header: Sequence[str], file: Path) -> dict[str, str]:
-    """The name in the file of each column that it has, by the schema's name. Raises DataError for a missing one."""
+def match_columns(columns: Sequence[Column], header: Sequence[str], file: Path) -> dict[str, str]:
+    """Return the file's name of each column that it has, by the schema's name.
+
+    Raises:
+        DataError: if a needed column is missing.
+    """
     found = {}
     for column in columns:
         spelled = next((name for name in (column.name, column.also) if name and name in header), None)
@@ -120,56 +135,62 @@ def present(columns: Sequence[Column], header: Sequence[str], file: Path) -> dic
     return found
 
 
-def checked(columns: Sequence[Column], raw: Columns, place: Place) -> dict[str, pa.Array]:
-    """Columns by the schema's names, each of its kind and in its range.
+def validate_columns(columns: Sequence[Column], raw: Columns, source: RowSource) -> dict[str, pa.Array]:
+    """Convert columns to their types and check their ranges.
 
-    Raises BadRowsError that names file, row and column of the first defects.
+    Args:
+        columns: schema of the log.
+        raw: columns by the schema's names.
+        source: source of the rows, for messages.
+
+    Raises:
+        BadRowsError: naming file, row and column of the first problems.
     """
     problems: list[Problem] = []
     good = {}
     for column in columns:
         if column.name in raw:
-            good[column.name], found = _checked(column, raw[column.name], place)
+            good[column.name], found = _validate(column, raw[column.name], source)
             problems += found
     if problems:
         raise BadRowsError(problems)
     return good
 
 
-def _checked(column: Column, raw: pa.Array, place: Place) -> tuple[pa.Array, list[Problem]]:
-    values, wrong = _converted(column, raw, place)
+def _validate(column: Column, raw: pa.Array, source: RowSource) -> tuple[pa.Array, list[Problem]]:
+    values, wrong = _convert(column, raw, source)
     problems = [
-        place.problem(
-            int(row), column.name, f"{_shown(raw[int(row)])} is not {column.kind}; put it right or leave it out"
+        source.problem(
+            int(row), column.name, f"{raw[int(row)].as_py()!r:.60} is not {column.kind}; correct it or leave it out"
         )
         for row in np.flatnonzero(wrong)[:_PROBLEMS]
     ]
     if column.filled and values.null_count:
         empty = values.is_null().to_numpy(zero_copy_only=False) & ~wrong
         problems += [
-            place.problem(int(row), column.name, "is empty; fill it, or leave the row out")
+            source.problem(int(row), column.name, "is empty; fill it, or leave the row out")
             for row in np.flatnonzero(empty)[:_PROBLEMS]
         ]
     for rows, message in _outside(column, values):
-        problems += [place.problem(int(row), column.name, message) for row in np.flatnonzero(rows)[:_PROBLEMS]]
+        problems += [source.problem(int(row), column.name, message) for row in np.flatnonzero(rows)[:_PROBLEMS]]
     return values, problems
 
 
 def _outside(column: Column, values: pa.Array) -> list[tuple[BoolArray, str]]:
     found = []
     if column.low is not None:
-        found.append((_true(pc.less(values, column.low)), f"lies below {column.low:g}; put it right"))
+        found.append((_true(pc.less(values, column.low)), f"is below {column.low:g}; correct it"))
     if column.high is not None:
-        cure = "; these look like milliseconds: give seconds" if column.high == FAR_FUTURE else "; put it right"
-        found.append((_true(pc.greater(values, column.high)), f"lies above {column.high:g}{cure}"))
+        cure = "; these look like milliseconds: give seconds" if column.high == FAR_FUTURE else "; correct it"
+        found.append((_true(pc.greater(values, column.high)), f"is above {column.high:g}{cure}"))
     if column.words:
         unknown = pc.and_(pc.invert(pc.is_in(values, pa.array(column.words))), values.is_valid())
         found.append((_true(unknown), f"is none of {', '.join(column.words)}; rename it or leave the row out"))
     return found
 
 
-def _converted(column: Column, raw: pa.Array, place: Place) -> tuple[pa.Array, BoolArray]:
-    """Values of the column's kind with null where there is none, and which were given, but are not of that kind."""
+def _convert(column: Column, raw: pa.Array, source: RowSource) -> tuple[pa.Array, BoolArray]:
+    """Return values of the column's type, null if missing or wrong, and a mask of the wrong ones."""
     if pa.types.is_dictionary(raw.type):
         raw = raw.dictionary_decode()
     if pa.types.is_null(raw.type):
@@ -178,7 +199,7 @@ def _converted(column: Column, raw: pa.Array, place: Place) -> tuple[pa.Array, B
         values = _CONVERT[column.kind](raw)
     except (pa.ArrowException, TypeError):
         raise DataError(
-            f"{place.file}: column {column.name!r} is of type {raw.type}, expected {column.kind}; convert it"
+            f"{source.file}: column {column.name!r} is of type {raw.type}, expected {column.kind}; convert it"
         ) from None
     return values, _true(pc.and_(raw.is_valid(), values.is_null()))
 
@@ -197,7 +218,7 @@ def _whole(raw: pa.Array) -> pa.Array:
 
 def _number(raw: pa.Array) -> pa.Array:
     values = _matching(raw, _NUMBER).cast(pa.float64())
-    # Frames of pandas say NaN where nothing is given.
+    # Frames of pandas use NaN for missing values.
     return pc.if_else(pc.is_finite(values), values, None)
 
 
@@ -231,7 +252,7 @@ _CONVERT = {
 
 
 def _matching(raw: pa.Array, pattern: str) -> pa.Array:
-    """Texts that match, null for others; what is no text as it is."""
+    """Return texts that match, null for other texts; arrays of other types are returned as they are."""
     if not (pa.types.is_string(raw.type) or pa.types.is_large_string(raw.type)):
         return raw
     trimmed = pc.utf8_trim_whitespace(raw)
@@ -240,7 +261,3 @@ def _matching(raw: pa.Array, pattern: str) -> pa.Array:
 
 def _true(mask: pa.Array) -> BoolArray:
     return np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
-
-
-def _shown(value: pa.Scalar) -> str:
-    return repr(value.as_py())[:60]

@@ -1,4 +1,4 @@
-"""The effect as it was on each day, with intervals that hold on all days together."""
+"""Effect at the end of each day, with intervals that hold on all days together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import DataError
-from recsys.experiments.analysis.comparisons import Rule, effects, moments_by_arm
+from recsys.experiments.analysis.comparisons import Rule, compute_effects, moments_by_arm
 from recsys.experiments.analysis.unit_table import Rows, UnitTable
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.metric_names import MetricName
@@ -22,45 +22,44 @@ MOST_LOOKS = 60
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The effect of each treatment by the second `at`, of the `units` that had come in by then."""
+    """Effect of each arm at the time `at` (seconds since 1970 UTC), of the `units` exposed by then."""
 
     at: int
     units: int
     effects: Mapping[str, Effect]
 
 
-def looks(table: UnitTable, experiment: Experiment, metric: MetricName, rule: Rule, until: int) -> tuple[Look, ...]:
-    """One look a day (of long experiments `MOST_LOOKS` at even distances), the last one at `until`.
+def compute_looks(
+    table: UnitTable, experiment: Experiment, metric: MetricName, rule: Rule, until: int
+) -> tuple[Look, ...]:
+    """Compute one look per day, the last one at `until`; long experiments have `MOST_LOOKS` at even distances.
 
-    Days on which an arm had too few units yet are left out.
+    Days on which an arm had too few units are left out.
     """
-    edges = _edges(int(table.first.min()), until)
+    start = int(table.first.min())
+    days = max(-(-(until - start) // SECONDS_PER_DAY), 1)
+    step = -(-days // MOST_LOOKS)
+    edges = start + SECONDS_PER_DAY * np.arange(step, days + step, step, dtype=np.int64)
+    edges[-1] = until
     measured = table.metrics[metric]
-    numerators = _running(measured.numerator, len(table), edges)
-    denominators = None if measured.denominator is None else _running(measured.denominator, len(table), edges)
+    numerators = _running_sums(measured.numerator, len(table), edges)
+    denominators = None if measured.denominator is None else _running_sums(measured.denominator, len(table), edges)
     found = []
     for edge, numerator in zip(edges, numerators, strict=True):
         denominator = None if denominators is None else next(denominators)
-        kept = table.first <= edge
+        exposed = table.first <= edge
         try:
-            arms = moments_by_arm(table, metric, kept, numerator, denominator)
-            found.append(Look(int(edge), int(kept.sum()), effects(table, experiment, arms, rule)))
+            arms = moments_by_arm(table, metric, exposed, numerator, denominator)
+            found.append(Look(int(edge), int(exposed.sum()), compute_effects(table, experiment, arms, rule)))
         except DataError:
             # Nothing to compare yet on this day.
             continue
     return tuple(found)
 
 
-def _edges(start: int, until: int) -> IntArray:
-    days = max(-(-(until - start) // SECONDS_PER_DAY), 1)
-    every = -(-days // MOST_LOOKS)
-    ends = start + SECONDS_PER_DAY * np.arange(every, days + every, every, dtype=np.int64)
-    ends[-1] = until
-    return ends
-
-
-def _running(rows: Rows, units: int, edges: IntArray) -> Iterator[Values]:
-    """The sums (n,) of each unit up to each edge."""
+def _running_sums(rows: Rows, units: int, edges: IntArray) -> Iterator[Values]:
+    """Yield the sums (n,) of each unit up to each edge."""
+    # One pass over the rows in order of time: each edge adds only the rows since the one before.
     order = np.argsort(rows.timestamp, kind="stable")
     unit, value = rows.unit[order], rows.value[order]
     ends = np.searchsorted(rows.timestamp[order], edges, side="right")

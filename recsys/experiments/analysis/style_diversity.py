@@ -1,4 +1,4 @@
-"""How varied the lists that people saw are in style, from the style vectors of items."""
+"""Style diversity of the lists that users saw, from the style vectors of items."""
 
 from __future__ import annotations
 
@@ -15,23 +15,30 @@ from recsys.experiments.stats.moments import Values
 from recsys.schema import FloatArray
 
 _CELLS = 2**24
-"""Numbers of vectors that are held at once: 64 MB."""
+"""Numbers in the vectors that are held at once: 64 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StyleVariety:
-    """1 - mean cosine of the style vectors of all pairs in a list, in [0, 2] (Smyth & McClave 2001).
+    """Style diversity of lists: 1 - mean cosine of the style vectors of all pairs, in [0, 2] (Smyth & McClave 2001).
 
-    `items`: their ids. `units` (I, D): their style vectors at length 1, zero for items without a picture, which are
-    left out, as are items that are not known. NaN for lists with fewer than two others.
+    Items without an image and unknown items are left out; lists with fewer than two other items get NaN.
+
+    Attributes:
+        items: ids of items (I,).
+        units: style vectors (I, D) of unit length, zero for items without an image.
     """
 
     items: pa.StringArray
     units: FloatArray
 
     @classmethod
-    def of(cls, items: list[str], vectors: FloatArray) -> StyleVariety:
-        """Of `vectors` (I, D) of any length, one for each item. Raises DataError for numbers that differ."""
+    def from_vectors(cls, items: list[str], vectors: FloatArray) -> StyleVariety:
+        """Build from `vectors` (I, D) of any length, one per item.
+
+        Raises:
+            DataError: if the numbers of items and vectors differ.
+        """
         if len(items) != len(vectors):
             raise DataError(f"{len(items)} items have {len(vectors)} style vectors: give one for each")
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -40,23 +47,27 @@ class StyleVariety:
         return cls(pa.array(items, pa.string()), units.astype(np.float32))
 
     @classmethod
-    def of_file(cls, path: Path) -> StyleVariety:
-        """Of a Parquet file with `item_id` and `vector`, lists of one length. Raises DataError for any other."""
+    def from_file(cls, path: Path) -> StyleVariety:
+        """Read a Parquet file with the columns `item_id` and `vector`, lists of equal length.
+
+        Raises:
+            DataError: if it is no such file.
+        """
         try:
             table = pq.read_table(path, columns=["item_id", "vector"])
             lists = table["vector"].combine_chunks().to_pylist()
             vectors = np.array(lists, dtype=np.float32).reshape(len(lists), -1)
         except (OSError, pa.ArrowException, ValueError, TypeError) as error:
             raise DataError(
-                f"{path}: expected a Parquet file with item_id and vector, lists of one length: {error}"
+                f"{path}: expected a Parquet file with item_id and vector, lists of equal length: {error}"
             ) from None
-        return cls.of(table["item_id"].cast(pa.string()).to_pylist(), vectors)
+        return cls.from_vectors(table["item_id"].cast(pa.string()).to_pylist(), vectors)
 
     def __call__(self, lists: pa.ListArray) -> Values:
-        """The variety of each list (n,)."""
+        """Return the diversity of each list (n,)."""
         lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False))
         found = pc.index_in(lists.flatten(), self.items)
-        # The last row is nothing: an item that is not known.
+        # Row len(units) is a zero vector, for unknown items.
         rows = np.asarray(pc.fill_null(found, len(self.units)).to_numpy(zero_copy_only=False), dtype=np.int64)
         units = np.vstack([self.units, np.zeros((1, self.units.shape[1]), dtype=np.float32)])
         ends = np.concatenate([[0], np.cumsum(lengths)])
@@ -65,11 +76,11 @@ class StyleVariety:
         for start in range(0, len(lists), step):
             part = slice(start, min(start + step, len(lists)))
             own = rows[ends[part.start] : ends[part.stop]]
-            result[part] = _variety(units, own, lengths[part])
+            result[part] = _diversity(units, own, lengths[part])
         return result
 
 
-def _variety(units: FloatArray, rows: np.ndarray, lengths: np.ndarray) -> Values:
+def _diversity(units: FloatArray, rows: np.ndarray, lengths: np.ndarray) -> Values:
     filled = np.flatnonzero(lengths)
     result = np.full(len(lengths), np.nan)
     if not len(filled):

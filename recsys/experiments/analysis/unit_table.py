@@ -1,8 +1,8 @@
-"""What each unit saw and did: sums for every metric, before and after the unit's first exposure.
+"""Table of units: sums of each unit for every metric, before and after its first exposure.
 
-A unit counts from its first exposure on, in the arm of that exposure, with all that it does until the end (intention to
-treat); what it did in the `BEFORE_DAYS` before is what its metrics are adjusted by. Clicks and carts on what was shown
-are found by request id: each item of each answer counts once. Units in several arms and forced units are left out.
+A unit counts from its first exposure on, in the arm of that exposure, with all its events until the end (intention to
+treat). Its events in the `BEFORE_DAYS` days before are the covariates of its metrics. Clicks and carts on shown items
+are joined by request id: each item of each list counts once. Units in several arms and forced units are left out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from recsys.experiments.analysis.columnar_logs import (
     ExposureRows,
     FeedbackRows,
     Keys,
-    exact,
+    round_exact,
 )
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.metric_names import MetricName
@@ -33,29 +33,30 @@ from recsys.experiments.stats.moments import Values
 from recsys.schema import BoolArray, EventKind, IntArray
 
 BEFORE_DAYS = 28
-"""Whole weeks, so that every unit's pre-period has each day of the week as often."""
+"""Length of the pre-period: whole weeks, so that it has each day of the week equally often."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+"""Odd multiplier near 2^64 / golden ratio: spreads unit codes over all 64-bit keys."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """Values (m,) that units gathered, each at its time: their sums are a metric's numerator or denominator."""
+    """Values (m,) with unit and time; their sums by unit are a metric's numerator or denominator."""
 
     unit: IntArray
     timestamp: IntArray
     value: Values
 
     def sums(self, units: int, until: int | None = None) -> Values:
-        """The sum of each unit (n,), of rows up to the second `until`."""
+        """Return the sum of each unit (n,), of rows up to `until` (seconds since 1970 UTC)."""
         if until is None:
-            return summed(self.unit, self.value, units)
-        kept = self.timestamp <= until
-        return summed(self.unit[kept], self.value[kept], units)
+            return sum_by_unit(self.unit, self.value, units)
+        early = self.timestamp <= until
+        return sum_by_unit(self.unit[early], self.value[early], units)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """A metric as rows. `denominator`: of a ratio, else None. `before` (n, k): covariates, None where none is known."""
+    """Rows of one metric. `denominator`: for ratios, else None. `before`: covariates (n, k); None if there are none."""
 
     numerator: Rows
     denominator: Rows | None
@@ -64,7 +65,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many of how many rows have a defect, and the number of the first of these in its file."""
+    """Count of rows with a defect: `found` of `of` rows, and the row number of the first one in its file."""
 
     found: int
     of: int
@@ -72,21 +73,27 @@ class Tally:
 
     @property
     def share(self) -> float:
-        """found / of, 0 of nothing."""
+        """Share found / of, in [0, 1]; 0 if there are no rows."""
         return self.found / self.of if self.of else 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Defects:
-    """What is odd in the logs.
+    """Defects of the logs.
 
-    `crossed`: units in several arms. `outside`: exposures before the start or after the end. `early`: events before
-    the exposure that they answer. `late`: events after the analysis. `beyond`: positions outside the list. `repeated`:
-    exposures that are there twice, and count once. `lost`, `answering` (n,): events that answer no logged request, and
-    those that answer any.
+    Attributes:
+        multiple: units in several arms.
+        outside: exposures before the start or after the end.
+        early: events before the exposure that they answer.
+        late: events after the time of analysis.
+        beyond: events with a position outside the list.
+        repeated: exposures that are logged twice and count once.
+        lost_rows: events that name a request which is in no logged exposure.
+        lost: such events by unit (n,).
+        answering: events that name a request, by unit (n,).
     """
 
-    crossed: Tally
+    multiple: Tally
     outside: Tally
     early: Tally
     late: Tally
@@ -101,8 +108,18 @@ class Defects:
 class UnitTable:
     """Units of an experiment (n,), sorted by id.
 
-    `arm`: codes of `arms`. `first`: second of the first exposure. `known`: did something in the days before.
-    `segments`: codes (-1 for none) and names by column. `unmeasured`: why a metric cannot be had from these logs.
+    Attributes:
+        arms: names of the arms (k).
+        ids: ids of the units (n,).
+        arm: codes of `arms` (n,).
+        first: times of the first exposure (n,), seconds since 1970 UTC.
+        known: True for units with events in the pre-period (n,).
+        exposures: number of exposures of these units.
+        forced: number of forced units, which are left out.
+        metrics: rows by metric.
+        unmeasured: reason by metric that these logs do not contain.
+        segments: codes (n,), -1 for none, and names, by column.
+        defects: defects of the logs.
     """
 
     arms: tuple[str, ...]
@@ -121,78 +138,97 @@ class UnitTable:
         return len(self.arm)
 
     def counts(self) -> IntArray:
-        """Units of each arm (k,)."""
+        """Return the number of units of each arm (k,)."""
         return np.bincount(self.arm, minlength=len(self.arms))
 
 
-def summed(unit: IntArray, value: Values, units: int) -> Values:
-    """The sum of the values (m,) of each unit (n,)."""
+def sum_by_unit(unit: IntArray, value: Values, units: int) -> Values:
+    """Return the sum of the values (m,) of each unit (n,)."""
     return np.bincount(unit, value, minlength=units).astype(np.float64)
 
 
-def unit_table(gathered: ColumnarLogs, experiment: Experiment, now: int, until: int | None = None) -> UnitTable:
-    """Units and their sums, from the start to the stop, or `now` (seconds since 1970 UTC).
+def build_unit_table(logs: ColumnarLogs, experiment: Experiment, now: int, until: int | None = None) -> UnitTable:
+    """Build the table of units, from the start of the experiment to its stop or to `now`.
 
-    `until`: rows after it are as if they were not there yet. Raises DataError where no unit is left.
+    Args:
+        logs: logs of the experiment.
+        experiment: definition of the experiment.
+        now: time of the analysis, seconds since 1970 UTC.
+        until: ignore rows after this time.
+
+    Raises:
+        DataError: if no unit is left.
     """
     start = experiment.started_at or 0
     horizon = now if until is None else until
     end = horizon if experiment.stopped_at is None else min(horizon, experiment.stopped_at)
-    forced = _is_forced(gathered, experiment)
-    time = gathered.exposures.timestamp
-    chance = ~forced[gathered.exposures.unit]
+    is_forced = pc.is_in(logs.units, pa.array(list(experiment.forced), pa.string()))
+    forced = np.asarray(is_forced.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    time = logs.exposures.timestamp
+    chance = ~forced[logs.exposures.unit]
     if until is not None:
         chance = chance & (time <= until)
     outside = chance & ((time < start) | (time > end))
-    seen = _kept(gathered.exposures, chance & ~outside)
-    crossed = multiple_exposures(*_pairs_seen(seen, len(gathered.units), len(gathered.arms))).crossed
-    place, count = _places(seen, crossed, len(gathered.units))
+    during = _select(logs.exposures, chance & ~outside)
+    # Each pair of unit and arm once: sorting ten times as many exposures would take seconds.
+    pairs = np.zeros((len(logs.units), len(logs.arms)), dtype=np.bool_)
+    pairs[during.unit, during.arm] = True
+    multiple = multiple_exposures(*np.nonzero(pairs)).multiple
+    inside = np.zeros(len(logs.units), dtype=np.bool_)
+    inside[during.unit] = True
+    inside[multiple] = False
+    count = int(inside.sum())
     if not count:
-        of_forced = int(forced[gathered.exposures.unit].sum())
+        of_forced = int(forced[logs.exposures.unit].sum())
         raise DataError(
-            f"{gathered.files[0]}: {len(time)} exposures, and no unit to analyze: {of_forced} are of forced units, "
-            f"{int(outside.sum())} lie before the start or after the end, {len(crossed)} units are in several "
+            f"{logs.files[0]}: {len(time)} exposures, and no unit to analyze: {of_forced} are of forced units, "
+            f"{int(outside.sum())} lie before the start or after the end, {len(multiple)} units are in several "
             "arms; check the experiment's file, clocks and logs"
         )
-    total = count + len(crossed)
-    own = _kept(seen, place[seen.unit] >= 0)
-    shown = _Shown.of(own, place[own.unit], count)
-    done = _Done.of(gathered.events, place, shown, end)
-    late = (gathered.events.timestamp > now) & (until is None)
+    # Row of each unit of the logs in the table, -1 for units that are not in it.
+    row = np.where(inside, np.cumsum(inside) - 1, -1)
+    own = _select(during, row[during.unit] >= 0)
+    exposures = _Exposures.from_rows(own, row[own.unit], count)
+    events = _Events.from_rows(logs.events, row, exposures, end)
+    late = (logs.events.timestamp > now) & (until is None)
     known = np.zeros(count, dtype=np.bool_)
-    known[done.unit[done.before]] = True
-    builder = _Builder(
-        count, shown, done, gathered.events, _verdicts(gathered.feedback, place, shown.first, end), known
-    )
-    metrics, unmeasured = builder.all_metrics()
+    known[events.unit[events.before]] = True
+    ratings = _collect_ratings(logs.feedback, row, exposures.first, end)
+    builder = _Builder(count, exposures, events, logs.events, ratings, known)
+    metrics, unmeasured = builder.build_all()
+    lost = _find_lost(logs, events)
     return UnitTable(
-        arms=gathered.arms,
-        ids=gathered.units.take(pa.array(np.flatnonzero(place >= 0))),
-        arm=shown.arm,
-        first=shown.first,
+        arms=logs.arms,
+        ids=logs.units.take(pa.array(np.flatnonzero(inside))),
+        arm=exposures.arm,
+        first=exposures.first,
         known=known,
-        exposures=len(shown.unit),
-        forced=len(np.unique(gathered.exposures.unit[forced[gathered.exposures.unit]])),
+        exposures=len(exposures.unit),
+        forced=len(np.unique(logs.exposures.unit[forced[logs.exposures.unit]])),
         metrics=metrics,
         unmeasured=unmeasured,
-        segments={"user": ((~known).astype(np.int64), ("known", "new")), **_segments(own, shown)},
+        segments={"user": ((~known).astype(np.int64), ("known", "new")), **_collect_segments(own, exposures)},
         defects=Defects(
-            crossed=Tally(len(crossed), total, _first(seen.row, np.isin(seen.unit, crossed)) if len(crossed) else None),
-            outside=_tally(gathered.exposures.row, outside, int(chance.sum())),
-            early=_tally(gathered.events.row, done.early, int(done.joined.sum())),
-            late=_tally(gathered.events.row, done.own & late, int(done.own.sum())),
-            beyond=_tally(gathered.events.row, done.beyond, int(done.joined.sum())),
-            repeated=Tally(shown.repeated, len(own.unit)),
-            lost_rows=_tally(gathered.events.row, _lost(gathered, done), int(done.answering.sum())),
-            lost=np.bincount(done.unit[_lost(gathered, done)], minlength=count).astype(np.float64),
-            answering=np.bincount(done.unit[done.answering], minlength=count).astype(np.float64),
+            multiple=Tally(
+                len(multiple),
+                count + len(multiple),
+                _first_row(during.row, np.isin(during.unit, multiple)) if len(multiple) else None,
+            ),
+            outside=_tally(logs.exposures.row, outside, int(chance.sum())),
+            early=_tally(logs.events.row, events.early, int(events.joined.sum())),
+            late=_tally(logs.events.row, events.own & late, int(events.own.sum())),
+            beyond=_tally(logs.events.row, events.beyond, int(events.joined.sum())),
+            repeated=Tally(exposures.repeated, len(own.unit)),
+            lost_rows=_tally(logs.events.row, lost, int(events.answering.sum())),
+            lost=np.bincount(events.unit[lost], minlength=count).astype(np.float64),
+            answering=np.bincount(events.unit[events.answering], minlength=count).astype(np.float64),
         ),
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Shown:
-    """Exposures (m,), each once, sorted by `key` of request and unit; of units (n,): their arm and first exposure."""
+class _Exposures:
+    """Exposures (m,), each once, sorted by `key` of request and unit; arm and time of first exposure by unit (n,)."""
 
     key: Keys
     unit: IntArray
@@ -204,7 +240,7 @@ class _Shown:
     repeated: int
 
     @classmethod
-    def of(cls, rows: ExposureRows, unit: IntArray, count: int) -> _Shown:
+    def from_rows(cls, rows: ExposureRows, unit: IntArray, count: int) -> _Exposures:
         arm = np.zeros(count, dtype=np.int64)
         arm[unit] = rows.arm
         first = np.full(count, np.iinfo(np.int64).max)
@@ -212,18 +248,19 @@ class _Shown:
         keys = _pair(rows.request, unit)
         order = np.argsort(keys)
         ordered = keys[order]
+        # First row of each run of equal keys: repeated exposures are merged.
         starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
-        def merged(values: np.ndarray, how: np.ufunc) -> np.ndarray:
-            # Of rows that are there twice it does not matter which comes first.
+        def merge(values: np.ndarray, how: np.ufunc) -> np.ndarray:
+            # The order of repeated rows does not matter for minimum and maximum.
             return values[order] if len(starts) == len(order) else how.reduceat(values[order], starts)
 
         return cls(
             key=ordered[starts],
             unit=unit[order[starts]].astype(np.int64),
-            timestamp=merged(rows.timestamp, np.minimum),
-            shown=merged(rows.shown, np.maximum).astype(np.float64),
-            diversity=None if rows.diversity is None else merged(rows.diversity, np.fmax),
+            timestamp=merge(rows.timestamp, np.minimum),
+            shown=merge(rows.shown, np.maximum).astype(np.float64),
+            diversity=None if rows.diversity is None else merge(rows.diversity, np.fmax),
             arm=arm,
             first=first,
             repeated=len(order) - len(starts),
@@ -231,8 +268,8 @@ class _Shown:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Done:
-    """Events (e,): whose they are (-1: of no unit of the experiment), which exposure they answer, and when they lie."""
+class _Events:
+    """Events (e,): their unit (-1 if not in the experiment), the exposure that they answer, and masks of their time."""
 
     unit: IntArray
     exposure: IntArray
@@ -245,12 +282,13 @@ class _Done:
     answering: BoolArray
 
     @classmethod
-    def of(cls, events: EventRows, place: IntArray, shown: _Shown, end: int) -> _Done:
-        unit = place[events.unit] if len(place) else np.zeros(0, dtype=np.int64)
+    def from_rows(cls, events: EventRows, row: IntArray, shown: _Exposures, end: int) -> _Events:
+        unit = row[events.unit] if len(row) else np.zeros(0, dtype=np.int64)
         own = unit >= 0
         since = events.timestamp - shown.first[unit] if len(shown.first) else np.zeros(len(unit), dtype=np.int64)
         keys = _pair(events.request, unit)
         found = _nearest(shown.key, keys)
+        # `found` is only a candidate: the event answers it if the keys are equal.
         joined = own & events.answers & (shown.key[found] == keys) & (events.timestamp <= end)
         after = own & (since >= 0) & (events.timestamp <= end)
         return cls(
@@ -267,8 +305,8 @@ class _Done:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Verdicts:
-    """Verdicts (f,) of the experiment's units, after and before the first exposure."""
+class _Ratings:
+    """Ratings (f,) of the experiment's units, after and before the first exposure."""
 
     unit: IntArray
     satisfied: BoolArray
@@ -280,14 +318,15 @@ class _Verdicts:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Builder:
     count: int
-    shown: _Shown
-    done: _Done
+    shown: _Exposures
+    joined: _Events
     events: EventRows
-    verdicts: _Verdicts | None
+    ratings: _Ratings | None
     known: BoolArray
 
-    def all_metrics(self) -> tuple[dict[MetricName, Measured], dict[MetricName, str]]:
-        makers = {
+    def build_all(self) -> tuple[dict[MetricName, Measured], dict[MetricName, str]]:
+        """Build the rows of all metrics, and the reasons for those that the logs do not contain."""
+        builders = {
             MetricName.CTR: lambda: self._on_shown(EventKind.CLICK),
             MetricName.ADD_TO_CART: lambda: self._on_shown(EventKind.CART),
             MetricName.CONVERSION: self._conversion,
@@ -296,99 +335,97 @@ class _Builder:
             MetricName.SATISFACTION: self._satisfaction,
             MetricName.STYLE_DIVERSITY: self._diversity,
         }
-        made = {name: make() for name, make in makers.items()}
-        measured = {name: found for name, found in made.items() if isinstance(found, Measured)}
-        return measured, {name: found for name, found in made.items() if isinstance(found, str)}
+        built = {name: build() for name, build in builders.items()}
+        measured = {name: found for name, found in built.items() if isinstance(found, Measured)}
+        return measured, {name: found for name, found in built.items() if isinstance(found, str)}
 
     def _on_shown(self, kind: EventKind) -> Measured | str:
         if len(self.events.answers) and not self.events.answers.any():
-            return "no event has a request_id, by which it would join to what was shown; log it with events"
-        rows = np.flatnonzero(self._kind(kind) & self.done.joined)
-        exposure = self.done.exposure[rows]
+            return "no event has a request_id, which joins it to an exposure; log it with events"
+        rows = np.flatnonzero(self._kind(kind) & self.joined.joined)
+        exposure = self.joined.exposure[rows]
+        # Clocks may put an event before its exposure: it counts at the exposure.
         time = np.maximum(self.events.timestamp[rows], self.shown.timestamp[exposure])
         item = self.events.item[rows].astype(np.int64)
+        # Sorted by exposure, item and time: the first row of each exposure and item counts.
         order = np.lexsort((time, item, exposure))
-        again = np.zeros(len(rows), dtype=np.bool_)
-        again[1:] = (np.diff(exposure[order]) == 0) & (np.diff(item[order]) == 0)
-        kept = order[~again]
-        numerator = Rows(self.shown.unit[exposure[kept]], time[kept], np.ones(len(kept)))
+        repeated = np.zeros(len(rows), dtype=np.bool_)
+        repeated[1:] = (np.diff(exposure[order]) == 0) & (np.diff(item[order]) == 0)
+        first = order[~repeated]
+        numerator = Rows(self.shown.unit[exposure[first]], time[first], np.ones(len(first)))
         denominator = Rows(self.shown.unit, self.shown.timestamp, self.shown.shown)
         return Measured(numerator, denominator, self._before(self._past(kind)))
 
     def _conversion(self) -> Measured:
-        rows = np.flatnonzero(self._kind(EventKind.PURCHASE) & self.done.after)
-        unit, time = self.done.unit[rows], self.events.timestamp[rows]
+        rows = np.flatnonzero(self._kind(EventKind.PURCHASE) & self.joined.after)
+        unit, time = self.joined.unit[rows], self.events.timestamp[rows]
         order = np.lexsort((time, unit))
-        kept = order[np.diff(unit[order], prepend=-1) != 0]
-        numerator = Rows(unit[kept], time[kept], np.ones(len(kept)))
+        # Only the first purchase of each unit.
+        first = order[np.diff(unit[order], prepend=-1) != 0]
+        numerator = Rows(unit[first], time[first], np.ones(len(first)))
         return Measured(numerator, None, self._before(np.minimum(self._past(EventKind.PURCHASE), 1.0)))
 
     def _revenue(self) -> Measured | str:
         bought, amount = self._kind(EventKind.PURCHASE), self.events.amount
         if bought.any() and np.isnan(amount[bought]).all():
-            return "no purchase has an amount; log what each was worth"
-        worth = exact(np.nan_to_num(amount))
-        past = self._past(EventKind.PURCHASE, worth)
-        return Measured(self._after(bought, worth), None, self._before(past))
+            return "no purchase has an amount; log the amount of each purchase"
+        value = round_exact(np.nan_to_num(amount))
+        past = self._past(EventKind.PURCHASE, value)
+        return Measured(self._after(bought, value), None, self._before(past))
 
     def _dwell(self) -> Measured | str:
         viewed = self._kind(EventKind.VIEW) & ~np.isnan(self.events.dwell_s)
         if not viewed.any():
             return "no view has a dwell_s; log how many seconds views took"
-        seconds = exact(np.nan_to_num(self.events.dwell_s))
-        past = summed(self.done.unit[viewed & self.done.before], seconds[viewed & self.done.before], self.count)
-        views = np.bincount(self.done.unit[viewed & self.done.before], minlength=self.count).astype(np.float64)
+        seconds = round_exact(np.nan_to_num(self.events.dwell_s))
+        before = viewed & self.joined.before
+        past = sum_by_unit(self.joined.unit[before], seconds[before], self.count)
+        views = np.bincount(self.joined.unit[before], minlength=self.count).astype(np.float64)
         return Measured(
             self._after(viewed, seconds), self._after(viewed, np.ones(len(viewed))), self._before(past, views)
         )
 
     def _satisfaction(self) -> Measured | str:
-        found = self.verdicts
+        found = self.ratings
         if found is None or not found.after.any():
-            return "there is no verdict on a restyled picture of these units; give the feedback log"
+            return "no unit rated a restyled image; give the feedback log"
         time, unit = found.timestamp[found.after], found.unit[found.after]
         satisfied = found.satisfied[found.after].astype(np.float64)
         before = found.unit[found.before]
-        past = summed(before, found.satisfied[found.before].astype(np.float64), self.count)
-        asked = np.bincount(before, minlength=self.count).astype(np.float64)
-        covariates = self._before(past, asked) if found.before.any() else None
+        past = sum_by_unit(before, found.satisfied[found.before].astype(np.float64), self.count)
+        rated = np.bincount(before, minlength=self.count).astype(np.float64)
+        covariates = self._before(past, rated) if found.before.any() else None
         return Measured(Rows(unit, time, satisfied), Rows(unit, time, np.ones(len(unit))), covariates)
 
     def _diversity(self) -> Measured | str:
         if self.shown.diversity is None or np.isnan(self.shown.diversity).all():
             return "exposures have no style_diversity; add that column, or give the style vectors of items"
-        kept = ~np.isnan(self.shown.diversity)
-        unit, time = self.shown.unit[kept], self.shown.timestamp[kept]
-        return Measured(
-            Rows(unit, time, exact(self.shown.diversity[kept])), Rows(unit, time, np.ones(int(kept.sum()))), None
-        )
+        known = ~np.isnan(self.shown.diversity)
+        unit, time = self.shown.unit[known], self.shown.timestamp[known]
+        values = round_exact(self.shown.diversity[known])
+        return Measured(Rows(unit, time, values), Rows(unit, time, np.ones(len(values))), None)
 
     def _kind(self, kind: EventKind) -> BoolArray:
         return np.asarray(self.events.kind == KINDS.index(kind))
 
-    def _after(self, which: BoolArray, value: Values) -> Rows:
-        rows = np.flatnonzero(which & self.done.after)
-        return Rows(self.done.unit[rows], self.events.timestamp[rows], value[rows])
+    def _after(self, mask: BoolArray, value: Values) -> Rows:
+        rows = np.flatnonzero(mask & self.joined.after)
+        return Rows(self.joined.unit[rows], self.events.timestamp[rows], value[rows])
 
     def _past(self, kind: EventKind, value: Values | None = None) -> Values:
-        rows = np.flatnonzero(self._kind(kind) & self.done.before)
+        rows = np.flatnonzero(self._kind(kind) & self.joined.before)
         weights = np.ones(len(rows)) if value is None else value[rows]
-        return summed(self.done.unit[rows], weights, self.count)
+        return sum_by_unit(self.joined.unit[rows], weights, self.count)
 
     def _before(self, *past: Values) -> Values | None:
-        """Covariates, and whether nothing is known of a unit; None where that is so of all, or they say nothing."""
+        """Return covariates and a column that marks units without a past; None if they carry no information."""
         if not self.known.any() or not any(column.any() for column in past):
             return None
         filled = [fill_missing(np.where(self.known, column, np.nan)) for column in past]
         return np.column_stack([*(pair[:, 0] for pair in filled), filled[0][:, 1]])
 
 
-def _is_forced(gathered: ColumnarLogs, experiment: Experiment) -> BoolArray:
-    forced = pc.is_in(gathered.units, pa.array(list(experiment.forced), pa.string()))
-    return np.asarray(forced.to_numpy(zero_copy_only=False), dtype=np.bool_)
-
-
-def _kept(rows: ExposureRows, mask: BoolArray) -> ExposureRows:
+def _select(rows: ExposureRows, mask: BoolArray) -> ExposureRows:
     if mask.all():
         return rows
     return ExposureRows(
@@ -403,36 +440,20 @@ def _kept(rows: ExposureRows, mask: BoolArray) -> ExposureRows:
     )
 
 
-def _pairs_seen(seen: ExposureRows, units: int, arms: int) -> tuple[IntArray, IntArray]:
-    """Codes of units and arms, each pair that occurs once: sorting ten times as many exposures takes seconds."""
-    there = np.zeros((units, arms), dtype=np.bool_)
-    there[seen.unit, seen.arm] = True
-    unit, arm = np.nonzero(there)
-    return unit, arm
-
-
-def _places(seen: ExposureRows, crossed: IntArray, units: int) -> tuple[IntArray, int]:
-    """Where each unit stands in the table, -1 for those that are not in it; and how many are."""
-    inside = np.zeros(units, dtype=np.bool_)
-    inside[seen.unit] = True
-    inside[crossed] = False
-    return np.where(inside, np.cumsum(inside) - 1, -1), int(inside.sum())
-
-
-def _verdicts(rows: FeedbackRows | None, place: IntArray, first: IntArray, end: int) -> _Verdicts | None:
+def _collect_ratings(rows: FeedbackRows | None, row: IntArray, first: IntArray, end: int) -> _Ratings | None:
     if rows is None:
         return None
-    kept = place[rows.unit] >= 0
-    unit, time = place[rows.unit][kept], rows.timestamp[kept]
+    inside = row[rows.unit] >= 0
+    unit, time = row[rows.unit][inside], rows.timestamp[inside]
     since = time - first[unit]
     before = (since < 0) & (since >= -BEFORE_DAYS * SECONDS_PER_DAY)
-    return _Verdicts(unit, rows.satisfied[kept], time, (since >= 0) & (time <= end), before)
+    return _Ratings(unit, rows.satisfied[inside], time, (since >= 0) & (time <= end), before)
 
 
-def _segments(own: ExposureRows, shown: _Shown) -> dict[str, tuple[IntArray, tuple[str, ...]]]:
-    """Each unit's value at its first exposure; of several at once the first by name."""
-    place = np.cumsum(np.bincount(own.unit, minlength=int(own.unit.max(initial=0)) + 1) > 0) - 1
-    unit = place[own.unit]
+def _collect_segments(own: ExposureRows, shown: _Exposures) -> dict[str, tuple[IntArray, tuple[str, ...]]]:
+    """Return each unit's value at its first exposure; of several values at the same time the first by name."""
+    row = np.cumsum(np.bincount(own.unit, minlength=int(own.unit.max(initial=0)) + 1) > 0) - 1
+    unit = row[own.unit]
     at_first = own.timestamp == shown.first[unit]
     found = {}
     for column, (codes, names) in own.segments.items():
@@ -443,16 +464,18 @@ def _segments(own: ExposureRows, shown: _Shown) -> dict[str, tuple[IntArray, tup
     return found
 
 
-def _lost(gathered: ColumnarLogs, done: _Done) -> BoolArray:
-    lost = np.zeros(len(done.unit), dtype=np.bool_)
-    rows = np.flatnonzero(done.answering)
-    keys = gathered.events.request[rows]
-    lost[rows] = gathered.answered[_nearest(gathered.answered, keys)] != keys
+def _find_lost(logs: ColumnarLogs, events: _Events) -> BoolArray:
+    """Return a mask (e,) of events that name a request which is in no logged exposure."""
+    lost = np.zeros(len(events.unit), dtype=np.bool_)
+    rows = np.flatnonzero(events.answering)
+    keys = logs.events.request[rows]
+    lost[rows] = logs.answered[_nearest(logs.answered, keys)] != keys
     return lost
 
 
 def _nearest(ordered: Keys, keys: Keys) -> IntArray:
-    """Where each of the keys would stand among the ordered ones. Asked in order, because memory is read in order."""
+    """Return the index of each key among the ordered ones, or where it would be inserted."""
+    # Searching for sorted keys reads memory in order, which is much faster for millions of keys.
     order = np.argsort(keys)
     found = np.empty(len(keys), dtype=np.int64)
     found[order] = np.searchsorted(ordered, keys[order])
@@ -460,13 +483,13 @@ def _nearest(ordered: Keys, keys: Keys) -> IntArray:
 
 
 def _pair(request: Keys, unit: IntArray) -> Keys:
-    """A key of a request and a unit: one request id may be in the answers to several people."""
+    """Return one key for a request and a unit: a request id may occur in lists of several users."""
     return request + unit.astype(np.uint64) * _ODD
 
 
 def _tally(rows: np.ndarray, mask: BoolArray, of: int) -> Tally:
-    return Tally(int(mask.sum()), of, _first(rows, mask))
+    return Tally(int(mask.sum()), of, _first_row(rows, mask))
 
 
-def _first(rows: np.ndarray, mask: BoolArray) -> int | None:
+def _first_row(rows: np.ndarray, mask: BoolArray) -> int | None:
     return int(rows[mask].min()) if mask.any() else None

@@ -1,4 +1,4 @@
-"""Which experiments can run side by side: those that do not fight over a unit, a salt, a holdout or an option."""
+"""Conflicts between experiments: two of them must not compete for a unit, a salt, a holdout or an option."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from recsys.experiments.design.definition import Experiment, Ranges
 
 
 def find_conflict(one: Experiment, other: Experiment) -> str | None:
-    """Why two experiments that are not stopped cannot be declared beside each other, with the cure; None if they can.
+    """Return why two experiments that are not stopped cannot exist together, with the cure; None if they can.
 
-    Experiments of one namespace share no unit. All others overlap, by independent splits, so that their arms must not
+    Experiments of one namespace share no unit. All others overlap with independent splits, so that their arms must not
     set the same option.
     """
     return _namespaces(one, other) or _salts(one, other) or _holdouts(one, other) or _options(one, other)
@@ -40,8 +40,8 @@ def _salts(one: Experiment, other: Experiment) -> str | None:
     if one.salt != other.salt or _exclusive(one, other):
         return None
     return (
-        f"salt {one.salt!r}: {one.key!r} and {other.key!r} share it, so that each unit would have the same place in "
-        "both; leave `salt` out of one of them"
+        f"salt {one.salt!r}: {one.key!r} and {other.key!r} share it, so that both would split units in the same way; "
+        "leave `salt` out of one of them"
     )
 
 
@@ -70,7 +70,7 @@ def _set_options(experiment: Experiment) -> set[str]:
     return {
         f"blend.{name}" if option == "blend" else option
         for arm in experiment.arms.values()
-        for option, value in arm.overrides.given.items()
+        for option, value in arm.overrides.explicit.items()
         for name in (value if option == "blend" else ("",))
     }
 

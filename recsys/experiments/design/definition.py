@@ -1,7 +1,7 @@
-"""What an experiment is: declared in `<project>/experiments/<key>.toml`, and checked whole before anything runs.
+"""Definition of an experiment, declared in `<project>/experiments/<key>.toml` and validated before anything runs.
 
-    title = "Pictures restyled more mildly"
-    hypothesis = "Milder pictures look more like the product, so that more of them are clicked"
+    title = "Milder restyling"
+    hypothesis = "Images restyled more mildly look more like the product, so that more of them are clicked"
     control = "as-now"
     coverage = 0.2
 
@@ -17,8 +17,7 @@
     [[metrics]]
     name = "ctr"
 
-Files are read and written by `recsys.experiments.design.files`; states are changed by
-`recsys.experiments.design.lifecycle`.
+`recsys.experiments.design.files` reads and writes files, `recsys.experiments.design.lifecycle` changes the status.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from recsys.experiments.design.overrides import Overrides
 from recsys.experiments.design.targeting import Targeting
 
 SEGMENTS = 1000
-"""A namespace has segments 0 .. SEGMENTS - 1, each with the same share of units."""
+"""Number of segments of a namespace, 0 .. SEGMENTS - 1, each with the same share of units."""
 MAX_ARMS = 16
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -47,14 +46,17 @@ Ranges = tuple[tuple[Segment, Segment], ...]
 
 
 class UnitKind(StrEnum):
-    """What is assigned to an arm: a user, wherever they come back, or one session."""
+    """Kind of unit that is assigned to an arm: a user across sessions, or one session."""
 
     USER = "user"
     SESSION = "session"
 
 
 class Status(StrEnum):
-    """Draft: forced units alone get their arm. Running: units are assigned. Stopped: nobody is, for good."""
+    """Status of an experiment.
+
+    Draft: only forced units get an arm. Running: units are assigned. Stopped: no unit is assigned, for good.
+    """
 
     DRAFT = "draft"
     RUNNING = "running"
@@ -62,7 +64,13 @@ class Status(StrEnum):
 
 
 class Arm(Declared):
-    """One way to serve. `weight`: its say in the split, relative to the others'; 0 for forced units alone."""
+    """Variant of an experiment.
+
+    Attributes:
+        weight: weight in the split, relative to the other arms; 0 for forced units only.
+        description: free text.
+        overrides: settings that the arm changes.
+    """
 
     weight: Weight = 1.0
     description: str = ""
@@ -70,7 +78,7 @@ class Arm(Declared):
 
 
 class Namespace(Declared):
-    """Experiments of one namespace never share a unit: each takes other `segments`, of 0 .. SEGMENTS - 1."""
+    """Namespace of experiments that never share a unit: each takes other `segments`, of 0 .. SEGMENTS - 1."""
 
     name: Name
     segments: Ranges = Field(default=((0, SEGMENTS - 1),), min_length=1)
@@ -89,14 +97,16 @@ class Namespace(Declared):
 
     @property
     def share(self) -> float:
-        """The share of units in these segments."""
+        """Share of units in these segments, in (0, 1]."""
         return sum(last - first + 1 for first, last in self.segments) / SEGMENTS
 
 
 class Holdout(Declared):
-    """Units that are in none of the experiments with this holdout, to measure what all of them did together.
+    """Units that are in none of the experiments with this holdout, to measure the joint effect of all of them.
 
-    `share`: of all units. `name`: experiments that name the same one leave the same units out.
+    Attributes:
+        share: share of all units, in (0, 1).
+        name: experiments with the same name leave out the same units.
     """
 
     share: float = Field(gt=0, lt=1)
@@ -104,22 +114,30 @@ class Holdout(Declared):
 
 
 class Metric(Declared):
-    """What should move, and which way. The first one of an experiment decides, the others explain."""
+    """Metric that should move, and its direction. The first metric of an experiment decides, the others explain."""
 
     name: MetricName
     direction: Direction = Direction.INCREASE
 
 
 class MarginScale(StrEnum):
-    """Of the control's mean, or in the metric's own unit."""
+    """Scale of a margin: a share of the control's mean, or the metric's own unit."""
 
     RELATIVE = "relative"
     ABSOLUTE = "absolute"
 
 
 class Guardrail(Declared):
-    """What must not get worse by `margin` or more: the test is of non-inferiority, and a metric that is not shown to be
-    above -margin (for `increase`) does not pass. A `relative` margin is a share of the control's mean, below 1."""
+    """Metric that must not get worse by `margin` or more.
+
+    The test is one of non-inferiority: a metric that is not shown to be above -margin (for `increase`) does not pass.
+
+    Attributes:
+        metric: name of the metric.
+        margin: largest loss that is accepted, above 0; a `relative` margin is a share of the control's mean, below 1.
+        scale: scale of the margin.
+        direction: direction in which the metric improves.
+    """
 
     metric: MetricName
     margin: float = Field(gt=0, allow_inf_nan=False)
@@ -136,15 +154,21 @@ class Guardrail(Declared):
 
 
 class Looks(StrEnum):
-    """When results may be looked at: on any day, by always-valid intervals, or once, at the end."""
+    """Monitoring: results are read on any day, with always-valid intervals, or once at the end."""
 
     SEQUENTIAL = "sequential"
     FIXED = "fixed"
 
 
 class Decision(Declared):
-    """When an experiment is decided. `alpha`: the two-sided error of the first kind. `power`: what sample sizes are
-    planned for. `minimum_days`: no decision before, whatever the figures; whole weeks even out the days of a week."""
+    """Rules for the decision of an experiment.
+
+    Attributes:
+        alpha: two-sided type I error rate, in (0, 0.5).
+        power: power for which sample sizes are planned, in (0.5, 1).
+        looks: monitoring, `sequential` or `fixed`.
+        minimum_days: no decision before this many days, whatever the results; whole weeks even out weekdays.
+    """
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     power: float = Field(default=0.8, gt=0.5, lt=1)
@@ -153,10 +177,16 @@ class Decision(Declared):
 
 
 class Split(Declared):
-    """All that must stay as it is while units are assigned, or the figures of an arm are of two different things.
+    """Record of everything that must not change while units are assigned, or an arm's results would mix two things.
 
-    `weights` by arm; `treatments`: a hash of each arm's overrides; `holdout`: name=share, or ""; `namespace`: its name,
-    or "".
+    Attributes:
+        unit: kind of unit.
+        salt: salt of the hash.
+        control: name of the control.
+        namespace: name of the namespace, or "".
+        holdout: name=share, or "".
+        weights: weight by arm.
+        treatments: hash of the overrides by arm (the key in files keeps this name).
     """
 
     unit: UnitKind
@@ -169,7 +199,7 @@ class Split(Declared):
 
 
 class Action(StrEnum):
-    """What was done to an experiment."""
+    """Change of an experiment's status."""
 
     START = "start"
     RAMP = "ramp"
@@ -177,7 +207,7 @@ class Action(StrEnum):
 
 
 class Change(Declared):
-    """One entry of the history: what was done when, and who could be exposed from then on; a start keeps the split."""
+    """Entry of the history: the action, its time, and the coverage from then on; a start also records the split."""
 
     at: Moment
     action: Action
@@ -187,11 +217,19 @@ class Change(Declared):
 
 
 class Experiment(Declared):
-    """A validated experiment. Raises pydantic's ValidationError; `files.load_experiment` names file and cure.
+    """Validated experiment.
 
-    `key`: its name, that of the file. `unit`: what is assigned. `salt`: what is hashed beside the unit; another salt is
-    another split (default: the key). `coverage`: the share of units that may be exposed, of those that targeting,
-    namespace and holdout leave. `forced`: unit to arm, for those who try an arm out; never part of the analysis.
+    Attributes:
+        key: name of the experiment and of its file.
+        unit: kind of unit that is assigned.
+        salt: text that is hashed with the unit; another salt gives another split. Default: the key.
+        coverage: share of units that may be exposed, of those that targeting, namespace and holdout leave.
+        forced: arm by unit, to try an arm out; forced units are never part of the analysis.
+        history: all changes of status, oldest first.
+
+    Raises:
+        pydantic.ValidationError: if a value is wrong; `files.load_experiment` turns it into a message with the file
+            and the cure.
     """
 
     key: Name
@@ -223,12 +261,14 @@ class Experiment(Declared):
 
     @field_validator("arms")
     @classmethod
-    def _weighted(cls, arms: Mapping[str, Arm]) -> Mapping[str, Arm]:
+    def _check_weights(cls, arms: Mapping[str, Arm]) -> Mapping[str, Arm]:
         weighted = [name for name, arm in arms.items() if arm.weight > 0]
         if not weighted:
             raise ValueError("all weights are 0, so that no unit gets an arm; give at least two arms a weight above 0")
         if len(weighted) == 1:
-            raise ValueError(f"{weighted[0]!r} alone has a weight above 0: nothing to compare; give another arm one")
+            raise ValueError(
+                f"only {weighted[0]!r} has a weight above 0: nothing to compare; give another arm a weight above 0"
+            )
         return arms
 
     @model_validator(mode="after")
@@ -239,7 +279,7 @@ class Experiment(Declared):
         if self.arms[self.control].weight == 0:
             raise ValueError(f"control: {self.control!r} has weight 0: nothing to compare with; give it a weight")
         for arm in self.forced.values():
-            # The unit's id is somebody's, so it is not told.
+            # The message leaves the unit's id out: it is personal data.
             if arm not in self.arms:
                 raise ValueError(f"forced: {unknown_name('arm', arm, known)}")
         return self
@@ -249,7 +289,7 @@ class Experiment(Declared):
         names = [*(metric.name for metric in self.metrics), *(guardrail.metric for guardrail in self.guardrails)]
         repeated = sorted({name.value for name in names if names.count(name) > 1})
         if repeated:
-            raise ValueError(f"{repeated[0]} is named twice; a metric is either to move or a guardrail, once")
+            raise ValueError(f"{repeated[0]} is named twice; list each metric once, under metrics or guardrails")
         return self
 
     @model_validator(mode="after")
@@ -261,21 +301,21 @@ class Experiment(Declared):
                 "experiment was started, a stopped one has both; `recsys experiment start` and `stop` write them"
             )
         if self.started_at is not None and self.stopped_at is not None and self.stopped_at < self.started_at:
-            raise ValueError("stopped_at: lies before started_at; put both right")
+            raise ValueError("stopped_at: is before started_at; correct both")
         return self
 
     @property
     def primary(self) -> Metric:
-        """The metric that decides."""
+        """Primary metric, on which the decision rests."""
         return self.metrics[0]
 
     @property
-    def treatments(self) -> tuple[str, ...]:
-        """The arms beside the control, by name."""
+    def other_arms(self) -> tuple[str, ...]:
+        """Names of all arms but the control, sorted."""
         return tuple(sorted(name for name in self.arms if name != self.control))
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of units of the experiment in each arm, by name; they sum to 1."""
+        """Share of the experiment's units in each arm, by name; the shares sum to 1."""
         total = sum(arm.weight for arm in self.arms.values())
         return {name: self.arms[name].weight / total for name in sorted(self.arms)}

@@ -1,4 +1,4 @@
-"""Base and small types of what an experiment declares: every key is known, every message has its cure."""
+"""Base class and field types of experiment files: unknown keys are errors, and every message says the cure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from recsys.config import Settings
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-"""A key of an experiment, an arm or a namespace: 1 to 64 of a-z, 0-9, - and _, the first neither - nor _."""
+"""Name of an experiment, an arm or a namespace: 1 to 64 of a-z, 0-9, - and _, the first neither - nor _."""
 Text = Annotated[str, Field(min_length=1, max_length=10_000)]
 Word = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """1 to 512 characters without control codes, as ids and names of requests are."""
 
 
-def seconds_of(value: object) -> object:
-    """A date with its time zone, of TOML or in ISO 8601, as seconds since 1970 UTC; all else as it is."""
+def parse_time(value: object) -> object:
+    """Convert a date with time zone, from TOML or ISO 8601, to seconds since 1970 UTC; return other values as is."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     if not isinstance(value, datetime):
@@ -30,17 +30,17 @@ def seconds_of(value: object) -> object:
     return int(value.timestamp())
 
 
-def iso(seconds: int) -> str:
-    """Seconds since 1970 UTC as 2026-11-21T09:30:00Z."""
+def format_time(seconds: int) -> str:
+    """Format seconds since 1970 UTC as 2026-11-21T09:30:00Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-Moment = Annotated[int, BeforeValidator(seconds_of), PlainSerializer(iso, when_used="json"), Field(ge=0)]
+Moment = Annotated[int, BeforeValidator(parse_time), PlainSerializer(format_time, when_used="json"), Field(ge=0)]
 """Whole seconds since 1970 UTC; in files a date with its time zone."""
 
 
 class Declared(Settings):
-    """Base of all parts of an experiment: frozen; an unknown key is named beside the known ones."""
+    """Base of all parts of an experiment: frozen; the message for an unknown key names the known ones."""
 
     kind_of_key: ClassVar[str] = "key"
 
@@ -54,14 +54,14 @@ class Declared(Settings):
 
 
 def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
-    """The message for a name that is none of those known, with the nearest of them."""
+    """Return the message for an unknown name, with the nearest known one and all of them."""
     near = get_close_matches(name, known, 1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     return f"unknown {kind} {name!r}{hint}; known ones: {', '.join(known)}"
 
 
-def problems_of(error: ValidationError) -> list[str]:
-    """Each problem that was found: the key, and what is wrong with it."""
+def list_problems(error: ValidationError) -> list[str]:
+    """Return one line per problem: the key, and what is wrong with it."""
     lines = []
     for found in error.errors():
         place = ".".join(str(part) for part in found["loc"] if part != "[key]")

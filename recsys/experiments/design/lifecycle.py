@@ -1,8 +1,8 @@
-"""Start, ramp and stop: each gives the experiment as it is afterwards, and what may not change in between.
+"""Start, ramp and stop an experiment, and detect changes that are not allowed while it runs.
 
-An experiment that runs exposes more and more units, never fewer, and never others: who was assigned stays where they
-are. What would move them (salt, weights, namespace, holdout) or make an arm two things (its overrides) is refused,
-because no analysis could tell the two apart; that is a new experiment, with a key of its own.
+A running experiment may expose more units, but never fewer, and an assigned unit keeps its arm. Changes that would
+move units (salt, weights, namespace, holdout), or change an arm (its overrides), are rejected: no analysis could
+separate the units before from those after. Such a change is a new experiment with its own key.
 """
 
 from __future__ import annotations
@@ -14,29 +14,44 @@ from pydantic import ValidationError
 
 from recsys.errors import ExperimentError
 from recsys.experiments.design.definition import Action, Change, Experiment, Ranges, Split, Status
-from recsys.experiments.design.fields import iso, problems_of
+from recsys.experiments.design.fields import format_time, list_problems
 
 
 def start(experiment: Experiment, at: int) -> Experiment:
-    """Running from `at` (seconds since 1970 UTC) on. Raises ExperimentError where it is no draft."""
+    """Start a draft at `at` (seconds since 1970 UTC).
+
+    Raises:
+        ExperimentError: if it is no draft.
+    """
     if experiment.status is not Status.DRAFT:
-        cure = "copy its file to a new key" if experiment.status is Status.STOPPED else "`recsys experiment ramp` adds"
-        raise ExperimentError(f"{experiment.key}: is {experiment.status} already, a draft alone starts; {cure}")
-    return _changed(experiment, Action.START, at, status=Status.RUNNING, started_at=at)
+        cure = (
+            "copy its file to a new key"
+            if experiment.status is Status.STOPPED
+            else "add units with `recsys experiment ramp`"
+        )
+        raise ExperimentError(f"{experiment.key}: is {experiment.status} already, only a draft can start; {cure}")
+    return _apply(experiment, Action.START, at, status=Status.RUNNING, started_at=at)
 
 
 def ramp(
     experiment: Experiment, at: int, *, coverage: float | None = None, segments: Ranges | None = None
 ) -> Experiment:
-    """More units from `at` on: a larger `coverage`, more `segments` (all of them, old and new), or both.
+    """Add units to a running experiment.
 
-    Raises ExperimentError where it does not run, or where units would leave it.
+    Args:
+        experiment: experiment before the change.
+        at: time of the change, seconds since 1970 UTC.
+        coverage: new coverage, at least the present one.
+        segments: new segments of its namespace, all of them, old and new.
+
+    Raises:
+        ExperimentError: if it does not run, or if units would leave it.
     """
-    _must_run(experiment, "ramps")
+    _check_running(experiment, "ramped")
     if coverage is not None and not experiment.coverage <= coverage <= 1:
         raise ExperimentError(
-            f"{experiment.key}: coverage {coverage:g} must lie between what it is, {experiment.coverage:g}, and 1: who "
-            "has seen an arm stays in it; to expose nobody any longer, stop the experiment"
+            f"{experiment.key}: coverage {coverage:g} must lie between the present one, {experiment.coverage:g}, and "
+            "1: units that have seen an arm stay in it; to expose no more units, stop the experiment"
         )
     changes: dict[str, object] = {} if coverage is None else {"coverage": coverage}
     if segments is not None:
@@ -44,21 +59,25 @@ def ramp(
             raise ExperimentError(f"{experiment.key}: has no namespace, hence no segments; ramp its coverage")
         if not _numbers(experiment.namespace.segments) <= _numbers(segments):
             raise ExperimentError(
-                f"{experiment.key}: segments {_shown(segments)} must include those it has, "
-                f"{_shown(experiment.namespace.segments)}: who has seen an arm stays in it"
+                f"{experiment.key}: segments {_format_ranges(segments)} must include the present ones, "
+                f"{_format_ranges(experiment.namespace.segments)}: units that have seen an arm stay in it"
             )
         changes["namespace"] = {"name": experiment.namespace.name, "segments": segments}
-    return _changed(experiment, Action.RAMP, at, **changes)
+    return _apply(experiment, Action.RAMP, at, **changes)
 
 
 def stop(experiment: Experiment, at: int) -> Experiment:
-    """Nobody is exposed from `at` on. Raises ExperimentError where it does not run."""
-    _must_run(experiment, "is stopped")
-    return _changed(experiment, Action.STOP, at, status=Status.STOPPED, stopped_at=at)
+    """Stop a running experiment at `at` (seconds since 1970 UTC): no unit is exposed from then on.
+
+    Raises:
+        ExperimentError: if it does not run.
+    """
+    _check_running(experiment, "stopped")
+    return _apply(experiment, Action.STOP, at, status=Status.STOPPED, stopped_at=at)
 
 
-def split_of(experiment: Experiment) -> Split:
-    """What must stay as it is while the experiment runs."""
+def build_split(experiment: Experiment) -> Split:
+    """Record everything that must not change while the experiment runs."""
     holdout = experiment.holdout
     return Split(
         unit=experiment.unit,
@@ -67,63 +86,67 @@ def split_of(experiment: Experiment) -> Split:
         namespace="" if experiment.namespace is None else experiment.namespace.name,
         holdout="" if holdout is None else f"{holdout.name}={holdout.share!r}",
         weights={name: experiment.arms[name].weight for name in sorted(experiment.arms)},
-        treatments={name: _treatment(experiment, name) for name in sorted(experiment.arms)},
+        treatments={name: _hash_overrides(experiment, name) for name in sorted(experiment.arms)},
     )
 
 
 def config_drift(experiment: Experiment) -> str | None:
-    """How an experiment differs from what its history says, with the cure; None where all is well.
+    """Return how an experiment differs from its history, with the cure; None if it does not.
 
-    For stopped ones it is the analysis that asks: their logs are read by what the file says.
+    A stopped experiment is checked by its analysis, which reads the logs by the file's definition.
     """
     status, history = experiment.status, experiment.history
     if status is Status.DRAFT:
-        started = "status: draft, but the history says that it was started; put the status back, or use a new key"
+        started = "status: draft, but the history has a start; restore the status, or use a new key"
         return started if history else None
     if not history or history[0].split is None:
         return f"status: {status}, but the history has no start; set it to draft and run `recsys experiment start`"
-    moved = _moved(history[0].split, split_of(experiment))
+    moved = _find_change(history[0].split, build_split(experiment))
     if moved is not None:
         return (
-            f"{moved} after the start, which would move units between arms or make an arm two things; put it back, or "
-            "stop this experiment and begin another one under a new key"
+            f"{moved} after the start, which would move units between arms or mix two versions of an arm; undo the "
+            "change, or stop this experiment and create another one with a new key"
         )
     last = history[-1]
     if last.coverage != experiment.coverage or last.segments != _segments(experiment):
         return (
-            f"coverage {experiment.coverage:g} and segments {_shown(_segments(experiment))} are not what the history "
-            f"says, {last.coverage:g} and {_shown(last.segments)}; put them back and use `recsys experiment ramp`"
+            f"coverage {experiment.coverage:g} and segments {_format_ranges(_segments(experiment))} differ from the "
+            f"history, {last.coverage:g} and {_format_ranges(last.segments)}; restore them and use "
+            "`recsys experiment ramp`"
         )
     return None
 
 
-def _must_run(experiment: Experiment, done: str) -> None:
+def _check_running(experiment: Experiment, change: str) -> None:
     if experiment.status is not Status.RUNNING:
         cure = "start it first" if experiment.status is Status.DRAFT else "that is for good; copy it to a new key"
-        raise ExperimentError(f"{experiment.key}: is {experiment.status}, and only what runs {done}; {cure}")
+        raise ExperimentError(
+            f"{experiment.key}: is {experiment.status}; only a running experiment can be {change}; {cure}"
+        )
 
 
-def _changed(experiment: Experiment, action: Action, at: int, **changes: object) -> Experiment:
+def _apply(experiment: Experiment, action: Action, at: int, **changes: object) -> Experiment:
     last = max((change.at for change in experiment.history), default=0)
     if at < last:
         raise ExperimentError(
-            f"{experiment.key}: {iso(at)} lies before its last change, {iso(last)}; put this machine's clock right"
+            f"{experiment.key}: {format_time(at)} is before its last change, {format_time(last)}; set this machine's "
+            "clock"
         )
     try:
         after = Experiment.model_validate({**dict(experiment), **changes})
     except ValidationError as error:
-        raise ExperimentError(f"{experiment.key}: " + "; ".join(problems_of(error))) from None
+        raise ExperimentError(f"{experiment.key}: " + "; ".join(list_problems(error))) from None
     entry = Change(
         at=at,
         action=action,
         coverage=after.coverage,
         segments=_segments(after),
-        split=split_of(after) if action is Action.START else None,
+        split=build_split(after) if action is Action.START else None,
     )
     return after.model_copy(update={"history": (*experiment.history, entry)})
 
 
-def _moved(before: Split, after: Split) -> str | None:
+def _find_change(before: Split, after: Split) -> str | None:
     for name in Split.model_fields:
         old, new = getattr(before, name), getattr(after, name)
         if old == new:
@@ -141,7 +164,7 @@ def _weights(split: Split) -> str:
     return ", ".join(f"{name} (weight {weight:g})" for name, weight in split.weights.items())
 
 
-def _treatment(experiment: Experiment, arm: str) -> str:
+def _hash_overrides(experiment: Experiment, arm: str) -> str:
     overrides = experiment.arms[arm].overrides.model_dump(mode="json", exclude_none=True)
     return hashlib.sha256(json.dumps(overrides, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -154,5 +177,5 @@ def _numbers(segments: Ranges) -> set[int]:
     return {number for first, last in segments for number in range(first, last + 1)}
 
 
-def _shown(segments: Ranges) -> str:
+def _format_ranges(segments: Ranges) -> str:
     return ", ".join(f"{first}-{last}" for first, last in segments) or "none"

@@ -1,4 +1,4 @@
-"""What experiments measure, by name."""
+"""Names of the metrics that experiments measure."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from enum import StrEnum
 
 
 class MetricName(StrEnum):
-    """A metric of a person's (or session's) exposures and events.
+    """Metric of a unit's exposures and events.
 
-    `ctr`: clicks on shown items / items shown. `add_to_cart`: carts on shown items / items shown. `conversion`: the
-    share of units with a purchase. `revenue_per_user`: what a unit's purchases were worth. `dwell`: seconds looked at
-    products / views. `satisfaction`: satisfied verdicts on restyled pictures / verdicts. `style_diversity`: mean
-    distance of the looks in a list.
+    - `ctr`: clicks on shown items / items shown.
+    - `add_to_cart`: carts on shown items / items shown.
+    - `conversion`: share of units with a purchase.
+    - `revenue_per_user`: value of a unit's purchases, in the catalog's currency.
+    - `dwell`: seconds spent on products / views.
+    - `satisfaction`: satisfied ratings of restyled images / ratings.
+    - `style_diversity`: mean style distance between the items of a list.
     """
 
     CTR = "ctr"
@@ -24,7 +27,7 @@ class MetricName(StrEnum):
 
 
 class Direction(StrEnum):
-    """Which way a metric should go."""
+    """Direction in which a metric improves."""
 
     INCREASE = "increase"
     DECREASE = "decrease"

@@ -1,4 +1,4 @@
-"""What an arm changes of the real pipeline: typed, and within the ranges of the settings and of a request."""
+"""Overrides of an arm: settings of the real pipeline, typed, and within the ranges of settings and requests."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from style.modes import PaintMode
 from style.transfer.engine_names import ENGINE_NAMES, is_engine_name
 
 BlendWeight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PICTURE_OPTIONS = ("engine", "strength", "mode", "scene")
-"""Overrides that say how pictures are restyled, hence nothing where they are not."""
+IMAGE_OPTIONS = ("engine", "strength", "mode", "scene")
+"""Overrides of how images are restyled; without effect if restyling is off."""
 
 
 class Overrides(Declared):
-    """What an arm sets; None (absent) leaves what the request, else the project's settings, say.
+    """Settings that an arm changes; None (absent) keeps the value of the request, else of the project's settings.
 
-    `model`: the version of a bundle, 16 hexadecimal digits. `blend`: weights (at least 0) of features, names from
-    `recsys.schema.FEATURES`, in place of the fitted ones; features that are not named keep theirs. `reranker`,
-    `diversity`, `calibration`, `exploration`: as in `recsys.config.RankSettings`. `restyle`: whether pictures are
-    restyled at all. `engine`, `strength`, `mode`: as in `recsys.config.RestyleSettings`; that the project has the
-    engine is checked when the experiment starts. `scene`: pictures go toward the style of that scene nearest to the
-    taste.
+    Attributes:
+        model: version of a bundle, 16 hexadecimal digits.
+        blend: weights of features, at least 0, names from `recsys.schema.FEATURES`; they replace the fitted weights.
+            Features that are not named keep their weights.
+        reranker: as in `recsys.config.RankSettings`, like `diversity`, `calibration` and `exploration`.
+        restyle: False turns restyling off.
+        engine: as in `recsys.config.RestyleSettings`, like `strength` and `mode`. Starting the experiment checks that
+            the project has the engine.
+        scene: restyle toward the style reference of this scene that is nearest to the taste.
     """
 
     kind_of_key: ClassVar[str] = "override"
@@ -56,44 +59,44 @@ class Overrides(Declared):
     @field_validator("engine")
     @classmethod
     def _engine(cls, engine: str | None) -> str | None:
-        # Which engines were trained for the project is known where the experiment is started, not here.
+        # The project's own engines are not known here; starting the experiment checks them.
         if engine is not None and not is_engine_name(engine):
-            raise ValueError(f"{engine!r} cannot be an engine's name; those that ship: {', '.join(ENGINE_NAMES)}")
+            raise ValueError(f"{engine!r} cannot be an engine's name; built-in engines: {', '.join(ENGINE_NAMES)}")
         return engine
 
     @model_validator(mode="after")
-    def _pictures(self) -> Overrides:
-        useless = [name for name in PICTURE_OPTIONS if getattr(self, name) is not None]
+    def _check_images(self) -> Overrides:
+        useless = [name for name in IMAGE_OPTIONS if getattr(self, name) is not None]
         if self.restyle is False and useless:
-            raise ValueError(f"restyle is false, so that {useless[0]} says nothing; leave one of both out")
+            raise ValueError(f"restyle is false, so that {useless[0]} has no effect; remove one of both")
         return self
 
     @property
-    def given(self) -> dict[str, Any]:
-        """What is set, by name, in the order of the fields."""
+    def explicit(self) -> dict[str, Any]:
+        """Values that are set, by name, in the order of the fields."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: value for name, value in values.items() if value is not None}
 
     def over(self, base: Overrides) -> Overrides:
-        """These where they are set, else those of `base`; weights of features are taken one by one."""
-        merged = {**base.given, **self.given}
+        """Return these overrides, with the values of `base` for everything not set; `blend` is merged per feature."""
+        merged = {**base.explicit, **self.explicit}
         if base.blend and self.blend:
             merged["blend"] = {**base.blend, **self.blend}
         if merged.get("restyle") is False:
-            merged = {name: value for name, value in merged.items() if name not in PICTURE_OPTIONS}
+            merged = {name: value for name, value in merged.items() if name not in IMAGE_OPTIONS}
         return Overrides.model_validate(merged)
 
     def without(self, names: Collection[str]) -> Overrides:
-        """These without some, such as the options that a caller has set and no arm should change."""
-        return Overrides.model_validate({name: value for name, value in self.given.items() if name not in names})
+        """Return these overrides without `names`, such as options that the caller has set and no arm may change."""
+        return Overrides.model_validate({name: value for name, value in self.explicit.items() if name not in names})
 
 
-NOTHING = Overrides()
-"""What an arm sets that serves as everybody is served."""
+NO_OVERRIDES = Overrides()
+"""Overrides of an arm that changes nothing."""
 
 
-def defaults(rank: RankSettings, restyle: RestyleSettings) -> Overrides:
-    """What settings say where no arm does; pictures are restyled unless a request says otherwise."""
+def overrides_from_settings(rank: RankSettings, restyle: RestyleSettings) -> Overrides:
+    """Return the project's settings as overrides; images are restyled unless a request turns it off."""
     return Overrides(
         reranker=rank.reranker,
         diversity=rank.diversity,

@@ -1,4 +1,4 @@
-"""All experiments of a project: loaded, checked together, and read again when their files change."""
+"""Registry of a project's experiments: loaded, checked against each other, and reloaded if their files change."""
 
 from __future__ import annotations
 
@@ -19,91 +19,100 @@ from recsys.experiments.design.targeting import ANY_CONTEXT, Context
 logger = logging.getLogger(__name__)
 
 Stamp = tuple[int, int, int]
-"""When a file was last written (ns), its size, and its number on the disk."""
+"""Time of a file's last change (ns), its size in bytes, and its inode."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks: a user, a session, or both; None where there is none."""
+    """User id and session id of a request; None if it has none."""
 
     user: str | None = None
     session: str | None = None
 
     def unit(self, kind: UnitKind) -> str | None:
-        """The id of that kind."""
+        """Return the id of that kind."""
         return self.user if kind is UnitKind.USER else self.session
 
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSet:
-    """Experiments that can run together, by key, ready to assign. Immutable."""
+    """Experiments that can run together, by key, with the plans of those that are not stopped. Immutable."""
 
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
     live: tuple[tuple[UnitKind, Plan], ...] = ()
 
     @classmethod
-    def of(cls, experiments: Iterable[Experiment]) -> ExperimentSet:
-        """Make these ready; stopped ones are kept to be looked up, and assign nobody."""
+    def from_experiments(cls, experiments: Iterable[Experiment]) -> ExperimentSet:
+        """Build a set; stopped experiments can be looked up, and assign no unit."""
         by_key = {experiment.key: experiment for experiment in sorted(experiments, key=lambda one: one.key)}
         live = (one for one in by_key.values() if one.status is not Status.STOPPED)
-        return cls(by_key, tuple((experiment.unit, Plan.of(experiment)) for experiment in live))
+        return cls(by_key, tuple((experiment.unit, Plan.from_experiment(experiment)) for experiment in live))
 
-    def assign(self, subject: Identity, context: Context = ANY_CONTEXT) -> dict[str, Assignment]:
-        """The place of whoever asks in each experiment that is not stopped, by key; many are in none (`arm` None)."""
-        return {plan.experiment: plan.assign(subject.unit(kind), context) for kind, plan in self.live}
+    def assign(self, identity: Identity, context: Context = ANY_CONTEXT) -> dict[str, Assignment]:
+        """Return the assignment in each experiment that is not stopped, by key; its `arm` may be None."""
+        return {plan.experiment: plan.assign(identity.unit(kind), context) for kind, plan in self.live}
 
     def overrides(self, assignments: Mapping[str, Assignment]) -> Overrides:
-        """What the arms of these assignments set together; experiments that can meet never set the same.
+        """Merge the overrides of the assigned arms; experiments that overlap never set the same option.
 
-        Forced arms may: of two, the experiment whose key comes last wins.
+        Forced arms may set the same option: the experiment whose key is last in order wins.
         """
-        together = Overrides()
+        merged = Overrides()
         for key in sorted(assignments):
             arm = assignments[key].arm
             if arm is not None:
-                together = self.experiments[key].arms[arm].overrides.over(together)
-        return together
+                merged = self.experiments[key].arms[arm].overrides.over(merged)
+        return merged
 
 
-def load_all(folder: Path, known: Mapping[str, Experiment] | None = None) -> ExperimentSet:
-    """All experiments of a folder, those `known` as they are given; none where the folder is absent.
+def load_experiments(folder: Path, known: Mapping[str, Experiment] | None = None) -> ExperimentSet:
+    """Load all experiments of a folder; none if the folder is absent.
 
-    Raises ExperimentError with every problem found.
+    Args:
+        folder: folder of the experiments.
+        known: experiments by key that are taken as given, without reading their files.
+
+    Raises:
+        ExperimentError: with all problems found.
     """
-    admitted, problems = _admitted(*_read(folder, known or {}))
+    admitted, problems = _admit(*_read(folder, known or {}))
     if problems:
         raise ExperimentError("\n".join(problems.values()))
-    return ExperimentSet.of(admitted)
+    return ExperimentSet.from_experiments(admitted)
 
 
-def change_together(folder: Path, key: str, change: Callable[[Experiment], Experiment]) -> Experiment:
-    """`files.change_experiment`, refused (ExperimentError) unless all experiments fit together afterwards."""
+def change_without_conflict(folder: Path, key: str, change: Callable[[Experiment], Experiment]) -> Experiment:
+    """Call `files.change_experiment`, and check that the changed experiment conflicts with no other.
 
-    def checked(before: Experiment) -> Experiment:
+    Raises:
+        ExperimentError: if it conflicts; the file is unchanged.
+    """
+
+    def change_and_check(before: Experiment) -> Experiment:
         after = change(before)
-        load_all(folder, {key: after})
+        load_experiments(folder, {key: after})
         return after
 
-    return change_experiment(folder, key, checked)
+    return change_experiment(folder, key, change_and_check)
 
 
 class Registry:
-    """The experiments of a project while its service runs. Safe to share between threads.
+    """Experiments of a project while its service runs. Safe to share between threads.
 
-    Opened and refreshed it never raises for a wrong file: one broken draft must not stop a service, and an experiment
-    that runs goes on as it was. What is wrong stands in `problems`, by key, until it is put right.
+    Opening and reloading never raise for a wrong file: one broken draft must not stop a service, and a running
+    experiment continues unchanged. `problems` has what is wrong, by key, until it is corrected.
     """
 
     def __init__(self, folder: Path) -> None:
-        """`folder`: that of the experiments, which may be absent, and come later."""
+        """Load the experiments of `folder`, which may be created later."""
         self.folder = folder
         self.loaded = ExperimentSet()
         self.problems: Mapping[str, str] = {}
         self._stamps: Mapping[str, Stamp] = {}
-        self.refresh()
+        self.reload()
 
-    def refresh(self) -> bool:
-        """Read what has changed since the last time; whether anything had. Costs one look at the folder."""
+    def reload(self) -> bool:
+        """Read files that changed since the last call, and return True if any had. Costs one listing of the folder."""
         stamps = _stamps(self.folder)
         if stamps == self._stamps:
             return False
@@ -112,26 +121,26 @@ class Registry:
         }
         known = {key: one for key, one in self.loaded.experiments.items() if key in stamps}
         found, problems = _read(self.folder, {key: known[key] for key in unchanged & set(known)})
-        kept = [one for key, one in known.items() if key in problems]
-        admitted, clashes = _admitted([*kept, *found], problems, {key: known[key] for key in known})
-        for key, problem in clashes.items():
+        unreadable = [one for key, one in known.items() if key in problems]
+        admitted, problems = _admit([*unreadable, *found], problems, known)
+        for key, problem in problems.items():
             if self.problems.get(key) != problem:
-                logger.warning("experiment %s is not taken in: %s", key, problem)
-        self.loaded, self.problems, self._stamps = ExperimentSet.of(admitted), clashes, stamps
+                logger.warning("experiment %s is not loaded: %s", key, problem)
+        self.loaded, self.problems, self._stamps = ExperimentSet.from_experiments(admitted), problems, stamps
         return True
 
     @property
     def experiments(self) -> Mapping[str, Experiment]:
-        """All that could be taken in, by key."""
+        """Experiments that could be loaded, by key."""
         return self.loaded.experiments
 
-    def assign(self, subject: Identity, context: Context = ANY_CONTEXT) -> dict[str, Assignment]:
-        """As `ExperimentSet.assign`, by what was last read. One request should ask `loaded` once, and keep to it."""
-        return self.loaded.assign(subject, context)
+    def assign(self, identity: Identity, context: Context = ANY_CONTEXT) -> dict[str, Assignment]:
+        """Call `ExperimentSet.assign` of the last load. One request should read `loaded` once and use only that."""
+        return self.loaded.assign(identity, context)
 
 
 def _read(folder: Path, known: Mapping[str, Experiment]) -> tuple[list[Experiment], dict[str, str]]:
-    """The experiments of a folder, those `known` unread, and the problems of the others, by key."""
+    """Read the experiments of a folder, except those `known`; return all of them, and the problems by key."""
     found, problems = [], {}
     for path in experiment_files(folder):
         try:
@@ -141,33 +150,33 @@ def _read(folder: Path, known: Mapping[str, Experiment]) -> tuple[list[Experimen
     return found, problems
 
 
-def _admitted(
+def _admit(
     found: Iterable[Experiment], problems: Mapping[str, str], before: Mapping[str, Experiment] | None = None
 ) -> tuple[list[Experiment], dict[str, str]]:
-    """Those that can be side by side, the ones that ran first before the others, and all problems, by key.
+    """Return the experiments that can run together, and all problems by key. Those that started first have priority.
 
-    One that clashes stays as it was `before`, if that does not clash.
+    An experiment that conflicts stays as it was in `before`, if that version does not conflict.
     """
     admitted: list[Experiment] = []
     all_problems = dict(problems)
-    for experiment in sorted(found, key=_precedence):
-        problem = _clash_with_any(experiment, admitted)
+    for experiment in sorted(found, key=_priority):
+        problem = _find_any_conflict(experiment, admitted)
         if problem is None:
             admitted.append(experiment)
             continue
         all_problems.setdefault(experiment.key, problem)
         old = (before or {}).get(experiment.key)
-        if old is not None and _clash_with_any(old, admitted) is None:
+        if old is not None and _find_any_conflict(old, admitted) is None:
             admitted.append(old)
     return admitted, all_problems
 
 
-def _precedence(experiment: Experiment) -> tuple[bool, int, str]:
-    """What runs goes before drafts, and what has run longest before the rest."""
+def _priority(experiment: Experiment) -> tuple[bool, int, str]:
+    """Return the sort key of priority: running ones before drafts, then by time of start, then by key."""
     return experiment.status is Status.DRAFT, experiment.started_at or 0, experiment.key
 
 
-def _clash_with_any(experiment: Experiment, admitted: Iterable[Experiment]) -> str | None:
+def _find_any_conflict(experiment: Experiment, admitted: Iterable[Experiment]) -> str | None:
     if experiment.status is Status.STOPPED:
         return None
     others = (other for other in admitted if other.status is not Status.STOPPED)

@@ -1,4 +1,4 @@
-"""Which requests an experiment is about: simple conditions on what is known of a request, and no code."""
+"""Targeting: simple conditions, without code, on the requests that an experiment includes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ Country = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$"), AfterValidator(str.cas
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known of a request before anything is ranked, the same whatever the arm.
+    """Facts about a request that are known before ranking and do not depend on the arm.
 
-    `categories`: those it is limited to, empty for all. `platform`: ios, android, web, ...; `country`: two letters of
-    ISO 3166; `language`: of BCP 47; "" where unknown. `known_user`: the person has a history. Upper and lower case are
-    alike, except in categories, which are the catalog's own.
+    Case is ignored, except in categories.
+
+    Attributes:
+        categories: categories that the request is limited to; empty for all.
+        platform: ios, android, web, ...; "" if unknown.
+        country: two letters of ISO 3166; "" if unknown.
+        language: BCP 47 tag; "" if unknown.
+        known_user: True if the user has a history.
     """
 
     categories: frozenset[str] = frozenset()
@@ -33,10 +38,17 @@ ANY_CONTEXT = Context()
 
 
 class Targeting(Declared):
-    """Conditions that hold together; a list is met by any of its values, an absent condition by everything.
+    """Conditions that a request must all meet; one value of a list is enough, and an absent condition is met.
 
-    What is not known of a request meets no condition on it. `category`: the request is limited to one of these.
-    `known_user`: true for people with a history alone, false for the others alone. `except_country`: none of these.
+    An unknown fact about a request meets no condition on it.
+
+    Attributes:
+        category: the request is limited to one of these.
+        platform: one of these.
+        country: one of these.
+        except_country: none of these.
+        language: one of these.
+        known_user: True for users with a history only, False for users without one only.
     """
 
     category: tuple[Word, ...] = ()
@@ -48,11 +60,11 @@ class Targeting(Declared):
 
     @property
     def everyone(self) -> bool:
-        """Whether there is no condition at all."""
+        """True if there is no condition."""
         return self == Targeting()
 
     def matches(self, context: Context) -> bool:
-        """Whether a request meets all conditions."""
+        """Return True if a request meets all conditions."""
         return (
             (not self.category or any(category in self.category for category in context.categories))
             and (not self.platform or context.platform.casefold() in self.platform)
@@ -63,9 +75,9 @@ class Targeting(Declared):
         )
 
     def excludes(self, other: Targeting) -> bool:
-        """Whether no request can meet both, as far as single conditions tell; False where that is not certain.
+        """Return True if single conditions show that no request can meet both; False if that is not certain.
 
-        Of one request only: a person may meet one condition now and the other one later.
+        It is about one request only: a user may meet one targeting now and the other one later.
         """
         if None not in (self.known_user, other.known_user) and self.known_user != other.known_user:
             return True

@@ -1,5 +1,6 @@
-"""Off-policy evaluation: what another policy would have earned, from logged choices and how probable each was.
+"""Off-policy evaluation: the reward of another policy, from logged choices and their propensities.
 
-A `Log` and the new policy's probabilities go into `evaluate.evaluate`; lists have `lists.evaluate_lists`, restyled
-pictures `pictures.evaluate_pictures`. Whatever the log cannot answer is refused, or named by `support.Support`.
+A `Log` and the new policy's probabilities go into `evaluate.evaluate`; for lists use
+`lists.evaluate_lists`, for restyled images `restyling.evaluate_restyling`. Questions that the log cannot answer raise
+an error, or `support.Support` names the problem.
 """

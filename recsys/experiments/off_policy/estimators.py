@@ -5,8 +5,8 @@ Each gives `Terms`, from which value, influence function and bootstrap follow al
 
 All assume that p_i is what the log really used, that the log could choose whatever the policy can (overlap), that
 rewards depend on context and action alone (no interference between decisions), and that contexts come as they will come
-to the new policy. Where a log is of those who answered, such as verdicts, and who answers depends on the action, then
-SNIPS alone stays right: its ratio is of rewards to answers. Other facts in Dudík, Erhan, Langford & Li (2014).
+to the new policy. If a log has only users who answered, such as ratings, and answering depends on the action, only
+SNIPS stays right: its ratio is of rewards to answers. Other facts in Dudík, Erhan, Langford & Li (2014).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Self
 import numpy as np
 
 from recsys.experiments.off_policy.log import Log, Values
-from recsys.experiments.off_policy.weights import clipped, shrunk, switched
+from recsys.experiments.off_policy.weights import clip, shrink, switch
 
 
 class Estimator(StrEnum):
-    """The estimators by the names of the field."""
+    """Estimators by their usual names."""
 
     IPS = "IPS"
     CLIPPED_IPS = "clipped IPS"
@@ -47,69 +47,69 @@ class Terms:
 
     @property
     def value(self) -> float:
-        """V."""
+        """Value V."""
         return float(self.base.mean() + (self.corrections.sum(axis=0) / self.normalizers.sum(axis=0)).sum())
 
     @property
     def influence(self) -> Values:
-        """What each decision moves V by, times n: (n,), of mean 0. Ratios are linearized (delta method)."""
+        """Influence of each decision on V, times n: (n,), of mean 0. Ratios are linearized (delta method)."""
         ratios = self.corrections.sum(axis=0) / self.normalizers.sum(axis=0)
         linear = (self.corrections - ratios * self.normalizers) / self.normalizers.mean(axis=0)
         return np.asarray(self.base - self.base.mean() + linear.sum(axis=1))
 
-    def less(self, rewards: Values) -> Terms:
-        """Of the gain: V less the mean of the `rewards` (n,) that were logged, whose chances are shared."""
+    def minus(self, rewards: Values) -> Terms:
+        """Return terms of the gain: V minus the mean of the logged `rewards` (n,), which are correlated with V."""
         return Terms(self.base - rewards, self.corrections, self.normalizers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
-    """What the reward model says: `taken` (n,) of the logged actions, `policy` (n,) the policy's mean q̂_pi(x_i)."""
+    """Predictions of the reward model: `taken` (n,) of the logged actions, `policy` (n,) its mean q̂_pi(x_i)."""
 
     taken: Values
     policy: Values
 
     @classmethod
-    def of(cls, log: Log, policy: Values, q: Values) -> Self:
-        """From q̂ of every action, (n, A), and the policy (n, A)."""
+    def from_model(cls, log: Log, policy: Values, q: Values) -> Self:
+        """Build from q̂ of all actions, (n, A), and the policy (n, A)."""
         return cls(q[np.arange(len(log)), log.actions], np.einsum("ia,ia->i", policy, q))
 
 
 def ips(rewards: Values, weights: Values) -> Terms:
-    """Inverse propensity scores: mean(w r).
+    """Return inverse propensity scores (IPS): mean(w r).
 
     Unbiased under the assumptions above, whatever the rewards. Its variance grows with E[w² r²], so it fails by chance
-    where few decisions carry all weight (`Support.effective`), and moves with a constant added to rewards.
+    if few decisions carry all weight (`Support.effective`), and moves with a constant added to rewards.
     Horvitz & Thompson (1952); Li, Chu, Langford & Wang (2011).
     """
     return _one_ratio(np.zeros_like(rewards), weights * rewards, np.ones_like(weights))
 
 
 def clipped_ips(rewards: Values, weights: Values, limit: float) -> Terms:
-    """IPS with bounded weights: mean(min(w, limit) r).
+    """Return IPS with bounded weights: mean(min(w, limit) r).
 
-    Bias E[(min(w, limit) - w) r], below 0 for rewards that are not: what the policy does more than `limit` times as
-    often as the log counts too little. Fails where the best actions are rare ones. Ionides (2008); Bottou et al. (2013,
-    section 4.3).
+    Bias E[(min(w, limit) - w) r], at most 0 for rewards of 0 or more: actions that the policy takes more than `limit`
+    times as often as the log count too little. Fails if the best actions are rare ones. Ionides (2008); Bottou et al.
+    (2013, section 4.3).
     """
-    return ips(rewards, clipped(weights, limit))
+    return ips(rewards, clip(weights, limit))
 
 
 def snips(rewards: Values, weights: Values) -> Terms:
-    """Self-normalized IPS: sum(w r) / sum(w).
+    """Return self-normalized IPS: sum(w r) / sum(w).
 
     Consistent, bias of order 1 / n; stays within the range of rewards and does not move with a constant added to them.
-    Where overlap is missing it is the value among what was tried, without a word: `Support.mean_weight` says so.
+    Without overlap it silently is the value among tried actions: `Support.mean_weight` says so.
     Hájek (1971); Swaminathan & Joachims (2015, eq. 9).
     """
     return _one_ratio(np.zeros_like(rewards), weights * rewards, weights)
 
 
 def direct_method(predicted: Predicted) -> Terms:
-    """Direct method: mean(q̂_pi(x)).
+    """Return the direct method: mean(q̂_pi(x)).
 
-    Needs no propensities; as wrong as its model, and the model is least sure where the policy differs from the log. The
-    interval is over contexts alone: it knows nothing of the model's own error, so it covers less than it says.
+    Needs no propensities; as wrong as its model, and the model is least certain if the policy differs from the log. The
+    interval is over contexts only: it ignores the error of the model, so its coverage is below its level.
     Beygelzimer & Langford (2009).
     """
     zeros = np.zeros_like(predicted.policy)
@@ -117,17 +117,17 @@ def direct_method(predicted: Predicted) -> Terms:
 
 
 def doubly_robust(rewards: Values, weights: Values, predicted: Predicted) -> Terms:
-    """Doubly robust: mean(q̂_pi(x) + w (r - q̂(x, a))).
+    """Return the doubly robust estimate: mean(q̂_pi(x) + w (r - q̂(x, a))).
 
-    Unbiased with right propensities whatever the model, if that was fitted on other people (cross-fitting); the better
-    the model, the smaller the variance. Fails as IPS does where weights are few and large. Dudík, Langford & Li (2011,
+    Unbiased with right propensities whatever the model, if that was fitted on other users (cross-fitting); the better
+    the model, the smaller the variance. Fails like IPS if weights are few and large. Dudík, Langford & Li (2011,
     eq. 2).
     """
     return _one_ratio(predicted.policy, weights * (rewards - predicted.taken), np.ones_like(weights))
 
 
 def self_normalized_dr(rewards: Values, weights: Values, predicted: Predicted) -> Terms:
-    """Self-normalized doubly robust: mean(q̂_pi(x)) + sum(w (r - q̂(x, a))) / sum(w).
+    """Return the self-normalized doubly robust estimate: mean(q̂_pi(x)) + sum(w (r - q̂(x, a))) / sum(w).
 
     As DR, with the bias of order 1 / n and the smaller variance of SNIPS. Thomas & Brunskill (2016, section 5);
     Kallus & Uehara (2019).
@@ -136,21 +136,21 @@ def self_normalized_dr(rewards: Values, weights: Values, predicted: Predicted) -
 
 
 def switch_dr(rewards: Values, weights: Values, predicted: Predicted, limit: float) -> Terms:
-    """Switch-DR: mean(q̂_pi(x) + w [w <= limit] (r - q̂(x, a))).
+    """Return Switch-DR: mean(q̂_pi(x) + w [w <= limit] (r - q̂(x, a))).
 
-    Trusts the model alone where weights are above `limit`: 0 is DM, infinity DR. Bias E[w [w > limit] (q̂ - r)]: fails
-    where the model is wrong just there. Wang, Agarwal & Dudík (2017, eq. 8 with DR as the base).
+    Uses only the model if weights are above `limit`: 0 is DM, infinity DR. Bias E[w [w > limit] (q̂ - r)]: fails
+    if the model is wrong for these. Wang, Agarwal & Dudík (2017, eq. 8 with DR as the base).
     """
-    return doubly_robust(rewards, switched(weights, limit), predicted)
+    return doubly_robust(rewards, switch(weights, limit), predicted)
 
 
 def dr_os(rewards: Values, weights: Values, predicted: Predicted, limit: float) -> Terms:
-    """DR with optimistic shrinkage: mean(q̂_pi(x) + limit w / (w² + limit) (r - q̂(x, a))).
+    """Return DR with optimistic shrinkage: mean(q̂_pi(x) + limit w / (w² + limit) (r - q̂(x, a))).
 
     The weights that minimize a bound of the mean squared error; `limit` (lambda) 0 is DM, infinity DR. Its bias is
-    small where the model is good, and fails as Switch-DR does. Su et al. (2020, section 4.1).
+    small if the model is good; it fails like Switch-DR. Su et al. (2020, section 4.1).
     """
-    return doubly_robust(rewards, shrunk(weights, limit), predicted)
+    return doubly_robust(rewards, shrink(weights, limit), predicted)
 
 
 def _one_ratio(base: Values, corrections: Values, normalizers: Values) -> Terms:

@@ -1,4 +1,4 @@
-"""All estimators of one policy from one log, with support and intervals."""
+"""Estimates of one policy from one log by all estimators, with support and intervals."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from recsys.experiments.off_policy import estimators as by
 from recsys.experiments.off_policy.estimators import Estimator, Predicted, Terms
 from recsys.experiments.off_policy.intervals import by_bootstrap, by_influence
 from recsys.experiments.off_policy.log import Log, Values
-from recsys.experiments.off_policy.reward_model import FOLDS, RewardModel, cross_fitted
-from recsys.experiments.off_policy.support import Support, mean_terms, support_of
-from recsys.experiments.off_policy.tuning import Tuned, limits_of, shrinking_limits_of, tuned
-from recsys.experiments.off_policy.weights import clipped, importance_weights, shrunk, switched
+from recsys.experiments.off_policy.reward_model import FOLDS, RewardModel, cross_fit
+from recsys.experiments.off_policy.support import Support, compute_support, mean_terms
+from recsys.experiments.off_policy.tuning import Tuned, candidate_limits, shrinkage_limits, tune_limit
+from recsys.experiments.off_policy.weights import clip, importance_weights, shrink, switch
 from recsys.experiments.stats.checks import check_between_0_and_1
 from recsys.experiments.stats.effect import Estimate
 from recsys.schema import IntArray
@@ -25,11 +25,11 @@ WITHOUT_MODEL = (Estimator.IPS, Estimator.CLIPPED_IPS, Estimator.SNIPS)
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """One estimator's answer.
+    """Result of one estimator.
 
-    `value` with the interval by its influence function, wider where weights are bounded by the bias that this may
-    bring; `bootstrap`: percentiles over people, which know of no bias; `gain` over what was logged, as `value`; all in
-    the reward's unit. `tuned`: how the bound of weights was chosen, where there is one.
+    `value` with the interval by its influence function, wider by the possible bias if weights are
+    bounded; `bootstrap`: percentiles over users, which ignore bias; `gain` over the logged policy, as `value`; all in
+    the reward's unit. `tuned`: choice of the bound of weights, if there is one.
     """
 
     value: Estimate
@@ -40,9 +40,9 @@ class Estimated:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A policy's value by each estimator, `logged` being what the log's own policy earned, a mean a decision.
+    """Value of a policy by all estimators; `logged` is the mean reward per decision of the log's own policy.
 
-    `main` is the estimator to read. Where `support` has problems no estimate is to be acted upon.
+    `main` is the estimator to read. If `support` has problems, do not act upon any estimate.
     """
 
     logged: Estimate
@@ -53,7 +53,7 @@ class Evaluation:
 
     @property
     def answer(self) -> Estimated:
-        """By the main estimator."""
+        """Result of the main estimator."""
         return self.estimates[self.main]
 
 
@@ -69,12 +69,22 @@ def evaluate(
     level: float = 0.95,
     seed: int = 0,
 ) -> Evaluation:
-    """What `policy` (n, A), the probability of each action in each logged context, would have earned.
+    """Estimate the reward of `policy` from a log. The same seed gives the same results.
 
-    `only`: the estimators wanted; `main` (default DR, else the first of them) is the one to read. `predictions` (n, A):
-    a reward model's own, if it saw nothing of these people; by default `model` is cross-fitted in `folds`. The same
-    seed gives the same figures. Raises DataError for what is no policy and without any overlap, ConfigError for a level
-    outside (0, 1).
+    Args:
+        log: logged decisions.
+        policy: probability of each action in each logged context (n, A).
+        only: estimators to compute.
+        main: estimator to read; by default DR, else the first one.
+        model: kind of reward model, cross-fitted in `folds`.
+        predictions: predictions (n, A) of a reward model that was not fitted on these users.
+        folds: number of folds.
+        level: level of the intervals.
+        seed: seed of folds and resamples.
+
+    Raises:
+        DataError: if `policy` is no policy, or if there is no overlap.
+        ConfigError: if the level is outside (0, 1).
     """
     check_between_0_and_1("level", level)
     weights = importance_weights(log, policy)
@@ -83,29 +93,29 @@ def evaluate(
     if not set(names) <= set(WITHOUT_MODEL):
         q = predictions
         if q is None:
-            q = cross_fitted(log, model, folds=min(folds, len(np.unique(log.units))), seed=seed)
-        predicted = Predicted.of(log, policy, q)
-    built = {name: terms_of(name, log.rewards, weights, predicted, log.units) for name in names}
+            q = cross_fit(log, model, folds=min(folds, len(np.unique(log.units))), seed=seed)
+        predicted = Predicted.from_model(log, policy, q)
+    built = {name: compute_terms(name, log.rewards, weights, predicted, log.units) for name in names}
     chosen = main or (Estimator.DR if Estimator.DR in built else names[0])
     return with_intervals(
-        built, log.rewards, log.units, support_of(log, policy, weights), chosen, level=level, seed=seed
+        built, log.rewards, log.units, compute_support(log, policy, weights), chosen, level=level, seed=seed
     )
 
 
-def terms_of(
+def compute_terms(
     name: Estimator, rewards: Values, weights: Values, predicted: Predicted | None, units: IntArray
 ) -> tuple[Terms, Tuned | None]:
-    """One estimator's terms, its bound of weights tuned where it has one; `predicted` for those with a reward model."""
+    """Compute one estimator's terms, with a tuned bound of weights if it has one; `predicted` for reward models."""
     if name is Estimator.IPS:
         return by.ips(rewards, weights), None
     if name is Estimator.SNIPS:
         return by.snips(rewards, weights), None
     if name is Estimator.CLIPPED_IPS:
-        how = tuned(
+        how = tune_limit(
             lambda limit: by.clipped_ips(rewards, weights, limit),
-            lambda limit: (clipped(weights, limit) - weights) * rewards,
+            lambda limit: (clip(weights, limit) - weights) * rewards,
             units,
-            limits=limits_of(weights),
+            limits=candidate_limits(weights),
         )
         return by.clipped_ips(rewards, weights, how.best.limit), how
     if predicted is None:
@@ -123,12 +133,12 @@ def with_intervals(
     level: float,
     seed: int,
 ) -> Evaluation:
-    """Terms made an evaluation; `rewards` (n,) are what the log's own policy earned."""
+    """Build an evaluation from terms; `rewards` (n,) are those of the log's own policy."""
     resampled = by_bootstrap([terms for terms, _ in built.values()], units, seed=seed, level=level)
     estimates = {}
     for (name, (terms, how)), bootstrap in zip(built.items(), resampled, strict=True):
         bias = 0.0 if how is None else how.best.bias
-        value, gain = (by_influence(one, units, level, bias=bias) for one in (terms, terms.less(rewards)))
+        value, gain = (by_influence(one, units, level, bias=bias) for one in (terms, terms.minus(rewards)))
         estimates[name] = Estimated(value, bootstrap, gain, how)
     logged = by_influence(mean_terms(rewards), units, level)
     return Evaluation(logged, estimates, main, support, level)
@@ -144,12 +154,12 @@ def _with_model(
     if name is Estimator.SNDR:
         return by.self_normalized_dr(rewards, weights, predicted), None
     bound, limits = (
-        (switched, limits_of(weights)) if name is Estimator.SWITCH_DR else (shrunk, shrinking_limits_of(weights))
+        (switch, candidate_limits(weights)) if name is Estimator.SWITCH_DR else (shrink, shrinkage_limits(weights))
     )
     residuals = rewards - predicted.taken
 
     def build(limit: float) -> Terms:
         return by.doubly_robust(rewards, bound(weights, limit), predicted)
 
-    how = tuned(build, lambda limit: (bound(weights, limit) - weights) * residuals, units, limits=limits)
+    how = tune_limit(build, lambda limit: (bound(weights, limit) - weights) * residuals, units, limits=limits)
     return build(how.best.limit), how

@@ -1,4 +1,4 @@
-"""Logged decisions: in which context what was chosen, how probable that was, and what it earned."""
+"""Logged decisions: context, chosen action, its propensity and its reward."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ SUM_SLACK = 1e-6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Log:
-    """n decisions over the A actions `names`.
+    """Log of n decisions over the A actions `names`.
 
-    `actions` (n,): codes in [0, A); `propensities` (n,) in (0, 1]: how probable that action was when it was chosen;
-    `rewards` (n,), finite, in any unit; `units` (n,): codes of the people, whose decisions may depend on each other;
-    `contexts` (n, d): what was known before the choice, d may be 0. Raises DataError that names the first wrong row and
-    the cure for anything else: without propensities there is no off-policy evaluation, so none is ever made up.
+    `actions` (n,): codes in [0, A); `propensities` (n,) in (0, 1]: probability of that action when it was chosen;
+    `rewards` (n,), finite, in any unit; `units` (n,): codes of the users, whose decisions may depend on each other;
+    `contexts` (n, d): features known before the choice, d may be 0.
+
+    Without propensities there is no off-policy evaluation, so none is ever invented.
+
+    Raises:
+        DataError: for anything else; names the first wrong row and the cure.
     """
 
     actions: IntArray
@@ -48,7 +52,7 @@ class Log:
         check_finite("context", self.contexts)
 
     @classmethod
-    def of(
+    def from_columns(
         cls,
         actions: Sequence[str],
         propensities: ArrayLike,
@@ -58,14 +62,20 @@ class Log:
         contexts: ArrayLike | None = None,
         names: Sequence[str] = (),
     ) -> Self:
-        """From names of actions and ids of people (default: each decision is another person's).
+        """Build a log from names of actions and ids of users.
 
-        `names`: further actions, which the new policy may want although nobody was ever shown them.
+        Args:
+            actions: name of the action of each decision.
+            propensities: probability of each action when it was chosen, in (0, 1].
+            rewards: reward of each decision.
+            units: user of each decision; by default each decision belongs to another user.
+            contexts: features (n, d) known before the choice.
+            names: further actions, which a policy may choose although they were never logged.
         """
         known = tuple(sorted({*actions, *names}))
-        places = {name: code for code, name in enumerate(known)}
-        codes = np.array([places[name] for name in actions], dtype=np.int64)
-        people = np.arange(len(codes)) if units is None else codes_of(units)
+        index = {name: code for code, name in enumerate(known)}
+        codes = np.array([index[name] for name in actions], dtype=np.int64)
+        people = np.arange(len(codes)) if units is None else encode_units(units)
         features = np.zeros((len(codes), 0)) if contexts is None else np.asarray(contexts, dtype=np.float64)
         chances, earned = (np.asarray(column, dtype=np.float64) for column in (propensities, rewards))
         return cls(codes, chances, earned, people, features, known)
@@ -73,40 +83,40 @@ class Log:
     def __len__(self) -> int:
         return len(self.actions)
 
-    def where(self, kept: BoolArray) -> Log:
-        """The decisions `kept` (n,) alone."""
+    def select(self, mask: BoolArray) -> Log:
+        """Return only the decisions in `mask` (n,)."""
         return Log(
-            self.actions[kept],
-            self.propensities[kept],
-            self.rewards[kept],
-            self.units[kept],
-            self.contexts[kept],
+            self.actions[mask],
+            self.propensities[mask],
+            self.rewards[mask],
+            self.units[mask],
+            self.contexts[mask],
             self.names,
         )
 
     def always(self, name: str) -> Values:
-        """The policy (n, A) that always chooses one action. Raises DataError for one that the log does not name."""
-        return self.mixed({name: 1.0})
+        """Return the policy (n, A) that always chooses one action; raise DataError if the log does not name it."""
+        return self.mix({name: 1.0})
 
-    def mixed(self, probabilities: dict[str, float]) -> Values:
-        """The policy (n, A) with the same probabilities in every context; actions left out have 0."""
+    def mix(self, probabilities: dict[str, float]) -> Values:
+        """Return the policy (n, A) with the same probabilities in all contexts; other actions have 0."""
         unknown = sorted(set(probabilities) - set(self.names))
         if unknown:
             raise DataError(
-                f"action {unknown[0]!r} was never logged; there are {', '.join(self.names)}. A log says nothing of "
-                "what was never tried: try it on some traffic first"
+                f"action {unknown[0]!r} was never logged; logged ones: {', '.join(self.names)}. A log cannot "
+                "evaluate an action that was never tried: try it on some traffic first"
             )
         row = np.array([probabilities.get(name, 0.0) for name in self.names])
         return np.tile(row, (len(self), 1))
 
 
-def codes_of(units: Sequence[str]) -> IntArray:
-    """Codes (n,) of n ids, in the order of the ids."""
+def encode_units(units: Sequence[str]) -> IntArray:
+    """Return codes (n,) of n ids, in the order of the ids."""
     return np.asarray(np.unique(np.asarray(units, dtype=np.str_), return_inverse=True)[1], dtype=np.int64)
 
 
 def check_propensities(propensities: Values) -> None:
-    """Raises DataError where one is missing (NaN), 0 or less, or above 1."""
+    """Raise DataError if one is missing (NaN), 0 or less, or above 1."""
     faults = {
         "missing (NaN)": np.isnan(propensities),
         "0 or less": propensities <= 0.0,
@@ -116,22 +126,24 @@ def check_propensities(propensities: Values) -> None:
     if found:
         said = "; ".join(f"{len(rows)} are {fault}, the first in row {rows[0]}" for fault, rows in found.items())
         raise DataError(
-            f"propensity: of {len(propensities)}, {said} (rows count from 0). Log how probable each choice was at the "
-            "moment it was made, in (0, 1]; it cannot be filled in afterwards. If only some were lost, for reasons "
-            "that have nothing to do with the choice, drop those rows"
+            f"propensity: of {len(propensities)}, {said} (rows count from 0). Log the probability of each choice at "
+            "the moment it is made, in (0, 1]; it cannot be filled in afterwards. If only some were lost, for reasons "
+            "unrelated to the choice, drop those rows"
         )
 
 
 def check_finite(name: str, values: Values) -> None:
-    """Raises DataError where one is NaN or infinite."""
+    """Raise DataError if one is NaN or infinite."""
     wrong = ~np.isfinite(values)
     if wrong.any():
         row = int(np.argwhere(wrong)[0][0])
-        raise DataError(f"{name}: {int(wrong.sum())} are not finite, the first in row {row}: mend or drop these rows")
+        raise DataError(
+            f"{name}: {int(wrong.sum())} are not finite, the first in row {row}: correct or drop these rows"
+        )
 
 
 def check_policy(policy: Values, log: Log) -> None:
-    """Raises DataError where `policy` is no row of probabilities over the log's actions for each of its decisions."""
+    """Raise DataError if `policy` is not one row of probabilities over the log's actions per decision."""
     if policy.shape != (len(log), len(log.names)):
         raise DataError(
             f"the policy has shape {policy.shape}: give one probability for each of {len(log)} decisions and "

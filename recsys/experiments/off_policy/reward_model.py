@@ -1,4 +1,4 @@
-"""A reward model q̂(x, a) for DM and the doubly robust estimators, fitted on other people than it is asked about."""
+"""Reward model q̂(x, a) for DM and the doubly robust estimators, fitted on other users than it predicts for."""
 
 from __future__ import annotations
 
@@ -9,49 +9,51 @@ import numpy as np
 from scipy.sparse import csr_matrix, hstack, spmatrix
 
 from recsys.errors import ConfigError
-from recsys.experiments.off_policy.intervals import units_from_0
+from recsys.experiments.off_policy.intervals import recode_units
 from recsys.experiments.off_policy.log import Log, Values
 from recsys.rng import derive_seed, generator
 from recsys.schema import IntArray
 
 FOLDS = 5
 LARGEST_CODES = 255
-"""How many categories scikit-learn's histogram trees take."""
+"""Most categories that scikit-learn's histogram trees accept."""
 
 
 class RewardModel(StrEnum):
-    """What q̂ is. Linear ones have a level and slopes for each action."""
+    """Kind of reward model. Linear ones have an intercept and slopes for each action."""
 
     LOGISTIC = "logistic"
     RIDGE = "ridge"
     BOOSTING = "boosting"
 
 
-def cross_fitted(log: Log, kind: RewardModel | None = None, *, folds: int = FOLDS, seed: int = 0) -> Values:
-    """q̂(x_i, a) of every action, (n, A), by a model that saw nothing of the person of decision i.
+def cross_fit(log: Log, kind: RewardModel | None = None, *, folds: int = FOLDS, seed: int = 0) -> Values:
+    """Predict q̂(x_i, a) of all actions, (n, A), with models that were not fitted on the user of decision i.
 
-    People are dealt into `folds` at random (Chernozhukov et al. 2018, definition 3.1): a model that knew a decision's
-    reward would explain it away, and the doubly robust estimators would be biased and too sure. `kind`: by default
-    logistic where all rewards are 0 or 1, else ridge. Logistic and boosting as a classifier then keep q̂ in [0, 1]. An
-    action that the other folds lack gets what is known of the context alone. Takes 8 n A bytes. Raises ConfigError for
-    fewer than 2 folds, or more than people.
+    Users are split into `folds` at random (Chernozhukov et al. 2018, definition 3.1). A model fitted on a decision's
+    own reward would explain it away, and the doubly robust estimators would be biased with too narrow intervals. `kind`
+    is logistic by default if all rewards are 0 or 1, else ridge. Logistic and boosting as a classifier keep q̂ in [0,
+    1]. An action that the other folds lack is predicted from the context only. Takes 8 n A bytes.
+
+    Raises:
+        ConfigError: for fewer than 2 folds, or more folds than users.
     """
-    people = units_from_0(log.units)
+    people = recode_units(log.units)
     count = int(people.max()) + 1
     if not 2 <= folds <= count:
-        raise ConfigError(f"folds is {folds}: give 2 or more, and at most one for each of {count} people")
+        raise ConfigError(f"folds is {folds}: give 2 or more, and at most one for each of {count} users")
     binary = bool(np.isin(log.rewards, (0.0, 1.0)).all())
     chosen = kind or (RewardModel.LOGISTIC if binary else RewardModel.RIDGE)
     fold = (generator(seed, "reward model folds").permutation(count) % folds)[people]
     found = np.empty((len(log), len(log.names)))
     for held_out in range(folds):
-        asked = fold == held_out
-        found[asked] = _fitted(log.where(~asked), chosen, binary, seed)(log.contexts[asked])
+        inside = fold == held_out
+        found[inside] = _fit(log.select(~inside), chosen, binary, seed)(log.contexts[inside])
     return found
 
 
 class _Fitted:
-    """A model of one fold; called with contexts (m, d) it gives q̂ (m, A)."""
+    """Model of one fold; called with contexts (m, d) it returns q̂ (m, A)."""
 
     def __init__(self, model: Any, classifies: bool, actions: int, dense: bool, scale: tuple[Values, Values]) -> None:
         self._model, self._classifies, self._actions, self._dense = model, classifies, actions, dense
@@ -69,7 +71,7 @@ class _Fitted:
         return np.column_stack(columns)
 
 
-def _fitted(log: Log, kind: RewardModel, binary: bool, seed: int) -> Any:
+def _fit(log: Log, kind: RewardModel, binary: bool, seed: int) -> Any:
     classes = np.unique(log.rewards)
     if len(classes) == 1:
         return lambda contexts: np.full((len(contexts), len(log.names)), classes[0])
@@ -84,7 +86,7 @@ def _fitted(log: Log, kind: RewardModel, binary: bool, seed: int) -> Any:
 
 
 def _model(kind: RewardModel, classifies: bool, actions: int, seed: int) -> Any:
-    # scikit-learn takes half a second to load: only who fits pays for it.
+    # scikit-learn takes half a second to load, so it is imported only to fit.
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
     from sklearn.linear_model import LogisticRegression, Ridge
 
@@ -94,13 +96,13 @@ def _model(kind: RewardModel, classifies: bool, actions: int, seed: int) -> Any:
         return boosting(max_iter=100, categorical_features=categories, random_state=derive_seed(seed, "boost") % 2**32)
     if kind is RewardModel.LOGISTIC:
         if not classifies:
-            raise ConfigError("reward model logistic: rewards must be 0 or 1; take ridge or boosting for others")
+            raise ConfigError("reward model logistic: rewards must be 0 or 1; use ridge or boosting for others")
         return LogisticRegression(C=1.0, max_iter=1000)
     return Ridge(alpha=1.0)
 
 
 def _features(contexts: Values, actions: IntArray, count: int, dense: bool) -> Any:
-    """For trees the action's code and the context; else context, action, and the context times the action (sparse)."""
+    """Return features: action and context for trees, else context, action, and context times action (sparse)."""
     n, d = contexts.shape
     if dense:
         return np.column_stack([actions.astype(np.float64), contexts])

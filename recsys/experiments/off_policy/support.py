@@ -1,4 +1,4 @@
-"""Whether a log can answer for a policy: overlap, how much of it carries the weight, and what was never tried."""
+"""Support of a policy by a log: overlap, concentration of weights, and actions that were never tried."""
 
 from __future__ import annotations
 
@@ -18,25 +18,30 @@ FEW_EFFECTIVE = 100
 MOST_IN_TOP = 0.5
 MOST_UNTRIED = 0.01
 WEIGHT_LEVEL = 0.999
-"""A mean weight is called wrong beyond this interval: one log in a thousand by chance."""
+"""Level of the interval of the mean weight: one log in a thousand is outside by chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What stands behind an estimate.
+    """Support of an estimate by the log.
 
-    `decisions` and `people` in the log; `effective`: Kish's sample size (sum w)² / sum w² (Kish 1965), the number of
-    decisions of the new policy itself that would say about as much; `attainable`: what it is at most in expectation,
-    infinite where that is not known (`attainable_size`); `largest` weight; `top_share`: of all weight, what the
-    heaviest 1 % carry of those decisions that have any; `mean_weight` with its 99.9 % interval, which holds 1
-    where propensities are right and nothing is out of reach; `never_tried`: actions that the policy wants and the log
-    does not have, with the policy's mean probability of each; `untried`: of what the policy would do, the share known
-    to have been impossible in the log: those actions, and everything else where a choice was certain. A lower bound, as
-    logs tell the propensity of what was chosen alone.
+    Attributes:
+        decisions: number of logged decisions.
+        users: number of logged users.
+        effective: Kish's effective sample size (sum w)² / sum w² (Kish 1965): about as many decisions of the new policy
+            itself would be equally informative.
+        attainable: largest expected effective sample size, infinite if unknown (`attainable_size`).
+        largest: largest weight.
+        top_share: share of all weight on the heaviest 1 % of decisions with a positive weight.
+        mean_weight: mean weight with its 99.9 % interval, which contains 1 if propensities are right and all actions
+            of the policy are possible in the log.
+        never_tried: actions of the policy that are not in the log, with the policy's mean probability of each.
+        untried: share of the policy's choices that were impossible in the log: those actions, and all other actions if
+            a choice was certain. It is a lower bound, because logs have only the propensity of the chosen action.
     """
 
     decisions: int
-    people: int
+    users: int
     effective: float
     attainable: float
     largest: float
@@ -47,40 +52,40 @@ class Support:
 
     @property
     def reliable(self) -> float:
-        """The smaller of `effective`, by weights that came up, and `attainable`, by those that may."""
+        """Smaller one of `effective`, from observed weights, and `attainable`, from possible ones."""
         return min(self.effective, self.attainable)
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why the log cannot answer, in words with a cure; empty where it can."""
+        """Reasons why the log cannot answer, with cures; empty if it can."""
         found = []
         if self.untried > MOST_UNTRIED:
             names = ", ".join(f"{name} ({share:.1%})" for name, share in self.never_tried[:5])
             found.append(
-                f"at least {self.untried:.1%} of what the new policy would do was never tried"
-                + (f": {names}" if names else ", as other choices were certain")
-                + "; let exploration try it, or ask about a policy nearer to the log"
+                f"at least {self.untried:.1%} of the new policy's choices were never tried"
+                + (f": {names}" if names else ", because other choices were certain")
+                + "; let exploration try them, or evaluate a policy nearer to the log"
             )
         low, high = self.mean_weight.low, self.mean_weight.high
         if not low <= 1.0 <= high:
             found.append(
                 f"weights have the mean {self.mean_weight.value:.3f} ({low:.3f} to {high:.3f}) instead of 1: "
-                + ("part of what the new policy would do was out of reach" if high < 1.0 else "")
+                + ("part of the new policy's choices was impossible in the log" if high < 1.0 else "")
                 + (", or " if high < 1.0 else "")
-                + "the logged propensities are not those that were used, or what is logged depends on the choice"
+                + "the logged propensities are not those that were used, or logging depends on the choice"
             )
         if self.reliable < FEW_EFFECTIVE:
             found.append(
                 f"the effective sample size is {self.reliable:.0f} of {self.decisions}; below {FEW_EFFECTIVE} "
-                "intervals are not to be relied upon: log more, explore more, or ask about a policy nearer to the log"
+                "intervals are not reliable: log more, explore more, or evaluate a policy nearer to the log"
             )
         if self.top_share > MOST_IN_TOP:
             found.append(f"1 % of decisions carry {self.top_share:.0%} of the weight: a few of them decide; log more")
         return tuple(found)
 
 
-def support_of(log: Log, policy: Values, weights: Values) -> Support:
-    """What stands behind `policy` (n, A), whose importance weights are `weights` (n,)."""
+def compute_support(log: Log, policy: Values, weights: Values) -> Support:
+    """Compute the support of `policy` (n, A) with importance weights `weights` (n,)."""
     wanted = policy.mean(axis=0)
     absent = np.bincount(log.actions, minlength=len(log.names)) == 0
     order = sorted(np.flatnonzero(absent & (wanted > 0.0)), key=lambda action: -wanted[action])
@@ -88,22 +93,22 @@ def support_of(log: Log, policy: Values, weights: Values) -> Support:
     chosen = policy[np.arange(len(log)), log.actions]
     impossible = np.where(log.propensities == 1.0, 1.0 - chosen, policy[:, absent].sum(axis=1))
     attainable = attainable_size(chosen, 1.0 - chosen, log.propensities)
-    return measured(weights, log.units, attainable, float(impossible.mean()), never_tried)
+    return measure_support(weights, log.units, attainable, float(impossible.mean()), never_tried)
 
 
-def measured(
+def measure_support(
     weights: Values,
     units: IntArray,
     attainable: float = math.inf,
     untried: float = 0.0,
     never_tried: tuple[tuple[str, float], ...] = (),
 ) -> Support:
-    """Support by weights (n,) of people `units` (n,), with what else is known of what may come up."""
+    """Compute support from weights (n,) of users `units` (n,); other arguments are as in `Support`."""
     total = float(weights.sum())
     top = max(1, round(TOP * np.count_nonzero(weights)))
     return Support(
         decisions=len(weights),
-        people=len(np.unique(units)),
+        users=len(np.unique(units)),
         effective=total**2 / float(weights @ weights),
         attainable=attainable,
         largest=float(weights.max()),
@@ -115,12 +120,12 @@ def measured(
 
 
 def attainable_size(chosen: Values, other: Values, propensities: Values) -> float:
-    """What the effective sample size is at most in expectation, from the policy's probability of what was `chosen` (n,)
-    and of all `other` actions (n,).
+    """Compute an upper bound of the expected effective sample size.
 
-    A log that next to never tries what the policy wants can by luck show no large weight, and then looks fine. But
-    what was left to all other actions is known, and by Cauchy & Schwarz the mean square of weights in a context is at
-    least pi(a)² / p + (1 - pi(a))² / (1 - p). The bound is n over the mean of that, of choices that were not certain.
+    `chosen` (n,) is the policy's probability of the logged action, `other` (n,) that of all other actions. If the log
+    almost never takes the policy's actions, it may show no large weight by luck, and looks healthy. But the probability
+    of all other actions is known, and by Cauchy-Schwarz the mean square of weights in a context is at least pi(a)² / p
+    + (1 - pi(a))² / (1 - p). The bound is n over the mean of that, of choices that were not certain.
     """
     random = propensities < 1.0
     if not random.any():
@@ -131,5 +136,5 @@ def attainable_size(chosen: Values, other: Values, propensities: Values) -> floa
 
 
 def mean_terms(values: Values) -> Terms:
-    """The mean of `values` (n,) as terms."""
+    """Return the mean of `values` (n,) as terms."""
     return Terms(values, np.zeros((len(values), 1)), np.ones((len(values), 1)))

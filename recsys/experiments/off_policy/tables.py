@@ -18,10 +18,12 @@ TRUTH = {"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0"
 
 
 def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
-    """Read a .csv or .parquet file that has the columns `required`; columns that are known by name get their types.
+    """Read a .csv or .parquet file that has the columns `required`; known columns are converted to their types.
 
-    Lists stand in CSV as JSON. Raises DataError for another suffix, an unreadable file, a missing column, and a value
-    that is not what its column holds.
+    Lists are JSON in CSV files.
+
+    Raises:
+        DataError: for another suffix, an unreadable file, a missing column, and a value of the wrong type.
     """
     try:
         if path.suffix == ".parquet":
@@ -32,11 +34,11 @@ def read_table(path: Path, required: Sequence[str]) -> pd.DataFrame:
             raise DataError(f"{path}: expected a .csv or .parquet file")
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as a table: {error}") from None
-    return typed(frame, required, str(path))
+    return convert_columns(frame, required, str(path))
 
 
-def typed(frame: pd.DataFrame, required: Sequence[str], where: str) -> pd.DataFrame:
-    """The table with the columns `required`, known ones typed; `where` stands in messages. Raises like `read_table`."""
+def convert_columns(frame: pd.DataFrame, required: Sequence[str], where: str) -> pd.DataFrame:
+    """Check for the columns `required` and convert known columns; `where` names the table in messages."""
     check_columns(frame, required, where)
     columns: dict[str, Any] = {str(name): frame[name] for name in frame.columns}
     for name, column in columns.items():
@@ -45,14 +47,14 @@ def typed(frame: pd.DataFrame, required: Sequence[str], where: str) -> pd.DataFr
         elif name in NUMBERS:
             columns[name] = _numbers(column, name, where)
         elif name in LISTS:
-            columns[name] = [_listed(value, name, where) for value in column]
+            columns[name] = [_parse_list(value, name, where) for value in column]
         elif name == "satisfied":
             columns[name] = [_truth(value, name, where) for value in column]
     return pd.DataFrame(columns)
 
 
 def check_columns(frame: pd.DataFrame, required: Sequence[str], where: str) -> None:
-    """Raises DataError that names the missing columns, and what a missing propensity means."""
+    """Raise DataError if columns are missing; it names them, and explains a missing propensity."""
     missing = [name for name in required if name not in frame.columns]
     if missing:
         hint = ""
@@ -67,15 +69,17 @@ def _numbers(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
     empty = column.isna() | (column.astype(str).str.strip() == "")
     found = pd.to_numeric(column.where(~empty), errors="coerce").astype(float)
     wrong = found.isna() & ~empty
-    # What says NaN in words is missing, too; whoever needs it will refuse it.
+    # The text "NaN" is a missing value, too; functions that need the value raise an error.
     wrong &= column.astype(str).str.lower() != "nan"
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        raise DataError(f"{where}: column {name!r}, row {row}: {column.iloc[row]!r} is not a number")
+        raise DataError(
+            f"{where}: column {name!r}, row {row}: {column.iloc[row]!r} is not a number; correct or drop the row"
+        )
     return found
 
 
-def _listed(value: Any, name: str, where: str) -> list[Any]:
+def _parse_list(value: Any, name: str, where: str) -> list[Any]:
     try:
         found = json.loads(value) if isinstance(value, str) else list(value)
     except (ValueError, TypeError):
@@ -88,5 +92,5 @@ def _listed(value: Any, name: str, where: str) -> list[Any]:
 def _truth(value: Any, name: str, where: str) -> bool:
     found = TRUTH.get(str(value).strip().lower())
     if found is None:
-        raise DataError(f"{where}: column {name!r}: {value!r} is neither true nor false")
+        raise DataError(f"{where}: column {name!r}: {value!r} is neither true nor false; write one of both")
     return found

@@ -1,4 +1,4 @@
-"""How far to bound weights: the limit of the smallest estimated mean squared error."""
+"""Tuning of the bound of weights: the limit with the smallest estimated mean squared error."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from recsys.experiments.off_policy.weights import NO_LIMIT
 from recsys.schema import IntArray
 
 CAUTION = 1.645
-"""How many standard errors are added to the estimated bias: a bound at 95 %. With 1, where the model is wrong, 90 % of
-intervals of DRos hold the truth instead of 93 % (of DR, too), and the errors are the same."""
+"""Standard errors added to the estimated bias: a bound at 95 %. With 1 and a wrong model, 90 % of the intervals of DRos
+contain the truth instead of 93 % (as for DR), and the errors are the same."""
 QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.975, 0.99, 0.995, 0.999)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One `limit`: the estimator's `variance`, the bound of its bias, and their mean squared error."""
+    """Candidate `limit`: the estimator's `variance`, the bound of its bias, and their mean squared error."""
 
     limit: float
     variance: float
@@ -29,31 +29,31 @@ class Candidate:
 
     @property
     def error(self) -> float:
-        """variance + bias²."""
+        """Mean squared error: variance + bias²."""
         return self.variance + self.bias**2
 
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """The `best` of `candidates`, which are ordered from no limit downwards."""
+    """Result of tuning: the `best` of `candidates`, which are ordered from no limit downwards."""
 
     best: Candidate
     candidates: tuple[Candidate, ...]
 
 
-def limits_of(weights: Values) -> list[float]:
-    """Limits to try: none, and quantiles of the positive weights, from above."""
+def candidate_limits(weights: Values) -> list[float]:
+    """Return limits to try: none, and quantiles of the positive weights, from above."""
     positive = weights[weights > 0.0]
     return [NO_LIMIT, *sorted({float(limit) for limit in np.quantile(positive, QUANTILES)}, reverse=True)]
 
 
-def shrinking_limits_of(weights: Values) -> list[float]:
-    """Limits of optimistic shrinkage to try, each the square of the weight that it halves: from none downwards."""
+def shrinkage_limits(weights: Values) -> list[float]:
+    """Return limits of optimistic shrinkage, each the square of the weight that it halves: from none downwards."""
     largest = float(weights.max()) ** 2
-    return [NO_LIMIT, 100.0 * largest, 10.0 * largest, *(limit**2 for limit in limits_of(weights)[1:])]
+    return [NO_LIMIT, 100.0 * largest, 10.0 * largest, *(limit**2 for limit in candidate_limits(weights)[1:])]
 
 
-def tuned(
+def tune_limit(
     build: Callable[[float], Terms],
     missed: Callable[[float], Values],
     units: IntArray,
@@ -61,12 +61,13 @@ def tuned(
     limits: Sequence[float],
     caution: float = CAUTION,
 ) -> Tuned:
-    """The limit with the smallest variance + bias², of those given (the first of equals).
+    """Find the limit with the smallest variance + bias² (the first of equals).
 
-    `build` makes the estimator's terms of a limit; `missed` (n,) is (ŵ - w)(r - q̂(x, a)) with its weights ŵ, where
+    `build` computes the estimator's terms for a limit; `missed` (n,) is (ŵ - w)(r - q̂(x, a)) with its weights ŵ, where
     clipped IPS has no q̂. The bias is the expectation of that; its bound is the absolute mean, plus `caution` standard
     errors (Su et al. 2020, section 5: the direct estimate; Wang, Agarwal & Dudík 2017, section 3.3: variance and
-    squared bias estimated from the log). It assumes overlap: what has no weight in the log has no bias here either.
+    squared bias estimated from the log). It assumes overlap: actions without weight in the log have no bias here
+    either.
     """
     candidates = []
     for limit in limits:

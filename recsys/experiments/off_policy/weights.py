@@ -13,10 +13,12 @@ NO_LIMIT = math.inf
 
 
 def importance_weights(log: Log, policy: Values) -> Values:
-    """w_i = pi(a_i | x_i) / p_i (n,): how much more probable the logged action is under `policy` (n, A).
+    """Compute importance weights w_i = pi(a_i | x_i) / p_i (n,) of the logged actions under `policy` (n, A).
 
-    Where the log could choose all that the policy can, they have the mean 1. Raises DataError for what is no policy,
-    and where all are 0: nothing that the policy does was ever tried.
+    Their expected mean is 1 if the log could choose all actions of the policy.
+
+    Raises:
+        DataError: if `policy` is no policy, or all weights are 0: no action of the policy was ever tried.
     """
     check_policy(policy, log)
     weights = policy[np.arange(len(log)), log.actions] / log.propensities
@@ -25,24 +27,25 @@ def importance_weights(log: Log, policy: Values) -> Values:
 
 
 def check_overlap(weights: Values) -> None:
-    """Raises DataError where no logged choice is one that the new policy could have made."""
+    """Raise DataError if the new policy could not have made any logged choice."""
     if not weights.any():
         raise DataError(
-            "no overlap: the new policy would never have chosen what was logged, in any of "
-            f"{len(weights)} decisions; such a log says nothing of it. Let exploration try what it wants, and log again"
+            "no overlap: the new policy would not have made any of the "
+            f"{len(weights)} logged decisions, so this log cannot evaluate it. Let "
+            "exploration try its actions, and log again"
         )
 
 
-def clipped(weights: Values, limit: float) -> Values:
-    """min(w, limit)."""
+def clip(weights: Values, limit: float) -> Values:
+    """Return min(w, limit)."""
     return np.minimum(weights, limit)
 
 
-def switched(weights: Values, limit: float) -> Values:
-    """w where w <= limit, else 0: there the reward model speaks alone (Wang, Agarwal & Dudík 2017, eq. 8)."""
+def switch(weights: Values, limit: float) -> Values:
+    """Return w if w <= limit, else 0, so that only the reward model counts (Wang, Agarwal & Dudík 2017, eq. 8)."""
     return np.where(weights <= limit, weights, 0.0)
 
 
-def shrunk(weights: Values, limit: float) -> Values:
-    """Optimistic shrinkage: limit w / (w² + limit) (Su et al. 2020, section 4.1); w itself where limit is infinite."""
+def shrink(weights: Values, limit: float) -> Values:
+    """Return weights after optimistic shrinkage, limit w / (w² + limit) (Su et al. 2020, section 4.1)."""
     return weights if limit == NO_LIMIT else limit * weights / (weights**2 + limit)

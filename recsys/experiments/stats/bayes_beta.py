@@ -20,7 +20,7 @@ from recsys.experiments.stats.proportions import Proportion
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 _TAILS = np.array([1e-18, 1e-12, 1e-8, 1e-5, 1e-3, 0.02, 0.15, 0.5])
-"""Where panels of the quadrature end, as tail probabilities of either posterior on both sides."""
+"""Tail probabilities of either posterior, on both sides, at which panels of the quadrature end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +34,29 @@ class BetaPrior:
         if not (0.0 < self.a < math.inf and 0.0 < self.b < math.inf):
             raise ConfigError(f"prior Beta({self.a}, {self.b}) is not proper: give two numbers above 0")
 
-    def given(self, arm: Proportion) -> Beta:
-        """The posterior after the arm's data."""
+    def update(self, arm: Proportion) -> Beta:
+        """Return the posterior after the arm's data."""
         return Beta(self.a + arm.successes, self.b + arm.n - arm.successes)
 
 
 @dataclass(frozen=True)
 class Beta:
-    """A Beta(a, b) distribution over [0, 1]."""
+    """Beta(a, b) distribution over [0, 1]."""
 
     a: float
     b: float
 
     @property
     def mean(self) -> float:
-        """a / (a + b)."""
+        """Mean a / (a + b)."""
         return self.a / (self.a + self.b)
 
     def below(self, x: Values) -> Values:
-        """P(X <= x)."""
+        """Return P(X <= x)."""
         return np.asarray(special.betainc(self.a, self.b, np.clip(x, 0.0, 1.0)))
 
     def above(self, x: Values) -> Values:
-        """P(X > x), computed by itself."""
+        """Return P(X > x), not computed as 1 - P(X <= x)."""
         return np.asarray(special.betaincc(self.a, self.b, np.clip(x, 0.0, 1.0)))
 
     @cached_property
@@ -66,7 +66,7 @@ class Beta:
         return np.concatenate([low, high])
 
     def average(self, function: Callable[[Values], Values], marks: Values) -> float:
-        """E[function(X)] for a function that is smooth but near `marks`.
+        """Compute E[function(X)] for a function that is smooth except near `marks`.
 
         In the angle t, x = sin² t, the density 2 sin^(2a-1) t cos^(2b-1) t / B(a, b) has no pole for a, b >= 1/2. It is
         scaled to sum to 1 over the same nodes, which takes out the rounding of B.
@@ -83,7 +83,8 @@ _FLAT = BetaPrior()
 def beta_posterior(
     treatment: Proportion, control: Proportion, prior: BetaPrior = _FLAT, *, level: float = 0.95
 ) -> Posterior:
-    """Posterior of two proportions with the same independent Beta prior each (Gelman et al. 2013, section 2.4).
+    """Compute the posterior of two proportions with the same independent Beta prior each (Gelman et al. 2013, section
+    2.4).
 
     The chance to win is E[P(control < x)] over x of the treatment, the expected loss of shipping the integral of
     P(treatment <= x) P(control > x) over [0, 1]: every integrand is positive, so small chances and losses keep their
@@ -91,7 +92,7 @@ def beta_posterior(
     exist. Errors are below 1e-9 for a, b >= 1/2.
     """
     check_between_0_and_1("level", level)
-    t, c = prior.given(treatment), prior.given(control)
+    t, c = prior.update(treatment), prior.update(control)
     return Posterior(
         absolute=_difference(t, c, level),
         relative=_lift(t, c, level),

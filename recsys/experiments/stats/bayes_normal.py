@@ -20,11 +20,11 @@ Scale = Literal["relative", "absolute"]
 
 @dataclass(frozen=True, slots=True)
 class NormalPrior:
-    """What is believed of the effect before the data: `mean` and `deviation` on `scale`.
+    """Prior of the effect: `mean` and `deviation` on `scale`.
 
     On "relative" they are shares of the control's mean (0.05 is 5 %), on "absolute" in the metric's unit. The default
-    says that two of three treatments change a metric by less than 10 %. The prior is proper: the deviation is finite
-    and above 0. Raises ConfigError otherwise.
+    expects that two of three experiments change a metric by less than 10 %. The prior is proper: the deviation is
+    finite and above 0. Raises ConfigError otherwise.
     """
 
     mean: float = 0.0
@@ -38,10 +38,12 @@ class NormalPrior:
             )
 
     def on(self, scale: Scale, control_mean: float) -> NormalPrior:
-        """The same belief on another scale: an absolute effect is a lift times the control's mean.
+        """Convert to another scale: an absolute effect is a lift times the control's mean.
 
-        The control's mean is taken as known; beside the prior's own width its error is small. Raises DataError where
-        it is not above 0, as a lift means nothing there.
+        The control's mean is taken as known; beside the prior's own width its error is small.
+
+        Raises:
+            DataError: if it is not above 0, because a lift has no meaning then.
         """
         if scale == self.scale:
             return self
@@ -65,13 +67,17 @@ def normal_posterior(
     level: float = 0.95,
     shared: float = 0.0,
 ) -> Posterior:
-    """Posterior of the difference of two means, in closed form: precisions add (Gelman et al. 2013, section 2.5).
+    """Compute the posterior of the difference of two means, in closed form: precisions add (Gelman et al. 2013, section
+    2.5).
 
     The likelihood is the central limit theorem's Normal of the difference, or of the lift with the delta method's
     variance; `prior` is rescaled to each. Chances and losses are those of the difference. E[max(-D, 0)] for
-    D ~ N(m, s²) is s phi(m / s) - m Phi(-m / s). The relative estimate is None where the control's mean is so near 0
+    D ~ N(m, s²) is s phi(m / s) - m Phi(-m / s). The relative estimate is None if the control's mean is so near 0
     that the delta method fails. With a prior that is right it holds at any look; a wide prior is no protection
-    against looking often. Raises DataError for an arm of fewer than 2 units or without spread.
+    against frequent looks.
+
+    Raises:
+        DataError: for an arm of fewer than 2 units or without variance.
     """
     check_between_0_and_1("level", level)
     check_arms(treatment=treatment, control=control)
@@ -105,14 +111,14 @@ def _relative(
 
 
 def _update(estimate: float, variance: float, prior: NormalPrior) -> tuple[float, float]:
-    """Mean and deviation of the posterior; the weight of the data is prior variance / (prior + data variance)."""
+    """Return mean and deviation of the posterior; the data weigh prior variance / (prior + data variance)."""
     spread = prior.deviation**2
     weight = spread / (spread + variance)
     return prior.mean + weight * (estimate - prior.mean), math.sqrt(weight * variance)
 
 
 def _mean_beyond(z: float) -> float:
-    """E[max(-X, 0)] of X ~ N(z, 1): phi(z) - z Phi(-z), with Phi(-z) / phi(z) = sqrt(pi / 2) erfcx(z / sqrt 2)."""
+    """Return E[max(-X, 0)] of X ~ N(z, 1): phi(z) - z Phi(-z), Phi(-z) / phi(z) = sqrt(pi / 2) erfcx(z / sqrt 2)."""
     if z <= 0.0:
         return -z + _mean_beyond(-z) if z < 0.0 else 1.0 / math.sqrt(2.0 * math.pi)
     mills = math.sqrt(math.pi / 2.0) * float(special.erfcx(z / math.sqrt(2.0)))

@@ -1,4 +1,4 @@
-"""What every test of two arms asks of its input."""
+"""Checks of the input that every test of two arms makes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from recsys.experiments.stats.moments import Moments
 
 
 def check_between_0_and_1(name: str, value: float) -> None:
-    """Raises ConfigError where `value` is not strictly between 0 and 1."""
+    """Raise ConfigError if `value` is not strictly between 0 and 1."""
     if not 0.0 < value < 1.0:
         raise ConfigError(f"{name} is {value}: give a number between 0 and 1, both excluded")
 
 
 def check_arms(**arms: Moments) -> None:
-    """Raises DataError for an arm, named by its keyword, whose spread cannot be known."""
+    """Raise DataError for an arm, named by its keyword, whose variance cannot be estimated."""
     for name, arm in arms.items():
         if arm.n < 2:
             raise DataError(f"arm {name} has {arm.n} units: wait for at least 2, or leave the arm out of the analysis")

@@ -1,4 +1,4 @@
-"""CUPED: less variance by what was known of units before the experiment (Deng, Xu, Kohavi & Walker 2013)."""
+"""CUPED: smaller variance by data of units from before the experiment (Deng, Xu, Kohavi & Walker 2013)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recsys.errors import DataError
 from recsys.experiments.stats.moments import JointMoments, Moments, Values
 
 _SMALLEST_EIGENVALUE = 1e-10
-"""Of the covariates' correlation matrix, beside the largest: what is below is a covariate that repeats another one."""
+"""Smallest eigenvalue of the covariates' correlation matrix, relative to the largest; below it, covariates repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,16 @@ class Adjusted:
 
 
 def adjust(arms: Sequence[JointMoments]) -> Adjusted:
-    """The arms' first column, adjusted for the others: y - theta (x - mean of x over all arms).
+    """Adjust the arms' first column for the others: y - theta (x - mean of x over all arms).
 
     theta is the regression within arms, pooled (Deng et al. 2013, eq. 4), so a treatment effect does not enter it; a
     covariate that is constant or repeats another one gets 0 or shares. For a ratio give `JointMoments.ratio()` of each
-    arm, with a pre-period numerator and denominator as covariates. Covariates must be of before the exposure: one that
-    the treatment can change biases the effect. Nothing is added for the k coefficients that are estimated: of N units
-    the variance is k / N too small. Raises DataError without arms, covariates or units.
+    arm, with a pre-period numerator and denominator as covariates. Covariates must be from before the exposure: one
+    that the treatment can change biases the effect. Nothing is added for the k coefficients that are estimated: of N
+    units the variance is k / N too small.
+
+    Raises:
+        DataError: without arms, covariates or units.
     """
     if not arms or any(len(arm.means) < 2 for arm in arms):
         raise DataError("CUPED takes arms of a metric and at least one covariate: leave it out where there is none")
@@ -58,7 +61,7 @@ def adjust(arms: Sequence[JointMoments]) -> Adjusted:
 
 
 def fill_missing(covariate: Values) -> Values:
-    """A covariate (n,) with NaN for units without a pre-period (new users), as two columns (n, 2).
+    """Split a covariate (n,) with NaN for units without a pre-period (new users) into two columns (n, 2).
 
     The first is the covariate with 0 for NaN, the second 1 for these units and 0 for others. Together they adjust known
     units by their covariate and new ones by their own mean, whatever is filled in; no unit is dropped.

@@ -20,9 +20,13 @@ def welch(
     t = (t - c) / sqrt(v_t / n_t + v_c / n_c), Satterthwaite's degrees of freedom. Assumes independent units and means
     that are near Normal; a mean of very skewed values needs more of them (about 355 skewness² units an arm, Kohavi et
     al. 2014, rule 7), or `winsorize`. For ratios and CUPED, with the moments that these give, it is the delta method's
-    z-test but for t's slightly wider quantiles. Valid for one look: who looks every day takes
-    `sequential.always_valid`. Where all values of both arms are constant the spread is not known: the interval is
-    infinite and p is 1. Raises DataError for an arm of fewer than 2 units, ConfigError for a level outside (0, 1).
+    z-test but for t's slightly wider quantiles. Valid for one look only; for a look every day use
+    `sequential.always_valid`. If all values of both arms are constant, the variance is not known: the interval is
+    infinite and p is 1.
+
+    Raises:
+        DataError: for an arm of fewer than 2 units.
+        ConfigError: for a level outside (0, 1).
     """
     check_between_0_and_1("level", level)
     check_arms(treatment=treatment, control=control)
@@ -42,7 +46,8 @@ def welch(
 
 
 def satterthwaite(own: float, n: int, other: float, m: int) -> float:
-    """Degrees of freedom (Satterthwaite 1946, eq. 17) of the sum of two variances of means, of n and m units.
+    """Return the degrees of freedom (Satterthwaite 1946, eq. 17) of the sum of two variances of means, of n and m
+    units.
 
     From shares of the sum, so that no square under- or overflows; the sum is above 0.
     """

@@ -1,4 +1,4 @@
-"""Guardrails: is the treatment worse than the control by no more than a margin that was agreed on?"""
+"""Guardrails: tests that an arm is not worse than the control by more than an agreed margin."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ Verdict = Literal["safe", "harmed", "unclear"]
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """`harm`: how much worse the treatment is (above 0 is worse), with its interval, on the margin's scale.
+    """Result of a guardrail.
 
-    `verdict`: "safe" if the whole interval lies below `margin`, "harmed" if it is not safe and lies wholly above 0,
-    "unclear" otherwise: not enough data to rule harm of `margin` out, which is no sign of safety.
+    `harm`: loss of the arm (above 0 is worse), with its interval, on the margin's scale. `verdict`: "safe" if the whole
+    interval lies below `margin`, "harmed" if it is not safe and lies wholly above 0, "unclear" otherwise: not enough
+    data to rule harm of `margin` out, which is no sign of safety.
     """
 
     harm: Estimate
@@ -31,11 +32,14 @@ class Guardrail:
 
 
 def guardrail(effect: Effect, margin: float, *, relative: bool = True, higher_is_better: bool = True) -> Guardrail:
-    """Non-inferiority from an effect's interval: it holds whenever the interval does (one look, or any).
+    """Test non-inferiority by an effect's interval; it is valid whenever the interval is (one look, or any).
 
     `margin`: the largest harm that is accepted, above 0: a share of the control's mean (0.01 is 1 %), or in the
     metric's unit with `relative=False`. A two-sided 95 % interval makes it a one-sided test at 2.5 % (ICH E9, 3.3.2).
-    Raises ConfigError for a margin that is not above 0, DataError for a relative one where there is no lift.
+
+    Raises:
+        ConfigError: for a margin that is not above 0.
+        DataError: for a relative margin if there is no lift.
     """
     _check_margin(margin)
     estimate = effect.relative if relative else effect.absolute
@@ -44,17 +48,21 @@ def guardrail(effect: Effect, margin: float, *, relative: bool = True, higher_is
             f"the control's mean is {effect.control:g}, so there is no relative harm: give an absolute margin"
         )
     harm = Estimate(-estimate.value, -estimate.high, -estimate.low) if higher_is_better else estimate
-    return Guardrail(harm, margin, _verdict(harm, margin))
+    verdict: Verdict = "safe" if harm.high < margin else "harmed" if harm.low > 0.0 else "unclear"
+    return Guardrail(harm, margin, verdict)
 
 
 def non_inferiority_p_value(
     treatment: Moments, control: Moments, margin: float, *, relative: bool = True, higher_is_better: bool = True
 ) -> float:
-    """One-sided p-value of harm of at least `margin`, for one look; small says that the treatment is not that bad.
+    """Return the one-sided p-value of harm of at least `margin`, for one look; a small one rules such harm out.
 
     A relative margin m tests treatment - (1 - m) control (Laster & Johnson 2003), which needs no delta method; with
-    lower-is-better metrics treatment - (1 + m) control. 1 where there is no spread. Raises as `guardrail` does, and
-    DataError for an arm of fewer than 2 units.
+    lower-is-better metrics treatment - (1 + m) control. 1 if there is no variance.
+
+    Raises:
+        ConfigError: for a margin that is not above 0.
+        DataError: for an arm of fewer than 2 units.
     """
     _check_margin(margin)
     check_arms(treatment=treatment, control=control)
@@ -67,12 +75,6 @@ def non_inferiority_p_value(
     statistic = sign * (treatment.mean - factor * control.mean + shift) / math.sqrt(own + other)
     freedom = satterthwaite(own, treatment.n, other, control.n)
     return float(special.stdtr(freedom, -statistic))
-
-
-def _verdict(harm: Estimate, margin: float) -> Verdict:
-    if harm.high < margin:
-        return "safe"
-    return "harmed" if harm.low > 0.0 else "unclear"
 
 
 def _check_margin(margin: float) -> None:

@@ -1,4 +1,4 @@
-"""Is the experiment's data sound? Without that no effect is to be believed, however small its p-value.
+"""Tests that an experiment's data are sound; otherwise no effect is credible, however small its p-value.
 
 The threshold of 0.001 is low because the checks run daily on every experiment: an alarm then means something (Fabijan
 et al. 2019).
@@ -25,7 +25,7 @@ class SampleRatio:
     """Units in arms against the declared split.
 
     `expected` (k,): units by the weights. `p_value`: of the declared split. `strays`: positions of arms of weight 0
-    that have units all the same, which no test is needed for. `mismatch`: whether either is an alarm.
+    that have units nevertheless, which needs no test. `mismatch`: True if either is an alarm.
     """
 
     expected: tuple[float, ...]
@@ -61,7 +61,7 @@ def sample_ratio(counts: Sequence[int], weights: Sequence[float], *, threshold: 
 
 @dataclass(frozen=True, slots=True)
 class Imbalance:
-    """Whether arms differed before the experiment. `statistic`: F; `freedom`: of numerator and denominator."""
+    """Test of differences between arms before the experiment. `statistic`: F; `freedom`: degrees of freedom."""
 
     statistic: float
     freedom: tuple[float, float]
@@ -70,10 +70,10 @@ class Imbalance:
 
 
 def pre_period_imbalance(arms: Sequence[Moments], *, threshold: float = THRESHOLD) -> Imbalance:
-    """Welch's analysis of variance (Welch 1951) of a pre-period value over all arms; Welch's t-test if they are two.
+    """Run Welch's analysis of variance (Welch 1951) of a pre-period value over all arms; a t-test for two arms.
 
-    Nothing that a treatment does can change the past, so a small p-value says that assignment or logging depends on who
-    people are. Arms without spread or with fewer than 2 units take no part; p is 1 where fewer than two are left.
+    An arm cannot change the past, so a small p-value shows that assignment or logging depends on the users. Arms
+    without variance or with fewer than 2 units are left out; p is 1 if fewer than two arms remain.
     """
     kept = [arm for arm in arms if arm.n >= 2 and arm.variance > 0.0]
     k = len(kept)
@@ -93,23 +93,27 @@ def pre_period_imbalance(arms: Sequence[Moments], *, threshold: float = THRESHOL
 
 @dataclass(frozen=True, slots=True)
 class MultipleExposures:
-    """`units`: those seen at all. `crossed`: codes of those seen in several arms, sorted: leave them out.
+    """Units exposed to several arms.
 
-    `share`: crossed / units. `alarm`: whether it is above the limit.
+    `units`: number of all units. `multiple`: sorted codes of units in several arms, to be left out. `share`: share of
+    these, in [0, 1]. `alarm`: True if it is above the limit.
     """
 
     units: int
-    crossed: IntArray
+    multiple: IntArray
     share: float
     alarm: bool
 
 
 def multiple_exposures(units: IntArray, arms: IntArray, *, largest_share: float = 0.01) -> MultipleExposures:
-    """Units that were exposed to more than one arm, from exposures: `units` (m,) and `arms` (m,), codes from 0.
+    """Find units that were exposed to more than one arm, from exposures: `units` (m,) and `arms` (m,), codes from 0.
 
-    Seeing one arm twice is no matter. Deterministic assignment gives none; they come from a split that was changed,
-    people on two accounts or devices, or forced arms. A few that are left out bias little, more than `largest_share`
-    may. Raises DataError for lengths that differ or codes below 0.
+    Several exposures to one arm are fine. Deterministic assignment produces no such unit; they come from a changed
+    split, users with two accounts or devices, or forced arms. A few that are left out bias little, more than
+    `largest_share` may.
+
+    Raises:
+        DataError: for lengths that differ or codes below 0.
     """
     if units.shape != arms.shape:
         raise DataError(f"{len(units)} units and {len(arms)} arms: give the arm of each exposure")
@@ -119,10 +123,10 @@ def multiple_exposures(units: IntArray, arms: IntArray, *, largest_share: float 
         raise DataError("codes of units and arms count from 0: leave out exposures without either")
     width = int(arms.max()) + 1
     of_pairs = np.unique(units.astype(np.int64) * width + arms) // width
-    crossed = np.unique(of_pairs[1:][of_pairs[1:] == of_pairs[:-1]])
+    multiple = np.unique(of_pairs[1:][of_pairs[1:] == of_pairs[:-1]])
     total = int(np.count_nonzero(np.diff(of_pairs))) + 1
-    share = len(crossed) / total
-    return MultipleExposures(total, crossed, share, share > largest_share)
+    share = len(multiple) / total
+    return MultipleExposures(total, multiple, share, share > largest_share)
 
 
 def _check_split(seen: Values, shares: Values) -> None:

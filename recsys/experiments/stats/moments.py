@@ -1,7 +1,7 @@
 """Sufficient statistics of one arm: numbers, means and covariances over units, which merge without the data.
 
 Variances are unbiased (divided by n - 1). Parts are merged by the pairwise update of Chan, Golub & LeVeque (1983,
-eq. 2.1), which loses no digits where means are large beside deviations.
+eq. 2.1), which loses no digits if means are large beside deviations.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Units `n`, `mean` in the metric's unit and `variance` in its square, of one arm; 0 where n is too small."""
+    """Units `n`, `mean` in the metric's unit and `variance` in its square, of one arm; 0 if n is too small."""
 
     n: int
     mean: float
     variance: float
 
     @classmethod
-    def of(cls, values: ArrayLike) -> Moments:
-        """Of values (n,), one a unit. Raises DataError for values that are not finite."""
-        return JointMoments.of(values).marginal()
+    def from_values(cls, values: ArrayLike) -> Moments:
+        """Compute moments of values (n,), one per unit; raise DataError for values that are not finite."""
+        return JointMoments.from_columns(values).marginal()
 
     @property
     def variance_of_mean(self) -> float:
@@ -53,8 +53,8 @@ class JointMoments:
     covariance: Values
 
     @classmethod
-    def of(cls, *columns: ArrayLike) -> JointMoments:
-        """Of columns (n,) or (n, k), side by side. Raises DataError for lengths that differ, NaN, inf."""
+    def from_columns(cls, *columns: ArrayLike) -> JointMoments:
+        """Compute moments of columns (n,) or (n, k), side by side; raise DataError for unequal lengths, NaN, inf."""
         parts = [np.asarray(column, dtype=np.float64) for column in columns]
         lengths = {len(part) for part in parts}
         if len(lengths) != 1:
@@ -71,16 +71,18 @@ class JointMoments:
         return cls(n, means, centered.T @ centered / max(n - 1, 1))
 
     def marginal(self, column: int = 0) -> Moments:
-        """The moments of one column alone."""
+        """Return the moments of one column."""
         return Moments(self.n, float(self.means[column]), float(self.covariance[column, column]))
 
     def ratio(self) -> JointMoments:
-        """Of numerator, denominator and covariates: the moments of their ratio, linearized, and of the covariates.
+        """Return moments of the linearized ratio of the first two columns, and of the covariates.
 
         Unit i becomes r + (N_i - r D_i) / mean(D) with r = mean(N) / mean(D), whose mean is r and whose variance / n is
         the delta method's variance of r (Deng, Knoblich & Lu 2018, eq. 5). Units are independent; what they are made of
         (requests of a person) need not be. The approximation asks for a mean denominator many standard errors from 0.
-        Raises DataError where it is 0.
+
+        Raises:
+            DataError: if the mean denominator is 0.
         """
         numerator, denominator = self.means[:2]
         if denominator == 0.0:

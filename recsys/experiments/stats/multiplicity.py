@@ -1,4 +1,4 @@
-"""Many tests of one experiment: Holm for decisions, Benjamini-Hochberg for exploring."""
+"""Multiple testing within one experiment: Holm for decisions, Benjamini-Hochberg for exploration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from recsys.experiments.stats.moments import Values
 Correction = Literal["holm", "benjamini-hochberg"]
 
 
-def corrected(p_values: ArrayLike, method: Correction = "holm") -> Values:
-    """P-values (M,) of one family, corrected, in the same order, in [0, 1].
+def correct_p_values(p_values: ArrayLike, method: Correction = "holm") -> Values:
+    """Correct the p-values (M,) of one family; the result has the same order and lies in [0, 1].
 
     "holm" (Holm 1979) holds the chance of any false finding, whatever the tests' dependence: for the metrics and arms
     that decide. "benjamini-hochberg" (1995) holds the expected share of false findings among findings, for independent
     or positively dependent tests: for segments and secondary metrics that one explores. Always-valid p-values may be
-    corrected as well. Raises DataError for what is not a p-value.
+    corrected as well.
+
+    Raises:
+        DataError: for a value that is not a p-value.
     """
     values = np.asarray(p_values, dtype=np.float64)
     wrong = np.flatnonzero(~((values >= 0.0) & (values <= 1.0)))

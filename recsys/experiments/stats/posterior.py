@@ -1,4 +1,4 @@
-"""What a Bayesian comparison of two arms says."""
+"""Result of a Bayesian comparison of two arms."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Posterior:
     """Treatment against control, given data and prior.
 
     `absolute`, `relative`: center and equal-tailed credible interval of treatment - control, and of
-    treatment / control - 1 (None where the control is too near 0). `chance_to_win`, `chance_to_lose`: probabilities
+    treatment / control - 1 (None if the control is too near 0). `chance_to_win`, `chance_to_lose`: probabilities
     that the difference is above and below 0; each is computed by itself, so that neither underflows to 1 minus the
     other. `loss_if_shipped`: the expected loss E[max(control - treatment, 0)] of choosing treatment, `loss_if_kept`
-    that of staying with control, both in the metric's unit. Where lower is better, the two of each pair change places.
+    that of staying with control, both in the metric's unit. If lower is better, the two of each pair swap roles.
     """
 
     absolute: Estimate

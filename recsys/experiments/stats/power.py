@@ -1,4 +1,4 @@
-"""Planning: how many units, how small an effect, how many days.
+"""Planning of experiments: number of units, smallest effect, and days.
 
 Normal approximation of the tests in `fixed` and `proportions` (Chow, Shao & Wang 2008, sections 3.2 and 4.2), with any
 share of units in the treatment. Below some 50 units an arm it asks for about one unit too few.
@@ -20,9 +20,9 @@ from recsys.experiments.stats.sequential import boundary
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A metric as it is without treatment: `mean`, `variance` of a unit's value, and whether units are 0 or 1.
+    """Metric of the control: `mean`, `variance` of a unit's value, and `binary` if units are 0 or 1.
 
-    For a ratio take `Baseline.of(JointMoments.of(numerators, denominators).ratio().marginal())`.
+    For a ratio take `Baseline.from_moments(JointMoments.from_columns(numerators, denominators).ratio().marginal())`.
     """
 
     mean: float
@@ -30,20 +30,20 @@ class Baseline:
     binary: bool = False
 
     @classmethod
-    def of(cls, moments: Moments) -> Baseline:
-        """Of a mean or a linearized ratio."""
+    def from_moments(cls, moments: Moments) -> Baseline:
+        """Build from moments of a mean or of a linearized ratio."""
         return cls(moments.mean, moments.variance)
 
     @classmethod
-    def proportion(cls, rate: float) -> Baseline:
-        """Of a rate in (0, 1); its variance changes with the effect. Raises ConfigError for other rates."""
+    def from_rate(cls, rate: float) -> Baseline:
+        """Build from a rate in (0, 1), whose variance changes with the effect; raise ConfigError for other rates."""
         check_between_0_and_1("rate", rate)
         return cls(rate, rate * (1.0 - rate), binary=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """How the experiment will be tested.
+    """Design of the test.
 
     `alpha`: Type-I error. `power`: the chance to find the effect. `two_sided`: or only in the direction of the effect.
     `share`: of units in the treatment, in (0, 1). `correlation`: of the metric with its covariate within arms, which
@@ -69,7 +69,7 @@ class Design:
 
     @property
     def critical(self) -> float:
-        """By how many standard errors an estimate must differ from 0."""
+        """Critical value: standard errors by which an estimate must differ from 0."""
         if self.look_any_day:
             return float(boundary(1.0, tightest_at=1.0, level=1.0 - self.alpha))
         return -float(special.ndtri(self.alpha / 2.0 if self.two_sided else self.alpha))
@@ -77,20 +77,20 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Units that each arm needs."""
+    """Number of units that each arm needs."""
 
     treatment: int
     control: int
 
     @property
     def total(self) -> int:
-        """Both together."""
+        """Number of units of both arms."""
         return self.treatment + self.control
 
 
 @dataclass(frozen=True, slots=True)
 class Detectable:
-    """The smallest effect that is found with the design's power: in the metric's unit, and relative to its mean."""
+    """Smallest effect found with the design's power: in the metric's unit, and relative to its mean."""
 
     absolute: float
     relative: float | None
@@ -99,8 +99,8 @@ class Detectable:
 _PLAIN = Design()
 
 
-def power_of(baseline: Baseline, effect: float, units: int, design: Design = _PLAIN) -> float:
-    """The chance that an absolute `effect` (either sign) is found with `units` of both arms.
+def compute_power(baseline: Baseline, effect: float, units: int, design: Design = _PLAIN) -> float:
+    """Compute the probability that an absolute `effect` (either sign) is found with `units` of both arms.
 
     One-sided tests look in the effect's own direction; two-sided ones count the wrong direction, too.
     """
@@ -113,10 +113,13 @@ def power_of(baseline: Baseline, effect: float, units: int, design: Design = _PL
 
 
 def sample_size(baseline: Baseline, effect: float, design: Design = _PLAIN) -> Size:
-    """Units that find an absolute `effect` (a lift times `baseline.mean`) with the design's power.
+    """Compute the units needed to find an absolute `effect` (a lift times `baseline.mean`) with the design's power.
 
     units = ((z_alpha s_0 + z_power s_1) / effect)², s the deviations per unit of the difference without and with the
-    effect; each arm's share is rounded up. Raises ConfigError for an effect of 0, or one that leaves [0, 1].
+    effect; each arm's share is rounded up.
+
+    Raises:
+        ConfigError: for an effect of 0, or one that leaves [0, 1].
     """
     if effect == 0.0:
         raise ConfigError("an effect of 0 is never found: give the smallest effect that matters")
@@ -126,9 +129,10 @@ def sample_size(baseline: Baseline, effect: float, design: Design = _PLAIN) -> S
 
 
 def smallest_effect(baseline: Baseline, units: int, design: Design = _PLAIN) -> Detectable:
-    """The minimum detectable effect (MDE), a rise, with `units` of both arms.
+    """Compute the minimum detectable effect (MDE), a rise, with `units` of both arms.
 
-    Raises ConfigError where not even a rise to 100 % would be found.
+    Raises:
+        ConfigError: if not even a rise to 100 % would be found.
     """
     quantile = float(special.ndtri(design.power))
 
@@ -147,10 +151,13 @@ def smallest_effect(baseline: Baseline, units: int, design: Design = _PLAIN) -> 
 
 
 def days_needed(units: int, new_units_per_day: float, *, whole_weeks: bool = True) -> int:
-    """Days until `units` have come in at `new_units_per_day` (new ones alone; those who return are in already).
+    """Compute the days until `units` have come in at `new_units_per_day` (new ones only; returning ones are counted).
 
-    `whole_weeks`: rounded up to weeks, so that every day of the week counts alike. Where new units get fewer by the
-    day, as in a shop of regulars, it takes longer. Raises ConfigError for a rate that is not above 0.
+    `whole_weeks`: rounded up to weeks, so that every day of the week counts alike. If new units become fewer every
+    day, as in a shop of regular customers, it takes longer.
+
+    Raises:
+        ConfigError: for a rate that is not above 0.
     """
     if not new_units_per_day > 0.0:
         raise ConfigError(f"new_units_per_day is {new_units_per_day}: give how many new units come in a day, above 0")
@@ -159,7 +166,7 @@ def days_needed(units: int, new_units_per_day: float, *, whole_weeks: bool = Tru
 
 
 def _deviations(baseline: Baseline, effect: float, design: Design) -> tuple[float, float]:
-    """sqrt(units) times the standard error of the difference, without and with the effect."""
+    """Return sqrt(units) times the standard error of the difference, without and with the effect."""
     t, c = design.share, 1.0 - design.share
     left = 1.0 - design.correlation**2
     if not baseline.binary:
@@ -175,5 +182,5 @@ def _deviations(baseline: Baseline, effect: float, design: Design) -> tuple[floa
 
 
 def _round_up(units: float) -> int:
-    """To the next whole number, but for what rounding of floats put above one."""
+    """Round up to a whole number, ignoring rounding errors of floats just above one."""
     return math.ceil(units * (1.0 - 1e-12))

@@ -1,4 +1,4 @@
-"""Two proportions, such as the conversion of people: the pooled z-test with Newcombe's and Katz's intervals."""
+"""Two proportions, such as the conversion of users: the pooled z-test with Newcombe's and Katz's intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recsys.experiments.stats.moments import Moments
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """`successes` among `n` units of an arm; each unit counts once. Raises DataError for other counts."""
+    """Number of `successes` among `n` units of an arm; each unit counts once. Raises DataError for other counts."""
 
     successes: int
     n: int
@@ -32,18 +32,21 @@ class Proportion:
         return self.successes / self.n
 
     def moments(self) -> Moments:
-        """The same as moments of zeros and ones, for what takes these (always-valid intervals, guardrails)."""
+        """Return moments of zeros and ones, for always-valid intervals and guardrails."""
         variance = self.n * self.rate * (1.0 - self.rate) / max(self.n - 1, 1)
         return Moments(self.n, self.rate, variance)
 
 
 def two_proportions(treatment: Proportion, control: Proportion, *, level: float = 0.95) -> Effect:
-    """Pooled two-sided z-test of two proportions, with intervals that hold for small counts, too.
+    """Run a pooled two-sided z-test of two proportions, with intervals that also hold for small counts.
 
     The difference has Newcombe's hybrid score interval (1998, method 10); the lift the interval of Katz et al. (1978)
     of the log ratio with 1/2 added to each count (Walter 1975). The test and the intervals are not inversions of each
-    other: at the edge one may include 0 where the other is significant. Needs about 5 expected successes an arm; valid
-    for one look. Raises ConfigError for a level outside (0, 1).
+    other: near significance one may include 0 although the other is significant. Needs about 5 expected successes an
+    arm; valid for one look.
+
+    Raises:
+        ConfigError: for a level outside (0, 1).
     """
     check_between_0_and_1("level", level)
     critical = -float(special.ndtri((1.0 - level) / 2.0))

@@ -1,4 +1,4 @@
-"""Relative lift, treatment / control - 1: the delta method, or Fieller's interval where the control is near 0."""
+"""Relative lift, treatment / control - 1: the delta method, or Fieller's interval if the control is near 0."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from recsys.experiments.stats.moments import Moments
 Lift = Literal["auto", "delta", "fieller"]
 
 LARGEST_G = 0.05
-"""Above it Fieller's interval is used. g = (critical * standard error / mean)² of the control; below 0.05 the delta
-method is known to be as good (Finney 1978, Statistical Method in Biological Assay; Hirschberg & Lye 2010)."""
+"""Largest g for the delta method; above it Fieller's interval is used. g = (critical * standard error / mean)² of the
+control; below 0.05 the delta method is known to be as good (Finney 1978, Statistical Method in Biological Assay;
+Hirschberg & Lye 2010)."""
 
 
 def relative_lift(
     treatment: Moments, control: Moments, critical: float, *, shared: float = 0.0, method: Lift = "auto"
 ) -> Estimate | None:
-    """treatment / control - 1 with an interval of `critical` standard errors; None for a control's mean of 0 or below.
+    """Compute treatment / control - 1 with an interval of `critical` standard errors; None for a control's mean of 0 or
+    below.
 
     `critical`: a quantile of Student's t or the Normal for one look, `sequential.boundary` for any number. `shared`:
-    variance that both means have in common (`cuped.Adjusted.shared`). Metrics where less than nothing is possible
+    variance that both means have in common (`cuped.Adjusted.shared`). Metrics that can be negative
     (a profit) have no relative lift unless the control's mean is above 0.
     """
     if control.mean <= 0.0:
@@ -33,14 +35,14 @@ def relative_lift(
 
 
 def unknown_lift(treatment: Moments, control: Moments) -> Estimate | None:
-    """The lift where nothing is known of its error: bounds are infinite; None as for `relative_lift`."""
+    """Return the lift with infinite bounds, if its error is unknown; None as in `relative_lift`."""
     if control.mean <= 0.0:
         return None
     return Estimate(treatment.mean / control.mean - 1.0, -math.inf, math.inf)
 
 
 def delta_variance(treatment: Moments, control: Moments, shared: float = 0.0) -> float:
-    """The variance of treatment / control by the delta method (Deng, Knoblich & Lu 2018, section 3.1).
+    """Compute the variance of treatment / control by the delta method (Deng, Knoblich & Lu 2018, section 3.1).
 
     (v_t + R² v_c + shared (1 - R)²) / c² with R = t / c and v the variances of the means. For a control's mean near 0
     it is too small: the distribution of the quotient is skewed there.
@@ -57,9 +59,9 @@ def _delta(treatment: Moments, control: Moments, critical: float, shared: float)
 
 
 def _fieller(treatment: Moments, control: Moments, critical: float, shared: float) -> Estimate:
-    """All R for which t - R c is within `critical` of its standard errors of 0 (Fieller 1954).
+    """Return all R for which t - R c is within `critical` of its standard errors of 0 (Fieller 1954).
 
-    They are not an interval where the control itself is not that far from 0; then both bounds are infinite.
+    They are not an interval if the control itself is not that far from 0; then both bounds are infinite.
     """
     t, c, q2 = treatment.mean, control.mean, critical**2
     v_t, v_c = treatment.variance_of_mean + shared, control.variance_of_mean + shared

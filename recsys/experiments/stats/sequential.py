@@ -1,4 +1,4 @@
-"""Look any day, stop any day: asymptotic confidence sequences and the p-values that go with them.
+"""Sequential monitoring, valid at any time: asymptotic confidence sequences and the p-values that go with them.
 
 Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas (2024), Time-uniform central limit theory and asymptotic confidence
 sequences, Annals of Statistics 52(6), theorem 2.2. With Normal data of known variance it is the mixture sequential
@@ -20,11 +20,11 @@ from recsys.experiments.stats.moments import Moments, Values
 from recsys.experiments.stats.relative import Lift, relative_lift, unknown_lift
 
 FEWEST = 100
-"""Units in the smaller arm below which nothing is said: the theory is of many units."""
+"""Fewest units in the smaller arm; below it no interval is given, because the theory is asymptotic."""
 
 
 def boundary(units: ArrayLike, *, tightest_at: float, level: float = 0.95) -> Values:
-    """By how many standard errors an estimate may be off, at any number of `units` (of both arms; any shape).
+    """Return the half-width of the interval in standard errors, at any number of `units` (of both arms; any shape).
 
     sqrt((x + 1) / x * ln((x + 1) / alpha²)), x = units rho²: the probability that a true mean is ever outside, at some
     look, is at most alpha = 1 - level as units grow. `tightest_at`: the number of units at which the interval is to be
@@ -36,9 +36,10 @@ def boundary(units: ArrayLike, *, tightest_at: float, level: float = 0.95) -> Va
 
 
 def p_values(z: ArrayLike, units: ArrayLike, *, tightest_at: float, level: float = 0.95) -> Values:
-    """Always-valid p-values of estimates `z` standard errors from 0, at `units`: at most 1, one look's at its own.
+    """Return always-valid p-values of estimates `z` standard errors from 0, at `units`: at most 1, one look's at its
+    own.
 
-    p <= 1 - level exactly where the interval of that level leaves out 0. Under no effect the probability that it is
+    p <= 1 - level exactly if the interval of that level leaves out 0. Under no effect the probability that it is
     ever at most alpha is at most alpha. `level` only tunes, together with `tightest_at`.
     """
     x = np.asarray(units, dtype=np.float64) * _rho_squared(tightest_at, level)
@@ -47,7 +48,7 @@ def p_values(z: ArrayLike, units: ArrayLike, *, tightest_at: float, level: float
 
 
 def running_p_values(looks: ArrayLike) -> Values:
-    """The smallest p-value so far at each look (T,): as valid, and it never takes a finding back."""
+    """Return the smallest p-value so far at each look (T,): also valid, and a finding stays a finding."""
     return np.minimum.accumulate(np.asarray(looks, dtype=np.float64))
 
 
@@ -60,13 +61,16 @@ def always_valid(
     shared: float = 0.0,
     lift: Lift = "auto",
 ) -> Effect:
-    """Two means with intervals and a p-value that hold at every look together, whenever one stops.
+    """Compare two means, with intervals and a p-value that hold at all looks together, for any stopping rule.
 
     Assumes that units come in at random, in shares that stay (a changed split starts a new experiment), and that a
     unit's value does not grow after it came in, or grows alike in all arms: then each look's estimate is of the same
     effect. Below `FEWEST` units in an arm, or without any spread, the intervals are infinite and p is 1. For few large
-    values (revenue) winsorize. Raises DataError for an arm of fewer than 2 units, ConfigError for a level outside
-    (0, 1) or a `tightest_at` that is not above 0.
+    values (revenue) winsorize.
+
+    Raises:
+        DataError: for an arm of fewer than 2 units.
+        ConfigError: for a level outside (0, 1) or a `tightest_at` that is not above 0.
     """
     check_arms(treatment=treatment, control=control)
     units = treatment.n + control.n
@@ -87,9 +91,10 @@ def always_valid(
 
 
 def _rho_squared(tightest_at: float, level: float) -> float:
-    """rho² that minimizes the boundary at `tightest_at` (Waudby-Smith et al. 2024, appendix; Howard et al. 2021).
+    """Return rho² that minimizes the boundary at `tightest_at` (Waudby-Smith et al. 2024, appendix; Howard et al.
+    2021).
 
-    The minimum over x of (x + 1) / x * ln((x + 1) / alpha²) is where x = ln((x + 1) / alpha²), so
+    The minimum over x of (x + 1) / x * ln((x + 1) / alpha²) is at x = ln((x + 1) / alpha²), so
     x = -W(-alpha² / e) - 1 on W's lower branch.
     """
     check_between_0_and_1("level", level)

@@ -69,7 +69,7 @@ def test_a_life(shop: Project) -> None:
     assert "no unit" in _done(_run(shop, "assign", "--session", "s1"))
     shown = _done(_run(shop, "show", "mild"))
     for words in (
-        "arm now (33.3%, control): as served without it",
+        "arm now (33.3%, control): no overrides",
         "strength=0.3",
         "guardrail conversion: margin 0.02",
     ):
@@ -77,7 +77,7 @@ def test_a_life(shop: Project) -> None:
     assert "mild" in _done(_run(shop, "list"))
     assert "stopped" in _done(_run(shop, "stop", "mild"))
     assert load_experiment(shop.experiments / "mild.toml").status is Status.STOPPED
-    assert "not stopped" in _done(_run(shop, "assign", "--unit", "u1"))
+    assert "no experiment is a draft or running" in _done(_run(shop, "assign", "--unit", "u1"))
 
 
 def test_wrong_input(shop: Project) -> None:
@@ -115,9 +115,9 @@ def test_a_changed_split_is_refused_and_can_be_stopped(shop: Project) -> None:
     _done(_run(shop, "start", "e"))
     path = shop.experiments / "e.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("weight = 2.0", "weight = 3.0", 1), encoding="utf-8")
-    _said_no(_run(shop, "ramp", "e", "--coverage", 1), "e.toml", "mild (weight 2)", "under a new key")
-    _said_no(_run(shop, "assign", "--unit", "u1"), "under a new key")
-    _said_no(_run(shop, "list"), "under a new key")
+    _said_no(_run(shop, "ramp", "e", "--coverage", 1), "e.toml", "mild (weight 2)", "with a new key")
+    _said_no(_run(shop, "assign", "--unit", "u1"), "with a new key")
+    _said_no(_run(shop, "list"), "with a new key")
     assert "stopped" in _done(_run(shop, "stop", "e"))
 
 
@@ -131,13 +131,13 @@ def test_analyze(shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     one = load_experiment(shop.experiments / "mild.toml")
     simulate_logs(one, {"mild": Planted(ctr=0.5)}, People(users=2_000)).write(tmp_path)
     monkeypatch.setattr("recsys.clock.now", lambda: began + 15 * 86_400)
-    _said_no(_run(shop, "analyze", "mild", "--exposures", tmp_path / "exposures.parquet"), "go together", code=2)
+    _said_no(_run(shop, "analyze", "mild", "--exposures", tmp_path / "exposures.parquet"), "both --exposures", code=2)
     logs = [
         part for name in ("exposures", "events", "feedback") for part in (f"--{name}", tmp_path / f"{name}.parquet")
     ]
     told = _done(_run(shop, "analyze", "mild", *logs))
     assert "## Decision: Ship mild" in told
-    assert json.loads(_done(_run(shop, "analyze", "mild", *logs, "--json")))["conclusion"]["advice"] == "ship"
+    assert json.loads(_done(_run(shop, "analyze", "mild", *logs, "--json")))["decision"]["advice"] == "ship"
     assert "mild: ship; wrote" in _done(_run(shop, "analyze", "mild", *logs, "--out", tmp_path / "page.html"))
     assert "Ship mild" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
@@ -155,4 +155,4 @@ def test_analyze_live_data_that_are_not_sound(shop: Project, monkeypatch: pytest
             log.append(Exposure(*shown, {"mild": "now"}))
         log.close()
     monkeypatch.setattr("recsys.clock.now", lambda: began + 86_400)
-    _said_no(_run(shop, "analyze", "mild"), "Put right first", "No unit in arm 'mild'")
+    _said_no(_run(shop, "analyze", "mild"), "Fix the data first", "No unit in arm 'mild'")

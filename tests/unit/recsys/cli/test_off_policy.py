@@ -63,9 +63,9 @@ def test_pictures_from_the_database_and_from_a_file(shop: Project, tmp_path: Pat
         frame = store.frame()
     stored = _told(
         _run(shop, "--strength", MILD),
-        "left out, as nothing was random: 150",
+        "left out, because not random: 150",
         "SNIPS *",
-        "would earn more than what was logged",
+        "would earn more than the logged one",
     )
     frame.to_csv(tmp_path / "verdicts.csv", index=False)
     assert _told(_run(shop, "--strength", MILD, "--feedback", tmp_path / "verdicts.csv")) == stored
@@ -105,9 +105,9 @@ def test_lists_from_the_database_and_from_files(shop: Project, tmp_path: Path) -
         EventStore(database).append(events, 2_000)
     rows = [(f"r{number}", place, item) for number in range(600) for place, item in ((1, "b"), (2, "a"))]
     pd.DataFrame(rows, columns=["request_id", "position", "item_id"]).to_csv(tmp_path / "ranker.csv", index=False)
-    stored = _told(_run(shop, "--policy", tmp_path / "ranker.csv"), "clicks a list", "SNIPS *")
+    stored = _told(_run(shop, "--policy", tmp_path / "ranker.csv"), "clicks per list", "SNIPS *")
     assert "1,200 decisions" in stored
-    _told(_run(shop, "--policy", tmp_path / "ranker.csv", "--event", "purchase"), "purchases a list", "0.0000")
+    _told(_run(shop, "--policy", tmp_path / "ranker.csv", "--event", "purchase"), "purchases per list", "0.0000")
     shown = pd.DataFrame(
         {
             "request_id": [one.request_id for one in exposures],
@@ -126,11 +126,11 @@ def test_lists_from_the_database_and_from_files(shop: Project, tmp_path: Path) -
 
 def test_it_says_what_is_missing(shop: Project, tmp_path: Path) -> None:
     _told(_run(shop), "give --policy or --strength", code=2)
-    _told(_run(shop, "--strength", 0.3, "--exposures", "x.csv"), "--exposures and --events go together", code=2)
-    _told(_run(shop, "--strength", 0.3), "no live data yet", code=1)
+    _told(_run(shop, "--strength", 0.3, "--exposures", "x.csv"), "give both --exposures and --events", code=2)
+    _told(_run(shop, "--strength", 0.3), "no live data", code=1)
     Database.open(shop.database_url).close()
-    _told(_run(shop, "--strength", 0.3), "no verdict on a picture is stored yet", code=1)
+    _told(_run(shop, "--strength", 0.3), "no rating of a restyled image is stored", code=1)
     (tmp_path / "ranker.csv").write_text("request_id,position,item_id\nr1,1,a\n")
-    _told(_run(shop, "--policy", tmp_path / "ranker.csv"), "no exposure is stored yet", code=1)
+    _told(_run(shop, "--policy", tmp_path / "ranker.csv"), "no exposure is stored", code=1)
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     _told(_run(shop, "--policy", tmp_path / "other.csv"), code=1)

@@ -15,7 +15,7 @@ from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.lifecycle import start
 from recsys.reports.drawing import Drawing
 from recsys.reports.experiment_charts import effect_chart, health_chart, segment_chart, time_chart
-from recsys.reports.experiment_page import analysis_json, conclusion_text, render_experiment, write_experiment_page
+from recsys.reports.experiment_page import analysis_json, decision_text, render_experiment, write_experiment_page
 from recsys.simulation.synthetic_logs import People, Planted, SimulatedLogs, simulate_logs
 
 START = 1_790_000_000
@@ -73,15 +73,15 @@ def test_markdown_and_json(found: Analysis, tmp_path: Path) -> None:
     assert "\n\n## Effects\n\n" in page
     assert "data:" not in render_experiment(found, ".md", plots=False)
     plain = json.loads(analysis_json(found))
-    assert plain["conclusion"]["treatment"] == "mild"
+    assert plain["decision"]["arm"] == "mild"
     assert plain["comparisons"][0]["effect"]["relative"]["value"] == found.comparisons[0].effect.relative.value
     assert plain["over_time"][0]["effects"]["mild"]["level"] == 0.95
-    assert conclusion_text(found).startswith("**Ship mild**")
+    assert decision_text(found).startswith("**Ship mild**")
 
 
 def test_what_is_not_sound_shows_no_effect(unsound: Analysis) -> None:
     page = render_experiment(unsound)
-    assert "Put right first" in page
+    assert "Fix the data first" in page
     assert "sample ratio mismatch" in page
     assert page.count("data:image/png;base64,") == 1
     for heading in ("Effects", "Over time", "For whom"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import RequestError
-from recsys.experiments.design.overrides import NOTHING, Overrides
+from recsys.experiments.design.overrides import NO_OVERRIDES, Overrides
 from recsys.models.blend import Blend
 from recsys.models.curves import Curves
 from recsys.ranking.recommender import Recommender
@@ -49,7 +49,7 @@ def project_with(recommender: Recommender, rank: Mapping[str, Any], weights: Map
 @pytest.mark.parametrize("name", ARMS)
 def test_an_arm_is_served_as_a_project_with_its_settings_would_be(small: Recommender, name: str) -> None:
     arm = ARMS[name]
-    rank = {key: value for key, value in arm.given.items() if key != "blend"}
+    rank = {key: value for key, value in arm.explicit.items() if key != "blend"}
     project = project_with(small, rank, arm.blend or {})
     requests = [Request(user, limit=12, items={ItemId("i39"): 1.0}) for user in USERS]
     served = [small.recommend(apply_overrides(request, arm)) for request in requests]
@@ -68,7 +68,7 @@ def test_what_the_caller_has_set_goes_before_the_arm() -> None:
 
 def test_an_arm_that_sets_nothing_changes_nothing() -> None:
     request = Request(UserId("u01"), limit=3, exploration=0.1)
-    assert apply_overrides(request, NOTHING) == request
+    assert apply_overrides(request, NO_OVERRIDES) == request
     assert apply_overrides(request, Overrides(strength=0.1, engine="color")) == request
 
 

@@ -16,7 +16,7 @@ from recsys.experiments.analysis.decision import Advice
 from recsys.experiments.analysis.log_sources import Logs
 from recsys.experiments.design.assignment import Plan as Assigning
 from recsys.experiments.design.definition import UnitKind
-from recsys.experiments.design.files import existing_file, load_experiment
+from recsys.experiments.design.files import find_file, load_experiment
 from recsys.experiments.design.metric_names import MetricName
 from recsys.ranking.request import Request
 from recsys.simulation.interleaved import interleaved, needed
@@ -55,7 +55,7 @@ def test_the_worse_pipeline_is_found_to_be_as_bad_as_it_is(run: Run) -> None:
     lift = found.primary[0].effect.relative
     assert lift is not None
     assert lift.low < truth.lift < lift.high
-    assert (found.conclusion.advice, found.conclusion.treatment) == (Advice.STOP, None)
+    assert (found.decision.advice, found.decision.arm) == (Advice.STOP, None)
     assert found.primary[0].worse
 
 
@@ -68,11 +68,11 @@ def test_a_written_run_is_a_project_that_the_analysis_reads(run: Run, sample_pro
     before = live_files(sample_project)
     folder = write_run(run, sample_project, tmp_path / "out")
     written = Project.open(folder)
-    experiment = load_experiment(existing_file(written.experiments, "tried"))
+    experiment = load_experiment(find_file(written.experiments, "tried"))
     with closing(Database.open(written.database_url)) as database:
-        stored = analyze(experiment, Logs.of_database(database), STILL.end)
+        stored = analyze(experiment, Logs.from_database(database), STILL.end)
     logs = folder / "logs"
-    files = Logs.of_files(logs / "exposures.parquet", logs / "events.parquet", logs / "feedback.parquet")
+    files = Logs.from_files(logs / "exposures.parquet", logs / "events.parquet", logs / "feedback.parquet")
     assert stored.healthy
     assert stored.comparisons == analyze(experiment, files, STILL.end).comparisons == analyze_run(run).comparisons
     with pytest.raises(ProjectError, match="not empty"):

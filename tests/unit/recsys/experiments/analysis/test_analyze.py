@@ -73,8 +73,8 @@ def test_a_planted_lift_is_in_its_interval(found: Analysis, metric: MetricName) 
 
 def test_it_ships_what_is_better(found: Analysis) -> None:
     assert found.healthy
-    assert (found.conclusion.advice, found.conclusion.treatment) == (Advice.SHIP, "mild")
-    assert "is better than the control's" in found.conclusion.why[0]
+    assert (found.decision.advice, found.decision.arm) == (Advice.SHIP, "mild")
+    assert "is better than the control's" in found.decision.why[0]
     assert [one.guardrail.verdict for one in found.comparisons if one.guardrail] == ["safe"]
     assert len(found.over_time) == 15
     assert found.over_time[-1].units == sum(found.units.values())
@@ -91,21 +91,21 @@ def test_nothing_planted_nothing_found(trial: Maker) -> None:
     assert found.healthy
     assert not [one for one in found.comparisons if one.better or one.worse]
     assert not [one for one in found.segments if one.p_corrected <= 0.05]
-    assert found.conclusion.advice is Advice.STOP
-    assert "would have been found" in " ".join(found.conclusion.why)
+    assert found.decision.advice is Advice.STOP
+    assert "would have been found" in " ".join(found.decision.why)
 
 
 def test_harm_stops(trial: Maker) -> None:
     found = with_lift(trial, Planted(ctr=-0.3))
-    assert found.conclusion.advice is Advice.STOP
-    assert "is worse than the control's" in found.conclusion.why[0]
+    assert found.decision.advice is Advice.STOP
+    assert "is worse than the control's" in found.decision.why[0]
 
 
 def test_a_broken_guardrail_stops_a_winner(trial: Maker) -> None:
     found = with_lift(trial, Planted(ctr=0.3, dwell=-0.3))
     assert found.primary[0].better
-    assert found.conclusion.advice is Advice.STOP
-    assert "is broken by mild" in " ".join(found.conclusion.why)
+    assert found.decision.advice is Advice.STOP
+    assert "is broken by mild" in " ".join(found.decision.why)
 
 
 def test_an_unsettled_guardrail_waits(trial: Maker) -> None:
@@ -113,8 +113,8 @@ def test_an_unsettled_guardrail_waits(trial: Maker) -> None:
     found = with_lift(
         trial, Planted(ctr=0.3), metrics=[{"name": "ctr"}], guardrails=guardrails, decision={"looks": "sequential"}
     )
-    assert found.conclusion.advice is Advice.KEEP_GOING
-    assert "is not settled for mild" in " ".join(found.conclusion.why)
+    assert found.decision.advice is Advice.KEEP_GOING
+    assert "is not settled for mild" in " ".join(found.decision.why)
 
 
 def test_sequential_intervals_are_wider(trial: Maker, simulated: SimulatedLogs, found: Analysis) -> None:
@@ -127,13 +127,13 @@ def test_sequential_intervals_are_wider(trial: Maker, simulated: SimulatedLogs, 
 
 def test_nothing_is_decided_before_the_minimum(trial: Maker, simulated: SimulatedLogs) -> None:
     early = analyze(trial(), simulated.logs, NOW, until=START + 10 * DAY)
-    assert early.conclusion.advice is Advice.KEEP_GOING
-    assert early.conclusion.why[0].startswith("10.0 of at least 14 days")
+    assert early.decision.advice is Advice.KEEP_GOING
+    assert early.decision.why[0].startswith("10.0 of at least 14 days")
 
 
 def test_what_lies_in_the_future_is_a_clock_gone_wrong(trial: Maker, simulated: SimulatedLogs) -> None:
     found = analyze(trial(), simulated.logs, START + 10 * DAY)
-    assert "lie after this analysis" in " ".join(found.conclusion.why)
+    assert "are after this analysis" in " ".join(found.decision.why)
     with pytest.raises(ConfigError, match="until"):
         analyze(trial(), simulated.logs, NOW, until=NOW + 1)
 
@@ -145,7 +145,7 @@ def test_logs_as_they_were(trial: Maker, simulated: SimulatedLogs) -> None:
         frame[frame["timestamp"] <= until].reset_index(drop=True)
         for frame in (simulated.exposures, simulated.events, simulated.feedback)
     )
-    then = analyze(trial(), Logs.of_frames(*parts), until)
+    then = analyze(trial(), Logs.from_frames(*parts), until)
     assert replace(analyze(trial(), simulated.logs, NOW, until=until), now=until) == then
     assert then.comparisons
 
@@ -162,22 +162,22 @@ def test_several_treatments_are_corrected(trial: Maker) -> None:
     experiment = trial(arms=arms, decision={"looks": "sequential"})
     logs = simulate_logs(experiment, {"mild": Planted(ctr=0.3)}, People(users=6_000)).logs
     found = analyze(experiment, logs, NOW)
-    primary = {one.treatment: one for one in found.primary}
+    primary = {one.arm: one for one in found.primary}
     assert set(primary) == {"mild", "none"}
     assert primary["mild"].better
     assert primary["mild"].p_corrected == pytest.approx(2 * primary["mild"].effect.p_value)
     assert not primary["none"].better
-    assert found.conclusion.treatment == "mild"
+    assert found.decision.arm == "mild"
 
 
 def test_revenue_is_winsorized(trial: Maker, simulated: SimulatedLogs) -> None:
     events = simulated.events.copy()
     after = (events["event"] == "purchase") & (events["timestamp"] > START)
     events.loc[events.index[after][0], "amount"] = 1e7
-    found = analyze(trial(), Logs.of_frames(simulated.exposures, events, simulated.feedback), NOW)
+    found = analyze(trial(), Logs.from_frames(simulated.exposures, events, simulated.feedback), NOW)
     revenue = next(one for one in found.comparisons if one.metric is MetricName.REVENUE_PER_USER)
     assert revenue.cap is not None
-    assert revenue.treatment_mean < 100
+    assert revenue.arm_mean < 100
 
 
 def test_the_order_of_rows_says_nothing(trial: Maker, simulated: SimulatedLogs, found: Analysis) -> None:
@@ -186,7 +186,7 @@ def test_the_order_of_rows_says_nothing(trial: Maker, simulated: SimulatedLogs, 
         frame.iloc[random.permutation(len(frame))].reset_index(drop=True)
         for frame in (simulated.exposures, simulated.events, simulated.feedback)
     ]
-    assert analyze(trial(), Logs.of_frames(*parts), NOW) == found
+    assert analyze(trial(), Logs.from_frames(*parts), NOW) == found
 
 
 def test_files_give_the_same(trial: Maker, simulated: SimulatedLogs, found: Analysis, tmp_path: Path) -> None:
@@ -206,8 +206,8 @@ def test_a_database_gives_the_same(trial: Maker, database: Database) -> None:
     simulated = simulate_logs(experiment, {"mild": LIFTS}, People(users=600))
     _store(database, simulated)
     exposures = simulated.exposures.drop(columns=["platform", "style_diversity"])
-    wanted = analyze(experiment, Logs.of_frames(exposures, simulated.events, simulated.feedback), NOW)
-    assert analyze(experiment, Logs.of_database(database), NOW) == wanted
+    wanted = analyze(experiment, Logs.from_frames(exposures, simulated.events, simulated.feedback), NOW)
+    assert analyze(experiment, Logs.from_database(database), NOW) == wanted
     assert wanted.comparisons
 
 
@@ -251,13 +251,13 @@ def test_variety_may_come_from_style_vectors(trial: Maker, simulated: SimulatedL
     vectors = generator(0, "style vectors of a test").normal(size=(len(items), 8)).astype(np.float32)
     pd.DataFrame({"item_id": items, "vector": list(vectors)}).to_parquet(tmp_path / "vectors.parquet")
     exposures = simulated.exposures.drop(columns="style_diversity")
-    logs = Logs.of_frames(exposures, simulated.events)
+    logs = Logs.from_frames(exposures, simulated.events)
     experiment = trial(metrics=[{"name": "style_diversity"}])
-    found = analyze(experiment, logs, NOW, diversity=StyleVariety.of_file(tmp_path / "vectors.parquet"))
+    found = analyze(experiment, logs, NOW, diversity=StyleVariety.from_file(tmp_path / "vectors.parquet"))
     assert found.primary[0].control_mean == pytest.approx(1.0, abs=0.05)
     without = analyze(experiment, logs, NOW)
-    assert without.conclusion.advice is Advice.REPAIR
-    assert "style vectors" in without.conclusion.why[0]
+    assert without.decision.advice is Advice.FIX_DATA
+    assert "style vectors" in without.decision.why[0]
 
 
 def _dropped(logs: SimulatedLogs) -> SimulatedLogs:
@@ -320,7 +320,7 @@ def _one_arm(logs: SimulatedLogs) -> SimulatedLogs:
     ("spoil", "check", "said"),
     [
         (_dropped, Check.SPLIT, "sample ratio mismatch"),
-        (_crossed, Check.CROSSED, "are in several arms, first exposures, row"),
+        (_crossed, Check.MULTIPLE, "are in several arms, first exposures, row"),
         (_unlike, Check.BALANCE, "differed already"),
         (_lost, Check.EXPOSURES, "exposures were lost"),
         (_clocks, Check.CLOCKS, "before the exposure that they answer, first events, row"),
@@ -336,9 +336,9 @@ def test_a_defect_is_caught_and_hides_the_winner(
     found = analyze(trial(), spoil(simulated).logs, NOW)
     caught = {finding.check: finding.words for finding in found.health if not finding.sound}
     assert said in caught[check]
-    assert found.conclusion.advice is Advice.REPAIR
-    assert found.conclusion.treatment is None
-    assert said in " ".join(found.conclusion.why)
+    assert found.decision.advice is Advice.FIX_DATA
+    assert found.decision.arm is None
+    assert said in " ".join(found.decision.why)
     assert (found.comparisons, found.over_time, found.segments) == ((), (), ())
 
 
@@ -347,7 +347,7 @@ def test_a_changed_file_is_caught(trial: Maker, simulated: SimulatedLogs) -> Non
     arms = {**running.arms, "mild": running.arms["mild"].model_copy(update={"weight": 3.0})}
     found = analyze(running.model_copy(update={"arms": arms}), simulated.logs, NOW)
     assert "arms: changed from" in {one.check: one.words for one in found.health}[Check.DECLARATION]
-    assert found.conclusion.advice is Advice.REPAIR
+    assert found.decision.advice is Advice.FIX_DATA
 
 
 def test_arms_of_another_assignment(trial: Maker, simulated: SimulatedLogs) -> None:
@@ -362,7 +362,7 @@ def test_few_defects_are_told_and_borne(trial: Maker, simulated: SimulatedLogs) 
     both = pd.concat([rows, again.assign(arm="mild", request_id="x" + again["request_id"])], ignore_index=True)
     found = analyze(trial(), replace(simulated, exposures=both).logs, NOW)
     assert found.healthy
-    assert "5 of 4,000 units" in {one.check: one.words for one in found.health}[Check.CROSSED]
+    assert "5 of 4,000 units" in {one.check: one.words for one in found.health}[Check.MULTIPLE]
     assert sum(found.units.values()) == 3_995
 
 

@@ -80,7 +80,7 @@ def test_people_count_once() -> None:
     people = ["u1"] * 50 + ["u2", "u2", "u3", "u4", "u4"]
     won = [Credit(1, 0)] * 50 + [Credit(0, 1), Credit(0, 0), Credit(0, 3), Credit(1, 0), Credit(0, 1)]
     found = outcome(people, won)
-    assert (found.people, found.for_a, found.for_b, found.ties) == (4, 1, 2, 1)
+    assert (found.users, found.for_a, found.for_b, found.ties) == (4, 1, 2, 1)
     means = np.array([1.0, -0.5, -1.0, 0.0])
     assert found.preference.value == means.mean()
     expected = stats.ttest_1samp(means, 0.0).confidence_interval(0.95)
@@ -101,9 +101,9 @@ def test_wrong_asks() -> None:
         interleave(["a"], ["b"], 0, 1)
     with pytest.raises(DataError, match="1 units and 2 credits"):
         outcome(["u"], [Credit(0, 0)] * 2)
-    with pytest.raises(DataError, match="lists of 1 people"):
+    with pytest.raises(DataError, match="lists of 1 users"):
         outcome(["u", "u"], [Credit(0, 0)] * 2)
-    with pytest.raises(DataError, match="lists of 0 people"):
+    with pytest.raises(DataError, match="lists of 0 users"):
         outcome([], [])
     with pytest.raises(ConfigError, match="level"):
         outcome(["u", "v"], [Credit(0, 0)] * 2, level=0.0)

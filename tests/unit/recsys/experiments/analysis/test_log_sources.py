@@ -66,7 +66,7 @@ def as_csv(frame: pd.DataFrame, path: Path) -> Path:
 
 def test_files_give_what_frames_give(frames: Frames, tmp_path: Path) -> None:
     exposures, events = frames
-    wanted = Logs.of_frames(exposures, events)
+    wanted = Logs.from_frames(exposures, events)
     assert rows(wanted.exposures)[0]["items"] == ["a", "b"]
     assert rows(wanted.events)[0] == {
         "unit": "u1", "item_id": "a", "event": "click", "timestamp": 1003, "amount": None, "request_id": "r1",
@@ -74,8 +74,8 @@ def test_files_give_what_frames_give(frames: Frames, tmp_path: Path) -> None:
     }  # fmt: skip
     exposures.to_parquet(tmp_path / "exposures.parquet")
     events.to_parquet(tmp_path / "events.parquet")
-    parquet = Logs.of_files(tmp_path / "exposures.parquet", tmp_path / "events.parquet")
-    csv = Logs.of_files(as_csv(exposures, tmp_path / "exposures.csv"), as_csv(events, tmp_path / "events.csv"))
+    parquet = Logs.from_files(tmp_path / "exposures.parquet", tmp_path / "events.parquet")
+    csv = Logs.from_files(as_csv(exposures, tmp_path / "exposures.csv"), as_csv(events, tmp_path / "events.csv"))
     for logs in (parquet, csv):
         assert rows(logs.exposures) == rows(wanted.exposures)
         assert rows(logs.events) == rows(wanted.events)
@@ -86,13 +86,13 @@ def test_files_give_what_frames_give(frames: Frames, tmp_path: Path) -> None:
     [
         ("timestamp", "yesterday", "'yesterday' is not a whole number"),
         ("timestamp", "1790000000000", "milliseconds"),
-        ("timestamp", "-5", "lies below 0"),
+        ("timestamp", "-5", "is below 0"),
         ("timestamp", "", "is empty"),
         ("user_id", "", "is empty"),
         ("event", "glance", "is none of view, click"),
         ("amount", "1e999", "is not a finite number"),
-        ("amount", "-1", "lies below 0"),
-        ("position", "0", "lies below 1"),
+        ("amount", "-1", "is below 0"),
+        ("position", "0", "is below 1"),
         ("position", "1.5", "is not a whole number"),
     ],
 )
@@ -168,12 +168,12 @@ def test_sessions_of_the_live_data_are_units_too(database: Database) -> None:
         ],
         12,
     )
-    visits = Logs.of_database(database, UnitKind.SESSION)
+    visits = Logs.from_database(database, UnitKind.SESSION)
     assert values(visits.exposures, "unit") == ["s1", "s2", None]
     assert values(visits.exposures, "platform") == ["web"] * 3
     # An event that tells no session is of the one whose list it answers, or of none.
     assert values(visits.events, "unit") == ["s1", "s9"]
-    people = Logs.of_database(database)
+    people = Logs.from_database(database)
     assert values(people.exposures, "unit") == ["anna", None, "bert"]
     assert values(people.events, "unit") == ["anna"] * 4
 

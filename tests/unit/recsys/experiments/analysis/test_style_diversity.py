@@ -24,18 +24,18 @@ def test_it_is_what_the_evaluation_measures(monkeypatch: pytest.MonkeyPatch) -> 
     rows = [[0, 1, 2], [3, 4], [5], [], [6, 7, 8, 9], [3, 10, 11, 12]]
     lists = pa.array([[names[row] for row in some] for some in rows], pa.list_(pa.string()))
     padded = np.array([some + [-1] * (4 - len(some)) for some in rows])
-    found = StyleVariety.of(names, vectors)(lists)
+    found = StyleVariety.from_vectors(names, vectors)(lists)
     np.testing.assert_allclose(found, style_diversity(padded, vectors), rtol=1e-5)
     assert np.isnan(found[1:4]).all()
 
 
 def test_unknown_items_are_left_out() -> None:
-    variety = StyleVariety.of(["a", "b"], np.array([[1, 0], [0, 1]], dtype=np.float32))
+    variety = StyleVariety.from_vectors(["a", "b"], np.array([[1, 0], [0, 1]], dtype=np.float32))
     assert variety(pa.array([["a", "x", "b"]])).tolist() == [1.0]
 
 
 def test_wrong_vectors_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 items have 1"):
-        StyleVariety.of(["a", "b"], np.zeros((1, 2), dtype=np.float32))
+        StyleVariety.from_vectors(["a", "b"], np.zeros((1, 2), dtype=np.float32))
     with pytest.raises(DataError, match=r"none.parquet: expected a Parquet file"):
-        StyleVariety.of_file(tmp_path / "none.parquet")
+        StyleVariety.from_file(tmp_path / "none.parquet")

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from recsys.errors import BadRowsError, DataError
-from recsys.experiments.analysis.columnar_logs import gather
+from recsys.experiments.analysis.columnar_logs import read_logs
 from recsys.experiments.analysis.log_sources import Logs
-from recsys.experiments.analysis.unit_table import UnitTable, unit_table
+from recsys.experiments.analysis.unit_table import UnitTable, build_unit_table
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.metric_names import MetricName
 
@@ -48,8 +48,8 @@ def table_of(
     feedback: list[dict[str, Any]] | None = None,
 ) -> UnitTable:
     verdicts = None if feedback is None else pd.DataFrame(feedback)
-    logs = Logs.of_frames(pd.DataFrame(exposures), pd.DataFrame(events), verdicts)
-    return unit_table(gather(experiment, logs), experiment, NOW)
+    logs = Logs.from_frames(pd.DataFrame(exposures), pd.DataFrame(events), verdicts)
+    return build_unit_table(read_logs(experiment, logs), experiment, NOW)
 
 
 def sums(table: UnitTable, metric: MetricName, until: int | None = None) -> tuple[list[float], list[float] | None]:
@@ -113,7 +113,7 @@ def test_who_is_left_out(trial: Maker) -> None:
     assert table.ids.to_pylist() == ["u1", "u2"]
     assert (table.forced, table.exposures) == (1, 3)
     defects = table.defects
-    assert (defects.crossed.found, defects.crossed.of, defects.crossed.first_row) == (1, 3, 3)
+    assert (defects.multiple.found, defects.multiple.of, defects.multiple.first_row) == (1, 3, 3)
     assert (defects.outside.found, defects.outside.first_row) == (1, 6)
 
 
@@ -163,7 +163,7 @@ def test_bad_exposures_are_named(trial: Maker) -> None:
 
 def test_no_events_at_all(trial: Maker) -> None:
     empty = {name: pd.Series(dtype="object") for name in done("u", "view", 0)}
-    logs = Logs.of_frames(pd.DataFrame(EXPOSURES), pd.DataFrame(empty))
-    table = unit_table(gather(trial(), logs), trial(), NOW)
+    logs = Logs.from_frames(pd.DataFrame(EXPOSURES), pd.DataFrame(empty))
+    table = build_unit_table(read_logs(trial(), logs), trial(), NOW)
     assert sums(table, MetricName.CTR) == ([0.0, 0.0], [6.0, 3.0])
     assert np.array_equal(table.counts(), [1, 1])

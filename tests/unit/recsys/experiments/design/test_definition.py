@@ -9,14 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from recsys.experiments.design.definition import Experiment, Looks, Status, UnitKind
-from recsys.experiments.design.fields import problems_of
+from recsys.experiments.design.fields import list_problems
 from recsys.experiments.design.metric_names import Direction, MetricName
 
 
 def _problem(raw: dict[str, Any]) -> str:
     with pytest.raises(ValidationError) as caught:
         Experiment.model_validate(raw)
-    return "; ".join(problems_of(caught.value))
+    return "; ".join(list_problems(caught.value))
 
 
 def test_what_is_left_out_has_its_default(experiment: Callable[..., Experiment]) -> None:
@@ -25,7 +25,7 @@ def test_what_is_left_out_has_its_default(experiment: Callable[..., Experiment])
     assert (one.primary.name, one.primary.direction) == (MetricName.CTR, Direction.INCREASE)
     assert (one.decision.alpha, one.decision.power, one.decision.looks) == (0.05, 0.8, Looks.SEQUENTIAL)
     assert one.shares == {"mild": 0.5, "now": 0.5}
-    assert one.treatments == ("mild",)
+    assert one.other_arms == ("mild",)
 
 
 def test_shares_are_weights_in_proportion(experiment: Callable[..., Experiment]) -> None:
@@ -51,7 +51,7 @@ def test_times_carry_their_zone(experiment: Callable[..., Experiment], declared:
         ({"arms": {"now": {"weight": -1}, "b": {}}}, ("arms.now.weight", "greater than or equal to 0")),
         ({"arms": {"now": {"weight": float("nan")}, "b": {}}}, ("arms.now.weight",)),
         ({"arms": {"now": {"weight": 0}, "b": {"weight": 0}}}, ("arms: all weights are 0", "at least two")),
-        ({"arms": {"now": {}, "b": {"weight": 0}}}, ("'now' alone", "nothing to compare")),
+        ({"arms": {"now": {}, "b": {"weight": 0}}}, ("only 'now'", "nothing to compare")),
         ({"arms": {"now": {"weight": 0}, "b": {}, "c": {}}}, ("control: 'now' has weight 0",)),
         ({"arms": {"now": {}}}, ("arms", "at least 2")),
         ({"arms": {"now": {}, "B C": {}}}, ("arms.B C", "pattern")),
@@ -71,7 +71,7 @@ def test_times_carry_their_zone(experiment: Callable[..., Experiment], declared:
         ({"decision": {"minimum_days": 0}}, ("decision.minimum_days",)),
         ({"status": "running"}, ("status: running", "`recsys experiment start`")),
         ({"started_at": 5}, ("a draft has neither",)),
-        ({"status": "stopped", "started_at": 5, "stopped_at": 4}, ("stopped_at: lies before",)),
+        ({"status": "stopped", "started_at": 5, "stopped_at": 4}, ("stopped_at: is before",)),
         ({"title": ""}, ("title",)),
         ({"key": "../up"}, ("key", "pattern")),
     ],

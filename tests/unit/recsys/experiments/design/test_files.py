@@ -12,8 +12,8 @@ from recsys.experiments.design.definition import Experiment, Status
 from recsys.experiments.design.files import (
     change_experiment,
     create_experiment,
-    existing_file,
     experiment_files,
+    find_file,
     load_experiment,
     stop_experiment,
 )
@@ -134,10 +134,10 @@ def test_wrong_files_are_named(tmp_path: Path, name: str, text: bytes, words: st
 
 
 def test_unknown_keys_are_named_with_those_known(tmp_path: Path, experiment: Maker) -> None:
-    with pytest.raises(ExperimentError, match="no experiment 'mild'; `recsys experiment create`"):
-        existing_file(tmp_path / "absent", "mild")
+    with pytest.raises(ExperimentError, match="no experiment 'mild'; create one with `recsys experiment create`"):
+        find_file(tmp_path / "absent", "mild")
     create_experiment(tmp_path, experiment())
     with pytest.raises(ExperimentError, match="did you mean 'mild'"):
-        existing_file(tmp_path, "../mild")
+        find_file(tmp_path, "../mild")
     with pytest.raises(ExperimentError, match="cannot be read"):
         load_experiment(tmp_path / "gone.toml")

@@ -39,7 +39,7 @@ def test_what_the_state_forbids(experiment: Maker) -> None:
         (lambda: stop(draft, 20), "start it first"),
         (lambda: stop(stopped, 30), "new key"),
         (lambda: ramp(draft, 20, coverage=1), "start it first"),
-        (lambda: ramp(running, 20, coverage=0.4), "stays in it; to expose nobody any longer, stop"),
+        (lambda: ramp(running, 20, coverage=0.4), "stay in it; to expose no more units, stop"),
         (lambda: ramp(running, 20, coverage=1.5), "and 1"),
         (lambda: ramp(running, 20, segments=((0, 1),)), "has no namespace"),
         (lambda: ramp(running, 5, coverage=0.6), "clock"),
@@ -51,7 +51,7 @@ def test_what_the_state_forbids(experiment: Maker) -> None:
 
 def test_segments_are_only_added(experiment: Maker) -> None:
     running = start(experiment(namespace=NAMESPACE), 10)
-    with pytest.raises(ExperimentError, match="must include those it has, 0-99"):
+    with pytest.raises(ExperimentError, match="must include the present ones, 0-99"):
         ramp(running, 20, segments=((50, 500),))
     with pytest.raises(ExperimentError, match="overlap"):
         ramp(running, 20, segments=((0, 99), (50, 500)))
@@ -71,7 +71,7 @@ def test_segments_are_only_added(experiment: Maker) -> None:
         ({"coverage": 0.9}, "recsys experiment ramp"),
         ({"namespace": {"name": "n", "segments": [[0, 100]]}}, "recsys experiment ramp"),
         ({"history": []}, "the history has no start"),
-        ({"status": "draft", "started_at": None}, "put the status back"),
+        ({"status": "draft", "started_at": None}, "restore the status"),
     ],
 )
 def test_what_would_move_units_in_mid_run_is_named(experiment: Maker, changes: dict[str, Any], words: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from recsys.config import RankSettings, RestyleSettings
-from recsys.experiments.design.overrides import NOTHING, Overrides, defaults
+from recsys.experiments.design.overrides import NO_OVERRIDES, Overrides, overrides_from_settings
 from recsys.schema import FEATURES, Reranker
 from style.modes import PaintMode
 
@@ -34,13 +34,13 @@ OVERRIDES = st.builds(
         ({"strength": -0.1}, "greater than or equal to 0"),
         ({"reranker": "xquad"}, "'mmr', 'dpp' or 'none'"),
         ({"mode": "all"}, "'product'"),
-        ({"engine": "../film"}, "those that ship: film, color"),
+        ({"engine": "../film"}, "built-in engines: film, color"),
         ({"model": "latest"}, "pattern"),
         ({"blend": {"styl": 1}}, "did you mean 'style'"),
         ({"blend": {"style": -1}}, "greater than or equal to 0"),
         ({"blend": dict.fromkeys(FEATURES, 0)}, "nothing is ranked"),
         ({"blend": {}}, "at least 1"),
-        ({"restyle": False, "strength": 0.5}, "strength says nothing"),
+        ({"restyle": False, "strength": 0.5}, "strength has no effect"),
         ({"limit": 5}, "unknown override 'limit'"),
     ],
 )
@@ -55,8 +55,8 @@ def test_features_are_taken_one_by_one() -> None:
 
 
 def test_not_restyled_means_no_options_of_pictures() -> None:
-    base = defaults(RankSettings(), RestyleSettings())
-    assert Overrides(restyle=False).over(base).given.keys() & {"engine", "strength", "mode"} == set()
+    base = overrides_from_settings(RankSettings(), RestyleSettings())
+    assert Overrides(restyle=False).over(base).explicit.keys() & {"engine", "strength", "mode"} == set()
     assert base.strength == RestyleSettings().strength
 
 
@@ -66,5 +66,5 @@ def test_what_the_caller_asked_is_left_alone() -> None:
 
 @given(OVERRIDES)
 def test_over_nothing_and_over_itself_nothing_changes(overrides: Overrides) -> None:
-    assert overrides.over(NOTHING) == overrides == overrides.over(overrides)
+    assert overrides.over(NO_OVERRIDES) == overrides == overrides.over(overrides)
     assert Overrides.model_validate(overrides.model_dump(mode="json")) == overrides

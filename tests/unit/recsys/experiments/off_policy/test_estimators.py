@@ -9,8 +9,8 @@ from recsys.experiments.off_policy import estimators as by
 from recsys.experiments.off_policy.estimators import Predicted, Terms
 from recsys.experiments.off_policy.intervals import standard_error
 from recsys.experiments.off_policy.log import Log, Values
-from recsys.experiments.off_policy.tuning import tuned
-from recsys.experiments.off_policy.weights import NO_LIMIT, clipped, importance_weights, shrunk, switched
+from recsys.experiments.off_policy.tuning import tune_limit
+from recsys.experiments.off_policy.weights import NO_LIMIT, clip, importance_weights, shrink, switch
 
 # Provenance: obp 0.5.5 (PyPI), classes of obp.ope.estimators with estimate_policy_value and, for the errors,
 # _estimate_mse_score(use_bias_upper_bound=False), called with these arrays; limits (its lambda_) are 1.
@@ -51,7 +51,7 @@ Q = np.array(
 )
 LOG = Log(ACTIONS, PROPENSITIES, REWARDS, np.arange(12), np.zeros((12, 0)), ("a", "b", "c"))
 WEIGHTS = importance_weights(LOG, POLICY)
-PREDICTED = Predicted.of(LOG, POLICY, Q)
+PREDICTED = Predicted.from_model(LOG, POLICY, Q)
 RESIDUALS = REWARDS - PREDICTED.taken
 
 
@@ -76,15 +76,15 @@ def test_values_are_those_of_the_open_bandit_pipeline(terms: Terms, golden: floa
 @pytest.mark.parametrize(
     ("terms", "missed", "golden"),
     [
-        (by.clipped_ips(REWARDS, WEIGHTS, 1.0), (clipped(WEIGHTS, 1.0) - WEIGHTS) * REWARDS, 0.05694594354027282),
+        (by.clipped_ips(REWARDS, WEIGHTS, 1.0), (clip(WEIGHTS, 1.0) - WEIGHTS) * REWARDS, 0.05694594354027282),
         (
             by.switch_dr(REWARDS, WEIGHTS, PREDICTED, 1.0),
-            (switched(WEIGHTS, 1.0) - WEIGHTS) * RESIDUALS,
+            (switch(WEIGHTS, 1.0) - WEIGHTS) * RESIDUALS,
             0.03200596558970362,
         ),
         (
             by.dr_os(REWARDS, WEIGHTS, PREDICTED, 1.0),
-            (shrunk(WEIGHTS, 1.0) - WEIGHTS) * RESIDUALS,
+            (shrink(WEIGHTS, 1.0) - WEIGHTS) * RESIDUALS,
             0.02515318234369663,
         ),
     ],
@@ -92,7 +92,7 @@ def test_values_are_those_of_the_open_bandit_pipeline(terms: Terms, golden: floa
 )
 def test_estimated_errors_are_those_of_the_open_bandit_pipeline(terms: Terms, missed: Values, golden: float) -> None:
     """But for the variance, which here is divided by n - 1 instead of n."""
-    found = tuned(lambda _: terms, lambda _: missed, LOG.units, limits=[1.0], caution=0.0).best
+    found = tune_limit(lambda _: terms, lambda _: missed, LOG.units, limits=[1.0], caution=0.0).best
     assert found.variance * 11 / 12 + found.bias**2 == pytest.approx(golden, rel=1e-12)
 
 
@@ -116,7 +116,7 @@ def test_limits_lead_from_the_direct_method_to_doubly_robust() -> None:
         assert build(REWARDS, WEIGHTS, PREDICTED, NO_LIMIT).value == plain
         assert build(REWARDS, WEIGHTS, PREDICTED, 0.0).value == pytest.approx(model)
     assert by.clipped_ips(REWARDS, WEIGHTS, NO_LIMIT).value == by.ips(REWARDS, WEIGHTS).value
-    assert (shrunk(WEIGHTS, 2.0) <= WEIGHTS).all()
+    assert (shrink(WEIGHTS, 2.0) <= WEIGHTS).all()
 
 
 def test_what_moves_with_a_constant_added_to_rewards() -> None:
@@ -152,6 +152,6 @@ def test_influence_is_what_leaving_a_decision_out_does(name: str) -> None:
 
 
 def test_the_gain_knows_that_both_are_of_the_same_people() -> None:
-    terms = by.ips(REWARDS, np.ones(12)).less(REWARDS)
+    terms = by.ips(REWARDS, np.ones(12)).minus(REWARDS)
     assert terms.value == pytest.approx(0.0)
     assert standard_error(terms.influence, LOG.units) == pytest.approx(0.0, abs=1e-15)

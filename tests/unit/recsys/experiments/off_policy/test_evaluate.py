@@ -9,8 +9,8 @@ import pytest
 
 from recsys.errors import ConfigError, DataError
 from recsys.experiments.off_policy.estimators import Estimator
-from recsys.experiments.off_policy.evaluate import WITHOUT_MODEL, evaluate, terms_of
-from recsys.experiments.off_policy.words import conclusion, lines
+from recsys.experiments.off_policy.evaluate import WITHOUT_MODEL, compute_terms, evaluate
+from recsys.experiments.off_policy.words import conclusion, format_evaluation
 from recsys.simulation.synthetic_policies import World
 
 WORLD = World()
@@ -47,10 +47,10 @@ def test_the_logs_own_policy_is_worth_what_was_logged() -> None:
 
 
 def test_words_follow_the_figures() -> None:
-    assert "would earn more than what was logged" in conclusion(FOUND)
+    assert "would earn more than the logged one" in conclusion(FOUND)
     upside_down = evaluate(replace(LOG, rewards=1.0 - LOG.rewards), BETTER)
-    assert "would earn less than what was logged" in conclusion(upside_down)
-    told = "\n".join(lines(FOUND))
+    assert "would earn less than the logged one" in conclusion(upside_down)
+    told = "\n".join(format_evaluation(FOUND))
     assert all(name in told for name in Estimator)
     assert f"{FOUND.answer.value.value:.4f}" in told
     assert "DR *" in told
@@ -58,17 +58,17 @@ def test_words_follow_the_figures() -> None:
 
 def test_no_conclusion_where_the_log_cannot_answer() -> None:
     wider = replace(LOG, names=(*LOG.names, "never"))
-    found = evaluate(wider, wider.mixed({"never": 0.5, "action 1": 0.5}))
+    found = evaluate(wider, wider.mix({"never": 0.5, "action 1": 0.5}))
     assert conclusion(found).startswith("No conclusion")
-    assert any(line.startswith("problem: at least 50.0%") for line in lines(found))
+    assert any(line.startswith("problem: at least 50.0%") for line in format_evaluation(found))
 
 
 def test_wrong_asks() -> None:
     with pytest.raises(ConfigError, match="level"):
         evaluate(LOG, BETTER, level=1.0)
-    with pytest.raises(DataError, match="decisions of 1 people"):
+    with pytest.raises(DataError, match="decisions of 1 users"):
         evaluate(replace(LOG, units=np.zeros(2_000, dtype=np.int64)), BETTER, only=[Estimator.IPS])
     with pytest.raises(DataError, match="shape"):
         evaluate(LOG, BETTER[:, :2])
     with pytest.raises(ValueError, match="reward model"):
-        terms_of(Estimator.DM, LOG.rewards, np.ones(2_000), None, LOG.units)
+        compute_terms(Estimator.DM, LOG.rewards, np.ones(2_000), None, LOG.units)

@@ -10,7 +10,7 @@ import pytest
 
 from recsys.errors import DataError
 from recsys.experiments.off_policy.estimators import Estimator
-from recsys.experiments.off_policy.lists import Lists, Ranking, evaluate_lists, place_weights, ranking_of
+from recsys.experiments.off_policy.lists import Lists, Ranking, build_ranking, evaluate_lists, position_weights
 
 EXPOSURES = pd.DataFrame(
     {
@@ -32,22 +32,22 @@ EVENTS = pd.DataFrame(
     ],
     columns=["request_id", "position", "item_id", "event"],
 )
-LISTS = Lists.of(EXPOSURES, EVENTS)
+LISTS = Lists.from_tables(EXPOSURES, EVENTS)
 
 
 def ranked(rows: list[tuple[Any, ...]]) -> Ranking:
     names = ["request_id", "position", "item_id", "probability"]
-    return ranking_of(LISTS, pd.DataFrame(rows, columns=names[: len(rows[0])]))
+    return build_ranking(LISTS, pd.DataFrame(rows, columns=names[: len(rows[0])]))
 
 
 def test_events_join_by_request_place_and_item() -> None:
     assert LISTS.requests.tolist() == [0, 0, 1, 1, 2]
-    assert LISTS.places.tolist() == [0, 1, 0, 1, 0]
+    assert LISTS.positions.tolist() == [0, 1, 0, 1, 0]
     assert LISTS.rewards.tolist() == [1.0, 0.0, 0.0, 1.0, 0.0]
     assert LISTS.totals.tolist() == [1.0, 1.0, 0.0]
     # a session without an account is a person of its own
     assert len(set(LISTS.units.tolist())) == 2
-    assert Lists.of(EXPOSURES, EVENTS, "view").totals.tolist() == [1.0, 0.0, 0.0]
+    assert Lists.from_tables(EXPOSURES, EVENTS, "view").totals.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_by_hand() -> None:
@@ -59,7 +59,7 @@ def test_by_hand() -> None:
     # place 1: 2 / 4, in all lists; place 2: 2 / 2, in two of three
     assert found.answer.value.value == pytest.approx(0.5 + 2 / 3)
     assert found.logged.value == pytest.approx(2 / 3)
-    assert place_weights(LISTS, ranking) == pytest.approx([4 / 3, 1.0])
+    assert position_weights(LISTS, ranking) == pytest.approx([4 / 3, 1.0])
     # r3 was certain to show a, the new ranker would show b: one of five places
     assert found.support.untried == pytest.approx(1 / 5)
 
@@ -76,20 +76,20 @@ def test_a_ranker_that_explores_and_one_with_shorter_lists() -> None:
 
 def test_what_is_stored_twice_counts_once_and_ambiguous_requests_not_at_all() -> None:
     twice = pd.concat([EXPOSURES, EXPOSURES.iloc[[0]]])
-    assert Lists.of(twice, EVENTS).totals.tolist() == [1.0, 1.0, 0.0]
+    assert Lists.from_tables(twice, EVENTS).totals.tolist() == [1.0, 1.0, 0.0]
     other = EXPOSURES.iloc[[0]].assign(items=[["x", "y"]])
-    assert Lists.of(pd.concat([EXPOSURES, other]), EVENTS).totals.tolist() == [1.0, 0.0]
+    assert Lists.from_tables(pd.concat([EXPOSURES, other]), EVENTS).totals.tolist() == [1.0, 0.0]
 
 
 def test_wrong_logs_are_refused() -> None:
     with pytest.raises(DataError, match=r"no column 'propensities'.*nothing can be evaluated"):
-        Lists.of(EXPOSURES.drop(columns="propensities"), EVENTS)
+        Lists.from_tables(EXPOSURES.drop(columns="propensities"), EVENTS)
     with pytest.raises(DataError, match="1 lists have not as many propensities as items"):
-        Lists.of(EXPOSURES.assign(propensities=[[0.5], [0.5, 0.5], [1.0]]), EVENTS)
+        Lists.from_tables(EXPOSURES.assign(propensities=[[0.5], [0.5, 0.5], [1.0]]), EVENTS)
     with pytest.raises(DataError, match="1 are missing"):
-        Lists.of(EXPOSURES.assign(propensities=[[0.5, None], [0.5, 0.5], [1.0]]), EVENTS)
+        Lists.from_tables(EXPOSURES.assign(propensities=[[0.5, None], [0.5, 0.5], [1.0]]), EVENTS)
     with pytest.raises(DataError, match="no list"):
-        Lists.of(EXPOSURES.iloc[:0], EVENTS)
+        Lists.from_tables(EXPOSURES.iloc[:0], EVENTS)
 
 
 def test_wrong_rankings_are_refused() -> None:
@@ -123,12 +123,12 @@ def test_a_position_based_model_is_recovered() -> None:
         [(f"r{i}", k + 1, f"i{orders[i, k]}", "click") for i, k in np.argwhere(clicks)],
         columns=["request_id", "position", "item_id", "event"],
     )
-    lists = Lists.of(exposures, events)
+    lists = Lists.from_tables(exposures, events)
     table = pd.DataFrame(
         [(f"r{i}", k + 1, f"i{5 - k}") for i in range(n) for k in range(3)],
         columns=["request_id", "position", "item_id"],
     )
-    found = evaluate_lists(lists, ranking_of(lists, table))
+    found = evaluate_lists(lists, build_ranking(lists, table))
     truth = float((looked * liked[[5, 4, 3]]).sum())
     for one in found.estimates.values():
         assert one.value.low < truth < one.value.high

@@ -12,7 +12,7 @@ from recsys.experiments.off_policy.weights import importance_weights
 
 def log_of(propensities: list[float], **options: object) -> Log:
     actions = ["a", "b", "a", "c"][: len(propensities)]
-    return Log.of(actions, propensities, [1.0, 0.0, 1.0, 0.0][: len(propensities)], **options)  # type: ignore[arg-type]
+    return Log.from_columns(actions, propensities, [1.0, 0.0, 1.0, 0.0][: len(propensities)], **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def log_of(propensities: list[float], **options: object) -> Log:
     [(float("nan"), r"1 are missing \(NaN\)"), (0.0, "1 are 0 or less"), (-0.1, "0 or less"), (1.2, "1 are above 1")],
 )
 def test_wrong_propensities_are_refused_with_a_row_and_a_cure(propensity: float, said: str) -> None:
-    with pytest.raises(DataError, match=f"{said}, the first in row 2.*Log how probable each choice was"):
+    with pytest.raises(DataError, match=f"{said}, the first in row 2.*Log the probability of each choice"):
         log_of([0.5, 0.5, propensity, 0.5])
 
 
@@ -31,9 +31,9 @@ def test_all_faults_are_named_at_once() -> None:
 
 def test_other_wrong_columns_are_named() -> None:
     with pytest.raises(DataError, match="lengths"):
-        Log.of(["a", "b"], [0.5], [1.0, 0.0])
+        Log.from_columns(["a", "b"], [0.5], [1.0, 0.0])
     with pytest.raises(DataError, match="reward: 1 are not finite, the first in row 1"):
-        Log.of(["a", "b"], [0.5, 0.5], [1.0, float("inf")])
+        Log.from_columns(["a", "b"], [0.5, 0.5], [1.0, float("inf")])
     with pytest.raises(DataError, match="context: 1 are not finite"):
         log_of([0.5, 0.5], contexts=[[1.0], [float("nan")]])
     with pytest.raises(DataError, match=r"codes must be in \[0, 1\)"):
@@ -47,9 +47,9 @@ def test_actions_that_nobody_saw_can_be_named() -> None:
     assert log.names == ("a", "b", "c", "d")
     assert log.actions.tolist() == [0, 1, 0, 2]
     assert log.units.tolist() == [0, 1, 0, 2]
-    assert log.mixed({"d": 0.25, "a": 0.75})[1].tolist() == [0.75, 0.0, 0.0, 0.25]
-    assert len(log.where(log.actions == 0)) == 2
-    with pytest.raises(DataError, match="'e' was never logged; there are a, b, c, d"):
+    assert log.mix({"d": 0.25, "a": 0.75})[1].tolist() == [0.75, 0.0, 0.0, 0.25]
+    assert len(log.select(log.actions == 0)) == 2
+    with pytest.raises(DataError, match="'e' was never logged; logged ones: a, b, c, d"):
         log.always("e")
 
 

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from recsys.experiments.off_policy.log import Log
-from recsys.experiments.off_policy.support import Support, measured, support_of
+from recsys.experiments.off_policy.support import Support, compute_support, measure_support
 from recsys.experiments.off_policy.weights import importance_weights
 from recsys.simulation.synthetic_policies import World
 
 
 def support(log: Log, policy: dict[str, float]) -> Support:
-    table = log.mixed(policy)
-    return support_of(log, table, importance_weights(log, table))
+    table = log.mix(policy)
+    return compute_support(log, table, importance_weights(log, table))
 
 
 def test_by_hand() -> None:
-    found = measured(np.array([1.0] * 98 + [0.0, 102.0]), np.arange(100))
-    assert found.decisions == found.people == 100
+    found = measure_support(np.array([1.0] * 98 + [0.0, 102.0]), np.arange(100))
+    assert found.decisions == found.users == 100
     assert found.effective == pytest.approx(200.0**2 / (98 + 102.0**2))
     assert found.largest == 102.0
     assert found.top_share == pytest.approx(102.0 / 200.0)
@@ -32,7 +32,7 @@ def test_a_good_log_has_no_problem() -> None:
     world = World()
     log = world.log(3_000, seed=1)
     policy = world.better(log.contexts, 1.0)
-    found = support_of(log, policy, importance_weights(log, policy))
+    found = compute_support(log, policy, importance_weights(log, policy))
     assert found.problems == ()
     assert found.effective > 1_000
 
@@ -43,19 +43,19 @@ def test_an_action_never_tried_is_named_with_how_much_it_is_wanted() -> None:
     found = support(log, {"action 0": 0.8, "holiday": 0.2})
     assert found.never_tried == (("holiday", pytest.approx(0.2)),)
     assert found.untried == pytest.approx(0.2)
-    assert "20.0% of what the new policy would do was never tried: holiday (20.0%)" in found.problems[0]
+    assert "20.0% of the new policy's choices were never tried: holiday (20.0%)" in found.problems[0]
 
 
 def test_choices_that_were_certain_leave_the_rest_out_of_reach() -> None:
     """Half of the decisions had no chance: there, the log could not have shown what the policy wants."""
     actions = ["a"] * 500 + ["a", "b"] * 250
-    log = Log.of(actions, [1.0] * 500 + [0.5] * 500, [0.0] * 1_000)
+    log = Log.from_columns(actions, [1.0] * 500 + [0.5] * 500, [0.0] * 1_000)
     found = support(log, {"b": 1.0})
     assert found.untried == pytest.approx(0.5)
     assert found.mean_weight.value == pytest.approx(0.5)
-    assert "as other choices were certain" in found.problems[0]
+    assert "because other choices were certain" in found.problems[0]
     assert "mean 0.500" in found.problems[1]
-    assert "out of reach" in found.problems[1]
+    assert "was impossible in the log" in found.problems[1]
 
 
 def test_wrong_propensities_show_in_the_mean_weight() -> None:
@@ -67,7 +67,7 @@ def test_wrong_propensities_show_in_the_mean_weight() -> None:
 
 def test_luck_does_not_hide_that_the_log_next_to_never_tries_what_is_wanted() -> None:
     """One choice in 10,000 is b, and none of 1,000 was: all weights are those of a, and even."""
-    log = Log.of(["a"] * 1_000, [0.9999] * 1_000, [1.0] * 1_000, names=["b"])
+    log = Log.from_columns(["a"] * 1_000, [0.9999] * 1_000, [1.0] * 1_000, names=["b"])
     found = support(log, {"a": 0.5, "b": 0.5})
     assert found.effective == pytest.approx(1_000)
     assert found.attainable == pytest.approx(1_000 / (0.25 / 0.9999 + 0.25 / 0.0001))
@@ -78,13 +78,13 @@ def test_the_attainable_size_bounds_the_expected_one() -> None:
     world = World(seed=2)
     log = world.log(50_000, seed=1)
     policy = world.better(log.contexts)
-    found = support_of(log, policy, importance_weights(log, policy))
+    found = compute_support(log, policy, importance_weights(log, policy))
     squares = (policy**2 / world.logging(log.contexts)).sum(axis=1).mean()
     assert found.attainable >= 50_000 / squares
     assert found.effective == pytest.approx(50_000 / squares, rel=0.1)
 
 
 def test_few_effective_decisions_and_heavy_ones_are_named() -> None:
-    found = measured(np.array([1e-3] * 5_000 + [400.0] * 10), np.arange(5_010))
+    found = measure_support(np.array([1e-3] * 5_000 + [400.0] * 10), np.arange(5_010))
     assert any("effective sample size is 10 of 5010" in problem for problem in found.problems)
     assert any("1 % of decisions carry 100%" in problem for problem in found.problems)

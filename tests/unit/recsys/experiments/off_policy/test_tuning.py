@@ -7,16 +7,16 @@ import pytest
 
 from recsys.experiments.off_policy import estimators as by
 from recsys.experiments.off_policy.log import Values
-from recsys.experiments.off_policy.tuning import Tuned, limits_of, shrinking_limits_of, tuned
-from recsys.experiments.off_policy.weights import NO_LIMIT, clipped
+from recsys.experiments.off_policy.tuning import Tuned, candidate_limits, shrinkage_limits, tune_limit
+from recsys.experiments.off_policy.weights import NO_LIMIT, clip
 
 
 def tuned_clip(rewards: Values, weights: Values, caution: float = 1.0) -> Tuned:
-    return tuned(
+    return tune_limit(
         lambda limit: by.clipped_ips(rewards, weights, limit),
-        lambda limit: (clipped(weights, limit) - weights) * rewards,
+        lambda limit: (clip(weights, limit) - weights) * rewards,
         np.arange(len(rewards)),
-        limits=limits_of(weights),
+        limits=candidate_limits(weights),
         caution=caution,
     )
 
@@ -48,8 +48,8 @@ def test_the_best_has_the_smallest_error_and_caution_adds_bias() -> None:
 
 def test_limits_fall_from_none_and_know_the_weights() -> None:
     weights = np.array([0.0, 0.0, 1.0, 2.0, 3.0, 10.0])
-    limits = limits_of(weights)
+    limits = candidate_limits(weights)
     assert limits[0] == NO_LIMIT
     assert limits == sorted(limits, reverse=True)
     assert min(limits) == 2.5  # the median of what is above 0
-    assert shrinking_limits_of(weights)[-1] == 2.5**2
+    assert shrinkage_limits(weights)[-1] == 2.5**2

@@ -22,7 +22,7 @@ def test_it_is_welchs_test_of_scipy_and_statsmodels(seed: int) -> None:
     random = np.random.default_rng(seed)
     t = random.lognormal(0.2, 1 + seed / 20, size=random.integers(5, 500))
     c = random.lognormal(0.0, 1.0, size=random.integers(5, 500))
-    effect = welch(Moments.of(t), Moments.of(c), level=0.9)
+    effect = welch(Moments.from_values(t), Moments.from_values(c), level=0.9)
     expected = stats.ttest_ind(t, c, equal_var=False)
     interval = expected.confidence_interval(0.9)
     assert effect.p_value == pytest.approx(expected.pvalue, rel=1e-10)

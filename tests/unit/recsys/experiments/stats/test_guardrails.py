@@ -50,7 +50,7 @@ def test_the_p_value_is_that_of_shifted_data(relative: bool, higher_is_better: b
     worst = c * (1 - sign * margin) if relative else c - sign * margin
     expected = stats.ttest_ind(t, worst, equal_var=False, alternative="greater" if higher_is_better else "less").pvalue
     own = non_inferiority_p_value(
-        Moments.of(t), Moments.of(c), margin, relative=relative, higher_is_better=higher_is_better
+        Moments.from_values(t), Moments.from_values(c), margin, relative=relative, higher_is_better=higher_is_better
     )
     assert own == pytest.approx(expected, rel=1e-10)
 

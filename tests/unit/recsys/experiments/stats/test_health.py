@@ -78,7 +78,7 @@ def test_bad_splits_are_named() -> None:
 def test_imbalance_is_welchs_analysis_of_variance() -> None:
     random = np.random.default_rng(0)
     groups = [random.gamma(2, scale, size=n) for scale, n in ((3.0, 200), (3.3, 150), (2.5, 400))]
-    result = pre_period_imbalance([Moments.of(g) for g in groups])
+    result = pre_period_imbalance([Moments.from_values(g) for g in groups])
     expected = anova_oneway(groups, use_var="unequal", welch_correction=True)
     assert result.statistic == pytest.approx(expected.statistic, rel=1e-10)
     assert result.p_value == pytest.approx(expected.pvalue, rel=1e-10)
@@ -102,7 +102,7 @@ def test_units_in_two_arms_are_found() -> None:
     arms = np.array([0, 0, 1, 0, 1, 2, 1, 0], dtype=np.int64)
     found = multiple_exposures(units, arms)
     assert found.units == 4
-    assert found.crossed.tolist() == [2]
+    assert found.multiple.tolist() == [2]
     assert found.share == 0.25
     assert found.alarm
     assert not multiple_exposures(units, arms, largest_share=0.3).alarm
@@ -117,7 +117,7 @@ def test_a_million_exposures_are_counted_as_by_a_dictionary() -> None:
         seen.setdefault(unit, set()).add(arm)
     found = multiple_exposures(units, arms)
     assert found.units == len(seen)
-    assert found.crossed.tolist() == sorted(unit for unit, own in seen.items() if len(own) > 1)
+    assert found.multiple.tolist() == sorted(unit for unit, own in seen.items() if len(own) > 1)
 
 
 def test_bad_exposures_are_named() -> None:

@@ -17,7 +17,7 @@ NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=0, max_size=30)
 
 def test_moments_are_those_of_numpy() -> None:
     values = np.random.default_rng(0).lognormal(size=500)
-    moments = Moments.of(values)
+    moments = Moments.from_values(values)
     assert moments.n == 500
     assert moments.mean == pytest.approx(values.mean(), rel=1e-14)
     assert moments.variance == pytest.approx(values.var(ddof=1), rel=1e-13)
@@ -26,7 +26,7 @@ def test_moments_are_those_of_numpy() -> None:
 
 @given(NUMBERS, NUMBERS)
 def test_parts_merge_to_the_whole(left: list[float], right: list[float]) -> None:
-    merged, whole = Moments.of(left) + Moments.of(right), Moments.of(left + right)
+    merged, whole = Moments.from_values(left) + Moments.from_values(right), Moments.from_values(left + right)
     scale = max(map(abs, left + right), default=1.0) + 1.0
     assert merged.n == whole.n
     assert merged.mean == pytest.approx(whole.mean, abs=1e-12 * scale)
@@ -35,14 +35,18 @@ def test_parts_merge_to_the_whole(left: list[float], right: list[float]) -> None
 
 def test_merging_keeps_digits_where_the_mean_is_large() -> None:
     values = 1e9 + np.random.default_rng(0).normal(size=1000)
-    merged = Moments.of(values[:300]) + Moments.of(values[300:])
+    merged = Moments.from_values(values[:300]) + Moments.from_values(values[300:])
     # a sum of squares less a square of sums would have no digit left: 1e18 * 2e-16 = 222
     assert merged.variance == pytest.approx(values.var(ddof=1), rel=1e-6)
 
 
 def test_joint_moments_merge_with_covariances() -> None:
     table = np.random.default_rng(1).normal(size=(200, 3)) @ np.array([[1, 0.5, 0], [0, 1, 0.3], [0, 0, 2.0]])
-    merged = JointMoments.of(table[:50]) + JointMoments.of(table[50:51]) + JointMoments.of(table[51:])
+    merged = (
+        JointMoments.from_columns(table[:50])
+        + JointMoments.from_columns(table[50:51])
+        + JointMoments.from_columns(table[51:])
+    )
     np.testing.assert_allclose(merged.means, table.mean(axis=0), atol=1e-14)
     np.testing.assert_allclose(merged.covariance, np.cov(table.T), rtol=1e-12, atol=1e-14)
     assert merged.marginal(2).variance == pytest.approx(table[:, 2].var(ddof=1))
@@ -56,7 +60,7 @@ def test_the_ratio_is_that_of_sums_with_the_variance_of_cluster_robust_regressio
     for arm, n in enumerate((300, 400)):
         requests = random.poisson(4, size=n) + 1
         clicks = random.binomial(requests, random.beta(2, 6, size=n))
-        arms.append(JointMoments.of(clicks, requests).ratio().marginal())
+        arms.append(JointMoments.from_columns(clicks, requests).ratio().marginal())
         for person, (c, r) in enumerate(zip(clicks, requests, strict=True)):
             rows += [(i < c, arm, arm * 1000 + person) for i in range(r)]
         assert arms[arm].mean == pytest.approx(clicks.sum() / requests.sum(), rel=1e-12)
@@ -74,7 +78,7 @@ def test_the_ratio_is_that_of_sums_with_the_variance_of_cluster_robust_regressio
 def test_covariates_of_a_ratio_are_those_of_its_linearized_values() -> None:
     random = np.random.default_rng(3)
     n, d, x = random.poisson(3, 400), random.poisson(9, 400) + 1, random.normal(size=400)
-    joint = JointMoments.of(n, d, x).ratio()
+    joint = JointMoments.from_columns(n, d, x).ratio()
     ratio = n.sum() / d.sum()
     linear = ratio + (n - ratio * d) / d.mean()
     np.testing.assert_allclose(joint.covariance, np.cov(linear, x), rtol=1e-11)
@@ -83,8 +87,8 @@ def test_covariates_of_a_ratio_are_those_of_its_linearized_values() -> None:
 
 def test_what_cannot_be_counted_is_named() -> None:
     with pytest.raises(DataError, match=r"2 values are not finite.*fill or drop"):
-        Moments.of([1.0, np.nan, np.inf])
+        Moments.from_values([1.0, np.nan, np.inf])
     with pytest.raises(DataError, match=r"lengths \[1, 2\]"):
-        JointMoments.of([1.0, 2.0], [1.0])
+        JointMoments.from_columns([1.0, 2.0], [1.0])
     with pytest.raises(DataError, match="denominator of a ratio is 0"):
-        JointMoments.of([1.0, 2.0], [0.0, 0.0]).ratio()
+        JointMoments.from_columns([1.0, 2.0], [0.0, 0.0]).ratio()

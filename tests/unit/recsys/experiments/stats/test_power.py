@@ -12,7 +12,7 @@ from statsmodels.stats.power import NormalIndPower, TTestIndPower
 
 from recsys.errors import ConfigError
 from recsys.experiments.stats.moments import JointMoments
-from recsys.experiments.stats.power import Baseline, Design, days_needed, power_of, sample_size, smallest_effect
+from recsys.experiments.stats.power import Baseline, Design, compute_power, days_needed, sample_size, smallest_effect
 
 MEAN = Baseline(10.0, 25.0)
 
@@ -28,7 +28,7 @@ def test_power_is_that_of_statsmodels(two_sided: bool, share: float) -> None:
         alpha=0.05,
         alternative="two-sided" if two_sided else "larger",
     )
-    assert power_of(MEAN, 0.3, 8_000, design) == pytest.approx(expected, rel=1e-10)
+    assert compute_power(MEAN, 0.3, 8_000, design) == pytest.approx(expected, rel=1e-10)
 
 
 def test_it_asks_for_a_unit_less_than_students_t_where_units_are_few() -> None:
@@ -40,8 +40,8 @@ def test_it_asks_for_a_unit_less_than_students_t_where_units_are_few() -> None:
 
 def test_proportions_are_those_of_r() -> None:
     """R's power.prop.test(p1 = 0.5, p2 = 0.75, power = 0.9): n = 76.7 in each arm; and with n = 50: power 0.740."""
-    assert sample_size(Baseline.proportion(0.5), 0.25, Design(power=0.9)).control == 77
-    assert power_of(Baseline.proportion(0.5), 0.25, 100) == pytest.approx(0.740, abs=5e-4)
+    assert sample_size(Baseline.from_rate(0.5), 0.25, Design(power=0.9)).control == 77
+    assert compute_power(Baseline.from_rate(0.5), 0.25, 100) == pytest.approx(0.740, abs=5e-4)
 
 
 @given(st.floats(0.01, 0.9), st.floats(0.1, 0.9), st.booleans(), st.floats(0.55, 0.99), st.floats(-0.9, 0.9))
@@ -49,16 +49,16 @@ def test_size_power_and_effect_are_inversions(
     effect: float, share: float, binary: bool, power: float, correlation: float
 ) -> None:
     design = Design(power=power, share=share, correlation=correlation)
-    baseline = Baseline.proportion(0.08) if binary else MEAN
+    baseline = Baseline.from_rate(0.08) if binary else MEAN
     size = sample_size(baseline, effect, design)
-    assert power_of(baseline, effect, size.total, design) >= power - 0.02 * binary
+    assert compute_power(baseline, effect, size.total, design) >= power - 0.02 * binary
     assert size.treatment == pytest.approx(size.total * share, abs=1.0)
     found = smallest_effect(baseline, size.total, design)
     assert found.absolute <= effect * (1 + 1e-9)
     assert found.relative == pytest.approx(found.absolute / baseline.mean)
     if size.total > 1000:
         assert found.absolute == pytest.approx(effect, rel=2e-3)
-        assert power_of(baseline, effect, size.total, design) == pytest.approx(power, abs=0.01)
+        assert compute_power(baseline, effect, size.total, design) == pytest.approx(power, abs=0.01)
 
 
 def test_cuped_saves_the_squared_correlation() -> None:
@@ -80,7 +80,7 @@ def test_ratios_are_planned_by_their_linearized_variance() -> None:
     random = np.random.default_rng(0)
     requests = random.poisson(5, 5000) + 1
     clicks = random.binomial(requests, 0.2)
-    baseline = Baseline.of(JointMoments.of(clicks, requests).ratio().marginal())
+    baseline = Baseline.from_moments(JointMoments.from_columns(clicks, requests).ratio().marginal())
     size = sample_size(baseline, 0.05 * baseline.mean)
     # independent clicks: as many requests as a proportion needs, six a person
     alone = sample_size(Baseline(0.2, 0.16), 0.01)
@@ -98,9 +98,9 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(ConfigError, match="effect of 0"):
         sample_size(MEAN, 0.0)
     with pytest.raises(ConfigError, match=r"leaves \[0, 1\]"):
-        sample_size(Baseline.proportion(0.9), 0.2)
+        sample_size(Baseline.from_rate(0.9), 0.2)
     with pytest.raises(ConfigError, match="plan more units"):
-        smallest_effect(Baseline.proportion(0.9), 4)
+        smallest_effect(Baseline.from_rate(0.9), 4)
     with pytest.raises(ConfigError, match="new_units_per_day"):
         days_needed(10, 0.0)
     with pytest.raises(ConfigError, match="share is 1"):

@@ -41,7 +41,7 @@ def test_no_success_at_all_leaves_room() -> None:
 
 
 def test_moments_are_those_of_zeros_and_ones() -> None:
-    assert Proportion(3, 10).moments().variance == pytest.approx(Moments.of([1] * 3 + [0] * 7).variance)
+    assert Proportion(3, 10).moments().variance == pytest.approx(Moments.from_values([1] * 3 + [0] * 7).variance)
 
 
 @pytest.mark.parametrize(("successes", "n"), [(5, 4), (-1, 4), (0, 0)])
