@@ -57,7 +57,7 @@ def interleaved(run: Run, treatment: str, seed: int = 0) -> Interleaving:
     if not len(during):
         raise DataError("nobody of the experiment comes in these days; simulate more people or days")
     control, other = (run.services[1 + run.arms.index(name)] for name in (run.experiment.control, treatment))
-    taste = world.users.taste[world.visits.person[during]].tolist()
+    taste = world.people.taste[world.visits.person[during]].tolist()
     kept = {own: (_answer(world, own, control), _answer(world, own, other)) for own in set(taste)}
     drafts = [_draft(kept[own], seed, visit) for own, visit in zip(taste, during.tolist(), strict=True)]
     rows, teams = (np.array([draft[part] for draft in drafts], dtype=np.int64) for part in (0, 1))
@@ -84,7 +84,7 @@ def needed(run: Run, treatment: str, found: Interleaving) -> Needed:
         arms[name] = JointMoments.from_columns(clicks[came], shown[came]).ratio().marginal()
     effect = arms[treatment].mean - arms[run.experiment.control].mean
     error = sum(2.0 * one.variance_of_mean for one in arms.values()) ** 0.5
-    means = np.bincount(found.users, weights=found.winners) / np.bincount(found.users)
+    means = np.bincount(found.people, weights=found.winners) / np.bincount(found.people)
     preference = Moments.from_values(means)
     if effect == 0.0 or preference.mean == 0.0:
         raise DataError(f"{treatment} and the control make no difference, so that no number of lists will tell")

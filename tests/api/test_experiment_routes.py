@@ -91,7 +91,7 @@ def test_an_ab_test_from_draft_to_decision(client: httpx.Client) -> None:
     assert found["exposures"] == 400
     (ctr,) = found["comparisons"]
     assert ctr["control_mean"] == pytest.approx(0.2, abs=0.07)
-    assert ctr["treatment_mean"] == pytest.approx(0.5, abs=0.08)
+    assert ctr["arm_mean"] == pytest.approx(0.5, abs=0.08)
     assert ctr["better"]
     assert ctr["p_corrected"] < 1e-4
     assert {one["column"] for one in found["segments"]} >= {"platform"}

@@ -123,10 +123,10 @@ def test_interleaving_finds_the_better_ranker_with_fewer_lists(lists: Lists, tas
     whole = interleaved(run, "other")
     size = needed(run, "other", whole)
     assert size.ratio > 2
-    people = int(size.interleaving / (whole.lists / whole.outcome.people))
+    people = int(size.interleaving / (whole.lists / whole.outcome.users))
     random, right, wrong = np.random.default_rng(0), 0, 0
     for _ in range(300):
-        some = random.choice(whole.outcome.people, people, replace=False)
+        some = random.choice(whole.outcome.users, people, replace=False)
         kept = np.isin(whole.people, some)
         codes = np.unique(whole.people[kept], return_inverse=True)[1]
         found = outcome_of(codes, whole.winners[kept])

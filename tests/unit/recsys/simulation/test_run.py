@@ -36,7 +36,7 @@ def run(lists: Lists, tastes: Tastes, declare: Declare) -> Run:
 
 
 def test_units_are_assigned_and_served_by_the_real_parts(run: Run, lists: Lists) -> None:
-    assert np.array_equal(run.arm, Assigning.of(run.experiment).assign_many(run.world.people.ids))
+    assert np.array_equal(run.arm, Assigning.from_experiment(run.experiment).assign_many(run.world.people.ids))
     visits = run.story.visits
     visit = int(np.flatnonzero(run.exposed & (run.arm[visits.person] == run.arms.index("now")))[0])
     account = run.world.tastes.accounts[int(run.world.people.taste[visits.person[visit]])]
