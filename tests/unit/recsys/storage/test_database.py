@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from sqlalchemy import create_engine, inspect, text
 import recsys.storage.migrations
 from recsys.errors import ConfigError, StorageError
 from recsys.storage.database import Database
+from recsys.storage.live.feedback import FeedbackStore
 from recsys.storage.schema import HEAD
 from recsys.storage.tables import EVENTS, METADATA
 
@@ -70,6 +72,34 @@ def test_a_database_of_the_first_version_is_brought_up_to_date_with_its_rows(dat
     opened = Database.open(database_url)
     assert opened.rows("SELECT event_id, session_id FROM events", ()) == [("old", None)]
     assert opened.rows("SELECT session_id, platform, category, arm_propensities FROM exposures", ()) == []
+    opened.close()
+
+
+def test_an_action_that_was_stored_as_an_arm_is_read_as_an_action(database_url: str) -> None:
+    engine, config = create_engine(database_url.replace("postgresql:", "postgresql+psycopg:")), Config()
+    config.set_main_option("script_location", str(Path(recsys.storage.migrations.__file__).parent))
+    pictures = json.dumps([None, {"arm": 'style:a "arm": b', "strength": 0.3, "propensity": 1.0}])
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        connection.execute(
+            text(
+                "INSERT INTO feedback (feedback_id, user_id, item_id, arm, strength, propensity, satisfied, "
+                "model_version, timestamp) VALUES ('f', 'u', 'i', 'taste', 0.3, 1.0, true, 'v', 1)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO exposures (request_id, timestamp, model_version, items, propensities, pictures, arms) "
+                "VALUES ('r', 1, 'v', '[\"i\", \"j\"]', '[1.0, 1.0]', :pictures, '{}')"
+            ),
+            {"pictures": pictures},
+        )
+    engine.dispose()
+    opened = Database.open(database_url)
+    assert [rating.action for rating in FeedbackStore(opened).user_ratings("u")] == ["taste"]
+    ((stored,),) = opened.rows("SELECT pictures FROM exposures", ())
+    assert json.loads(stored) == [None, {"action": 'style:a "arm": b', "strength": 0.3, "propensity": 1.0}]
     opened.close()
 
 
