@@ -21,14 +21,14 @@ def explain(policy: Policy, own: Sequence[Rating], titles: Mapping[str, str] | N
     """
     counts, names = count_ratings(own), titles or {}
     share = 1 - policy.probabilities.max()
-    explored = f" {share:.0%} of pictures try something else." if share >= 0.005 else ""
+    explored = f" {share:.0%} of images try something else." if share >= 0.005 else ""
     if policy.best != policy.default:
         cause = _cause(policy, {Action.from_target(*key): pair for key, pair in counts.items()}, names)
-        return f"{cause}: pictures are now {_change(policy.default, policy.best, names)}.{explored}"
+        return f"{cause}: images are now {_change(policy.default, policy.best, names)}.{explored}"
     if counts:
-        return f"By what you said so far nothing would suit you better: pictures stay as they are.{explored}"
+        return f"By what you said so far nothing would suit you better: images stay as they are.{explored}"
     return (
-        "You have not yet said whether you are satisfied with restyled pictures: "
+        "You have not yet said whether you are satisfied with restyled images: "
         f"they are as they are by default.{explored}"
     )
 

@@ -217,7 +217,7 @@ class Renderer:
                 self.cache.put(key_in_cache, packed)
                 return result
         except Exception:
-            logger.exception("a picture could not be restyled")
+            logger.exception("an image could not be restyled")
             raise
 
 

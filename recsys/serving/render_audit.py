@@ -43,4 +43,4 @@ def log_image(log: RenderLog, result: RenderResult, request_id: str, user_id: st
     try:
         log.append(render)
     except StorageError as error:
-        logger.error("a restyled picture is missing in the audit log: %s", error)
+        logger.error("a restyled image is missing in the audit log: %s", error)

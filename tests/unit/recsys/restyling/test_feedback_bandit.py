@@ -200,13 +200,13 @@ def test_a_verdict_never_moves_a_rate_against_it(own: list[Said], action: Action
     ("own", "text"),
     [
         ([], "You have not yet said"),
-        (said(DEFAULT, True), "pictures stay as they are. 9% of pictures try something else."),
-        (said(STRONG, False, False), "You were not satisfied with strong restyling: pictures are now milder."),
-        (said(STRONG, True, True, True), "You were satisfied with strong restyling: pictures are now stronger."),
-        (said(DEFAULT, False) + said(MILD, False), "not satisfied with restyling: pictures are now shown as they were"),
+        (said(DEFAULT, True), "images stay as they are. 9% of images try something else."),
+        (said(STRONG, False, False), "You were not satisfied with strong restyling: images are now milder."),
+        (said(STRONG, True, True, True), "You were satisfied with strong restyling: images are now stronger."),
+        (said(DEFAULT, False) + said(MILD, False), "not satisfied with restyling: images are now shown as they were"),
         (
             said(DEFAULT, False) + said(MARBLE, True),
-            "You were satisfied with restyling in the style Carrara: pictures are now in the style Carrara.",
+            "You were satisfied with restyling in the style Carrara: images are now in the style Carrara.",
         ),
     ],
 )
@@ -216,7 +216,7 @@ def test_people_are_told_what_was_learned(own: Sequence[Said], text: str) -> Non
 
 def test_people_are_told_when_it_was_others_who_said_so() -> None:
     policy = BANDIT.policy(ACTIONS, [], Ratings.from_counts({(TASTE, 0.6): (10, 50), (TASTE, 0.3): (18, 20)}))
-    assert explain(policy, []) == "Most people are more satisfied this way: pictures are now milder."
+    assert explain(policy, []) == "Most people are more satisfied this way: images are now milder."
 
 
 @given(VERDICTS, EVERYBODY)
