@@ -22,6 +22,8 @@ from style.restyle import RestyleOptions
 
 MAX_WIDTH = 2048
 """Largest width of an image in pixels."""
+CACHE_FORMAT = 2
+"""Format of cached images (`render_result.pack`). Images of another format are rendered again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,7 +153,7 @@ def cache_key(request_key: str, engine_version: str) -> str:
 
     Masks, fidelity and encoding change with this package's version, the painting with the engine's.
     """
-    return _hash((request_key, engine_version, __version__))
+    return _hash((request_key, engine_version, __version__, CACHE_FORMAT))
 
 
 # A list has twenty links, all of them with the same settings.
