@@ -159,7 +159,7 @@ def list_(path: ProjectPath) -> None:
 
 @experiment.command()
 def show(path: ProjectPath, key: Key) -> None:
-    """What an experiment compares, how it decides, and what was done to it."""
+    """Show the arms, metrics and history of an experiment."""
     from recsys.experiments.design.fields import format_time
     from recsys.experiments.design.files import find_file, load_experiment
 

@@ -1,4 +1,4 @@
-"""The command `recsys experiment simulate`: an experiment before people with hidden tastes, and the truth beside it."""
+"""Command `recsys experiment simulate`: run an experiment on simulated users, and compare it with the truth."""
 
 from __future__ import annotations
 
@@ -19,40 +19,41 @@ DRAWN_PEOPLE = 600
 
 
 class Clicks(StrEnum):
-    """How people look through a list: names of `recsys.simulation.clicks.MODELS`."""
+    """Click model, by its name in `recsys.simulation.clicks.MODELS`."""
 
     POSITION = "position"
     CASCADE = "cascade"
 
 
 def simulate(
-    path: Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder, built.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The experiment, whatever its status.")],
-    days: Annotated[int, typer.Option(min=1, max=365, help="How long it runs.")] = 28,
+    path: Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder, built.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Key of the experiment, of any status.")],
+    days: Annotated[int, typer.Option(min=1, max=365, help="Length in days.")] = 28,
     users: Annotated[
-        int | None, typer.Option(min=2, help="People, their tastes drawn from those there are. Default: each once.")
+        int | None,
+        typer.Option(min=2, help="Number of users; tastes are drawn. Default: each taste once."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, other people and another course.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of users and events.")] = 0,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a project with its logs: `analyze` takes it.")
+        Path | None, typer.Option(metavar="DIR", help="Write a project with its logs, for `analyze`.")
     ] = None,
     replay: Annotated[
-        bool, typer.Option("--replay", help="Relevant is what people really touched later; trains on what was before.")
+        bool, typer.Option("--replay", help="Train on early events; items of a user's later events are relevant.")
     ] = False,
-    clicks: Annotated[Clicks, typer.Option(help="The click model.")] = Clicks.POSITION,
+    clicks: Annotated[Clicks, typer.Option(help="Click model.")] = Clicks.POSITION,
     plant: Annotated[
         list[str] | None,
-        typer.Option(metavar="ARM=LIFT", help="Make what an arm shows so much more attractive, as 0.1; repeatable."),
+        typer.Option(metavar="ARM=LIFT", help="Make items of an arm more attractive, as on=0.1; repeatable."),
     ] = None,
     still: Annotated[
-        bool, typer.Option("--still", help="Lists do not change with what people do meanwhile: much quicker.")
+        bool, typer.Option("--still", help="Keep lists fixed during the simulation: much faster.")
     ] = False,
-    replicates: Annotated[int, typer.Option(min=1, help="Courses of events that the truth is averaged over.")] = 1,
+    replicates: Annotated[int, typer.Option(min=1, help="Random courses over which the truth is averaged.")] = 1,
 ) -> None:
-    """Run an experiment before simulated people: what is true, what the analysis finds, and what it decides.
+    """Run an experiment on simulated users: print the truth, the estimates and the decision.
 
-    People with hidden tastes get lists of the real pipeline and click with position bias. The project's own live data
-    are neither read nor written.
+    Users with hidden tastes get lists of the real pipeline and click with position bias. The project's live data are
+    neither read nor written.
     """
     from recsys.clock import SECONDS_PER_DAY, now
     from recsys.dataset.project import Project
@@ -92,13 +93,13 @@ def _ground(project: Project, seed: int, users: int | None, *, replay: bool) -> 
 
     if replay:
         recommender, tastes = replay_ground(project)
-        typer.echo(f"people: {len(tastes)} who came back; relevant is what they touched later")
+        typer.echo(f"users: {len(tastes)} who came back; relevant items are those of their later events")
         return recommender, tastes
     bundle = load_bundle(project.bundles, project.root)
     if is_sample(bundle):
-        typer.echo("people: the sample's, with the tastes that its truth says")
+        typer.echo("users: the sample's, with their true tastes")
         return Recommender(bundle), sample_tastes(bundle, seed)
-    typer.echo("people: drawn; each likes the look of an item or two of the catalog")
+    typer.echo("users: drawn; each likes the style of one or two items of the catalog")
     return Recommender(bundle), drawn_tastes(bundle, users or DRAWN_PEOPLE, seed)
 
 
@@ -118,9 +119,9 @@ def _lines(run: Run, true: list[Truth]) -> list[str]:
 
     found = analyze_run(run)
     counts = ", ".join(f"{name} {count:,}" for name, count in found.units.items())
-    lines = [f"{len(run.story.visits):,} visits, of which {int(run.exposed.sum()):,} count; people: {counts}", ""]
+    lines = [f"{len(run.story.visits):,} visits, {int(run.exposed.sum()):,} of them exposures; users: {counts}", ""]
     effects = {(one.metric, one.arm): one.effect for one in found.comparisons}
-    lines.append(f"{'metric':<36} {'arm':<14} {'true lift':>12} {'found':>10}   95 % interval")
+    lines.append(f"{'metric':<36} {'arm':<14} {'true lift':>12} {'estimated':>10}   95 % interval")
     for one in true:
         effect = effects.get((one.metric, one.arm))
         lift = effect.relative if effect is not None else None

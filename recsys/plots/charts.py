@@ -1,4 +1,4 @@
-"""A comparison of models as charts: how good, for whom, what else the lists are, and what style adds."""
+"""Charts of a comparison of models: accuracy, slices, properties beyond accuracy, and the effect of style."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def beyond_chart(report: ComparisonReport, metric: str = "ndcg") -> Drawing:
 
 
 def style_chart(report: ComparisonReport, metric: str = "ndcg") -> Drawing:
-    """What style adds: the baseline's lead over its controls, among all and in each slice of enough people.
+    """Plot the effect of style: the baseline's lead over its controls, among all and in each slice of enough people.
 
     Raises DataError where the report has no controls.
     """

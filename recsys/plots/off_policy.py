@@ -114,7 +114,7 @@ def power_chart(found: Mapping[str, Mapping[int, float]]) -> Drawing:
 
 
 def limit_words(limit: float) -> str:
-    """A limit of weights as a label."""
+    """Format a limit of weights as a label."""
     if limit == NO_LIMIT:
         return "none"
     return f"{limit:,.0f}" if limit >= 10.0 else f"{limit:.2g}"

@@ -1,4 +1,4 @@
-"""What people do with a list: look, click, dwell, put into the cart, buy, and judge restyled pictures.
+"""Behavior of users on a list: view, click, dwell, add to the cart, buy, and rate restyled images.
 
 An item attracts with a_pi = min(1, top * r_pi * picture * (1 + planted)), where r is its hidden relevance and `picture`
 is 1 for the photo as it is. A picture restyled at strength s toward a direction whose cosine with what the person likes
@@ -18,7 +18,7 @@ from recsys.simulation.clicks import ClickModel
 from recsys.simulation.tastes import Values
 
 USUAL_PRICE = 25.0
-"""Of items without a price."""
+"""Price of items without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class BehaviorParams:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
-    """The chance of V visits of K places, drawn before anything is shown: the same whatever a visit is shown, so that
-    arms can be compared on the same people on the same day (common random numbers). `places` (V, K, 4) uniform,
+    """Random draws of V visits of K positions, made before any list: they do not depend on the list, so that arms can
+    be compared on the same users and days (common random numbers). `places` (V, K, 4) uniform,
     `dwell` (V, K) of mean 1, `verdict` (V, 3) uniform."""
 
     places: Values
@@ -48,8 +48,8 @@ class Draws:
     verdict: Values
 
     @classmethod
-    def of(cls, visits: int, places: int, seed: int, replicate: int = 0) -> Draws:
-        """Drawn from the seed; another replicate is another course of events."""
+    def from_seed(cls, visits: int, places: int, seed: int, replicate: int = 0) -> Draws:
+        """Draw from the seed; another replicate is another random course."""
         random = generator(seed, "simulation", "draws", replicate)
         return cls(
             places=random.random((visits, places, 4)),
@@ -58,7 +58,7 @@ class Draws:
         )
 
     def where(self, mask: BoolArray, other: Draws) -> Draws:
-        """These where `mask` (V,) is True, else the `other` ones."""
+        """Return these draws for visits in `mask` (V,), else the `other` ones."""
         return Draws(
             np.where(mask[:, None, None], self.places, other.places),
             np.where(mask[:, None], self.dwell, other.dwell),
@@ -66,15 +66,15 @@ class Draws:
         )
 
     def take(self, rows: np.ndarray) -> Draws:
-        """Those of some visits (n,)."""
+        """Return the draws of some visits (n,)."""
         return Draws(self.places[rows], self.dwell[rows], self.verdict[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """What V visits meet. `relevance`, `prices`, `buyable`, `there` (V, K): of the items, and whether there is one in
-    that place. `picture` (V,): the factor of attraction by pictures. `planted` (V,): a relative lift of attraction.
-    `close` (V,) in [0, 1]: how right the restyled pictures are, NaN where photos are shown as they are."""
+    """Lists that V visits meet. `relevance`, `prices`, `buyable`, `there` (V, K): of the items, and whether there is
+    one in that place. `picture` (V,): the factor of attraction by pictures. `planted` (V,): a relative lift of
+    attraction. `close` (V,) in [0, 1]: how right the restyled pictures are, NaN where photos are shown as they are."""
 
     relevance: Values
     prices: Values
@@ -85,15 +85,15 @@ class Scene:
     close: Values
 
     def attraction(self, habits: BehaviorParams) -> Values:
-        """a_pi of each place (V, K)."""
+        """Return a_pi of each position (V, K)."""
         factor = habits.top * self.picture * (1.0 + self.planted)
         return np.asarray(np.where(self.there, np.minimum(self.relevance * factor[:, None], 1.0), 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Responses:
-    """What V visits did. `clicked`, `carted`, `bought` (V, K); `dwell` (V, K) seconds, of what was clicked; `amount`
-    (V, K), of what was bought; `asked`, `satisfied` (V,); `judged` (V,) the place that was judged."""
+    """Responses of V visits. `clicked`, `carted`, `bought` (V, K); `dwell` (V, K) seconds, of what was clicked;
+    `amount` (V, K), of what was bought; `asked`, `satisfied` (V,); `judged` (V,) the place that was judged."""
 
     clicked: BoolArray
     carted: BoolArray
@@ -106,7 +106,7 @@ class Responses:
 
 
 def respond(scene: Scene, draws: Draws, model: ClickModel, habits: BehaviorParams) -> Responses:
-    """What people do with what they meet. Deterministic: all chance is in `draws`."""
+    """Compute the responses to a list. Deterministic: all randomness is in `draws`."""
     places, relevance = draws.places, scene.relevance
     clicked = model.clicks(scene.attraction(habits), places[:, :, :2])
     likelier = 0.5 + 0.5 * relevance

@@ -1,4 +1,4 @@
-"""Click models: which places of a list people look at, and what they click there.
+"""Click models: positions of a list that users examine, and items that they click.
 
 Both say with what probability the item in place k is clicked, from its attraction a_k (what it would be clicked with
 if it were looked at) and the examination E_k (whether it is looked at). Chuklin, Markov & de Rijke (2015, "Click Models
@@ -18,13 +18,13 @@ from recsys.simulation.tastes import Values
 
 
 class ClickModel(Protocol):
-    """How V lists of K places are looked through."""
+    """Model of clicks on V lists of K positions."""
 
     def clicks(self, attraction: Values, draws: Values) -> BoolArray:
-        """What is clicked (V, K), from attractions (V, K) in [0, 1] and uniform draws (V, K, 2) in [0, 1)."""
+        """Return the clicks (V, K), from attractions (V, K) in [0, 1] and uniform draws (V, K, 2) in [0, 1)."""
 
     def chances(self, attraction: Values) -> Values:
-        """With what probability each place is clicked, (V, K): the mean of `clicks` over draws."""
+        """Return the click probability of each position, (V, K): the mean of `clicks` over draws."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +43,26 @@ class PositionBased:
             raise ConfigError(f"fade is {self.fade}: give 0 (no position bias) or more")
 
     def examination(self, places: int) -> Values:
-        """E_k of the places from the first on, (K,)."""
+        """Return E_k of the first positions, (K,)."""
         return np.asarray(np.arange(1.0, places + 1.0) ** -self.fade)
 
     def clicks(self, attraction: Values, draws: Values) -> BoolArray:
-        """As `ClickModel.clicks`."""
+        """Return the clicks, see `ClickModel.clicks`."""
         looked = draws[:, :, 0] < self.examination(attraction.shape[1])
         return np.asarray(looked & (draws[:, :, 1] < attraction))
 
     def chances(self, attraction: Values) -> Values:
-        """As `ClickModel.chances`."""
+        """Return click probabilities, see `ClickModel.chances`."""
         return np.asarray(self.examination(attraction.shape[1]) * attraction)
 
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """People look from the top on: E_1 = 1, E_{k+1} = E_k (after_click if k was clicked else after_skip).
+    """Users examine a list from the top: E_1 = 1, E_{k+1} = E_k (after_click if k was clicked else after_skip).
 
     With after_click 0 and after_skip 1 this is the cascade model of Craswell et al. (2008): one click, then nothing.
     With after_click above 0 it is the dependent click model with one constant for all places (Guo, Liu & Wang 2009);
-    after_skip below 1 is the patience of Chapelle & Zhang (2009). What stands above matters, so that estimators of the
+    after_skip below 1 is the patience of Chapelle & Zhang (2009). Items above matter, so that estimators of the
     position-based model are wrong here.
     """
 
@@ -75,7 +75,7 @@ class Cascade:
                 raise ConfigError(f"{name} is {getattr(self, name)}: give a probability in [0, 1]")
 
     def clicks(self, attraction: Values, draws: Values) -> BoolArray:
-        """As `ClickModel.clicks`."""
+        """Return the clicks, see `ClickModel.clicks`."""
         clicked = np.zeros(attraction.shape, dtype=np.bool_)
         looking = np.ones(len(attraction), dtype=np.bool_)
         for place in range(attraction.shape[1]):
@@ -85,7 +85,7 @@ class Cascade:
         return clicked
 
     def chances(self, attraction: Values) -> Values:
-        """As `ClickModel.chances`."""
+        """Return click probabilities, see `ClickModel.chances`."""
         goes_on = attraction * self.after_click + (1.0 - attraction) * self.after_skip
         looking = np.cumprod(np.column_stack([np.ones(len(attraction)), goes_on[:, :-1]]), axis=1)
         return np.asarray(looking * attraction)
@@ -95,11 +95,11 @@ MODELS: dict[str, ClickModel] = {
     "position": PositionBased(),
     "cascade": Cascade(after_skip=0.95, after_click=0.6),
 }
-"""Click models by the names that a command takes."""
+"""Click models by name."""
 
 
 def naive_rates(items: np.ndarray, clicked: BoolArray, count: int) -> Values:
-    """Clicks per time shown of each item (count,), NaN where never shown: items near the top look better than they are.
+    """Return clicks per impression of each item (count,), NaN if never shown; items near the top are overrated.
 
     `items` (V, K): rows; `clicked` (V, K).
     """
@@ -107,7 +107,8 @@ def naive_rates(items: np.ndarray, clicked: BoolArray, count: int) -> Values:
 
 
 def unbiased_rates(items: np.ndarray, clicked: BoolArray, examination: Values, count: int) -> Values:
-    """Attraction of each item (count,), by inverse propensities: the mean of click / E_k over the times it was shown.
+    """Estimate the attraction of each item (count,), by inverse propensities: the mean of click / E_k over the times it
+    was shown.
 
     Joachims, Swaminathan & Schnabel (2017, "Unbiased learning-to-rank with biased feedback"), for clicks per item.
     Unbiased under the position-based model with these `examination` (K,) probabilities; wrong where they are wrong, and

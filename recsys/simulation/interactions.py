@@ -1,4 +1,4 @@
-"""Simulated shoppers: interactions for a catalog that has none, with a hidden taste that is known afterwards.
+"""Simulated interactions of shoppers for a catalog that has none, with known hidden tastes.
 
 The behavior model, per user:
 
@@ -15,7 +15,7 @@ The behavior model, per user:
    are not available are neither put in a cart nor bought.
 
 It is a model for demonstrations and tests, where the hidden truth is wanted. It holds no drift of taste, no
-seasons, no stock-outs and no effect of what a recommender showed, so it says nothing of how a real shop would do.
+seasons, no stock-outs and no effect of recommendations, so it does not predict results of a real shop.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _LEADING_CATEGORY = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What was drawn.
+    """Result of a simulation.
 
     `interactions` has `recsys.schema.INTERACTION_COLUMNS`, sorted by (timestamp, user_id, item_id, event).
     `users` has `user_id` and `country`. `truth` has `user_id`, `style`, `second_style` ("" for none) and
@@ -74,7 +74,7 @@ class Simulation:
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """The hidden truth of one user. `categories` `(C,)`: cumulative shares of the shop's categories."""
+    """Hidden taste of one user. `categories` `(C,)`: cumulative shares of the shop's categories."""
 
     style: str
     second_style: str
@@ -89,7 +89,7 @@ class Taste:
 
 
 class _Shop:
-    """The catalog as a shopper meets it: pools of items to draw from by popularity."""
+    """Catalog with pools of items that are drawn by popularity."""
 
     def __init__(self, items: pd.DataFrame, labels: pd.Series, seed: int, exponent: float) -> None:
         self.item_ids = items[ITEM_ID].astype(str).tolist()
@@ -103,7 +103,7 @@ class _Shop:
         self._pools: dict[tuple[str | None, str | None], tuple[IntArray, np.ndarray]] = {}
 
     def draw(self, rng: np.random.Generator, style: str | None, category: str) -> int:
-        """The row of an item of this style (None: any) and category, or of the style alone where that is empty."""
+        """Draw the row of an item of this style (None: any) and category, or of the style if there is none."""
         rows, cumulative = self._pool(style, category)
         if not rows.size:
             rows, cumulative = self._pool(style, None)

@@ -1,4 +1,4 @@
-"""Interleaving before simulated people: two arms' rankings in one list, and how much sooner the better one is found."""
+"""Interleaving with simulated users: the rankings of two arms in one list, and the lists needed to find the better."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recsys.simulation.behavior import Draws, respond
 from recsys.simulation.lists import Shown
 from recsys.simulation.run import OUTSIDE, Run, counterfactual
 from recsys.simulation.tastes import Values
-from recsys.simulation.world import Service, World
+from recsys.simulation.world import Service, Simulator
 
 FOUND = 1.959963984540054 + 0.8416212335729143
 """Standard errors that an effect must have to be found at 5 %, two-sided, with a power of 80 %."""
@@ -24,7 +24,7 @@ FOUND = 1.959963984540054 + 0.8416212335729143
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Interleaving:
-    """What interleaving said. `lists` were shown; `people` (V,): codes of whose each was; `winners` (V,) in
+    """Result of interleaving. `lists` were shown; `people` (V,): codes of whose each was; `winners` (V,) in
     {-1, 0, 1}: 1 where more of the control's items were taken; `outcome`: by people, the control being `a`."""
 
     lists: int
@@ -42,7 +42,7 @@ class Needed:
 
     @property
     def ratio(self) -> float:
-        """How many times as many lists the A/B takes."""
+        """Ratio of lists, A/B test to interleaving."""
         return self.ab / self.interleaving
 
 
@@ -64,7 +64,7 @@ def interleaved(run: Run, treatment: str, seed: int = 0) -> Interleaving:
     shown = [kept[own][0] for own in taste]
     service = np.zeros(len(during), dtype=np.int64)
     _, scene = world.scene([Service(control.overrides)], service, shown, during, rows)
-    draws = Draws.of(len(world.visits), world.lists.places, plan.seed, 1 + seed).take(during)
+    draws = Draws.from_seed(len(world.visits), world.lists.places, plan.seed, 1 + seed).take(during)
     clicked = respond(scene, draws, world.model, world.habits).clicked
     winners = np.sign((clicked * teams).sum(axis=1)).astype(np.float64)
     person = np.unique(world.visits.person[during], return_inverse=True)[1].astype(np.int64)
@@ -72,7 +72,7 @@ def interleaved(run: Run, treatment: str, seed: int = 0) -> Interleaving:
 
 
 def needed(run: Run, treatment: str, found: Interleaving) -> Needed:
-    """How many lists either way takes to tell the two rankers apart, the A/B by click-through rate.
+    """Compute the lists that either way needs to tell the two rankers apart, the A/B test by click-through rate.
 
     The A/B's effect is the true one, of everybody in both arms, its error that of half of the people in each. Raises
     DataError where either shows no difference at all, so that nothing can be found.
@@ -95,7 +95,7 @@ def needed(run: Run, treatment: str, found: Interleaving) -> Needed:
     )
 
 
-def _answer(world: World, taste: int, service: Service) -> Shown:
+def _answer(world: Simulator, taste: int, service: Service) -> Shown:
     return world.lists.shown(world.tastes.accounts[taste], world.tastes.past[taste], service.overrides)
 
 

@@ -1,7 +1,7 @@
-"""A shop of any size in seconds: power laws, styles and categories, made by array operations alone.
+"""Synthetic shop of any size in seconds: power laws, styles and categories, built by array operations only.
 
 It stands in for data of a size that cannot be shipped, so that time, memory and recall can be measured by anyone. It
-says nothing of how good recommendations are: `recsys.simulation.interactions` is the model of behavior,
+does not measure the quality of recommendations: `recsys.simulation.interactions` is the model of behavior,
 an event at a time.
 
 - Items have a category (shares by Zipf's law) and a style. Their style vectors are a mixture of directions: a mean of
@@ -46,7 +46,7 @@ _KIND_SHARES = {EventKind.VIEW: 0.6, EventKind.CLICK: 0.25, EventKind.CART: 0.1,
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a shop is; `events` are drawn, so that people touch some items more than once."""
+    """Size of a shop; `events` are drawn, so that users interact with some items several times."""
 
     users: int
     items: int
@@ -58,7 +58,9 @@ class Size:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shop:
-    """`items` has `recsys.schema.ITEM_COLUMNS`; `vectors` (I, 128) unit style vectors; `interactions` over both."""
+    """Synthetic shop. `items` has `recsys.schema.ITEM_COLUMNS`; `vectors` (I, 128) unit style vectors; `interactions`
+    over both.
+    """
 
     items: pd.DataFrame
     vectors: FloatArray
@@ -66,7 +68,7 @@ class Shop:
 
 
 def synthetic_shop(size: Size, seed: int = 0) -> Shop:
-    """The same size and seed give the same shop."""
+    """Build a shop; the same size and seed give the same shop."""
     rng = generator(seed, "synthetic items")
     categories = _zipf(rng, CATEGORIES, size.items)
     styles = rng.integers(STYLES, size=size.items)

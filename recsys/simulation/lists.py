@@ -1,4 +1,4 @@
-"""What the real pipeline shows: lists of a built bundle with an arm's overrides applied, not a model of them."""
+"""Lists of the real pipeline: those of a built bundle with an arm's overrides, not a model of them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from recsys.serving.experiment_arms import apply_overrides
 
 PLACES = 10
 UNSAVED = "unsaved"
-"""The version of a bundle that was not saved."""
+"""Version of a bundle that was not saved."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """One answer. `rows` (K,): items, NO_ROW where there is none; `propensities` (K,). `strength`: of the restyling of
-    its pictures, 0 for photos as they are; `direction` (D,): where they go in style space. `occasion`: what was known
-    before an arm was."""
+    """List of one visit. `rows` (K,): items, NO_ROW where there is none; `propensities` (K,). `strength`: of the
+    restyling of its pictures, 0 for photos as they are; `direction` (D,): where they go in style space. `occasion`:
+    what was known before an arm was."""
 
     rows: IntArray
     propensities: FloatArray
@@ -37,7 +37,7 @@ class Shown:
 
 
 class Lists:
-    """Asks the pipeline; what was asked before is not asked again."""
+    """Lists of the pipeline; equal requests are served from a cache."""
 
     def __init__(self, recommender: Recommender, places: int = PLACES) -> None:
         """`places`: length of a list, 1 .. `recsys.ranking.request.MAX_LIMIT`."""
@@ -51,13 +51,13 @@ class Lists:
 
     @property
     def bundle(self) -> Bundle:
-        """What the lists are made of."""
+        """Bundle of the recommender."""
         return self.recommender.bundle
 
     def shown(
         self, account: UserId | None, items: Mapping[ItemId, float], overrides: Overrides, refresh: str = ""
     ) -> Shown:
-        """The list for an account that has touched `items` since the bundle was built (or has no account).
+        """Return the list for an account with interactions `items` since the bundle was built (or without an account).
 
         `refresh` tells visits apart where something is drawn for each (exploration). Raises ConfigError where an arm
         asks for the version of another bundle, RequestError for an unknown scene.

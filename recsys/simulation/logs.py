@@ -1,4 +1,4 @@
-"""What the service would have stored of a simulated experiment: as tables in memory, as files, and in its database."""
+"""Logs of a simulated experiment, as the service would store them: tables in memory, files, and a database."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BATCH = 1_000
 
 
 def frames_of(run: Run) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Exposures, events and verdicts with the columns of `recsys.experiments.analysis.log_schema` and some more."""
+    """Return exposures, events and ratings with the columns of `recsys.experiments.analysis.log_schema` and more."""
     return _exposures(run), _events(run), _verdicts(run)
 
 
@@ -70,7 +70,7 @@ def write_run(run: Run, project: Project, folder: Path) -> Path:
 
 
 def store(database: Database, exposures: pd.DataFrame, events: pd.DataFrame, verdicts: pd.DataFrame) -> None:
-    """Put logs into a database of live data, by the service's own ways in."""
+    """Write logs to a database of live data with the service's own stores."""
     log = ExposureLog(database, capacity=max(len(exposures), 1))
     with closing(log):
         for row in exposures.itertuples():

@@ -1,4 +1,4 @@
-"""The metrics of an experiment, as means over a whole population: straight from what happened, with no log between."""
+"""Metrics of an experiment as means over a whole population, computed from the trace without logs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.simulation.world import Trace
 def sums_of(
     story: Trace, where: BoolArray, people: int, variety: Values | None = None
 ) -> dict[MetricName, tuple[Values, Values]]:
-    """Numerator and denominator of each metric for each person, (P,) both, over the visits `where` (V,).
+    """Return numerator and denominator of each metric for each person, (P,) both, over the visits `where` (V,).
 
     `variety` (V,): of the looks in each list. People without any such visit have 0 in both of all metrics.
     """
@@ -43,13 +43,13 @@ def sums_of(
 
 
 def mean_of(sums: tuple[Values, Values]) -> float:
-    """The metric of the whole population; NaN where there is nothing to divide by."""
+    """Return the metric of the whole population; NaN if the denominator is 0."""
     numerator, denominator = (float(part.sum()) for part in sums)
     return numerator / denominator if denominator else float("nan")
 
 
 def variety_of(rows: IntArray, vectors: np.ndarray) -> Values:
-    """The variety of looks in each list (V,) of item rows (V, K), as the analysis defines it."""
+    """Return the style diversity of each list (V,) of item rows (V, K), as the analysis defines it."""
     import pyarrow as pa
 
     names = [str(row) for row in range(len(vectors))]

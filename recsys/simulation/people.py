@@ -1,4 +1,4 @@
-"""Who comes, and when: people with hidden tastes, who visit at rates of their own, on some days more than on others."""
+"""Users with hidden tastes and their visits: individual rates, and a rhythm of the week."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _THURSDAY = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """P people. `ids`: the units that are assigned. `taste` (P,): whose of the hidden tastes each has. `rate` (P,):
-    visits a day. `liked_strength` (P,) in [0, 1]: how strongly restyled each likes pictures to be."""
+    """Simulated users (P). `ids`: the units that are assigned. `taste` (P,): whose of the hidden tastes each has.
+    `rate` (P,): visits a day. `liked_strength` (P,) in [0, 1]: how strongly restyled each likes pictures to be."""
 
     ids: tuple[str, ...]
     taste: IntArray
@@ -40,7 +40,7 @@ class People:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visits:
-    """V visits in the order of time: `person` (V,), `time` (V,) in seconds since 1970 UTC, `number` (V,): how many of
+    """Visits (V) in the order of time: `person` (V,), `time` (V,) in seconds since 1970 UTC, `number` (V,): how many of
     the same person came before."""
 
     person: IntArray
@@ -52,7 +52,7 @@ class Visits:
 
 
 def draw_people(tastes: Tastes, users: int | None, seed: int) -> People:
-    """Each taste once, or `users` people whose tastes are drawn from these, with replacement.
+    """Draw users: each taste once, or `users` of them with tastes drawn with replacement.
 
     Rates are lognormal with mean VISITS_PER_DAY, cut at MOST_PER_DAY; liked strengths are Beta(3, 4), of mean 0.43.
     Raises ConfigError for fewer than 2 people.
@@ -72,7 +72,7 @@ def draw_people(tastes: Tastes, users: int | None, seed: int) -> People:
 
 
 def draw_visits(people: People, start: int, days: int, seed: int) -> Visits:
-    """Poisson visits on each of `days` days from `start` (seconds since 1970 UTC) on, by the rhythm of the week.
+    """Draw Poisson visits on each of `days` days from `start` (seconds since 1970 UTC) on, by the rhythm of the week.
 
     Raises ConfigError for fewer days than 1.
     """
@@ -91,7 +91,7 @@ def draw_visits(people: People, start: int, days: int, seed: int) -> Visits:
 
 
 def closeness(shown: FloatArray | Values | float, liked: Values) -> Values:
-    """How close shown strengths come to liked ones, in (0, 1]: exp(-((shown - liked) / 0.25)^2 / 2)."""
+    """Return how close shown strengths are to liked ones, in (0, 1]: exp(-((shown - liked) / 0.25)^2 / 2)."""
     return np.asarray(np.exp(-(((shown - liked) / 0.25) ** 2) / 2.0))
 
 

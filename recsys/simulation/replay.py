@@ -30,7 +30,8 @@ FADES = 0.5
 
 
 def replay_ground(project: Project, share: float = 0.2) -> tuple[Recommender, Tastes]:
-    """A recommender that knows all but the last `share` of events, and the people who came back, as `later_tastes`.
+    """Build a recommender that knows all but the last `share` of events, and the people who came back, as
+    `later_tastes`.
 
     Trains anew, on the earlier events alone: what the project serves has seen the answers. Raises ConfigError for a
     share outside (0, 1), DataError where nothing can be held out.
@@ -44,7 +45,8 @@ def replay_ground(project: Project, share: float = 0.2) -> tuple[Recommender, Ta
 
 
 def later_tastes(bundle: Bundle, before: Interactions, after: Interactions) -> Tastes:
-    """The tastes of people of a bundle, trained on `before`, who touch something new with a positive sign in `after`.
+    """Return the tastes of users of a bundle, trained on `before`, who touch something new with a positive sign in
+    `after`.
 
     What they have touched before is not relevant any more, as it is not recommended either. Raises DataError where
     nobody comes back.

@@ -1,4 +1,4 @@
-"""An experiment before people with hidden tastes: assigned as the service assigns, and with a truth to compare with."""
+"""Run of an experiment on users with hidden tastes: assigned like in the service, with a known truth."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from recsys.simulation.lists import Lists
 from recsys.simulation.measures import mean_of, sums_of, variety_of
 from recsys.simulation.people import draw_people, draw_visits
 from recsys.simulation.tastes import Tastes, Values
-from recsys.simulation.world import AS_IT_IS, Service, Trace, World, services_of
+from recsys.simulation.world import AS_IT_IS, Service, Simulator, Trace, services_of
 
 OUTSIDE = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how large. `days` from `start` (seconds since 1970 UTC, a midnight) on, after `before` days on which
+    """Plan of a simulation. `days` from `start` (seconds since 1970 UTC, a midnight) on, after `before` days on which
     nobody is in the experiment. `users`: None for each taste once. `planted`: lifts of attraction by arm."""
 
     start: int
@@ -45,18 +45,18 @@ class Plan:
 
     @property
     def end(self) -> int:
-        """The first second after the last day."""
+        """First second after the last day, since 1970 UTC."""
         return self.start + self.days * SECONDS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """An experiment that ran. `arms`: names; `arm` (P,): codes of these, OUTSIDE for people in none; `exposed` (V,):
+    """Simulated experiment. `arms`: names; `arm` (P,): codes of these, OUTSIDE for people in none; `exposed` (V,):
     visits at which the arms differ, of people with an arm, since the start."""
 
     experiment: Experiment
     plan: Plan
-    world: World
+    world: Simulator
     arms: tuple[str, ...]
     services: tuple[Service, ...]
     arm: IntArray
@@ -66,8 +66,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What is true of a metric and a treatment: the means of the same people on the same days in both arms, and
-    `lift`, treatment / control - 1, with its `error` (standard error of the simulation, 0 where nothing is random)."""
+    """True effect of an arm on a metric: the means of the same users on the same days in both arms, and
+    `lift`, arm / control - 1, with its `error` (standard error of the simulation, 0 where nothing is random)."""
 
     metric: MetricName
     arm: str
@@ -87,11 +87,11 @@ def run_experiment(experiment: Experiment, lists: Lists, tastes: Tastes, plan: P
         raise ConfigError(f"{experiment.key}: its unit is {experiment.unit}; the simulator has users alone")
     if plan.start % SECONDS_PER_DAY:
         raise ConfigError(f"start is {plan.start}: give midnight of a day (UTC), in seconds since 1970")
-    fresh = restarted(experiment, plan.start)
+    fresh = restart(experiment, plan.start)
     people = draw_people(tastes, plan.users, plan.seed)
     begin = plan.start - plan.before * SECONDS_PER_DAY
     visits = draw_visits(people, begin, plan.before + plan.days, plan.seed)
-    world = World(lists, tastes, people, visits, plan.model, plan.habits, plan.remembers)
+    world = Simulator(lists, tastes, people, visits, plan.model, plan.habits, plan.remembers)
     by_name = services_of({name: arm.overrides for name, arm in fresh.arms.items()}, plan.planted)
     arms = tuple(sorted(by_name))
     services = (AS_IT_IS, *(by_name[name] for name in arms))
@@ -101,7 +101,7 @@ def run_experiment(experiment: Experiment, lists: Lists, tastes: Tastes, plan: P
 
 
 def truths(run: Run, metrics: tuple[MetricName, ...] = tuple(MetricName), replicates: int = 5) -> list[Truth]:
-    """What the experiment should find, by the counterfactual: everybody of the experiment in every arm.
+    """Compute the true effects by the counterfactual: all users of the experiment in each arm.
 
     Both arms have the same people, visits and draws (common random numbers), so that the lift is known far better than
     any experiment could know it. `replicates` courses of events after the same past are averaged; the first one has the
@@ -126,7 +126,8 @@ def truths(run: Run, metrics: tuple[MetricName, ...] = tuple(MetricName), replic
 def counterfactual(
     run: Run, arm: str, replicate: int = 0, *, variety: bool = False
 ) -> dict[MetricName, tuple[Values, Values]]:
-    """Sums of each metric for each person (P,), as `measures.sums_of`, had everybody of the experiment been in `arm`.
+    """Return sums of each metric for each user (P,), as `measures.sums_of`, had everybody of the experiment been in
+    `arm`.
 
     `variety`: also of the looks in lists, which takes longer.
     """
@@ -137,13 +138,13 @@ def counterfactual(
     return sums_of(story, where, len(run.world.people), varied)
 
 
-def restarted(experiment: Experiment, at: int) -> Experiment:
-    """The same declaration, started at `at` as if it never had been."""
+def restart(experiment: Experiment, at: int) -> Experiment:
+    """Return the same definition, started at `at` as if it never had been."""
     anew = {"status": Status.DRAFT, "started_at": None, "stopped_at": None, "history": ()}
     return started(experiment.model_copy(update=anew), at)
 
 
-def _assigned(experiment: Experiment, world: World, arms: tuple[str, ...]) -> IntArray:
+def _assigned(experiment: Experiment, world: Simulator, arms: tuple[str, ...]) -> IntArray:
     """Arm codes of all people (P,) by the service's own assignment; whether somebody is known is as of the start."""
     loaded, people = ExperimentSet.from_experiments([experiment]), world.people
     found = []
@@ -154,12 +155,12 @@ def _assigned(experiment: Experiment, world: World, arms: tuple[str, ...]) -> In
     return np.array(found, dtype=np.int64)
 
 
-def _story(world: World, services: tuple[Service, ...], arm: IntArray, plan: Plan, replicate: int) -> Trace:
+def _story(world: Simulator, services: tuple[Service, ...], arm: IntArray, plan: Plan, replicate: int) -> Trace:
     """Everybody in their arm from the start on, and served as always before."""
     during = world.visits.time >= plan.start
     service = np.where(during, arm[world.visits.person], OUTSIDE) + 1
-    past = Draws.of(len(world.visits), world.lists.places, plan.seed)
-    own = past if replicate == 0 else Draws.of(len(world.visits), world.lists.places, plan.seed, replicate)
+    past = Draws.from_seed(len(world.visits), world.lists.places, plan.seed)
+    own = past if replicate == 0 else Draws.from_seed(len(world.visits), world.lists.places, plan.seed, replicate)
     return world.live(services, service, own.where(during, past))
 
 

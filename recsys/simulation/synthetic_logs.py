@@ -50,7 +50,7 @@ NOTHING_PLANTED = Planted()
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Who comes: `users`, over `days` from the start on, some `visits` each; `new`: the share without a past.
+    """Population: `users`, over `days` from the start on, some `visits` each; `new`: the share without a past.
 
     Means over people: `clicks` and `carts` per item shown, `buyers` per person, `amount` per purchase, `dwell` in
     seconds, `satisfied` per verdict, `diversity` of a list. People differ from each other, and stay as they are, so
@@ -72,7 +72,7 @@ class People:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimulatedLogs:
-    """Frames as `Logs.from_frames` takes them."""
+    """Simulated frames as `Logs.from_frames` takes them."""
 
     exposures: pd.DataFrame
     events: pd.DataFrame
@@ -80,7 +80,7 @@ class SimulatedLogs:
 
     @property
     def logs(self) -> Logs:
-        """The same, ready to be analyzed."""
+        """Logs, ready to be analyzed."""
         return Logs.from_frames(self.exposures, self.events, self.feedback)
 
     def write(self, folder: Path) -> Logs:
@@ -96,7 +96,7 @@ _EVERYBODY = People()
 def simulate_logs(
     experiment: Experiment, planted: Mapping[str, Planted], people: People = _EVERYBODY, *, seed: int = 0
 ) -> SimulatedLogs:
-    """Logs of a running experiment, from `BEFORE_DAYS` before its start on; arms by its own assignment.
+    """Simulate logs of a running experiment, from `BEFORE_DAYS` before its start on; arms by its own assignment.
 
     `planted`: lifts by arm; none for arms that are not named. The same seed gives the same logs. People, visits and
     noise do not depend on what is planted. Raises ExperimentError for a draft, ConfigError for an unknown arm or a lift

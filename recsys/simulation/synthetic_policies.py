@@ -1,4 +1,4 @@
-"""Made logs whose truth is known: contexts, a policy that explores, another one to evaluate, and its value."""
+"""Synthetic logs with a known truth: contexts, a policy that explores, another one to evaluate, and its value."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TRUTH_DRAWS = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class World:
-    """A rewards of 0 or 1 for `actions` actions in contexts of `features` standard normal numbers.
+    """World of rewards of 0 or 1 for `actions` actions in contexts of `features` standard normal numbers.
 
     q(x, a) = sigmoid of a level and slopes of the action and, as far as `bend` goes, of squares, which a linear model
     cannot see. The log's policy takes an action at random in the share `explored` of decisions, in [0, 1], and else
@@ -30,24 +30,24 @@ class World:
     seed: int = 0
 
     def rates(self, contexts: Values) -> Values:
-        """q(x, a) (n, A) of contexts (n, d)."""
+        """Return q(x, a) (n, A) of contexts (n, d)."""
         levels, slopes, squares = self._drawn()
         return np.asarray(special.expit(levels + contexts @ slopes + self.bend * (contexts**2 - 1.0) @ squares))
 
     def logging(self, contexts: Values) -> Values:
-        """What the log's policy does, (n, A): it knows the slopes dimly."""
+        """Return the log's policy, (n, A), which knows the slopes with noise."""
         levels, slopes, _ = self._drawn()
         dim = generator(self.seed, "dim").normal(0.0, 0.5, slopes.shape)
         wanted = special.softmax(self.sharpness * (levels + contexts @ (slopes + dim)), axis=1)
         return np.asarray((1.0 - self.explored) * wanted + self.explored / self.actions)
 
     def better(self, contexts: Values, greed: float = 3.0) -> Values:
-        """A policy (n, A) that knows the slopes: a softmax of `greed` times the logits."""
+        """Return a policy (n, A) that knows the slopes: a softmax of `greed` times the logits."""
         levels, slopes, _ = self._drawn()
         return np.asarray(special.softmax(greed * (levels + contexts @ slopes), axis=1))
 
     def log(self, decisions: int, *, seed: int, a_person: int = 1) -> Log:
-        """A log of that many decisions, `a_person` of each, drawn by `seed`. People differ in taste by a context."""
+        """Draw a log of that many decisions, `a_person` per user, by `seed`. Users differ in taste by a context."""
         random = generator(seed, "synthetic log")
         people = -(-decisions // a_person)
         units = np.repeat(np.arange(people), a_person)[:decisions]
@@ -61,7 +61,9 @@ class World:
         return Log(actions, probabilities[rows, actions], rewards.astype(np.float64), units, contexts, names)
 
     def truth(self, greed: float = 3.0) -> float:
-        """The value of `better`, over TRUTH_DRAWS contexts of a seed of their own (standard error below 0.0003)."""
+        """Compute the value of `better`, over TRUTH_DRAWS contexts of a seed of their own (standard error below
+        0.0003).
+        """
         contexts = generator(self.seed, "truth").standard_normal((TRUTH_DRAWS, self.features))
         return float((self.better(contexts, greed) * self.rates(contexts)).sum(axis=1).mean())
 

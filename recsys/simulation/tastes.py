@@ -1,4 +1,4 @@
-"""Hidden tastes: how much somebody likes each item, which no part of the pipeline is ever told.
+"""Hidden tastes: how much a user likes each item, unknown to all parts of the pipeline.
 
 The relevance of item i to person p is a product of three parts, each in [0, 1]:
 
@@ -63,18 +63,18 @@ class Tastes:
         return len(self.accounts)
 
     def known(self, taste: int) -> bool:
-        """Whether the pipeline knows anything of whoever has this taste."""
+        """Return True if the pipeline has data of the user with this taste."""
         return self.accounts[taste] is not None or bool(self.past[taste])
 
 
 def is_sample(bundle: Bundle) -> bool:
-    """Whether a bundle is of the packaged sample, whose hidden truth is known."""
+    """Return True if a bundle is of the packaged sample, whose hidden truth is known."""
     known = set(sample.load_truth()[ITEM_ID])
     return set(bundle.catalog.ids.values) <= known and len(bundle.user_ids) > 0
 
 
 def sample_tastes(bundle: Bundle, seed: int) -> Tastes:
-    """The people of the packaged sample: their hidden styles as its truth says.
+    """Return the users of the packaged sample: their hidden styles as its truth says.
 
     Their interest in categories is what their events tell, with a prior; what they spend is drawn. Raises DataError for
     a bundle of anything else.
@@ -107,7 +107,7 @@ def sample_tastes(bundle: Bundle, seed: int) -> Tastes:
 
 
 def drawn_tastes(bundle: Bundle, count: int, seed: int) -> Tastes:
-    """`count` people for any catalog: each likes the look of one item or of two, drawn at random.
+    """Draw `count` users for any catalog: each likes the style of one item or of two, drawn at random.
 
     Who is not new has a short past of items drawn by relevance, and is known by these. Raises DataError for a catalog
     without style vectors, ConfigError for a count below 1.

@@ -1,4 +1,4 @@
-"""The whole course of events: who comes when, is served by which arm, is shown what, and does what."""
+"""Simulator of an experiment's course: visits, arms, lists and responses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _USUAL = BehaviorParams()
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A way to be served. `overrides`: what the arm sets. `lift`: planted, of the attraction of whatever it shows."""
+    """Way to serve. `overrides`: what the arm sets. `lift`: planted, of the attraction of whatever it shows."""
 
     overrides: Overrides = NO_OVERRIDES
     lift: float = 0.0
@@ -37,7 +37,7 @@ AS_IT_IS = Service()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """What happened at V visits. `service` (V,): which of the services; `shown` (V,): the answers; `rows` (V, K):
+    """Trace of V visits. `service` (V,): which of the services; `shown` (V,): the answers; `rows` (V, K):
     their items, NO_ROW where there is none; `acts`: what people did."""
 
     visits: Visits
@@ -48,8 +48,8 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class World:
-    """People, when they visit, and how they behave.
+class Simulator:
+    """Simulator: users, their visits and their behavior.
 
     `remembers`: what somebody has clicked, put into the cart or bought is told to the pipeline at the next visit, as
     the service counts events at once; else lists stay as the bundle has them, which takes one list for each taste and
@@ -65,7 +65,7 @@ class World:
     remembers: bool = True
 
     def live(self, services: Sequence[Service], service: IntArray, draws: Draws) -> Trace:
-        """The course of events where visit v is served by `services[service[v]]`; the same draws, the same events."""
+        """Simulate the visits; visit v is served by `services[service[v]]`; the same draws, the same events."""
         if not self.remembers:
             shown = self._all_shown(services, service)
             rows, scene = self.scene(services, service, shown, np.arange(len(self.visits)))
@@ -131,7 +131,9 @@ class World:
         visits: IntArray,
         rows: IntArray | None = None,
     ) -> tuple[IntArray, Scene]:
-        """What these visits (n,) meet, and its items (n, K): of the answers, or other `rows` in their place."""
+        """Return the lists that these visits (n,) meet, and their items (n, K): of the answers, or other `rows` in
+        their place.
+        """
         if rows is None:
             rows = np.stack([one.rows for one in shown]) if shown else np.zeros((0, self.lists.places), dtype=np.int64)
         person = self.visits.person[visits]
@@ -171,7 +173,7 @@ def _cosine(looks: np.ndarray, direction: np.ndarray) -> float:
 
 
 def services_of(overrides: Mapping[str, Overrides], planted: Mapping[str, float]) -> dict[str, Service]:
-    """The services of arms by name, with the lifts planted. Raises ConfigError for a lift of an arm there is not."""
+    """Return the services of arms by name, with planted lifts. Raises ConfigError for a lift of an arm there is not."""
     for arm in planted:
         if arm not in overrides:
             raise ConfigError(f"planted: there is no arm {arm!r}; there are {', '.join(overrides)}")

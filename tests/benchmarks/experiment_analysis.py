@@ -127,7 +127,7 @@ def analyzed(folder: Path) -> None:
     print(
         f"{found.exposures:,} exposures of {units:,} units in {seconds:.1f} s ({cpu:.1f} s of CPU), peak {peak:.2f} GiB"
     )
-    print(f"healthy: {found.healthy}; comparisons: {len(found.comparisons)}; {found.conclusion.advice}")
+    print(f"healthy: {found.healthy}; comparisons: {len(found.comparisons)}; {found.decision.advice}")
 
 
 def main() -> None:

@@ -62,11 +62,11 @@ def decided(run: Run) -> tuple[str, int]:
     logs = logs_of(run)
     for day in LOOKS:
         found = analyze(run.experiment, logs, run.plan.end, until=START + day * SECONDS_PER_DAY)
-        if found.conclusion.advice is not Advice.KEEP_GOING:
+        if found.decision.advice is not Advice.KEEP_GOING:
             break
-    if found.conclusion.advice is Advice.STOP and found.primary and not found.primary[0].worse:
+    if found.decision.advice is Advice.STOP and found.primary and not found.primary[0].worse:
         return "stop, nothing found", day
-    return str(found.conclusion.advice), day
+    return str(found.decision.advice), day
 
 
 def main() -> None:

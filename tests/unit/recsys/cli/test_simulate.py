@@ -25,7 +25,7 @@ def test_simulated_and_analyzed(sample_project: Project, tmp_path: Path) -> None
     asked = ["experiment", "simulate", str(shop), "plain", "--days", "14", "--still", "--output", str(out)]
     found = run(app, asked)
     assert found.exit_code == 0, found.output
-    assert "the tastes that its truth says" in found.output
+    assert "with their true tastes" in found.output
     assert "decision: stop" in found.output
     assert "click-through rate" in found.output
     assert not (shop / "live").exists()

@@ -71,7 +71,7 @@ def test_restyled_pictures_attract_most_at_the_strength_that_is_liked() -> None:
             planted=np.full(visits, planted),
             close=np.full(visits, np.nan),
         )
-        acts = respond(scene, Draws.of(visits, places, 0), PositionBased(), BehaviorParams())
+        acts = respond(scene, Draws.from_seed(visits, places, 0), PositionBased(), BehaviorParams())
         assert not acts.asked.any()
         assert not (acts.bought & ~acts.carted).any()
         assert not (acts.carted & ~acts.clicked).any()
