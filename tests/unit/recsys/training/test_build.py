@@ -143,7 +143,7 @@ def test_wrong_requests_name_their_field(blocks: Recommender) -> None:
         Request(limit=0)
     with pytest.raises(RequestError, match=r"price_min: 9.0 is above price_max 3.0"):
         Filters(price_min=9.0, price_max=3.0)
-    with pytest.raises(RequestError, match="mode: this taste has components 0"):
+    with pytest.raises(RequestError, match="taste_component: this taste has components 0"):
         blocks.style_for(Request(user_id=UserId("u00")), component=7)
 
 
