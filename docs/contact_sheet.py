@@ -1,8 +1,9 @@
-"""Draw `docs/contact_sheet.jpg`: sample products, tastes and strengths, as rendered by the service.
+"""Draw `docs/contact_sheet.jpg`: products of the sample toward seven styles, as the restyling service renders them.
 
     python docs/contact_sheet.py [OUT]
 
-A taste is here the style vector of one of the sample's style references; a user's taste is a blend of several.
+Each column goes toward the style vector of one style reference of the sample. A user's taste is a blend of such
+vectors. Limits of fidelity are off, so that all pictures have the same strength.
 """
 
 from __future__ import annotations
@@ -16,59 +17,49 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from style.embedding import StyleEmbedder
-from style.images import center_square, from_pixels, open_image, to_pixels
+from style.images import Pixels, center_square, from_pixels, open_image, to_pixels
 from style.library import read_library
 from style.modes import PaintMode, Strength
 from style.restyle import RestyleOptions, restyle_photo
 from style.transfer.registry import load_stylizer
 
 SAMPLE = Path(str(resources.files("recsys.dataset.sample") / "files"))
-STYLES = ("delft", "botanical", "comic-burst", "autumn-leaves")
-CATEGORIES = ("mug", "table lamp", "tote bag", "vase", "cushion")
-STRENGTHS = (0.35, 0.7, 1.0)
-TILE, GAP, HEAD = 128, 4, 124
-
-
-def products() -> list[Path]:
-    """Return the first product of each category."""
-    with (SAMPLE / "items.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    first = [next((row for row in rows if row["category"] == category), None) for category in CATEGORIES]
-    return [SAMPLE / row["image"] for row in first if row is not None]
+STYLES = ("delft", "botanical", "deco-gold", "shibori", "raku", "sun-and-waves", "autumn-leaves")
+ITEMS = ("p0015", "p0087", "p0027", "p0028")
+STRENGTH = 0.85
+TILE, GAP, LABEL = 150, 6, 26
 
 
 def main() -> None:
-    """Draw the sheet and save it."""
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("contact_sheet.jpg")
     references = {reference.style_id: reference for reference in read_library(SAMPLE)}
+    with (SAMPLE / "items.csv").open(encoding="utf-8", newline="") as lines:
+        images = {row["item_id"]: SAMPLE / row["image"] for row in csv.DictReader(lines)}
     embedder, engine = StyleEmbedder.load(), load_stylizer("film")
-    photos = products()
-    columns = len(STYLES) * len(STRENGTHS)
-    width = TILE * (1 + columns) + GAP * (1 + len(STYLES))
-    top_of_rows = HEAD + 24
-    sheet = Image.new("RGB", (width, top_of_rows + (TILE + GAP) * len(photos)), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
-    draw.text((6, HEAD + 2), "photo", "black", font)
-    for row, path in enumerate(photos):
-        photo = to_pixels(center_square(open_image(path), 256))
-        top = top_of_rows + row * (TILE + GAP)
-        sheet.paste(tile(photo), (0, top))
-        for block, style_id in enumerate(STYLES):
-            left = TILE + GAP + block * (TILE * len(STRENGTHS) + GAP)
-            reference = to_pixels(center_square(open_image(references[style_id].image), 256))
-            taste = embedder.embed(reference, np.ones(reference.shape[:2], dtype=np.float32))
-            sheet.paste(from_pixels(reference).resize((HEAD, HEAD), Image.Resampling.LANCZOS), (left, 0))
-            draw.text((left + HEAD + 10, HEAD // 2 - 10), f"taste: {references[style_id].title}", "black", font)
-            for column, strength in enumerate(STRENGTHS):
-                draw.text((left + column * TILE + 4, HEAD + 2), f"strength {strength:g}", "#666666", font)
-                options = RestyleOptions(Strength.from_number(strength, PaintMode.PRODUCT), limits=None)
-                restyled = restyle_photo(engine, photo, taste, options).pixels
-                sheet.paste(tile(restyled), (left + column * TILE, top))
+    options = RestyleOptions(Strength.from_number(STRENGTH, PaintMode.PRODUCT), limits=None)
+    step, top = TILE + GAP, LABEL + TILE + GAP
+    sheet = Image.new("RGB", (step * (1 + len(STYLES)) - GAP, top + step * len(ITEMS) - GAP), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    photos = [square(images[item_id]) for item_id in ITEMS]
+    draw.text((4, LABEL + TILE - 20), "photo", "#444444", font)
+    for row, photo in enumerate(photos):
+        sheet.paste(tile(photo), (0, top + row * step))
+    for column, style_id in enumerate(STYLES, start=1):
+        style_image = square(references[style_id].image)
+        target = embedder.embed(style_image, np.ones(style_image.shape[:2], dtype=np.float32))
+        draw.text((column * step + 2, 4), references[style_id].title, "#444444", font)
+        sheet.paste(tile(style_image), (column * step, LABEL))
+        for row, photo in enumerate(photos):
+            restyled = restyle_photo(engine, photo, target, options).pixels
+            sheet.paste(tile(restyled), (column * step, top + row * step))
     sheet.save(out, quality=88)
 
 
-def tile(pixels: np.ndarray) -> Image.Image:
-    """Convert pixels to a tile of the sheet."""
+def square(path: Path) -> Pixels:
+    return to_pixels(center_square(open_image(path), 256))
+
+
+def tile(pixels: Pixels) -> Image.Image:
     return from_pixels(pixels).resize((TILE, TILE), Image.Resampling.LANCZOS)
 
 
