@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 # Two processes of one thread each; the one that is done first takes over tests of the other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal
 
-.PHONY: demo test test-slow test-realdata bench notebooks lint style format lock clean help
+.PHONY: demo test test-slow test-realdata bench notebooks docs lint style format lock clean help
 
 help:
 	@sed -n 's/^# //p' Makefile; grep -E '^[a-z-]+:' Makefile | cut -d: -f1 | tr '\n' ' '; echo
@@ -39,6 +39,11 @@ bench: $(READY)
 notebooks: $(READY)
 	$(BIN)/python notebooks/run.py
 
+# The site in site/; its packages are the extra `docs`.
+docs: $(READY)
+	$(BIN)/python -m pip install --quiet --upgrade-strategy only-if-needed -c requirements.lock -e '.[docs]'
+	$(BIN)/mkdocs build
+
 lint: style
 	$(BIN)/mypy
 
@@ -61,4 +66,4 @@ lock: $(READY)
 	$(BIN)/python -m pip list --format=freeze --exclude-editable --exclude pip | sed 's/+.*$$//' | LC_ALL=C sort -f > requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist demo .pytest_cache .mypy_cache .mypy.log .ruff_cache
+	rm -rf $(VENV) build dist demo site .pytest_cache .mypy_cache .mypy.log .ruff_cache
