@@ -72,7 +72,7 @@ class Listener(Protocol):
 
 
 class Stage:
-    """A stage that runs: `advance` counts units that are done."""
+    """Running stage: `advance` counts units that are done."""
 
     def __init__(self, name: str, depth: int, total: int | None, unit: str, listener: Listener | None) -> None:
         self.name, self.depth, self.total, self.unit = name, depth, total, unit
@@ -98,7 +98,7 @@ class Stage:
 
 @dataclass(slots=True)
 class Timings:
-    """Where the time of reported work went: finished stages in the order of their start."""
+    """Times of reported stages, in the order of their start."""
 
     events: list[StageEvent] = field(default_factory=list)
     _open: list[int] = field(default_factory=list)

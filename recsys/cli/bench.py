@@ -23,7 +23,7 @@ def bench_style(
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of product and style.")] = 40,
     only: Annotated[Table | None, typer.Option(help="This table alone.")] = None,
 ) -> None:
-    """Do style vectors mean style, do engines obey them, and how fast?"""
+    """Measure how well style vectors tell styles apart, how engines follow them, and how fast."""
     from style.benchmarks.run import bench_style as lines
 
     if labeled is None and products is None:
@@ -46,7 +46,7 @@ def bench_engines(
     experiment: Annotated[str | None, typer.Option(help="With what people did in it; goes with --project.")] = None,
     project: Annotated[Path | None, typer.Option(help="The project of --experiment.")] = None,
 ) -> None:
-    """All engines on the same pairs: figures, pictures, and what people did, as a page."""
+    """Compare all engines on the same pairs: metrics, images and experiment results, as a page."""
     from recsys.cli.experiment import analyze_experiment
     from recsys.reports.engine_behavior import behavior_of
     from recsys.reports.engine_page import check_page, write_engine_page
@@ -71,7 +71,7 @@ def bench_rank(
     items: Annotated[list[int] | None, typer.Option(min=200, help="Items of a synthetic shop; repeatable.")] = None,
     requests: Annotated[int, typer.Option(min=10, help="Requests of each kind.")] = 300,
 ) -> None:
-    """What one request costs on one core, step by step, and what the vector indexes find."""
+    """Measure one request on one core, step by step, and the recall of the vector indexes."""
     from recsys.benchmarks.rank import rank_lines as lines
 
     for line in lines(items or [10_000, 100_000], requests):
@@ -84,7 +84,7 @@ def bench_scale(
     share: Annotated[list[float] | None, typer.Option(min=1e-4, max=1.0, help="Other shares of the full size.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="Iterations of ALS, if not the setting's.")] = None,
 ) -> None:
-    """Seconds and memory of training at 1/100, 1/10 and, with --full, 1/1 of 1M items and 10M events."""
+    """Measure seconds and memory of training at 1/100, 1/10 and, with --full, 1/1 of 1M items and 10M events."""
     from recsys.benchmarks.scale import SHARES
     from recsys.benchmarks.scale import scale_lines as lines
 
@@ -99,7 +99,7 @@ def bench_serve(
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each load.")] = 10.0,
     repeats: Annotated[int, typer.Option(min=1, help="Times of each load; medians are printed.")] = 3,
 ) -> None:
-    """Does the service keep its promises? A real server under load, each figure beside its baseline."""
+    """Measure the promises of the service on a real server under load, each beside its baseline."""
     from tempfile import TemporaryDirectory
 
     from recsys.benchmarks.service.results import Bench, Effort

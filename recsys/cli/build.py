@@ -8,7 +8,7 @@ from recsys.cli.shared import ProjectPath, Quiet, open_project, show_progress
 
 
 def build(path: ProjectPath, quiet: Quiet = False) -> None:
-    """Train everything on the imported data and make it what is served."""
+    """Train everything on the imported data and make the result the current bundle."""
     from recsys.bundle.store import load_bundle
     from recsys.training.build import build as build_bundle
 
@@ -22,7 +22,7 @@ def build(path: ProjectPath, quiet: Quiet = False) -> None:
 
 
 def refresh(path: ProjectPath, quiet: Quiet = False) -> None:
-    """Take in new and changed items since the last build, in seconds and without training."""
+    """Add new and changed items to the current bundle, in seconds and without training."""
     from recsys.training.refresh import refresh as refresh_bundle
 
     with show_progress(quiet):

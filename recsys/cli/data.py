@@ -41,7 +41,7 @@ def import_files(
     no_image_check: Annotated[bool, typer.Option("--no-image-check", help="Do not decode every picture.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Bring in CSV, Parquet, RecBole or a public data set's own files: all of it, or, after an error, nothing."""
+    """Import CSV, Parquet, RecBole or public data sets: all of it or, after an error, nothing."""
     from recsys.dataset.importers import FileFormat, ImportMode, ImportOptions, import_data
 
     with show_progress(quiet):
@@ -73,7 +73,7 @@ def simulate(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Draw people and events for a catalog that has none. They are not real, and say nothing of real people."""
+    """Draw users and events for a catalog that has none. They are not real and say nothing about real users."""
     from recsys.demo import SIMULATED_NOTE, simulate_project
 
     with show_progress(quiet):

@@ -94,7 +94,7 @@ def tune(
     write: Annotated[bool, typer.Option("--write", help="Put the best settings of als into recsys.toml.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Search the settings that rank best on held-out events, never looking at the test part."""
+    """Search the settings that rank best on held-out events; the test part is never used."""
     from recsys.dataset.splits import SplitMethod
     from recsys.reports.terminal import print_tuning
     from recsys.tuning.search_spaces import Tunable
@@ -132,7 +132,7 @@ def _check_split(method: SplitMethod | None, share: float | None, events: int | 
 def open_project_or_split(
     path: Path | None, train: Path | None, test: Path | None, file_format: str | None, method: SplitMethod | None
 ) -> AbstractContextManager[Project]:
-    """The project that was named, or one that holds the two files and goes afterwards."""
+    """Open the named project, or a temporary one that holds the two files of a split."""
     from recsys.dataset.importers import FileFormat
     from recsys.dataset.published import published_split
     from recsys.dataset.splits import SplitMethod

@@ -37,7 +37,7 @@ def recommend(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Recommend items to a user, to somebody who touched some items, or to somebody who chose a style."""
+    """Recommend items to a user, to a session with some items, or for chosen styles."""
     from recsys.ranking.request import Filters, Request
     from recsys.reports.terminal import answer_json, print_answer, print_basis
     from recsys.schema import ItemId, UserId
@@ -89,7 +89,7 @@ def similar(
 
 
 def taste(path: ProjectPath, user: Annotated[str, typer.Option(help="Whose taste.")]) -> None:
-    """Explain a user's taste: its modes, the styles nearest to them, and items that show them."""
+    """Explain a user's taste: its components, the styles nearest to them, and items that show them."""
     from recsys.ranking.request import Request
     from recsys.reports.terminal import print_taste
     from recsys.schema import UserId
@@ -99,7 +99,7 @@ def taste(path: ProjectPath, user: Annotated[str, typer.Option(help="Whose taste
 
 
 def parse_weighted_item(text: str, default: float) -> tuple[ItemId, float]:
-    """An item and its weight; ids may hold an equals sign, so the last one parts them."""
+    """Parse ITEM=WEIGHT; ids may hold an equals sign, so the last one separates them."""
     from recsys.schema import ItemId
 
     item, equals, weight = text.rpartition("=")

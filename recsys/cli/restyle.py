@@ -41,7 +41,7 @@ def restyle(
     sign_cert: Annotated[Path | None, typer.Option(help="Sign with this certificate chain (PEM; extra c2pa).")] = None,
     sign_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
 ) -> None:
-    """Repaint one product photo toward a taste, a style reference, a scene, another item, or words."""
+    """Restyle one product photo toward a taste, a style reference, a scene, another item, or words."""
     from recsys.errors import RequestError
     from recsys.ranking.request import Request
     from recsys.reports.inline_images import format_of, load_renderer, refuse_overwriting

@@ -16,7 +16,7 @@ def page(
     users: Annotated[list[str] | None, typer.Option(help="Who is shown; repeatable. Default: five tastes.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write one HTML page: people, their taste, and their recommendations before and after restyling."""
+    """Write one HTML page: users, their tastes, and their recommendations before and after restyling."""
     from recsys.demo import SIMULATED_NOTE, is_simulated
     from recsys.reports.page import write_page
     from recsys.schema import UserId
@@ -39,7 +39,7 @@ def serve(
     ] = "127.0.0.1,::1",
     root_path: Annotated[str, typer.Option(help="The prefix under which a proxy has mounted the service.")] = "",
 ) -> None:
-    """Serve recommendations and restyled pictures over HTTP; SIGTERM lets what is in flight end."""
+    """Serve recommendations and restyled images over HTTP; SIGTERM lets requests in flight finish."""
     from recsys.api.logs import LogFormat
     from recsys.api.server import serve as serve_project
     from recsys.bundle.store import current_version

@@ -1,4 +1,4 @@
-"""Metrics of what rankings are beyond being right: how much of the catalog they show, how new, varied and fitting.
+"""Metrics of rankings beyond accuracy: coverage, inequality, novelty, diversity, calibration and serendipity.
 
 `rows` (Q, k) are ranked item rows, best first, padded with -1. A metric that is one value a user gives (Q,) float64,
 NaN for whom it is not defined; whole-catalog metrics give one float.
@@ -17,17 +17,17 @@ from recsys.schema import BoolArray, FloatArray, IntArray
 
 
 def exposure(rows: IntArray, items: int) -> IntArray:
-    """How many lists show each item, (I,)."""
+    """Count the lists that show each item, (I,)."""
     return np.bincount(rows[rows >= 0], minlength=items).astype(np.int64)
 
 
 def coverage(rows: IntArray, items: int) -> float:
-    """The share of the `items` of the catalog that anybody is shown, in [0, 1]. Source: Ge et al. 2010."""
+    """Return the share of the `items` of the catalog that any list shows, in [0, 1]. Source: Ge et al. 2010."""
     return len(np.unique(rows[rows >= 0])) / items
 
 
 def gini(shown: IntArray | Values) -> float:
-    """How unequally I items are shown, `shown` (I,): 0 if all alike, towards 1 if one is shown alone.
+    """Return the inequality of impressions `shown` (I,) over I items: 0 if all are equal, near 1 if one item has all.
 
     sum over items in rising order of (2 rank - I - 1) shown / (I sum of shown). Items that are never shown count.
     Some frameworks give 1 - this (Elliot). Source: Fleder and Hosanagar 2009. Raises DataError if nothing is shown.
@@ -41,7 +41,8 @@ def gini(shown: IntArray | Values) -> float:
 
 
 def novelty(rows: IntArray, touched: IntArray, users: int) -> Values:
-    """The mean self-information of what is shown, in bits: -log2 of the share of users who touched it in train.
+    """Return the mean self-information of the listed items, in bits: -log2 of the share of users with the item in
+    train.
 
     `touched` (I,) counts them, out of `users`. An item that nobody touched counts as touched by one, as its
     information would be without bound. NaN for an empty list. Source: Zhou et al. 2010 (self-information).
@@ -68,7 +69,7 @@ def style_diversity(rows: IntArray, vectors: FloatArray) -> Values:
 
 
 def calibration_error(rows: IntArray, history: csr_matrix, groups: FloatArray) -> Values:
-    """How far a list's mix of styles or categories is from the user's history: Kullback-Leibler divergence in nats.
+    """Return the Kullback-Leibler divergence, in nats, of a list's mix of styles or categories from the user's history.
 
     sum over groups g of p(g) log(p(g) / q~(g)), q~ = (1 - alpha) q + alpha p, alpha = 0.01: 0 if the mixes are alike,
     at most log(1 / alpha) = 4.6. `history` (Q, I): p is the mean of `groups` (I, G) over its positive entries, weighted
@@ -85,7 +86,7 @@ def calibration_error(rows: IntArray, history: csr_matrix, groups: FloatArray) -
 
 
 def serendipity(rows: IntArray, relevant: csr_matrix, popular: IntArray) -> Values:
-    """The share of the k places that hold a relevant item which the popular list would not have shown, in [0, 1].
+    """Return the share of the k positions with a relevant item that the popular list does not have, in [0, 1].
 
     `popular` (Q, k): what popularity ranks for the same users under the same rules. Source: Ge et al. 2010, with
     popularity as the primitive model. `relevant` as in `recsys.evaluation.metrics`.
@@ -97,7 +98,7 @@ def serendipity(rows: IntArray, relevant: csr_matrix, popular: IntArray) -> Valu
 
 
 def shown_items(rows: IntArray, items: int) -> csr_matrix:
-    """Which items each list holds, (Q, I) of ones."""
+    """Return the items of each list as a matrix of ones, (Q, I)."""
     shown = rows >= 0
     indptr = np.concatenate([[0], np.cumsum(shown.sum(axis=1))])
     return csr_matrix((np.ones(int(shown.sum())), rows[shown], indptr), shape=(len(rows), items))

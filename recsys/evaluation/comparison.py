@@ -29,7 +29,7 @@ from recsys.evaluation.significance import (
     permutation_p_values,
     resamples,
 )
-from recsys.evaluation.slices import Slice, sliced, standard_slices
+from recsys.evaluation.slices import Slice, slice_result, standard_slices
 from recsys.models.base import Model
 from recsys.progress import stage
 from recsys.schema import FloatArray, IntArray
@@ -63,7 +63,7 @@ class OnDemand(Mapping[str, Model | ScoreFunction]):
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class MetricValue:
     """One metric of one model: its mean over `users` for whom it is defined, with a 95 % bootstrap interval.
 
     `difference`: how much it lies above the baseline, over the same people; `p_value`: of no such difference;
@@ -79,7 +79,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SliceReport:
     """All users, or one slice: how many users and relevant items, and figures by model and metric.
 
     Without users there are no figures.
@@ -88,12 +88,12 @@ class Part:
     name: str
     users: int
     relevant_items: int
-    figures: Mapping[str, Mapping[str, Figure]]
+    figures: Mapping[str, Mapping[str, MetricValue]]
 
 
 @dataclass(frozen=True, slots=True)
 class ComparisonReport:
-    """What was compared, how, and what came of it.
+    """Comparison of models on one holdout: the task, the metric values and their tests.
 
     `split` in words; `k` the length of the lists; `items` that may be recommended; `skipped` users without anything
     relevant. `sampled`: None, or that figures are of sampled negatives and tell little of full rankings.
@@ -108,13 +108,13 @@ class ComparisonReport:
     items: int
     skipped: int
     sampled: int | None
-    whole: Part
-    slices: tuple[Part, ...]
+    whole: SliceReport
+    slices: tuple[SliceReport, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lens:
-    """What lists are looked at with beside accuracy.
+    """Additional views of lists, beside accuracy.
 
     `vectors` (I, D): style vectors, zeros without a picture, for the variety of lists; `groups`: by name such as
     "style" or "category", the share (I, G) of each item in each group, for calibration. Absent ones leave their
@@ -150,7 +150,7 @@ def compare_models(
     background = _Background.of(holdout, popular)
     values = {name: _user_values(result, background, lens or Lens()) for name, result in results.items()}
     with stage("intervals and tests"):
-        figures = compared(values, baseline, seed=seed)
+        figures = compare_values(values, baseline, seed=seed)
     allowed = int(holdout.items.sum())
     for name, result in results.items():
         figures[name] |= _catalog_figures(result, holdout, seed)
@@ -165,7 +165,7 @@ def compare_models(
         items=allowed,
         skipped=first.skipped,
         sampled=sampled,
-        whole=Part(WHOLE, len(first.users), int(first.relevant.nnz), figures),
+        whole=SliceReport(WHOLE, len(first.users), int(first.relevant.nnz), figures),
         slices=tuple(
             _part(results, part, baseline, seed) for part in (standard_slices(holdout) if slices is None else slices)
         ),
@@ -183,8 +183,9 @@ def _result(models: Models, name: str, holdout: Holdout, k: int, sampled: int | 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Background:
-    """What every model's lists are held against: popularity's result for the same users, how many of so many `users`
-    touched each item in train (I,), and the history (U, I)."""
+    """Reference for the lists of all models: popularity's result for the same users, how many of `users` have each item
+    in train (I,), and the history (U, I).
+    """
 
     popular: Result
     touched: IntArray
@@ -214,12 +215,14 @@ def _user_values(result: Result, background: _Background, lens: Lens) -> dict[st
     return values
 
 
-def compared(values: Mapping[str, Mapping[str, Values]], baseline: str, *, seed: int) -> dict[str, dict[str, Figure]]:
+def compare_values(
+    values: Mapping[str, Mapping[str, Values]], baseline: str, *, seed: int
+) -> dict[str, dict[str, MetricValue]]:
     """Figures by model and metric from values (Q,) by model and metric, for the same users in the same order.
 
     All models are measured on the same resamples. A metric that is defined for nobody is left out.
     """
-    found: dict[str, dict[str, Figure]] = {name: {} for name in values}
+    found: dict[str, dict[str, MetricValue]] = {name: {} for name in values}
     others = [name for name in values if name != baseline]
     for metric in values[baseline]:
         table = np.column_stack([values[name][metric] for name in values])
@@ -234,7 +237,7 @@ def compared(values: Mapping[str, Mapping[str, Values]], baseline: str, *, seed:
         for name, interval in zip(values, intervals, strict=False):
             count = int(np.count_nonzero(~np.isnan(values[name][metric])))
             adjusted = float(corrected[name]) if name in corrected else None
-            found[name][metric] = Figure(interval, count, p_values.get(name), adjusted, paired.get(name))
+            found[name][metric] = MetricValue(interval, count, p_values.get(name), adjusted, paired.get(name))
     return found
 
 
@@ -253,16 +256,16 @@ def _p_values(differences: Mapping[str, Values], seed: int) -> dict[str, float]:
     return dict(zip(differences, map(float, found), strict=True))
 
 
-def _part(results: Mapping[str, Result], part: Slice, baseline: str, seed: int) -> Part:
-    parts = {name: sliced(result, part) for name, result in results.items()}
+def _part(results: Mapping[str, Result], part: Slice, baseline: str, seed: int) -> SliceReport:
+    parts = {name: slice_result(result, part) for name, result in results.items()}
     first = parts[baseline]
     if not len(first):
-        return Part(part.name, 0, 0, {})
+        return SliceReport(part.name, 0, 0, {})
     values = {name: {metric: each.per_user[metric] for metric in SLICE_METRICS} for name, each in parts.items()}
-    return Part(part.name, len(first), first.relevant_items, compared(values, baseline, seed=seed))
+    return SliceReport(part.name, len(first), first.relevant_items, compare_values(values, baseline, seed=seed))
 
 
-def _catalog_figures(result: Result, holdout: Holdout, seed: int) -> dict[str, Figure]:
+def _catalog_figures(result: Result, holdout: Holdout, seed: int) -> dict[str, MetricValue]:
     """Coverage and Gini among the items that may be recommended, with intervals of resampled users.
 
     A resample has about 63 % of the users, so fewer items are shown in it than to all: the spread of the resamples is
@@ -281,6 +284,6 @@ def _catalog_figures(result: Result, holdout: Holdout, seed: int) -> dict[str, F
     bounds = np.quantile(moved, [0.025, 0.975], axis=0).clip(0.0, 1.0)
     return {
         # Where all resamples are alike, the mean of theirs is off by a rounding error.
-        name: Figure(Interval(float(value), float(min(low, value)), float(max(high, value))), len(result.users))
+        name: MetricValue(Interval(float(value), float(min(low, value)), float(max(high, value))), len(result.users))
         for name, value, low, high in zip(("coverage", "gini"), observed, *bounds, strict=True)
     }

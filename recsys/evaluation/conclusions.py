@@ -1,4 +1,4 @@
-"""What a comparison says, in sentences: each is computed from the figures, so that it is true of any data.
+"""Conclusions of a comparison, in sentences: each is computed from the results, so it is true of any data.
 
 A difference counts where its p-value, corrected by Holm, is below `LEVEL`; everything else is "not shown", which is not
 the same as "equal".
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from recsys.errors import DataError
-from recsys.evaluation.comparison import ComparisonReport, Figure, Part
-from recsys.evaluation.controls import Control, controlled
+from recsys.evaluation.comparison import ComparisonReport, MetricValue, SliceReport
+from recsys.evaluation.controls import Control, control_name
 from recsys.evaluation.protocol import at_k
 from recsys.evaluation.significance import Interval
 
@@ -25,7 +25,7 @@ METRIC_WORDS = {"ndcg": "NDCG", "recall": "Recall", "map": "MAP", "mrr": "MRR", 
 
 
 class Outcome(StrEnum):
-    """Whether the one is above the other."""
+    """Answer to the question if the first model is above the second."""
 
     ABOVE = "yes"
     BELOW = "no, below it"
@@ -50,10 +50,10 @@ class Conclusion:
         return Outcome.ABOVE if self.difference.mean > 0 else Outcome.BELOW
 
     def __str__(self) -> str:
-        return f"{self.outcome}, {signed(self.difference)} ({p_words(self.corrected)})"
+        return f"{self.outcome}, {format_difference(self.difference)} ({p_words(self.corrected)})"
 
 
-def verdict(part: Part, baseline: str, model: str, other: str, metric: str) -> Conclusion | None:
+def conclude(part: SliceReport, baseline: str, model: str, other: str, metric: str) -> Conclusion | None:
     """`model` against `other`, one of which is the `baseline` of the report; None where nobody is in both.
 
     Raises DataError where neither is the baseline, as no other pair was tested, or the report lacks one of them.
@@ -70,16 +70,18 @@ def verdict(part: Part, baseline: str, model: str, other: str, metric: str) -> C
 
 
 def accuracy_conclusions(report: ComparisonReport, metric: str = "ndcg", popular: str = "popularity") -> list[str]:
-    """Whether the baseline of the report beats popularity, and whether any other model beats the baseline.
+    """Say if the baseline of the report beats popularity, and if any other model beats the baseline.
 
     Raises DataError for a metric or a model that the report does not have.
     """
     served, label = report.baseline, metric_label(report, metric)
     lines = []
     if served != popular:
-        lines.append(f"{served} beats {popular} on {label}: {_said(report.whole, served, served, popular, metric)}.")
+        lines.append(
+            f"{served} beats {popular} on {label}: {_in_words(report.whole, served, served, popular, metric)}."
+        )
     others = [name for name in report.whole.figures if name not in (served, popular, *controls_of(report).values())]
-    verdicts = {name: verdict(report.whole, served, name, served, metric) for name in others}
+    verdicts = {name: conclude(report.whole, served, name, served, metric) for name in others}
     better = [f"{name} ({found})" for name, found in verdicts.items() if found and found.outcome is Outcome.ABOVE]
     if better:
         lines.append(f"Better than {served} on this data: {', '.join(better)}.")
@@ -98,13 +100,15 @@ def slice_conclusions(report: ComparisonReport, metric: str = "ndcg", popular: s
         if part.users < FEW_PEOPLE:
             lines.append(f"{part.name}: only {part.users:,} people, which says next to nothing.")
         else:
-            said = _said(part, served, served, popular, metric)
+            said = _in_words(part, served, served, popular, metric)
             lines.append(f"{part.name} ({part.users:,} people): {served} beats {popular}: {said}.")
     return lines
 
 
 def beyond_conclusions(report: ComparisonReport, popular: str = "popularity") -> list[str]:
-    """How much of the catalog is shown, and whether the baseline's lists vary and surprise more than popularity's."""
+    """Say how much of the catalog is shown, and if the baseline's lists are more diverse and serendipitous than
+    popularity's.
+    """
     served = report.baseline
     lines = []
     shown = {name: _figure(report.whole, name, "coverage") for name in (served, popular)}
@@ -113,13 +117,13 @@ def beyond_conclusions(report: ComparisonReport, popular: str = "popularity") ->
     for metric, words in (("novelty", "less known items"), ("style_diversity", "more varied looks in one list")):
         if metric in report.whole.figures[served]:
             lines.append(
-                f"{served} shows {words} than {popular}: {_said(report.whole, served, served, popular, metric)}."
+                f"{served} shows {words} than {popular}: {_in_words(report.whole, served, served, popular, metric)}."
             )
     return lines
 
 
 def style_conclusions(report: ComparisonReport, metric: str = "ndcg") -> list[str]:
-    """What style adds to the baseline: its lead over itself with style vectors that say nothing.
+    """Say what style adds to the baseline: its lead over itself with style vectors that carry no information.
 
     Raises DataError where the report has no controls of its baseline.
     """
@@ -131,15 +135,16 @@ def style_conclusions(report: ComparisonReport, metric: str = "ndcg") -> list[st
         if part.users < FEW_PEOPLE:
             continue
         said = [
-            f"{_said(part, served, served, name, metric)} over {control.value}" for control, name in controls.items()
+            f"{_in_words(part, served, served, name, metric)} over {control.value}"
+            for control, name in controls.items()
         ]
         lines.append(f"{part.name}: style lifts {metric_label(report, metric)}: {'; '.join(said)}.")
     return lines
 
 
 def controls_of(report: ComparisonReport) -> dict[Control, str]:
-    """The names of the baseline's controls in a report, as far as it has them."""
-    names = {control: controlled(report.baseline, control) for control in Control}
+    """Return the names of the baseline's controls that a report has."""
+    names = {control: control_name(report.baseline, control) for control in Control}
     return {control: name for control, name in names.items() if name in report.whole.figures}
 
 
@@ -149,26 +154,26 @@ def bullets(lines: Sequence[str]) -> str:
 
 
 def metric_label(report: ComparisonReport, metric: str) -> str:
-    """A metric as people write it, with the length of the lists, and that it is sampled where it is."""
+    """Return a metric's usual name with the length of the lists, and a note if it is sampled."""
     return at_k(METRIC_WORDS.get(metric, metric), report.k, report.sampled)
 
 
-def signed(interval: Interval) -> str:
-    """A difference with its interval, signs shown."""
+def format_difference(interval: Interval) -> str:
+    """Return a difference with its interval as text, with signs."""
     return f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
 def p_words(p_value: float) -> str:
-    """A p-value to three digits."""
+    """Return a p-value as text with three digits."""
     return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
 
 
-def _said(part: Part, baseline: str, model: str, other: str, metric: str) -> str:
-    found = verdict(part, baseline, model, other, metric)
+def _in_words(part: SliceReport, baseline: str, model: str, other: str, metric: str) -> str:
+    found = conclude(part, baseline, model, other, metric)
     return "nobody can be asked" if found is None else str(found)
 
 
-def _figure(part: Part, model: str, metric: str) -> Figure | None:
+def _figure(part: SliceReport, model: str, metric: str) -> MetricValue | None:
     """None where nobody is in the part."""
     if not part.figures:
         return None

@@ -1,7 +1,7 @@
-"""Controls: what a model that uses style scores when style says nothing.
+"""Controls: scores of a model that uses style if style carries no information.
 
 A gain that a model keeps with shuffled or random vectors is not the style's: it comes of more parameters, or of knowing
-which items have a picture. Fit the same model on `controlled_style(...)` and compare.
+which items have a picture. Fit the same model on `control_vectors(...)` and compare.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from recsys.schema import FloatArray, IntArray
 
 
 class Control(StrEnum):
-    """What takes the place of the style vectors: another item's, or noise."""
+    """Replacement for the style vectors: those of another item, or noise."""
 
     SHUFFLED = "shuffled style"
     RANDOM = "random style"
@@ -29,20 +29,20 @@ COLORS = "colors alone"
 """The control that does say something of its item, and nothing of Gram matrices: the colors of its photo."""
 
 
-def controlled(model: str, control: str) -> str:
-    """What a model is called when a control takes the place of its style vectors."""
+def control_name(model: str, control: str) -> str:
+    """Return the name of a model whose style vectors are replaced by a control."""
     return f"{model}, {control}"
 
 
-def controlled_style(vectors: FloatArray, control: Control, *, seed: int, groups: IntArray | None = None) -> FloatArray:
-    """Style vectors (I, D) that say nothing of their item; see `shuffled_style` and `random_style`."""
+def control_vectors(vectors: FloatArray, control: Control, *, seed: int, groups: IntArray | None = None) -> FloatArray:
+    """Return style vectors (I, D) without information on their item; see `shuffled_style` and `random_style`."""
     if control is Control.SHUFFLED:
         return shuffled_style(vectors, seed=seed, groups=groups)
     return random_style(vectors, seed=seed)
 
 
 def shuffled_style(vectors: FloatArray, *, seed: int, groups: IntArray | None = None) -> FloatArray:
-    """The vectors (I, D) dealt out anew among the items that have one; those without (all zeros) stay without.
+    """Permute the vectors (I, D) among the items that have one; items without one (all zeros) stay without.
 
     With `groups` (I,), such as category codes, vectors stay within their group: what is destroyed is style, and not
     which kind of thing a picture shows. Raises DataError where groups and vectors are not of the same items.
@@ -61,13 +61,13 @@ def shuffled_style(vectors: FloatArray, *, seed: int, groups: IntArray | None = 
 
 
 def random_style(vectors: FloatArray, *, seed: int) -> FloatArray:
-    """Directions drawn evenly from the sphere, each as long as the vector (I, D) that it replaces; zeros stay zeros."""
+    """Draw directions evenly from the sphere, each as long as the vector (I, D) it replaces; zeros stay zeros."""
     noise = generator(seed, "random style").standard_normal(vectors.shape)
     noise *= np.linalg.norm(vectors, axis=1, keepdims=True) / np.linalg.norm(noise, axis=1, keepdims=True)
     return noise.astype(np.float32)
 
 
 def popularity_only(holdout: Holdout) -> ScoreFunction:
-    """Scores that know nothing but what is popular in the train: the floor under every model."""
+    """Return scores of popularity in train only: the floor under every model."""
     scores = PopularityModel().fit(holdout.train.matrix()).scores(np.zeros(1, dtype=np.int64))
     return lambda users: np.tile(scores, (len(users), 1))

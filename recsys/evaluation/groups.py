@@ -1,4 +1,4 @@
-"""Which groups items belong to by their look, for calibration: clusters of their style."""
+"""Groups of items by style, for calibration: clusters of their style vectors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ STYLE_GROUPS = 20
 
 
 def style_groups(vectors: FloatArray, groups: int = STYLE_GROUPS, *, seed: int) -> FloatArray:
-    """(I, G): 1 for the cluster of each item's style vector (I, D), by k-means; none for items without a vector.
+    """Return (I, G): 1 for the cluster of each item's style vector (I, D), by k-means; zeros for items without a
+    vector.
 
     G is `groups`, or the number of different vectors where that is smaller. Raises DataError where no item has one.
     """

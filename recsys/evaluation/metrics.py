@@ -1,4 +1,4 @@
-"""Metrics of how good a ranking is, one value a user. `beyond_accuracy` has those of what else it is.
+"""Accuracy metrics of rankings, one value per user; `beyond_accuracy` has the others.
 
 Everywhere `rows` (Q, k) are ranked item rows, best first, padded with -1 (as in `Ranked.rows`), and `relevant`
 (Q, I) is a CSR whose positive entries are the user's relevant items. Metrics give (Q,) float64 in [0, 1]; the k
@@ -43,7 +43,7 @@ def capped_recall(rows: IntArray, relevant: csr_matrix) -> Values:
 
 
 def precision(rows: IntArray, relevant: csr_matrix) -> Values:
-    """Hits among the k / k; places that a list leaves empty count as misses."""
+    """Hits among the k / k; empty positions of a list count as misses."""
     relevant_counts(relevant)
     return np.asarray(hits(rows, relevant).mean(axis=1))
 
@@ -55,7 +55,7 @@ def hit_rate(rows: IntArray, relevant: csr_matrix) -> Values:
 
 
 def ndcg(rows: IntArray, relevant: csr_matrix) -> Values:
-    """Normalised discounted cumulative gain (Järvelin and Kekäläinen 2002).
+    """Normalized discounted cumulative gain (Järvelin and Kekäläinen 2002).
 
     sum over hits of 1 / log2(rank + 1), divided by the same sum for min(k, n) hits on top. Gains are 0 or 1.
     """
@@ -94,7 +94,7 @@ ACCURACY = {
 
 
 def hits(rows: IntArray, relevant: csr_matrix) -> BoolArray:
-    """Whether each ranked item is relevant: (Q, k)."""
+    """Return if each ranked item is relevant, (Q, k)."""
     users, items = relevant.shape
     if len(rows) != users:
         raise DataError(f"{len(rows)} rankings cannot be measured against {users} rows of relevant items")
@@ -105,7 +105,7 @@ def hits(rows: IntArray, relevant: csr_matrix) -> BoolArray:
 
 
 def relevant_counts(relevant: csr_matrix) -> NDArray[np.int64]:
-    """(Q,) relevant items of each user. Raises DataError if a user has none."""
+    """Count each user's relevant items, (Q,). Raises DataError if a user has none."""
     owners = np.repeat(np.arange(relevant.shape[0]), np.diff(relevant.indptr))
     counts = np.bincount(owners[relevant.data > 0], minlength=relevant.shape[0])
     if not counts.all():

@@ -34,7 +34,7 @@ _SCORES_HELD = 1 << 24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """What an evaluation found.
+    """Result of an evaluation.
 
     k: length of the rankings. users: (Q,) the rows measured, in the order given. skipped: how many were left out
     because nothing in the test is relevant to them. rows: (Q, k) what each was shown. relevant: (Q, I) what they would
@@ -59,7 +59,7 @@ class Result:
 
 
 def at_k(name: str, k: int, sampled: int | None = None) -> str:
-    """A metric's name with its list length, and that it is sampled where it is."""
+    """Return a metric's name with its list length, and a note if it is sampled."""
     return f"{name}@{k}" if sampled is None else f"{name}@{k} (sampled {sampled})"
 
 
@@ -153,7 +153,10 @@ def evaluate_holdout(
 
 
 def scorer(model: Model | ScoreFunction, holdout: Holdout) -> ScoreFunction:
-    """How a model scores those asked: by their rows, or folded in from their history where it never saw them."""
+    """Return the score function of a model for the users of a holdout.
+
+    Users known to the model are scored by their rows, others are folded in from their history.
+    """
     if not isinstance(model, Model):
         return model
     if not holdout.folds_in:

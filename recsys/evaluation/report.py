@@ -1,4 +1,4 @@
-"""The evaluation of a project, behind `recsys evaluate`: its own models and others on what was held out.
+"""Evaluation of a project, behind `recsys evaluate`: its own models and others on held-out events.
 
 Every model is fitted on the holdout's train alone, the blend's weights included, and ranks the whole catalog for
 everybody who has something relevant in the test; `recsys.evaluation.comparison` measures and tests what they rank.
@@ -20,7 +20,7 @@ from recsys.dataset.project import Project
 from recsys.dataset.splits import Holdout, SplitMethod, default_split_method, hold_out
 from recsys.errors import DataError, RequestError
 from recsys.evaluation.comparison import ComparisonReport, Lens, Models, OnDemand, compare_models
-from recsys.evaluation.controls import COLORS, Control, controlled, controlled_style
+from recsys.evaluation.controls import COLORS, Control, control_name, control_vectors
 from recsys.evaluation.groups import style_groups
 from recsys.evaluation.protocol import ScoreFunction
 from recsys.models.als import AlsModel
@@ -81,7 +81,7 @@ def compare_project(
     return compare_holdout(
         ingredients,
         holdout,
-        split=described(method, share, events, int(holdout.test.timestamps.min())),
+        split=describe_split(method, share, events, int(holdout.test.timestamps.min())),
         k=k,
         baseline=baseline,
         models=models,
@@ -111,7 +111,7 @@ def compare_holdout(
     """
     _check_names(models, baseline if extra is None else BASELINE, controls)
     makers = _makers(ingredients, holdout)
-    wanted = _wanted(models, baseline, ingredients)
+    wanted = _select_models(models, baseline, ingredients)
     chosen = {name: maker for name, maker in makers.items() if name in wanted}
     if controls:
         chosen |= _control_makers(ingredients, holdout, colors)
@@ -130,16 +130,16 @@ def compare_holdout(
 
 
 def _check_names(models: Collection[str] | None, baseline: str, controls: bool) -> None:
-    """Before the long part: a wrong name should not cost it."""
+    """Reject a wrong name before the long part begins."""
     for name in models or ():
         if name not in (ALL, *EVERY):
             raise RequestError("models", f"unknown model {name!r}; use {ALL} or some of {', '.join(EVERY)}")
-    possible = (*EVERY, *(controlled(BLEND, control) for control in (*Control, COLORS))) if controls else EVERY
+    possible = (*EVERY, *(control_name(BLEND, control) for control in (*Control, COLORS))) if controls else EVERY
     if baseline not in possible:
         raise RequestError("baseline", f"unknown model {baseline!r}; use one of {', '.join(possible)}")
 
 
-def _wanted(models: Collection[str] | None, baseline: str, ingredients: Ingredients) -> set[str]:
+def _select_models(models: Collection[str] | None, baseline: str, ingredients: Ingredients) -> set[str]:
     if models is None:
         return {*OWN, baseline}
     if ALL not in models:
@@ -149,7 +149,7 @@ def _wanted(models: Collection[str] | None, baseline: str, ingredients: Ingredie
 
 
 def _makers(ingredients: Ingredients, holdout: Holdout) -> Makers:
-    """Every model by name, fitted on the train when it is made; the bundle is trained once, if at all."""
+    """Return functions that fit each model on train, by name; the bundle is trained at most once."""
     settings, matrix = ingredients.settings, holdout.train.matrix()
     ground = ModelInputs(ingredients.space.vectors, settings.als, settings.seed)
     bundle = cache(partial(train, ingredients, holdout.train, in_time=holdout.in_time))
@@ -157,11 +157,11 @@ def _makers(ingredients: Ingredients, holdout: Holdout) -> Makers:
         TREND: lambda: partial(_same_for_all, bundle().trend),
         BLEND: lambda: _blend(Recommender(bundle()), holdout),
     }
-    others: Makers = {name: partial(_fitted, name, ground, matrix) for name in NAMES}
+    others: Makers = {name: partial(_fit_model, name, ground, matrix) for name in NAMES}
     return {name: (others | own)[name] for name in EVERY}
 
 
-def _fitted(name: str, ground: ModelInputs, matrix: csr_matrix) -> Model:
+def _fit_model(name: str, ground: ModelInputs, matrix: csr_matrix) -> Model:
     return make_model(name, ground).fit(matrix)
 
 
@@ -170,18 +170,18 @@ def _as_it_is(model: Model | ScoreFunction) -> Model | ScoreFunction:
 
 
 def _control_makers(ingredients: Ingredients, holdout: Holdout, colors: FloatArray | None) -> Makers:
-    """The blend with something else in place of style vectors. Raises DataError where there are none to replace."""
+    """Make the blend with other vectors in place of style vectors. Raises DataError if there are none to replace."""
     vectors, seed = ingredients.space.vectors, ingredients.settings.seed
     if not vectors.any():
         raise DataError("controls take the place of style vectors, and no item has a picture: leave them out")
-    places = {controlled(BLEND, control): controlled_style(vectors, control, seed=seed) for control in Control}
+    places = {control_name(BLEND, control): control_vectors(vectors, control, seed=seed) for control in Control}
     if colors is not None:
-        places[controlled(BLEND, COLORS)] = colors
+        places[control_name(BLEND, COLORS)] = colors
     return {name: partial(_blend_on, ingredients, holdout, instead) for name, instead in places.items()}
 
 
 def _blend_on(ingredients: Ingredients, holdout: Holdout, vectors: FloatArray) -> ScoreFunction:
-    """The blend of a catalog whose style vectors are these (I, D); style references, of another space, are gone."""
+    """Fit the blend of a catalog with these style vectors (I, D); style references, of another space, are left out."""
     other = replace(
         ingredients,
         space=StyleSpace.from_vectors(vectors, ingredients.catalog.category_codes),
@@ -192,7 +192,7 @@ def _blend_on(ingredients: Ingredients, holdout: Holdout, vectors: FloatArray) -
 
 
 def lens_of(ingredients: Ingredients, seed: int) -> Lens:
-    """The catalog's style vectors, clusters of them, and its categories, as far as it has them."""
+    """Return the catalog's style vectors, clusters of them, and its categories, as far as it has them."""
     catalog, vectors = ingredients.catalog, ingredients.space.vectors
     groups = {}
     if vectors.any():
@@ -203,8 +203,11 @@ def lens_of(ingredients: Ingredients, seed: int) -> Lens:
     return Lens(vectors if vectors.any() else None, groups)
 
 
-def described(method: SplitMethod, share: float = TEST_SHARE, events: int = 1, moment: int | None = None) -> str:
-    """A split in words; `moment`: when the test begins, seconds since 1970 UTC, where that says anything."""
+def describe_split(method: SplitMethod, share: float = TEST_SHARE, events: int = 1, moment: int | None = None) -> str:
+    """Describe a split in words.
+
+    `moment`: start of the test, seconds since 1970 UTC, if the split has one.
+    """
     since = "" if moment is None else f" (from {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC on)"
     return {
         SplitMethod.TIME: f"one moment for all, the last {share:.0%} of events held out{since}",
@@ -217,20 +220,20 @@ def described(method: SplitMethod, share: float = TEST_SHARE, events: int = 1, m
 
 
 def _same_for_all(scores: FloatArray, users: IntArray) -> FloatArray:
-    """One ranking (I,) for (Q,) users: (Q, I)."""
+    """Repeat one ranking (I,) for (Q,) users: (Q, I)."""
     return np.tile(scores, (len(users), 1))
 
 
 def _blend(recommender: Recommender, holdout: Holdout) -> ScoreFunction:
-    """The blend for those asked, as it is served: (Q,) user rows to (Q, I) scores of what may be recommended.
+    """Return the blend's scores as it is served: (Q,) user rows to (Q, I) scores of the items that may be recommended.
 
     From their rows or, where nothing of them was learned, from their history.
     """
-    profile = _folded_in(recommender, holdout) if holdout.folds_in else _known(recommender)
+    profile = _folded_in(recommender, holdout) if holdout.folds_in else _known_profile(recommender)
     return lambda users: np.stack([recommender.scores(profile(user), holdout.items) for user in users.tolist()])
 
 
-def _known(recommender: Recommender) -> Callable[[int], Profile]:
+def _known_profile(recommender: Recommender) -> Callable[[int], Profile]:
     return lambda user: recommender.profile_of_row(UserRow(user))
 
 

@@ -1,4 +1,4 @@
-"""How sure a mean is, and whether two models differ: bootstrap over users, paired permutations, Holm's correction.
+"""Significance: bootstrap intervals over users, paired permutation tests, Holm's correction.
 
 A value of NaN says that a metric is not defined for that user (the variety of a list of one); means, intervals and
 tests are over the users for whom it is.
@@ -24,7 +24,7 @@ _CELLS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean and the bounds of its confidence interval."""
+    """Mean with the bounds of its confidence interval."""
 
     mean: float
     low: float
@@ -33,14 +33,14 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The mean difference a - b over the same users, its interval, and the two-sided p-value of none."""
+    """Mean difference a - b over the same users, its interval, and the two-sided p-value of no difference."""
 
     difference: Interval
     p_value: float
 
 
 def bootstrap_mean(values: Values, *, seed: int, level: float = 0.95) -> Interval:
-    """The mean of `values` (Q,) with its percentile bootstrap interval over users (Efron 1979).
+    """Return the mean of `values` (Q,) with its percentile bootstrap interval over users (Efron 1979).
 
     Raises DataError for no values, or none that is defined.
     """
@@ -48,7 +48,7 @@ def bootstrap_mean(values: Values, *, seed: int, level: float = 0.95) -> Interva
 
 
 def bootstrap_means(values: Values, *, seed: int, level: float = 0.95) -> list[Interval]:
-    """Like `bootstrap_mean`, of each column of `values` (Q, M), from the same resamples of users."""
+    """Do the same as `bootstrap_mean` for each column of `values` (Q, M), on the same resamples of users."""
     defined = ~np.isnan(values)
     _check_some(defined)
     filled = np.where(defined, values, 0.0)
@@ -64,7 +64,7 @@ def bootstrap_means(values: Values, *, seed: int, level: float = 0.95) -> list[I
 
 
 def resamples(users: int, *, seed: int, times: int = RESAMPLES) -> Iterator[Values]:
-    """How often each of `users` is drawn, in `times` resamples with replacement, (c, users) at a time.
+    """Draw `times` resamples of `users` with replacement, as counts per user, (c, users) at a time.
 
     The same seed and number of users give the same resamples, so that whatever is measured on them is paired.
     """
@@ -75,7 +75,7 @@ def resamples(users: int, *, seed: int, times: int = RESAMPLES) -> Iterator[Valu
 
 
 def compare(a: Values, b: Values, *, seed: int) -> Comparison:
-    """Whether two models differ, from their values (Q,) for the same users in the same order.
+    """Test if two models differ, from their values (Q,) for the same users in the same order.
 
     The interval is a paired bootstrap; for the p-value see `permutation_p_values`. Raises DataError if the lengths
     differ or are 0.
@@ -88,7 +88,7 @@ def compare(a: Values, b: Values, *, seed: int) -> Comparison:
 
 
 def permutation_p_values(differences: Values, *, seed: int) -> Values:
-    """Two-sided p-values (M,) of no difference, from paired `differences` (Q, M).
+    """Return two-sided p-values (M,) of no difference, from paired `differences` (Q, M).
 
     Signs are flipped at random (Fisher 1935; Smucker et al. 2007). The smallest value is 1 / (1 + RESAMPLES).
     Raises DataError for no values, or none that is defined.
@@ -109,7 +109,7 @@ def permutation_p_values(differences: Values, *, seed: int) -> Values:
 
 
 def holm(p_values: Values) -> Values:
-    """P-values (M,) corrected for being M tests of one question (Holm 1979), in the same order, at most 1.
+    """Correct p-values (M,) for being M tests of one question (Holm 1979), in the same order, at most 1.
 
     The i-th smallest is multiplied by M - i + 1 and is never below a smaller one's. It holds whatever the tests'
     dependence, and never rejects less than Bonferroni's.

@@ -1,4 +1,4 @@
-"""Parts of a test that a mean hides: items nobody has touched, people one knows little of, the popular and the rest."""
+"""Slices of a test that a mean hides: cold items, users with few events, head and tail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """Which users' values count, (U,), or which relevant items, (I,). Rankings are of the whole catalog as ever."""
+    """Subset of users (U,) or of relevant items (I,) whose values count. Rankings stay those of the whole catalog."""
 
     name: str
     users: BoolArray | None = None
@@ -29,8 +29,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sliced:
-    """A slice of a result: `places` (n,) of its users in the result, how many items are relevant to them, and their
-    (n,) values by metric. n may be 0."""
+    """Slice of a result: `places` (n,) of its users in the result, their number of relevant items, and their (n,)
+    values by metric. n may be 0.
+    """
 
     places: BoolArray
     relevant_items: int
@@ -41,7 +42,8 @@ class Sliced:
 
 
 def standard_slices(holdout: Holdout) -> tuple[Slice, ...]:
-    """Cold items (no event in train), users with 5 events or fewer when asked, head and tail items.
+    """Return the slices of cold items (no event in train), users with 5 events or fewer in the history, head and tail
+    items.
 
     The head are the most popular fifth of the items with events in train, ties by row; the tail are the others of them.
     """
@@ -59,8 +61,10 @@ def standard_slices(holdout: Holdout) -> tuple[Slice, ...]:
     )
 
 
-def sliced(result: Result, part: Slice) -> Sliced:
-    """The accuracy metrics of one slice. A user counts in a slice of items if one of these is relevant to them."""
+def slice_result(result: Result, part: Slice) -> Sliced:
+    """Compute the accuracy metrics of one slice. A user counts in a slice of items if one of them is relevant to the
+    user.
+    """
     relevant = result.relevant
     if part.items is not None:
         kept = np.where(part.items[relevant.indices], relevant.data, 0.0)

@@ -1,4 +1,4 @@
-"""A comparison as Markdown, text, CSV or JSON: what was asked, every model, every slice, and what is the baseline."""
+"""Comparison as Markdown, text, CSV or JSON: the task, every model, every slice, and the baseline."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from enum import StrEnum
 from pathlib import Path
 
 from recsys.errors import RequestError
-from recsys.evaluation.comparison import ComparisonReport, Figure, Part
+from recsys.evaluation.comparison import ComparisonReport, MetricValue, SliceReport
 from recsys.evaluation.protocol import at_k
 
 
 class TableFormat(StrEnum):
-    """How a comparison is written."""
+    """Format of a written comparison."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -40,7 +40,7 @@ _CSV_FIGURE = ("part", "people", "model", "metric", "mean", "low", "high", "peop
 
 
 def checked_output(path: Path, form: TableFormat | None = None) -> TableFormat:
-    """The format to write a file in: `form`, or what the suffix asks for.
+    """Return the format of an output file: `form`, or the one of its suffix.
 
     Raises RequestError for another suffix, or where there is no folder to write the file into.
     """
@@ -53,7 +53,7 @@ def checked_output(path: Path, form: TableFormat | None = None) -> TableFormat:
 
 
 def render(report: ComparisonReport, form: TableFormat) -> str:
-    """The report in one format; ends with a line end."""
+    """Return the report as text in one format; it ends with a line end."""
     match form:
         case TableFormat.JSON:
             return as_json(report)
@@ -76,14 +76,14 @@ def as_csv(report: ComparisonReport) -> str:
             for metric, figure in figures.items():
                 found = figure.interval
                 numbers = (found.mean, found.low, found.high, figure.users, figure.p_value, figure.corrected)
-                writer.writerow([*context, part.name, part.users, model, metric, *map(_rounded, numbers)])
+                writer.writerow([*context, part.name, part.users, model, metric, *map(_round_floats, numbers)])
     return buffer.getvalue()
 
 
 def as_json(report: ComparisonReport) -> str:
     """All of the report, with a note where figures are sampled; numbers to nine digits."""
     whole = {"full_ranking": report.sampled is None, **asdict(report)}
-    return json.dumps(_rounded(whole), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_round_floats(whole), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def as_markdown(report: ComparisonReport) -> str:
@@ -113,7 +113,7 @@ def as_text(report: ComparisonReport) -> str:
 
 
 def preamble(report: ComparisonReport) -> list[str]:
-    """What was compared, in sentences."""
+    """Describe the compared task in sentences."""
     candidates = (
         f"all {report.items:,} items ranked, no sampled negatives"
         if report.sampled is None
@@ -127,7 +127,7 @@ def preamble(report: ComparisonReport) -> list[str]:
 
 
 def legend(report: ComparisonReport) -> str:
-    """How the figures are to be read."""
+    """Explain how to read the results."""
     return (
         f"Brackets: 95 % bootstrap intervals over people. p: paired permutation test against {report.baseline}, the "
         f"baseline, by Holm corrected for the number of models. Seed {report.seed}."
@@ -147,14 +147,14 @@ def _tables(report: ComparisonReport) -> Iterable[tuple[str, list[list[str]]]]:
         yield title(part, report), _table(report, part, found) if found else []
 
 
-def title(part: Part, report: ComparisonReport, what: str = "") -> str:
-    """A part's name and counts, and what of it is shown."""
+def title(part: SliceReport, report: ComparisonReport, what: str = "") -> str:
+    """Return a slice's name and counts, and which of its metrics are listed."""
     counts = f"{part.users:,} people, {part.relevant_items:,} relevant items"
     sampled = "" if report.sampled is None else f", sampled {report.sampled}"
     return f"{part.name[:1].upper()}{part.name[1:]}{', ' if what else ''}{what} ({counts}{sampled})"
 
 
-def _table(report: ComparisonReport, part: Part, metrics: Sequence[str]) -> list[list[str]]:
+def _table(report: ComparisonReport, part: SliceReport, metrics: Sequence[str]) -> list[list[str]]:
     rows = [["model", *(at_k(metric, report.k, report.sampled) for metric in metrics)]]
     for name, figures in part.figures.items():
         label = f"{name} (baseline)" if name == report.baseline else name
@@ -162,7 +162,7 @@ def _table(report: ComparisonReport, part: Part, metrics: Sequence[str]) -> list
     return rows
 
 
-def _cell(figure: Figure, users: int) -> str:
+def _cell(figure: MetricValue, users: int) -> str:
     interval = figure.interval
     text = f"{interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
     if figure.corrected is not None:
@@ -174,11 +174,11 @@ def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _rounded(value: object) -> object:
+def _round_floats(value: object) -> object:
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS}g}")
     if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
+        return {key: _round_floats(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_rounded(each) for each in value]
+        return [_round_floats(each) for each in value]
     return value

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from recsys.errors import DataError
-from recsys.evaluation.comparison import ComparisonReport, Figure, Part
-from recsys.evaluation.conclusions import FEW_PEOPLE, controls_of, metric_label, verdict
+from recsys.evaluation.comparison import ComparisonReport, Figure, SliceReport
+from recsys.evaluation.conclusions import FEW_PEOPLE, conclude, controls_of, metric_label
 from recsys.evaluation.significance import Interval
 from recsys.reports.drawing import (
     ACCENT,
@@ -122,7 +122,7 @@ def style_chart(report: ComparisonReport, metric: str = "ndcg") -> Drawing:
     for place, (control, name) in enumerate(controls.items()):
         shift, color = 0.13 * (1 - 2 * place), (PLAIN, FAINT)[place]
         for row, part in enumerate(parts):
-            found = verdict(part, report.baseline, report.baseline, name, metric)
+            found = conclude(part, report.baseline, report.baseline, name, metric)
             if found is not None:
                 _span(axes, row - shift, found.difference, color)
         axes.plot([], [], "o-", color=color, label=f"over itself with {control}")
@@ -176,7 +176,7 @@ def spread_out(heights: Sequence[float], gap: float) -> list[float]:
     return found
 
 
-def _by_figure(part: Part, metric: str) -> list[str]:
+def _by_figure(part: SliceReport, metric: str) -> list[str]:
     """Model names, best first."""
     return sorted(part.figures, key=lambda name: (-part.figures[name][metric].interval.mean, name))
 

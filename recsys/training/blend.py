@@ -51,7 +51,7 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlendCases:
-    """What to rank for U people: feature tables (U, n, F), padded, and which rows (U, n) are relevant or new items.
+    """Ranking cases of U users: padded feature tables (U, n, F), and which rows (U, n) are relevant or new items.
 
     `rounds` (U,) says from which round each is; `wanted` (U,) how many items are relevant, retrieved or not.
     """
@@ -65,7 +65,7 @@ class BlendCases:
 
     @classmethod
     def of(cls, rounds: Iterable[Round], *, seed: int) -> BlendCases:
-        """The people of these rounds."""
+        """Collect the users of these rounds."""
         with stage("validation users", unit="user") as counting:
             cases = [(index, case) for index, each in enumerate(rounds) for case in _cases(each, seed, counting)]
         shape = (len(cases), max((len(case.relevant) for _, case in cases), default=0))
@@ -82,16 +82,16 @@ class BlendCases:
         return len(self.tables)
 
     def only(self, which: BoolArray) -> BlendCases:
-        """The people where `which` (U,) is True."""
+        """Return the users for which `which` (U,) is True."""
         return BlendCases(*(getattr(self, each.name)[which] for each in fields(self)))
 
-    def weighted(self, weights: FloatArray) -> FloatArray:
+    def weighted_scores(self, weights: FloatArray) -> FloatArray:
         """Scores (U, n) of a weighted sum (F,)."""
         return np.asarray(self.tables @ weights)
 
     def quality(self, weights: FloatArray) -> float:
         """Mean NDCG@10 of ranking by a weighted sum (F,)."""
-        return float(self.ndcg(self.weighted(weights)).mean())
+        return float(self.ndcg(self.weighted_scores(weights)).mean())
 
     def ndcg(self, scores: FloatArray) -> NDArray[np.float64]:
         """NDCG@10 of each person (U,) of ranking by scores (U, n), over all that is relevant, retrieved or not."""
@@ -104,12 +104,12 @@ class BlendCases:
         return np.asarray(gains.sum(axis=1) / np.cumsum(discount)[np.minimum(self.wanted, K) - 1])
 
     def spread(self) -> FloatArray:
-        """The standard deviation of each feature over all rows, (F,)."""
+        """Return the standard deviation of each feature over all rows, (F,)."""
         return np.asarray(self.tables[~self.padding].std(axis=0))
 
 
 def fit_blend(cases: BlendCases, new: BlendCases) -> Blend:
-    """The blend with the best mean NDCG on the cases, of which there has to be one at least.
+    """Fit the blend with the best mean NDCG on the cases, of which there must be at least one.
 
     Curves take the place of weights where they are better on people whom neither was fitted on. `new` cases, which
     may be none, ask for new items among new ones; they settle the weights of these. How new items compare with all
@@ -118,10 +118,10 @@ def fit_blend(cases: BlendCases, new: BlendCases) -> Blend:
     weights = fit_weights(cases)
     curves = curves_of(cases) if curves_pay(cases) else None
     if not len(new):
-        return Blend(_named(weights), _named(weights), curves=curves)
-    scores = cases.weighted(weights) if curves is None else curve_scores(cases, curves)
-    new_weights, offset = _placed(cases, scores, new, _best(new))
-    return Blend(_named(weights), _named(new_weights), round(offset, 6), curves)
+        return Blend(_by_feature(weights), _by_feature(weights), curves=curves)
+    scores = cases.weighted_scores(weights) if curves is None else curve_scores(cases, curves)
+    new_weights, offset = _place_new_items(cases, scores, new, _best(new))
+    return Blend(_by_feature(weights), _by_feature(new_weights), round(offset, 6), curves)
 
 
 def quality(cases: BlendCases, blend: Blend) -> float:
@@ -130,7 +130,7 @@ def quality(cases: BlendCases, blend: Blend) -> float:
 
 
 def fit_weights(cases: BlendCases) -> FloatArray:
-    """The weights (F,) with the best mean NDCG, the largest being 1."""
+    """Fit the weights (F,) with the best mean NDCG; the largest is 1."""
     weights = personal(cases, _best(cases))
     return np.asarray(weights / weights.max())
 
@@ -146,20 +146,20 @@ def _best(cases: BlendCases) -> FloatArray:
 
 
 def curves_pay(cases: BlendCases) -> bool:
-    """Whether curves beat weights on the last round's people (or every second one's), both fitted on the others'."""
+    """Test if curves beat weights on the last round's users (or on every second user), both fitted on the others."""
     held = cases.rounds == cases.rounds.max() if cases.rounds.any() else np.arange(len(cases)) % 2 == 1
     if min(held.sum(), (~held).sum()) < FEWEST_PEOPLE:
         return False
     known, asked = cases.only(~held), cases.only(held)
     if not known.relevant.any():
         return False
-    by_weights = asked.ndcg(asked.weighted(fit_weights(known)))
+    by_weights = asked.ndcg(asked.weighted_scores(fit_weights(known)))
     difference = asked.ndcg(curve_scores(asked, curves_of(known))) - by_weights
     return bool(difference.mean() > difference.std() / np.sqrt(len(difference)))
 
 
 def curves_of(cases: BlendCases) -> Curves:
-    """The curves that tell what people like next from what else was retrieved for them."""
+    """Fit curves that separate the items a user liked next from the other candidates."""
     everybody = zip(cases.tables, cases.relevant, cases.padding, strict=True)
     people = [(table[~gap], hits[~gap]) for table, hits, gap in everybody if not gap.all()]
     columns = np.concatenate([np.hstack([table, standardize(table)]) for table, _ in people])
@@ -180,30 +180,32 @@ def _by_person(cases: BlendCases, contributions: Callable[[FloatArray, BoolArray
     return scores
 
 
-def _placed(cases: BlendCases, scores: FloatArray, new: BlendCases, weights: FloatArray) -> tuple[FloatArray, float]:
+def _place_new_items(
+    cases: BlendCases, scores: FloatArray, new: BlendCases, weights: FloatArray
+) -> tuple[FloatArray, float]:
     """Weights of new items in units of the others' `scores` (U, n), and an offset, the largest that costs nothing."""
     known = scores[~cases.padding]
-    found = new.weighted(weights)[~new.padding]
+    found = new.weighted_scores(weights)[~new.padding]
     weights = (weights * (known.std() / max(float(found.std()), 1e-9))).astype(np.float32)
     center = float(known.mean() - found.mean() * known.std() / max(float(found.std()), 1e-9))
     offsets = [center + step * float(known.std()) for step in NEW_ITEM_OFFSETS]
-    placed = cases.weighted(weights)
+    placed = cases.weighted_scores(weights)
     reached = [float(cases.ndcg(np.where(cases.new, placed + offset, scores)).mean()) for offset in offsets]
     least = max(reached) - SMALLEST_GAIN
     return weights, next(offset for offset, each in zip(offsets, reached, strict=True) if each >= least)
 
 
-def _named(weights: FloatArray) -> dict[str, float]:
+def _by_feature(weights: FloatArray) -> dict[str, float]:
     return {name: round(float(weight), 6) for name, weight in zip(FEATURES, weights, strict=True)}
 
 
 def personal(cases: BlendCases, weights: FloatArray) -> FloatArray:
-    """The same weights with as little for what everybody gets as the figures allow.
+    """Lower the weights of features that are the same for all users as far as the metric allows.
 
     What is popular is scaled down in steps as long as the mean NDCG stays within half a standard error of where it
     was: of rankings that cannot be told apart, the shop wants the personal one.
     """
-    before = cases.ndcg(cases.weighted(weights))
+    before = cases.ndcg(cases.weighted_scores(weights))
     least = float(before.mean() - 0.5 * before.std() / np.sqrt(len(before)))
     for _ in range(20):
         trial = np.where(np.isin(FEATURES, SAME_FOR_ALL), 0.8 * weights, weights).astype(np.float32)
@@ -214,7 +216,9 @@ def personal(cases: BlendCases, weights: FloatArray) -> FloatArray:
 
 
 def _starts(spread: FloatArray) -> list[FloatArray]:
-    """Where to begin: all features alike, and each one above the others, since ascent finds the nearest top only."""
+    """Return starting points: all features alike, and each one above the others, since ascent finds the nearest maximum
+    only.
+    """
     alike = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0).astype(np.float32)
     alike /= max(float(alike.max()), 1e-9)
     favored = [alike * np.where(np.arange(len(alike)) == feature, 1.0, 0.1) for feature in np.flatnonzero(alike)]

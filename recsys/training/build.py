@@ -73,8 +73,9 @@ MOST_LIKES = 500
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ingredients:
-    """What training starts from: catalog (`items_through` as in Bundle), style space, style references, settings, and
-    perhaps descriptors."""
+    """Inputs of training: catalog (`items_through` as in Bundle), style space, style references, settings, and
+    descriptors if any.
+    """
 
     items: pd.DataFrame
     catalog: Catalog
@@ -130,7 +131,7 @@ def prepare(project: Project) -> Ingredients:
 
 
 def load_interactions(project: Project, catalog: Catalog, through: int | None = None) -> Interactions:
-    """A project's interactions over the rows of its catalog, live ones up to the number `through` (default: all).
+    """Load a project's interactions over the rows of its catalog, live ones up to the number `through` (default: all).
 
     None where only a catalog was imported.
     """
@@ -153,7 +154,7 @@ def train(ingredients: Ingredients, interactions: Interactions, *, in_time: bool
 def choose_blend(
     ingredients: Ingredients, interactions: Interactions, *, in_time: bool = True
 ) -> tuple[Blend, dict[str, float]]:
-    """The blend with the best NDCG@10 on what came next, in several rounds, and that figure.
+    """Choose the blend with the best NDCG@10 on later events, in several rounds, and return it with that value.
 
     One round's users are few and its winners partly chance; three rounds halve that. Events without times (or with
     `in_time` False) are held out at random, once; where nothing can be held out, the blend is the default. One more
@@ -255,7 +256,7 @@ def fit_factors(ingredients: Ingredients, matrix: csr_matrix) -> AlsModel:
 
 
 def fit_text_style(ingredients: Ingredients) -> TextStyleMap:
-    """What words mean, from the catalog's own and the titles and scenes of style references."""
+    """Learn the style of words from the catalog's texts and the titles and scenes of style references."""
     space, names = ingredients.space, ["\n".join((card.title, *card.scenes)) for card in ingredients.styles]
     references = [space.to_direction(vector) for vector in ingredients.style_vectors]
     return TextStyleMap.fit(
@@ -277,7 +278,7 @@ def fit_neighbors(matrix: csr_matrix) -> ItemItemModel:
 
 
 def strongest(matrix: csr_matrix, count: int) -> csr_matrix:
-    """The `count` largest entries of each row (of equal ones the lower column), the others left out."""
+    """Keep the `count` largest entries of each row (of equal ones the lower column) and leave the others out."""
     excess = np.flatnonzero(np.diff(matrix.indptr) > count)
     keep = np.ones(matrix.nnz, dtype=np.bool_)
     for row in excess:
@@ -302,5 +303,7 @@ def _recency(interactions: Interactions, half_life_days: float) -> FloatArray:
 
 
 def _trend(interactions: Interactions, half_life_days: float) -> FloatArray:
-    """How popular each item is now, (I,) in [0, 1]: log-popularity of events faded by age, over its largest."""
+    """Return how popular each item is at present, (I,) in [0, 1]: log-popularity of events faded by age, over its
+    maximum.
+    """
     return unit_peak(log_popularity(interactions.matrix(half_life_days=half_life_days)))

@@ -1,4 +1,4 @@
-"""The descriptors of a project's catalog; computed once, kept, resumed, like its style vectors."""
+"""Descriptors of a project's catalog; computed once, cached, resumable, like its style vectors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from style.preprocess.recipe import Recipe
 
 
 def catalog_descriptors(project: Project, catalog: Catalog, names: Sequence[str] | None = None) -> ProductDescriptors:
-    """The descriptors `names` (default: those that the settings ask for) of the catalog's photos.
+    """Compute the descriptors `names` (default: those in the settings) of the catalog's photos.
 
     A photo in which no product stands out has no shape. Photos go through the project's recipe first. Raises ExtraError
     where OpenCV or scikit-image is needed and missing, ImageError that names a photo which cannot be read.

@@ -30,7 +30,7 @@ from recsys.training.descriptors import catalog_descriptors
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The bundle's new version, how many items were added, and how many are gone (they are no longer available)."""
+    """Result of a refresh: the bundle's new version, the number of added items, and of items no longer available."""
 
     version: str
     added: int
@@ -63,7 +63,7 @@ def refresh(project: Project, clock: Clock = now) -> Refreshed:
 
 
 def with_facts(bundle: Bundle, items: pd.DataFrame) -> Bundle:
-    """The bundle with titles, prices and the rest of its items as in `items`; those not in there are unavailable."""
+    """Return the bundle with the titles, prices and other columns of `items`; missing items become unavailable."""
     facts = items.set_index(ITEM_ID).reindex(columns=[c for c in bundle.items.columns if c != ITEM_ID])
     frame = bundle.items.set_index(ITEM_ID)
     frame[AVAILABLE] = frame.index.isin(facts.index)
@@ -76,7 +76,7 @@ def with_facts(bundle: Bundle, items: pd.DataFrame) -> Bundle:
 
 
 def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundle:
-    """The bundle with further `items` (N rows of `recsys.schema.ITEM_COLUMNS`) and their style vectors (N, 128).
+    """Return the bundle with further `items` (N rows of `recsys.schema.ITEM_COLUMNS`) and their style vectors (N, 128).
 
     Vectors are unit, zeros without a picture. The bundle given stays as it is, and goes on serving meanwhile. Style
     directions of the others stay, too; a bundle that is saved and read again has centers that the new ones moved.
@@ -100,7 +100,7 @@ def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundl
 
 
 def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
-    """The bundle with all that was learned enlarged for new items of these style vectors (N, 128)."""
+    """Return the bundle with everything learned enlarged for new items of these style vectors (N, 128)."""
     new = len(vectors)
     if not new:
         return bundle
@@ -118,6 +118,6 @@ def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
 
 
 def _version(before: str, items: pd.DataFrame) -> str:
-    """A name of its own for what is served before it is saved; saving gives the hash of the content."""
+    """Return a version for a bundle that is served before it is saved; saving replaces it by the content hash."""
     ids = "\n".join(map(str, items[ITEM_ID]))
     return hashlib.sha256(f"{before}\n{ids}".encode()).hexdigest()[:16]

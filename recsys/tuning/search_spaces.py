@@ -1,4 +1,4 @@
-"""Which settings of which model are tuned, within which ranges, and the model that values of them make."""
+"""Search spaces: the tuned settings of each model, their ranges, and how to make the model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DIGITS = 3
 
 
 class Tunable(StrEnum):
-    """The models that can be tuned."""
+    """Models that can be tuned."""
 
     ALS = AlsModel.name
     ITEM_KNN = ItemKnnModel.name
@@ -66,7 +66,7 @@ Values = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What is searched for one model.
+    """Search space of one model.
 
     `parameters`: by setting. `defaults`: a value for each. `make(values, vectors, seed)`: an unfitted model; `vectors`
     (I, D) are the items' style vectors where the model `needs_style`.
@@ -78,15 +78,15 @@ class Space:
     needs_style: bool = False
 
     def holds(self, values: Values) -> bool:
-        """Whether `values` has every parameter and each is within its range."""
+        """Return if `values` has every parameter and each is within its range."""
         return all(name in values and _within(each, values[name]) for name, each in self.parameters.items())
 
-    def rounded(self, values: Values) -> dict[str, Value]:
+    def round_values(self, values: Values) -> dict[str, Value]:
         """`values` with fractions rounded to `DIGITS` significant digits, in the order of the parameters."""
         return {name: _rounded(values[name]) for name in self.parameters}
 
     def up_to(self, name: str, high: int) -> Space:
-        """The same space with a lower upper end of one whole number, for models that have to stay small.
+        """Return the space with a lower upper bound of one whole number, for models that must stay small.
 
         Raises RequestError where there is no such number, or where its default would be outside.
         """

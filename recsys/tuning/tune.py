@@ -71,7 +71,7 @@ RANDOM_TRIALS = 5
 
 @dataclass(frozen=True, slots=True)
 class TuningReport:
-    """What a search found.
+    """Result of a search.
 
     `best` and `defaults`: settings by name. `best_quality`, `default_quality`: means of `metric` at `k` over `users`
     of the validation, with 95 % intervals. `difference`: best less default, paired; as the best was chosen on the
@@ -95,7 +95,7 @@ class TuningReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Validation:
-    """What trials are measured on: rounds over the same users and items, none of which has a test event."""
+    """Validation rounds that trials are measured on: the same users and items, without any test event."""
 
     split: SplitMethod
     rounds: tuple[Holdout, ...]
@@ -143,7 +143,7 @@ def tune(
     vectors = _style_vectors(project, catalog, model) if space.needs_style else np.empty((0, 0), dtype=np.float32)
     bench = _Bench(validation, space, vectors, metric, k, seed)
     own = {**space.defaults, **project.settings.als.model_dump()} if "factors" in space.parameters else {}
-    starts = [dict(space.defaults), *([space.rounded(own)] if space.holds(own) else [])]
+    starts = [dict(space.defaults), *([space.round_values(own)] if space.holds(own) else [])]
     folder = project.root / "tuning"
     folder.mkdir(exist_ok=True)
     with exclusive_lock(folder):
@@ -156,7 +156,7 @@ def tune(
 def validation_of(
     frame: pd.DataFrame, item_ids: ItemIdentifiers, split: SplitMethod | None = None, *, seed: int = 0
 ) -> Validation:
-    """The validation rounds of interactions as `Project.load_interactions` gives them; their test part is cut off.
+    """Make the validation rounds of interactions as `Project.load_interactions` returns them, without their test part.
 
     Nothing that is returned depends on a test event: users without any other are none of its users. Raises DataError
     where nothing can be held out.
@@ -173,7 +173,7 @@ def validation_of(
 
 
 def split_of_test(frame: pd.DataFrame) -> SplitMethod:
-    """What the test part of imported interactions is: PREDEFINED, TIME or, without times, RANDOM."""
+    """Return the split that the test part is taken by: PREDEFINED, TIME or, without times, RANDOM."""
     method = default_split_method(frame)
     return SplitMethod.RANDOM if method is SplitMethod.TIME and not _has_times(frame[TIMESTAMP]) else method
 
@@ -190,7 +190,7 @@ def write_als(project: Project, values: SettingValues) -> None:
 
 
 def als_lines(values: SettingValues) -> list[str]:
-    """The lines of `recsys.toml` that say the same as `write_als`."""
+    """Return the lines of `recsys.toml` that `write_als` would write."""
     return format_toml_table("als", values)
 
 
@@ -241,7 +241,7 @@ def _search(study: Study, bench: _Bench, starts: Sequence[SettingValues], trials
     with stage("trials", max(trials - done, 0), "trial") as counting:
         try:
             for start in starts[:trials]:
-                if all(bench.space.rounded(trial.params) != start for trial in _complete(study)):
+                if all(bench.space.round_values(trial.params) != start for trial in _complete(study)):
                     value = float(bench.measure(start).mean())
                     study.add_trial(
                         optuna.trial.create_trial(params=dict(start), distributions=distributions, value=value)
@@ -255,7 +255,7 @@ def _search(study: Study, bench: _Bench, starts: Sequence[SettingValues], trials
                     seed=derive_seed(bench.seed, "tune", study.study_name, len(complete)) & 0xFFFFFFFF,
                 )
                 trial = study.ask(distributions)
-                study.tell(trial, float(bench.measure(bench.space.rounded(trial.params)).mean()))
+                study.tell(trial, float(bench.measure(bench.space.round_values(trial.params)).mean()))
                 counting.advance()
         except KeyboardInterrupt:
             if not _complete(study):
@@ -270,7 +270,7 @@ def _complete(study: Study) -> list[Any]:
 
 
 def _report(study: Study, bench: _Bench, model: Tunable, stopped: bool) -> TuningReport:
-    best = bench.space.rounded(study.best_params)
+    best = bench.space.round_values(study.best_params)
     default_values = bench.measure(bench.space.defaults)
     best_values = bench.measure(best)
     return TuningReport(
@@ -291,7 +291,7 @@ def _report(study: Study, bench: _Bench, model: Tunable, stopped: bool) -> Tunin
 
 
 def _open_study(path: Path, name: str) -> Study:
-    """The study of this name in the file, made where it is absent; the caller has the folder to itself."""
+    """Open the study of this name in the file, or create it; the caller holds the folder's lock."""
     optuna = _library()
     # A process killed while it wrote leaves its lock, and half a line that the next would be glued to.
     path.with_name(path.name + ".lock").unlink(missing_ok=True)
@@ -362,7 +362,7 @@ def _has_times(timestamps: Any) -> bool:
 
 
 def _among_own_users(events: Interactions) -> Interactions:
-    """The same events among those users alone who have one."""
+    """Return the same events over only those users who have one."""
     rows, users = np.unique(events.users, return_inverse=True)
     ids: UserIdentifiers = UserIdentifiers(events.user_ids.kind, events.user_ids.ids(rows))
     return replace(events, user_ids=ids, users=users.astype(np.int64))
@@ -378,7 +378,7 @@ def _random_rounds(events: Interactions, rounds: int, seed: int) -> list[Holdout
 
 
 def _asks_for_something(holdout: Holdout) -> bool:
-    """Whether anybody later liked what they had not touched."""
+    """Return if any user later liked an item without an earlier interaction."""
     later: csr_matrix = holdout.test.matrix()
     return bool(((later > 0) > holdout.history.interaction_mask()).nnz)
 

@@ -15,7 +15,7 @@ from recsys.dataset.categories import category_groups
 from recsys.dataset.identifiers import ItemIdentifiers
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out
 from recsys.errors import DataError
-from recsys.evaluation.comparison import ComparisonReport, Lens, OnDemand, compare_models, compared
+from recsys.evaluation.comparison import ComparisonReport, Lens, OnDemand, compare_models, compare_values
 from recsys.evaluation.controls import popularity_only
 from recsys.evaluation.protocol import ScoreFunction
 from recsys.evaluation.tables import TableFormat, render
@@ -195,7 +195,7 @@ def test_a_metric_is_left_out_for_whom_it_is_not_defined() -> None:
         "a": {"x": np.array([1.0, np.nan, 2.0]), "y": np.full(3, np.nan)},
         "b": {"x": np.array([np.nan, 3.0, 3.0]), "y": np.ones(3)},
     }
-    found = compared(values, "a", seed=1)
+    found = compare_values(values, "a", seed=1)
     assert set(found["a"]) == {"x"}
     assert (found["a"]["x"].users, found["b"]["x"].users) == (2, 2)
     assert found["a"]["x"].interval.mean == 1.5
@@ -225,7 +225,9 @@ def test_models_on_demand_are_fitted_once_each_and_in_turn() -> None:
 
 def test_differences_are_of_the_same_users() -> None:
     values = np.random.default_rng(0).random(200)
-    figures = compared({"base": {"m": values}, "above": {"m": values + 0.25}, "same": {"m": values}}, "base", seed=0)
+    figures = compare_values(
+        {"base": {"m": values}, "above": {"m": values + 0.25}, "same": {"m": values}}, "base", seed=0
+    )
     above, same = figures["above"]["m"].difference, figures["same"]["m"].difference
     assert above is not None
     assert (above.mean, above.low, above.high) == pytest.approx((0.25, 0.25, 0.25))

@@ -5,34 +5,38 @@ from __future__ import annotations
 import pytest
 
 from recsys.errors import DataError
-from recsys.evaluation.comparison import ComparisonReport, Figure, Part
+from recsys.evaluation.comparison import ComparisonReport, MetricValue, SliceReport
 from recsys.evaluation.conclusions import (
     Outcome,
     accuracy_conclusions,
     beyond_conclusions,
     bullets,
+    conclude,
     slice_conclusions,
     style_conclusions,
-    verdict,
 )
 from recsys.evaluation.significance import Interval
 
 
-def figure(mean: float, difference: float | None = None, corrected: float = 0.01) -> Figure:
+def figure(mean: float, difference: float | None = None, corrected: float = 0.01) -> MetricValue:
     if difference is None:
-        return Figure(Interval(mean, mean - 0.01, mean + 0.01), 50)
+        return MetricValue(Interval(mean, mean - 0.01, mean + 0.01), 50)
     paired = Interval(difference, difference - 0.02, difference + 0.01)
-    return Figure(Interval(mean, mean - 0.01, mean + 0.01), 50, corrected, corrected, paired)
+    return MetricValue(Interval(mean, mean - 0.01, mean + 0.01), 50, corrected, corrected, paired)
 
 
-def report_of(figures: dict[str, Figure], *, users: int = 50, **beyond: dict[str, Figure]) -> ComparisonReport:
+def report_of(
+    figures: dict[str, MetricValue], *, users: int = 50, **beyond: dict[str, MetricValue]
+) -> ComparisonReport:
     """NDCG by model, the blend being the baseline, and further metrics by model; one slice like the whole."""
     by_model = {
         name: {"ndcg": found, **{metric: values[name] for metric, values in beyond.items()}}
         for name, found in figures.items()
     }
-    part = Part("tail items", users, 2 * users, {name: {"ndcg": each["ndcg"]} for name, each in by_model.items()})
-    whole = Part("all users", 50, 100, by_model)
+    part = SliceReport(
+        "tail items", users, 2 * users, {name: {"ndcg": each["ndcg"]} for name, each in by_model.items()}
+    )
+    whole = SliceReport("all users", 50, 100, by_model)
     return ComparisonReport("by time", "blend", 10, 0, 9, 9, 30, 0, None, whole, (part,))
 
 
@@ -42,8 +46,8 @@ GOOD = {"blend": figure(0.2), "popularity": figure(0.1, -0.1), "als": figure(0.1
 def test_the_difference_turns_with_the_question() -> None:
     whole = report_of(GOOD).whole
     asked, turned = (
-        verdict(whole, "blend", "popularity", "blend", "ndcg"),
-        verdict(whole, "blend", "blend", "popularity", "ndcg"),
+        conclude(whole, "blend", "popularity", "blend", "ndcg"),
+        conclude(whole, "blend", "blend", "popularity", "ndcg"),
     )
     assert asked is not None
     assert turned is not None
@@ -73,8 +77,8 @@ def test_slices_of_few_people_say_so() -> None:
 
 
 def test_a_slice_without_anybody_says_so() -> None:
-    empty = Part("cold items", 0, 0, {})
-    assert verdict(empty, "blend", "blend", "popularity", "ndcg") is None
+    empty = SliceReport("cold items", 0, 0, {})
+    assert conclude(empty, "blend", "blend", "popularity", "ndcg") is None
 
 
 def test_style_is_measured_against_the_controls() -> None:
@@ -104,11 +108,11 @@ def test_what_lists_are_beside_accurate() -> None:
 def test_wrong_questions_are_refused() -> None:
     whole = report_of(GOOD).whole
     with pytest.raises(DataError, match="one of the two must be the baseline 'blend'"):
-        verdict(whole, "blend", "als", "popularity", "ndcg")
+        conclude(whole, "blend", "als", "popularity", "ndcg")
     with pytest.raises(DataError, match="'style_knn' is none of the models compared: blend, popularity, als"):
-        verdict(whole, "blend", "style_knn", "blend", "ndcg")
+        conclude(whole, "blend", "style_knn", "blend", "ndcg")
     with pytest.raises(DataError, match="'recall' is none of the metrics"):
-        verdict(whole, "blend", "als", "blend", "recall")
+        conclude(whole, "blend", "als", "blend", "recall")
 
 
 def test_bullets_are_a_markdown_list() -> None:

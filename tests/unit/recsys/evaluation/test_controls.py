@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recsys.errors import DataError
-from recsys.evaluation.controls import Control, controlled_style, random_style, shuffled_style
+from recsys.evaluation.controls import Control, control_vectors, random_style, shuffled_style
 from recsys.schema import FloatArray
 
 GROUPS = np.arange(200) % 3
@@ -24,7 +24,7 @@ def style() -> FloatArray:
 @pytest.mark.parametrize("control", Control)
 def test_controls_come_from_the_seed_and_keep_who_has_a_picture(control: Control) -> None:
     vectors, before = style(), style()
-    one, same, other = (controlled_style(vectors, control, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (control_vectors(vectors, control, seed=seed) for seed in (1, 1, 2))
     np.testing.assert_array_equal(vectors, before)
     np.testing.assert_array_equal(one, same)
     assert (one != other).any()
@@ -61,4 +61,4 @@ def test_random_vectors_say_nothing_of_the_ones_they_replace() -> None:
 def test_no_vector_at_all_stays_so() -> None:
     nothing = np.zeros((4, 3), dtype=np.float32)
     for control in Control:
-        assert not controlled_style(nothing, control, seed=1).any()
+        assert not control_vectors(nothing, control, seed=1).any()

@@ -15,9 +15,9 @@ from recsys.dataset.project import Project
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out
 from recsys.errors import DataError, ProjectError, RequestError
 from recsys.evaluation.comparison import ComparisonReport, Models
-from recsys.evaluation.controls import Control, controlled_style
+from recsys.evaluation.controls import Control, control_vectors
 from recsys.evaluation.protocol import ScoreFunction
-from recsys.evaluation.report import ALL, EVERY, OWN, compare_holdout, compare_project, described
+from recsys.evaluation.report import ALL, EVERY, OWN, compare_holdout, compare_project, describe_split
 from recsys.models.registry import PLAIN, STYLE
 from recsys.profiles.style_space import StyleSpace
 from recsys.schema import FloatArray
@@ -144,11 +144,11 @@ def comparisons(shop: Project) -> dict[SplitMethod, ComparisonReport]:
 def test_people_of_whom_nothing_is_learned_are_told_apart_by_what_is_folded_in(
     comparisons: dict[SplitMethod, ComparisonReport],
 ) -> None:
-    compared = comparisons[SplitMethod.STRONG]
-    assert compared.whole.users == 12
-    baseline = compared.whole.figures["popularity"]["ndcg"].interval
+    compare_values = comparisons[SplitMethod.STRONG]
+    assert compare_values.whole.users == 12
+    baseline = compare_values.whole.figures["popularity"]["ndcg"].interval
     for model in ("als", "blend"):
-        figure = compared.whole.figures[model]["ndcg"]
+        figure = compare_values.whole.figures[model]["ndcg"]
         assert figure.interval.low > baseline.high
         assert figure.corrected is not None
         assert figure.corrected < 0.05
@@ -156,8 +156,8 @@ def test_people_of_whom_nothing_is_learned_are_told_apart_by_what_is_folded_in(
 
 @pytest.mark.parametrize("method", SplitMethod)
 def test_every_split_is_put_in_words(method: SplitMethod) -> None:
-    assert len(described(method, 0.25, 2)) > 20
-    assert len({described(each) for each in SplitMethod}) == len(SplitMethod)
+    assert len(describe_split(method, 0.25, 2)) > 20
+    assert len({describe_split(each) for each in SplitMethod}) == len(SplitMethod)
 
 
 def test_controls_are_compared_beside_the_models(tmp_path: Path) -> None:
@@ -180,21 +180,21 @@ def test_controls_are_compared_beside_the_models(tmp_path: Path) -> None:
         assert held is holdout
         return {
             "nearest": nearest(found.space.vectors),
-            "nearest, shuffled": nearest(controlled_style(found.space.vectors, Control.SHUFFLED, seed=1)),
+            "nearest, shuffled": nearest(control_vectors(found.space.vectors, Control.SHUFFLED, seed=1)),
         }
 
     colors = np.random.default_rng(1).normal(size=(2 * ITEMS_EACH, 6)).astype(np.float32)
     options = {"controls": True, "colors": colors, "models": [ALL]}
-    compared = compare_holdout(ingredients, holdout, split="cold", k=5, extra=extra, **options)
-    assert set(compared.whole.figures) == {
+    compare_values = compare_holdout(ingredients, holdout, split="cold", k=5, extra=extra, **options)
+    assert set(compare_values.whole.figures) == {
         *EVERY, "blend, shuffled style", "blend, random style", "blend, colors alone", "nearest", "nearest, shuffled",
     }  # fmt: skip
-    assert compared.items == round(0.2 * 2 * ITEMS_EACH)
-    figures = compared.whole.figures
+    assert compare_values.items == round(0.2 * 2 * ITEMS_EACH)
+    figures = compare_values.whole.figures
     assert figures["nearest"]["ndcg"].interval.low > figures["nearest, shuffled"]["ndcg"].interval.high
     assert figures["style_knn"]["ndcg"].interval.low > figures["item_knn_bm25"]["ndcg"].interval.high
     assert figures["nearest"]["style_calibration_error"].interval.mean >= 0
     assert figures["nearest"]["style_diversity"].interval.high < figures["popularity"]["style_diversity"].interval.mean
     # Only items nobody has touched may be shown: no other slice of items has anybody.
-    assert {part.name: part.users for part in compared.slices}["cold items"] == compared.whole.users
-    assert {part.name: part.users for part in compared.slices}["head items"] == 0
+    assert {part.name: part.users for part in compare_values.slices}["cold items"] == compare_values.whole.users
+    assert {part.name: part.users for part in compare_values.slices}["head items"] == 0

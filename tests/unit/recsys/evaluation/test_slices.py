@@ -9,7 +9,7 @@ import pytest
 from recsys.dataset.identifiers import ItemIdentifiers
 from recsys.dataset.splits import Holdout, SplitMethod, hold_out
 from recsys.evaluation.protocol import evaluate_holdout, scorer
-from recsys.evaluation.slices import Slice, sliced, standard_slices
+from recsys.evaluation.slices import Slice, slice_result, standard_slices
 from recsys.models.popularity import PopularityModel
 from recsys.schema import INTERACTION_COLUMNS, FloatArray, IntArray
 
@@ -55,7 +55,7 @@ def test_a_slice_of_items_counts_only_its_items_on_the_full_ranking() -> None:
     result = evaluate_holdout(descending, holdout(), k=2)
     # shown: u0 [2, 3], u1 [3, 4], u2 [1, 2], u3 [2, 5]
     assert result.rows.tolist() == [[2, 3], [3, 4], [1, 2], [2, 5]]
-    cold, _, head, tail = (sliced(result, part) for part in standard_slices(holdout()))
+    cold, _, head, tail = (slice_result(result, part) for part in standard_slices(holdout()))
     assert (len(cold), cold.relevant_items) == (2, 2)
     assert cold.places.tolist() == [True, False, True, False]
     assert cold.per_user["recall"].tolist() == [0, 0]
@@ -67,7 +67,7 @@ def test_a_slice_of_items_counts_only_its_items_on_the_full_ranking() -> None:
 
 def test_a_slice_of_users_has_their_values_of_the_whole() -> None:
     result = evaluate_holdout(descending, holdout(), k=2)
-    few = sliced(result, standard_slices(holdout())[1])
+    few = slice_result(result, standard_slices(holdout())[1])
     assert len(few) == 3
     for name, values in few.per_user.items():
         np.testing.assert_array_equal(values, result.per_user[name][:3])
@@ -75,7 +75,7 @@ def test_a_slice_of_users_has_their_values_of_the_whole() -> None:
 
 def test_all_users_and_items_are_the_whole() -> None:
     result = evaluate_holdout(descending, holdout(), k=2)
-    part = sliced(result, Slice("all", np.ones(4, dtype=np.bool_), np.ones(10, dtype=np.bool_)))
+    part = slice_result(result, Slice("all", np.ones(4, dtype=np.bool_), np.ones(10, dtype=np.bool_)))
     assert part.relevant_items == 6
     np.testing.assert_array_equal(part.per_user["ndcg"], result.per_user["ndcg"])
 

@@ -19,7 +19,7 @@ class TestEverySpace:
         space = SPACES[model]
         assert space.holds(space.defaults)
         assert list(space.defaults) == list(space.parameters)
-        assert space.rounded(space.defaults) == space.defaults
+        assert space.round_values(space.defaults) == space.defaults
 
     @pytest.mark.parametrize("end", ["low", "high"])
     def test_both_ends_make_a_model_that_ranks(self, model: Tunable, end: str) -> None:
@@ -43,7 +43,7 @@ class TestEverySpace:
 
 def test_numbers_keep_three_digits() -> None:
     values = {**SPACES[Tunable.RP3BETA].defaults, "alpha": 0.123456, "neighbors": 1234}
-    assert SPACES[Tunable.RP3BETA].rounded(values) == {"neighbors": 1234, "alpha": 0.123, "beta": 0.2}
+    assert SPACES[Tunable.RP3BETA].round_values(values) == {"neighbors": 1234, "alpha": 0.123, "beta": 0.2}
 
 
 def test_a_space_is_narrowed_not_widened() -> None:
