@@ -1,4 +1,4 @@
-"""Something to look at: the sample shop from nothing to a page, and simulated events for a catalog without any."""
+"""Demo: import and build the sample shop and write its page; simulate events for a catalog without any."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from recsys.training.build import build
 
 SAMPLE_NAME = "sample shop"
 PROJECT_VARIABLE = "RECSYS_PROJECT"
-"""The environment variable that points the notebooks at a project."""
+"""Environment variable with the project folder that the notebooks open."""
 SAMPLE_NOTE = (
-    "This shop is a synthetic sample: products, photos, people and events were drawn by a program, and each person "
-    "was given a hidden taste that the system had to find."
+    "This shop is a synthetic sample: a program drew products, photos, users and events. Each user has a hidden taste "
+    "that the system had to find."
 )
-SIMULATED_NOTE = "The people and events are simulated: they show how the system works, not how a real shop would do."
+SIMULATED_NOTE = "The users and events are simulated: they show how the system works, not results of a real shop."
 SIMULATED = "simulated"
-"""The column of the users table that marks simulated people."""
-PEOPLE = 3
+"""Column of the users table that marks simulated users."""
+DEMO_USERS = 3
 CLUSTERS = 12
 ITEMS_PER_CLUSTER = 8
 
@@ -55,27 +55,27 @@ class Demo:
     project: Project
     recommender: Recommender
     page: Path
-    people: list[UserId]
+    users: list[UserId]
 
 
 def run_demo(folder: Path, say: Say) -> Demo:
-    """Import the sample into `folder/shop`, build it and write `folder/index.html`; again: refresh all.
+    """Import the sample into `folder/shop`, build it and write `folder/index.html`; a second call does all again.
 
-    `say` is told each step. Raises ProjectError where `folder/shop` is a project of another kind.
+    `say` receives a line per step. Raises ProjectError if `folder/shop` is another project.
     """
     project = sample_shop(folder / "shop", say)
-    say("[4/4] Writing the page, with every recommendation restyled")
+    say("[4/4] Writing the page, with all recommendations restyled")
     page = folder / "index.html"
     write_page(project, page, note=SAMPLE_NOTE)
     recommender = Recommender(load_bundle(project.bundles, project.root))
-    return Demo(project, recommender, page, clear_tastes(recommender, PEOPLE))
+    return Demo(project, recommender, page, clear_tastes(recommender, DEMO_USERS))
 
 
 def sample_shop(path: Path, say: Say) -> Project:
-    """Import and build the sample as a project at `path`; a project there is built anew. Raises as `run_demo` does."""
-    say(f"[1/4] The sample shop goes to {path}")
-    project = _sample_project(path)
-    say("[2/4] Importing products, photos, people and events")
+    """Import and build the sample as a project at `path`; a second call does it again. Raises like `run_demo`."""
+    say(f"[1/4] Creating the sample shop in {path}")
+    project = _open_sample_project(path)
+    say("[2/4] Importing products, photos, users and events")
     say(str(_import_sample(project)))
     say("[3/4] Building: style vectors, factors, tastes, and the blend that ranks")
     build(project)
@@ -83,11 +83,10 @@ def sample_shop(path: Path, say: Say) -> Project:
 
 
 def project_or_sample(path: Path | None = None) -> Project:
-    """Return the project at `path`, the one that `RECSYS_PROJECT` names, or else a new sample shop.
+    """Open the project at `path`, or else at `RECSYS_PROJECT`, or else build the sample shop.
 
-    The sample shop is built in a temporary folder that is deleted when the process ends.
-
-    Raises ProjectError where the folder named is no project.
+    The sample shop is in a temporary folder that is deleted when the process ends. Raises ProjectError if the folder
+    is not a project.
     """
     named = path or os.environ.get(PROJECT_VARIABLE)
     if named:
@@ -97,7 +96,7 @@ def project_or_sample(path: Path | None = None) -> Project:
     return sample_shop(folder / "shop", lambda _: None)
 
 
-def _sample_project(path: Path) -> Project:
+def _open_sample_project(path: Path) -> Project:
     if not (path / SETTINGS_FILE).exists():
         return Project.init(path, SAMPLE_NAME)
     project = Project.open(path)
@@ -115,47 +114,54 @@ def _import_sample(project: Project) -> ImportReport:
 
 
 def simulate_project(project: Project, users: int, style_by: str | None = None, clock: Clock = now) -> ImportReport:
-    """Draw `users` shoppers for a project's catalog and import their events.
+    """Simulate users of a project's catalog and import their events.
 
-    `recsys.simulation.interactions` has the model.
+    The events are within the 90 days before today; `recsys.simulation.interactions` has the model. The users table
+    marks the users as simulated.
 
-    An item's hidden style is its value in the column `style_by`, or by default its cluster among the catalog's
-    style vectors. The events lie in the 90 days before today. The users table marks the people as simulated.
-    Raises ProjectError where there are interactions already, DataError for an unknown column.
+    Args:
+        project: has items and no interactions.
+        users: number of users.
+        style_by: column with the hidden style of items; default: clusters of the catalog's style vectors.
+        clock: current time.
+
+    Raises:
+        ProjectError: the project has interactions already.
+        DataError: there is no such column.
     """
     if project.interactions_file.exists():
         raise ProjectError(f"{project.root}: has interactions; simulate for a new project with the same items")
     items = project.load_items()
-    labels = _clusters(project, items) if style_by is None else _column(items, style_by)
+    labels = _cluster_items(project, items) if style_by is None else _read_labels(items, style_by)
     today = clock() // SECONDS_PER_DAY * SECONDS_PER_DAY
-    drawn = simulate_interactions(items, labels, users=users, end=today, seed=project.settings.seed)
+    simulated = simulate_interactions(items, labels, users=users, end=today, seed=project.settings.seed)
     with tempfile.TemporaryDirectory() as name:
-        interactions, people = Path(name) / "interactions.parquet", Path(name) / "users.parquet"
-        drawn.interactions.to_parquet(interactions, index=False)
-        drawn.users.assign(**{SIMULATED: "yes"}).to_parquet(people, index=False)
-        return import_data(project, interactions=interactions, users=people)
+        interactions_file, users_file = Path(name) / "interactions.parquet", Path(name) / "users.parquet"
+        simulated.interactions.to_parquet(interactions_file, index=False)
+        simulated.users.assign(**{SIMULATED: "yes"}).to_parquet(users_file, index=False)
+        return import_data(project, interactions=interactions_file, users=users_file)
 
 
 def is_simulated(project: Project) -> bool:
-    """Return if the users of a project were simulated by `simulate_project`."""
+    """Return True if `simulate_project` simulated the users of this project."""
     return project.users_file.exists() and SIMULATED in project.load_users()
 
 
-def _column(items: pd.DataFrame, name: str) -> pd.Series:
+def _read_labels(items: pd.DataFrame, name: str) -> pd.Series:
     if name not in items:
         raise DataError(f"the items have no column {name!r}; they have {', '.join(map(str, items.columns))}")
     return items.set_index(ITEM_ID)[name].fillna("").astype(str)
 
 
-def _clusters(project: Project, items: pd.DataFrame) -> pd.Series:
-    """Labels by k-means over style vectors; items without a picture are a style of their own."""
+def _cluster_items(project: Project, items: pd.DataFrame) -> pd.Series:
+    """Label items by k-means of their style vectors; items without an image have a label of their own."""
     catalog = Catalog.from_frame(items)
     vectors = catalog_vectors(project, catalog)
-    pictured = np.linalg.norm(vectors, axis=1) > 0
-    if not pictured.any():
-        raise DataError(f"{project.root}: no item has a picture to cluster by; name a column instead")
-    count = min(CLUSTERS, max(1, int(pictured.sum()) // ITEMS_PER_CLUSTER))
+    has_image = np.linalg.norm(vectors, axis=1) > 0
+    if not has_image.any():
+        raise DataError(f"{project.root}: no item has an image to cluster by; name a column instead")
+    count = min(CLUSTERS, max(1, int(has_image.sum()) // ITEMS_PER_CLUSTER))
     means = KMeans(count, n_init=4, random_state=derive_seed(project.settings.seed, "clusters") % 2**32)
     labels = np.full(len(catalog), "no picture", dtype=object)
-    labels[pictured] = [f"style {label}" for label in means.fit_predict(vectors[pictured])]
+    labels[has_image] = [f"style {label}" for label in means.fit_predict(vectors[has_image])]
     return pd.Series(labels, index=pd.Index(catalog.ids.values, dtype=object))

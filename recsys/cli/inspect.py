@@ -14,7 +14,7 @@ def rights(
     path: ProjectPath,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the lines that credit artists.")] = False,
 ) -> None:
-    """List each style's owner, what its license allows, and if images may go toward it here."""
+    """Show whose each style is, what its license allows, and whether pictures may go toward it here."""
     from recsys.reports.rights import ledger, ledger_json, print_ledger
 
     rows = ledger(open_project(path))
@@ -31,10 +31,10 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
 ) -> None:
-    """List restyled images: for whom, toward what, and under which license."""
-    from recsys.reports.audit import audited, entry_json, print_audit
+    """Show which restyled pictures were made for whom, toward what, and under which license."""
+    from recsys.reports.audit import entry_json, load_audit, print_audit
 
-    entries = audited(open_project(path), user, style, limit)
+    entries = load_audit(open_project(path), user, style, limit)
     if as_json:
         for entry in entries:
             typer.echo(entry_json(entry))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from recsys.errors import DataError
-from recsys.evaluation.comparison import ComparisonReport, Figure, SliceReport
+from recsys.evaluation.comparison import ComparisonReport, MetricValue, SliceReport
 from recsys.evaluation.conclusions import FEW_PEOPLE, conclude, controls_of, metric_label
 from recsys.evaluation.significance import Interval
 from recsys.reports.drawing import (
@@ -181,7 +181,7 @@ def _by_figure(part: SliceReport, metric: str) -> list[str]:
     return sorted(part.figures, key=lambda name: (-part.figures[name][metric].interval.mean, name))
 
 
-def _mean_point(figures: Mapping[str, Figure], x: str, y: str) -> tuple[float, float]:
+def _mean_point(figures: Mapping[str, MetricValue], x: str, y: str) -> tuple[float, float]:
     return figures[x].interval.mean, figures[y].interval.mean
 
 

@@ -1,6 +1,6 @@
-"""A comparison of models for a terminal: one line for each model, as many figures as the terminal is wide.
+"""Comparison of models for a terminal: one line per model, with as many metrics as fit.
 
-What does not fit is in the formats of `recsys.evaluation.tables`.
+The formats of `recsys.evaluation.tables` have all metrics.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from recsys.evaluation.comparison import ComparisonReport, MetricValue, SliceReport
+from recsys.evaluation.comparison import ComparisonReport, MetricValue
 from recsys.evaluation.conclusions import LEVEL
 from recsys.evaluation.tables import legend, preamble, title
 from recsys.reports.terminal import add_row, plain_table
 
 MAIN = ("recall", "ndcg", "mrr")
-"""With interval and p-value, the first two of them always."""
+"""Metrics with interval and p-value; the first two are always shown."""
 FURTHER = (
     "mrr", "coverage", "style_diversity", "novelty", "serendipity", "hit_rate", "gini", "map",
     "category_calibration_error", "style_calibration_error", "precision", "capped_recall",
 )  # fmt: skip
-"""Means alone, the first ones that fit."""
+"""Metrics shown only as means: the first ones that fit."""
 IN_SLICES = "ndcg"
 
 _GAP = 2
@@ -32,7 +32,7 @@ _SLICE = 12
 
 
 def print_comparison(report: ComparisonReport, console: Console | None = None) -> None:
-    """Print what was compared, the figures of all people, those of the slices, and how to read them."""
+    """Print the comparison, the results of all users and of the slices, and a legend."""
     console = console or Console()
     figures = report.whole.figures
     there = [metric for metric in MAIN if metric in figures[report.baseline]]
@@ -90,14 +90,11 @@ def _print_slices(console: Console, report: ComparisonReport) -> None:
     table = plain_table()
     table.add_column("model", overflow="fold")
     for part in report.slices:
-        table.add_column(f"{part.name}, {part.users:,} people", justify="right", max_width=_SLICE)
+        table.add_column(f"{part.name}, {part.users:,} users", justify="right", max_width=_SLICE)
     for name in report.whole.figures:
-        add_row(table, name, *(_in_slice(part, name) for part in report.slices))
+        slices = (_mean(part.figures[name][IN_SLICES]) if part.figures else "-" for part in report.slices)
+        add_row(table, name, *slices)
     console.print(table)
-
-
-def _in_slice(part: SliceReport, model: str) -> str:
-    return _mean(part.figures[model][IN_SLICES]) if part.figures else "-"
 
 
 def _at_k(metric: str, report: ComparisonReport) -> str:
@@ -105,8 +102,8 @@ def _at_k(metric: str, report: ComparisonReport) -> str:
 
 
 def _interval(figure: MetricValue) -> str:
-    found = figure.interval
-    return f"{found.mean:.4f} [{_decimals(found.low)}, {_decimals(found.high)}]"
+    interval = figure.interval
+    return f"{interval.mean:.4f} [{_decimals(interval.low)}, {_decimals(interval.high)}]"
 
 
 def _p_value(figure: MetricValue) -> str:
@@ -121,6 +118,6 @@ def _mean(figure: MetricValue) -> str:
 
 
 def _decimals(value: float, digits: int = 3) -> str:
-    """A number that is no larger than 1, without the zero in front; 1 is as wide as the others."""
+    """Format a number of at most 1 without the leading zero; 1 has the same width as the others."""
     text = f"{value:.{digits}f}"
     return text.removeprefix("0") if text < "1" else text[:-1]
