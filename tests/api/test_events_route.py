@@ -143,7 +143,7 @@ def test_an_event_changes_the_next_answer_without_a_rebuild(live_shop: Any) -> N
     assert after["basis"] == "session" or after["basis"] == "history"
     assert sum(int(item[1:]) % 2 for item in found) >= 4
     assert not set(found) & set(bought), "what was bought is not recommended again"
-    assert set(bought) & set(items_of(client, "fresh", include_interacted=True, limit=30))
+    assert set(bought) & set(items_of(client, "fresh", include_seen=True, limit=30))
     assert after["model_version"] == version == live_shop.host.current.version
 
 
@@ -151,4 +151,4 @@ def test_what_was_touched_a_moment_ago_is_not_recommended(live_shop: Any) -> Non
     client = live_shop.client
     sent(client, event("touched", "toucher", "p03"))
     assert "p03" not in items_of(client, "toucher", limit=60)
-    assert "p03" in items_of(client, "toucher", limit=60, include_interacted=True)
+    assert "p03" in items_of(client, "toucher", limit=60, include_seen=True)

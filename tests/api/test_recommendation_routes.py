@@ -123,7 +123,7 @@ def _purchases(recommender: Recommender, user: str) -> list[Any]:
 
 def test_seen_items_come_when_asked_for(client: httpx.Client) -> None:
     fresh = ids(get(client, "/v1/users/u00/recommendations", limit=100))
-    everything = ids(get(client, "/v1/users/u00/recommendations", limit=100, include_interacted=True))
+    everything = ids(get(client, "/v1/users/u00/recommendations", limit=100, include_seen=True))
     assert len(everything) == 35
     assert len(everything) - len(fresh) == 6
 
@@ -307,7 +307,7 @@ def test_a_torn_picture_does_not_cost_the_list(client: httpx.Client) -> None:
         "restyle": "inline",
         "price_min": 20,
         "price_max": 20,
-        "include_interacted": True,
+        "include_seen": True,
     }
     answer = client.post("/v1/recommendations", json=body).json()
     torn = next(entry for entry in answer["items"] if entry["item"]["item_id"] == "torn")

@@ -55,7 +55,7 @@ class FilterOptions(Strict):
     exclude: list[Text] = Field(
         default_factory=list, max_length=MAX_EXCLUDED, description="Ids of items to leave out; repeatable."
     )
-    include_interacted: bool = Field(default=False, description="Include items with which the user already interacted.")
+    include_seen: bool = Field(default=False, description="Include items with which the user already interacted.")
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = Field(
         default=None,
         description="Only products whose dominant color is near this one; needs `[descriptors]` of color.",
@@ -83,7 +83,7 @@ class FilterOptions(Strict):
             price_min=self.price_min,
             price_max=self.price_max,
             exclude=frozenset(map(ItemId, self.exclude)),
-            seen=self.include_interacted,
+            seen=self.include_seen,
             color=self.color,
             color_tolerance=self.color_tolerance,
         )
