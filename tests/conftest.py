@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,10 +25,10 @@ REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
-def sample_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def sample_project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Return a project with the whole sample, built; each process of pytest-xdist has its own copy of it."""
     # Under pytest-xdist the parent of each process's folder belongs to the whole session.
-    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    parallel = hasattr(request.config, "workerinput")
     shared = tmp_path_factory.getbasetemp().parent if parallel else tmp_path_factory.mktemp("sample")
     built = shared / "built-sample"
     with FileLock(shared / "built-sample.lock"):
