@@ -50,8 +50,10 @@ HEAVY = {"torch", "faiss", "pandas", "numpy", "implicit", "fastapi", "pydantic"}
 USER = UserId("u001")
 
 
-def _run(*arguments: object) -> Any:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+def _run(*arguments: object, progress: str | None = None) -> Any:
+    # Messages are looked at here, and a slow machine would add lines of progress to them.
+    environment = {"RECSYS_PROGRESS": "off"} if progress is None else {"RECSYS_PROGRESS": progress}
+    return CliRunner(env=environment).invoke(app, [str(argument) for argument in arguments])
 
 
 def _refused(result: Any, *words: str) -> None:
@@ -612,7 +614,7 @@ class TestEvaluate:
         assert result.stderr == ""
 
     def test_stages_and_where_the_time_went_are_on_standard_error(self, shop: Project) -> None:
-        result = _run("evaluate", shop.root, "--models", "als")
+        result = _run("evaluate", shop.root, "--models", "als", progress="lines")
         assert result.stderr.splitlines()[-1].endswith("s  in all")
         assert "in all" not in result.stdout
 
