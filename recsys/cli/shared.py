@@ -31,12 +31,14 @@ FormatName = Annotated[
 
 
 def open_project(path: Path) -> Project:
+    """Open the project in a folder."""
     from recsys.dataset.project import Project
 
     return Project.open(path)
 
 
 def load_recommender(project: Project) -> Recommender:
+    """Load the recommender of a project's current bundle."""
     from recsys.bundle.store import load_bundle
     from recsys.ranking.recommender import Recommender
 
@@ -44,6 +46,7 @@ def load_recommender(project: Project) -> Recommender:
 
 
 def split_pair(text: str, option: str, form: str) -> tuple[str, str]:
+    """Split LEFT=RIGHT at the first equals sign; `form` names the expected form in the error."""
     left, equals, right = text.partition("=")
     if not (left and equals and right):
         raise typer.BadParameter(f"{option} {text!r}: expected {form}")
@@ -51,6 +54,7 @@ def split_pair(text: str, option: str, form: str) -> tuple[str, str]:
 
 
 def choose(kinds: type[Choice], text: str, option: str) -> Choice:
+    """Return the member of an enum that an option names."""
     if text not in list(kinds):
         raise typer.BadParameter(f"{option} {text!r}: use one of {', '.join(kinds)}")
     return kinds(text)

@@ -41,8 +41,9 @@ def gini(shown: IntArray | Values) -> float:
 
 
 def novelty(rows: IntArray, touched: IntArray, users: int) -> Values:
-    """Return the mean self-information of the listed items, in bits: -log2 of the share of users with the item in
-    train.
+    """Return the mean self-information of the listed items, in bits.
+
+    Self-information is -log2 of the share of users with the item in train.
 
     `touched` (I,) counts them, out of `users`. An item that nobody touched counts as touched by one, as its
     information would be without bound. NaN for an empty list. Source: Zhou et al. 2010 (self-information).

@@ -183,8 +183,9 @@ def _result(models: Models, name: str, holdout: Holdout, k: int, sampled: int | 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Background:
-    """Reference for the lists of all models: popularity's result for the same users, how many of `users` have each item
-    in train (I,), and the history (U, I).
+    """Reference for the lists of all models.
+
+    Popularity's result for the same users, how many of `users` have each item in train (I,), and the history (U, I).
     """
 
     popular: Result

@@ -34,8 +34,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """One model against another over the same people: `difference` is the first less the second, with its 95 %
-    bootstrap interval; `corrected` the p-value by Holm."""
+    """Comparison of one model with another over the same users.
+
+    `difference`: the first less the second, with its 95 % bootstrap interval; `corrected`: the p-value by Holm.
+    """
 
     model: str
     other: str
@@ -106,9 +108,7 @@ def slice_conclusions(report: ComparisonReport, metric: str = "ndcg", popular: s
 
 
 def beyond_conclusions(report: ComparisonReport, popular: str = "popularity") -> list[str]:
-    """Say how much of the catalog is shown, and if the baseline's lists are more diverse and serendipitous than
-    popularity's.
-    """
+    """Say how much of the catalog is shown, and compare diversity and serendipity with popularity's lists."""
     served = report.baseline
     lines = []
     shown = {name: _figure(report.whole, name, "coverage") for name in (served, popular)}

@@ -13,8 +13,9 @@ STYLE_GROUPS = 20
 
 
 def style_groups(vectors: FloatArray, groups: int = STYLE_GROUPS, *, seed: int) -> FloatArray:
-    """Return (I, G): 1 for the cluster of each item's style vector (I, D), by k-means; zeros for items without a
-    vector.
+    """Return (I, G): 1 for the cluster of each item's style vector (I, D), by k-means.
+
+    Items without a vector have zeros only.
 
     G is `groups`, or the number of different vectors where that is smaller. Raises DataError where no item has one.
     """

@@ -29,8 +29,10 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sliced:
-    """Slice of a result: `places` (n,) of its users in the result, their number of relevant items, and their (n,)
-    values by metric. n may be 0.
+    """Slice of a result.
+
+    `places` (n,) of its users in the result, their number of relevant items, and their (n,) values by metric. n may be
+    0.
     """
 
     places: BoolArray
@@ -42,8 +44,9 @@ class Sliced:
 
 
 def standard_slices(holdout: Holdout) -> tuple[Slice, ...]:
-    """Return the slices of cold items (no event in train), users with 5 events or fewer in the history, head and tail
-    items.
+    """Return the slices: cold items, users with few events, head items and tail items.
+
+    Cold items have no event in train; users with few events have 5 or fewer in the history.
 
     The head are the most popular fifth of the items with events in train, ties by row; the tail are the others of them.
     """
@@ -62,8 +65,9 @@ def standard_slices(holdout: Holdout) -> tuple[Slice, ...]:
 
 
 def slice_result(result: Result, part: Slice) -> Sliced:
-    """Compute the accuracy metrics of one slice. A user counts in a slice of items if one of them is relevant to the
-    user.
+    """Compute the accuracy metrics of one slice.
+
+    A user counts in a slice of items if one of them is relevant to the user.
     """
     relevant = result.relevant
     if part.items is not None:

@@ -31,7 +31,9 @@ with warnings.catch_warnings():
 
 
 class AlsModel(Model):
-    """Score of user u for item i = x_u . y_i + b_i, with factors that minimize, over all pairs (Hu, eq. 3),
+    """Factors of implicit feedback (Hu, Koren and Volinsky 2008).
+
+    The score of user u for item i is x_u . y_i + b_i, with factors that minimize, over all pairs (Hu, eq. 3),
 
         sum_ui c_ui (p_ui - x_u . y_i)^2 + λ (sum_u |x_u|^2 + sum_i |y_i|^2)
 

@@ -18,7 +18,9 @@ TIE_BREAK = 1e-4
 
 
 class ItemItemModel(Model):
-    """Score of user u for item i = sum_j max(x_uj, 0) S_ji + L min(x_ui, 0) + b_i, with
+    """Item-item model: an item is scored by its similarity to the items of a user.
+
+    The score of user u for item i is sum_j max(x_uj, 0) S_ji + L min(x_ui, 0) + b_i, with
 
     - x = sign(w) log(1 + |w|), the signal of the user's event at an item;
     - S (I, I), the addition of a like of item j to the score of item i, with a diagonal of 0, since an item is no

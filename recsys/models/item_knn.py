@@ -15,7 +15,9 @@ from recsys.schema import FloatArray, IntArray
 
 
 class ItemKnnModel(NeighborModel):
-    """S_ji = v_j . v_i for the `neighbors` items most similar to j, else 0. v_i is item i's column of events, weighted:
+    """Item kNN: cosine, TF-IDF or BM25 similarity of the nearest items.
+
+    S_ji = v_j . v_i for the `neighbors` items most similar to j, else 0. v_i is item i's column of events, weighted:
 
     - cosine: unit length;
     - tfidf: square roots of the signals, times each user's idf, then unit length;

@@ -22,7 +22,9 @@ def solve_rows(
     prior: FloatArray,
     root: FloatArray | None = None,
 ) -> FloatArray:
-    """Compute the factors x_q of each row that minimize, over all columns n that `gram` counts,
+    """Solve for the factors of each row, exactly.
+
+    The factors x_q minimize, over all columns n that `gram` counts,
 
         sum_n c_qn (p_qn - x_q . y_n)^2 + penalty |x_q - m_q|^2
 

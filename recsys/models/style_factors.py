@@ -74,6 +74,7 @@ class StyleFactorsModel(AlsModel):
         super()._add_items(matrix, item_vectors)
 
     def describe_items(self, rows: IntArray, item_vectors: FloatArray) -> Self:
+        """Replace the style vectors (n, D) of items, and with them the factors of cold ones."""
         vectors, factors = self.item_vectors.copy(), self._item_factors.copy()
         vectors[rows] = check_vectors(item_vectors, vectors.shape[1])
         # Factors of items with events are learned from these and stay.

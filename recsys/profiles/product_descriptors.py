@@ -1,5 +1,7 @@
-"""Colors, textures and shapes of a catalog: exact search among them, a filter by color, and words for properties that
-two items share."""
+"""Colors, textures and shapes of a catalog.
+
+Exact search among them, a filter by color, and words for properties that two items share.
+"""
 
 from __future__ import annotations
 

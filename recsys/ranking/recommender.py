@@ -131,8 +131,10 @@ class Recommender:
         return rows, self._features.table(profile, rows)
 
     def scores(self, profile: Profile, items: BoolArray | None = None) -> FloatArray:
-        """Return the scores (I,) by which `recommend` ranks `items` (I,) before reranking; -inf for items that were not
-        retrieved."""
+        """Return the scores (I,) by which `recommend` ranks `items` (I,) before reranking.
+
+        Items that were not retrieved have -inf.
+        """
         rows, table = self.candidates(profile, items)
         scores = np.full(len(self.catalog), -np.inf, dtype=np.float32)
         scores[rows] = self.blend.contributions(table, self.cold[rows]).sum(axis=1)

@@ -31,8 +31,10 @@ _LINKS = {Family.COLOR: "as", Family.TEXTURE: "to", Family.SHAPE: "to"}
 
 
 class SimilarBy(StrEnum):
-    """Property that similar items share: style, the users who like them, both, or one descriptor (if the bundle has
-    it): color, texture or shape."""
+    """Property that similar items share.
+
+    Style, the users who like them, both, or one descriptor (if the bundle has it): color, texture or shape.
+    """
 
     STYLE = "style"
     TASTE = "taste"
@@ -228,8 +230,10 @@ def combine_similarities(similarities: Sequence[tuple[FloatArray, BoolArray]]) -
 
 
 def shared_words(descriptors: ProductDescriptors, row: int, others: IntArray) -> list[str]:
-    """Return the words after "Looks like X" for each of `others` (n,): ": same deep blue, similar round shape", or
-    ""."""
+    """Return the words after "Looks like X" for each of `others` (n,).
+
+    They read like ": same deep blue, similar round shape", or are "".
+    """
     families = [descriptors.shared_words(row, others, family) for family in Family]
     joined = (", ".join(filter(None, words)) for words in zip(*families, strict=True))
     return [f": {words}" if words else "" for words in joined]

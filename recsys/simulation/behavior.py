@@ -26,7 +26,8 @@ class BehaviorParams:
     """Numbers of the behavior model. `top`: attraction of what is wholly relevant. `appeal`: of pictures. `cart`,
     `buy`: chances of these steps for what is wholly relevant; half of that for what is not relevant at all. `dwell`:
     seconds of a look at what is wholly relevant. `asked`: the share of visits with restyled pictures that are asked for
-    a verdict. `satisfied`: of a picture that is just right, and of one that is not at all."""
+    a verdict. `satisfied`: of a picture that is just right, and of one that is not at all.
+    """
 
     top: float = 0.6
     appeal: float = 0.8
@@ -41,7 +42,8 @@ class BehaviorParams:
 class Draws:
     """Random draws of V visits of K positions, made before any list: they do not depend on the list, so that arms can
     be compared on the same users and days (common random numbers). `places` (V, K, 4) uniform,
-    `dwell` (V, K) of mean 1, `verdict` (V, 3) uniform."""
+    `dwell` (V, K) of mean 1, `verdict` (V, 3) uniform.
+    """
 
     places: Values
     dwell: Values
@@ -74,7 +76,8 @@ class Draws:
 class Scene:
     """Lists that V visits meet. `relevance`, `prices`, `buyable`, `there` (V, K): of the items, and whether there is
     one in that place. `picture` (V,): the factor of attraction by pictures. `planted` (V,): a relative lift of
-    attraction. `close` (V,) in [0, 1]: how right the restyled pictures are, NaN where photos are shown as they are."""
+    attraction. `close` (V,) in [0, 1]: how right the restyled pictures are, NaN where photos are shown as they are.
+    """
 
     relevance: Values
     prices: Values
@@ -93,7 +96,8 @@ class Scene:
 @dataclass(frozen=True, slots=True, eq=False)
 class Responses:
     """Responses of V visits. `clicked`, `carted`, `bought` (V, K); `dwell` (V, K) seconds, of what was clicked;
-    `amount` (V, K), of what was bought; `asked`, `satisfied` (V,); `judged` (V,) the place that was judged."""
+    `amount` (V, K), of what was bought; `asked`, `satisfied` (V,); `judged` (V,) the place that was judged.
+    """
 
     clicked: BoolArray
     carted: BoolArray

@@ -25,7 +25,8 @@ FOUND = 1.959963984540054 + 0.8416212335729143
 @dataclass(frozen=True, slots=True, eq=False)
 class Interleaving:
     """Result of interleaving. `lists` were shown; `people` (V,): codes of whose each was; `winners` (V,) in
-    {-1, 0, 1}: 1 where more of the control's items were taken; `outcome`: by people, the control being `a`."""
+    {-1, 0, 1}: 1 where more of the control's items were taken; `outcome`: by people, the control being `a`.
+    """
 
     lists: int
     people: IntArray

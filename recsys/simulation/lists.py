@@ -27,7 +27,8 @@ UNSAVED = "unsaved"
 class Shown:
     """List of one visit. `rows` (K,): items, NO_ROW where there is none; `propensities` (K,). `strength`: of the
     restyling of its pictures, 0 for photos as they are; `direction` (D,): where they go in style space. `occasion`:
-    what was known before an arm was."""
+    what was known before an arm was.
+    """
 
     rows: IntArray
     propensities: FloatArray

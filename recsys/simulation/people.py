@@ -27,7 +27,8 @@ _THURSDAY = 3
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
     """Simulated users (P). `ids`: the units that are assigned. `taste` (P,): whose of the hidden tastes each has.
-    `rate` (P,): visits a day. `liked_strength` (P,) in [0, 1]: how strongly restyled each likes pictures to be."""
+    `rate` (P,): visits a day. `liked_strength` (P,) in [0, 1]: how strongly restyled each likes pictures to be.
+    """
 
     ids: tuple[str, ...]
     taste: IntArray
@@ -41,7 +42,8 @@ class People:
 @dataclass(frozen=True, slots=True, eq=False)
 class Visits:
     """Visits (V) in the order of time: `person` (V,), `time` (V,) in seconds since 1970 UTC, `number` (V,): how many of
-    the same person came before."""
+    the same person came before.
+    """
 
     person: IntArray
     time: IntArray

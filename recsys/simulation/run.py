@@ -31,7 +31,8 @@ OUTSIDE = -1
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Plan of a simulation. `days` from `start` (seconds since 1970 UTC, a midnight) on, after `before` days on which
-    nobody is in the experiment. `users`: None for each taste once. `planted`: lifts of attraction by arm."""
+    nobody is in the experiment. `users`: None for each taste once. `planted`: lifts of attraction by arm.
+    """
 
     start: int
     days: int = 28
@@ -52,7 +53,8 @@ class Plan:
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
     """Simulated experiment. `arms`: names; `arm` (P,): codes of these, OUTSIDE for people in none; `exposed` (V,):
-    visits at which the arms differ, of people with an arm, since the start."""
+    visits at which the arms differ, of people with an arm, since the start.
+    """
 
     experiment: Experiment
     plan: Plan
@@ -67,7 +69,8 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class Truth:
     """True effect of an arm on a metric: the means of the same users on the same days in both arms, and
-    `lift`, arm / control - 1, with its `error` (standard error of the simulation, 0 where nothing is random)."""
+    `lift`, arm / control - 1, with its `error` (standard error of the simulation, 0 where nothing is random).
+    """
 
     metric: MetricName
     arm: str

@@ -38,7 +38,8 @@ AS_IT_IS = Service()
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """Trace of V visits. `service` (V,): which of the services; `shown` (V,): the answers; `rows` (V, K):
-    their items, NO_ROW where there is none; `acts`: what people did."""
+    their items, NO_ROW where there is none; `acts`: what people did.
+    """
 
     visits: Visits
     service: IntArray

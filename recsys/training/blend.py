@@ -40,8 +40,11 @@ class Round(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One user of a round: features (n, F) of the candidates, which are relevant and which new items (n,), and how many
-    items would have been relevant, retrieved or not."""
+    """Ranking case of one user of a round.
+
+    Features (n, F) of the candidates, which are relevant and which new items (n,), and how many items would have been
+    relevant, retrieved or not.
+    """
 
     table: FloatArray
     relevant: BoolArray
@@ -216,8 +219,9 @@ def personal(cases: BlendCases, weights: FloatArray) -> FloatArray:
 
 
 def _starts(spread: FloatArray) -> list[FloatArray]:
-    """Return starting points: all features alike, and each one above the others, since ascent finds the nearest maximum
-    only.
+    """Return starting points: all features alike, and each one above the others.
+
+    Several are needed because ascent finds the nearest maximum only.
     """
     alike = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0).astype(np.float32)
     alike /= max(float(alike.max()), 1e-9)

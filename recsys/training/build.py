@@ -73,8 +73,9 @@ MOST_LIKES = 500
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ingredients:
-    """Inputs of training: catalog (`items_through` as in Bundle), style space, style references, settings, and
-    descriptors if any.
+    """Inputs of training.
+
+    Catalog (`items_through` as in Bundle), style space, style references, settings, and descriptors if any.
     """
 
     items: pd.DataFrame
@@ -303,7 +304,8 @@ def _recency(interactions: Interactions, half_life_days: float) -> FloatArray:
 
 
 def _trend(interactions: Interactions, half_life_days: float) -> FloatArray:
-    """Return how popular each item is at present, (I,) in [0, 1]: log-popularity of events faded by age, over its
-    maximum.
+    """Return how popular each item is at present, (I,) in [0, 1].
+
+    It is the log-popularity of events faded by age, over its maximum.
     """
     return unit_peak(log_popularity(interactions.matrix(half_life_days=half_life_days)))

@@ -29,6 +29,7 @@ class PatchDiscriminator(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
+        """Score patches of images `(B, 3, H, W)` in [0, 1]: higher is more like the style."""
         scores: Tensor = self.layers(2 * images - 1)
         return scores
 

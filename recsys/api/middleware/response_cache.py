@@ -24,6 +24,7 @@ class ResponseCache:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
         if scope["type"] == "http" and request_context_of(scope).route.cacheable and await self._answer(scope, send):
             return
         await self.app(scope, receive, send)

@@ -76,6 +76,7 @@ class Tracing:
         self.tracer = provider.get_tracer("recsys.api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

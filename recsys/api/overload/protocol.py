@@ -40,16 +40,19 @@ class SheddingProtocol(HttpToolsProtocol):
         self._rejected = False
 
     def on_headers_complete(self) -> None:
+        """Reject the request if the service is full, else go on as uvicorn does."""
         if self._shedder.full and self._can_reject():
             self._reject()
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        """Ignore the body of a rejected request."""
         if not self._rejected:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """Be ready for the next request of the connection."""
         if self._rejected:
             self._rejected = False
         else:

@@ -83,8 +83,9 @@ _FLAT = BetaPrior()
 def beta_posterior(
     treatment: Proportion, control: Proportion, prior: BetaPrior = _FLAT, *, level: float = 0.95
 ) -> Posterior:
-    """Compute the posterior of two proportions with the same independent Beta prior each (Gelman et al. 2013, section
-    2.4).
+    """Compute the posterior of two proportions with the same independent Beta prior each.
+
+    Source: Gelman et al. 2013, section 2.4.
 
     The chance to win is E[P(control < x)] over x of the treatment, the expected loss of shipping the integral of
     P(treatment <= x) P(control > x) over [0, 1]: every integrand is positive, so small chances and losses keep their

@@ -67,8 +67,9 @@ def normal_posterior(
     level: float = 0.95,
     shared: float = 0.0,
 ) -> Posterior:
-    """Compute the posterior of the difference of two means, in closed form: precisions add (Gelman et al. 2013, section
-    2.5).
+    """Compute the posterior of the difference of two means, in closed form: precisions add.
+
+    Source: Gelman et al. 2013, section 2.5.
 
     The likelihood is the central limit theorem's Normal of the difference, or of the lift with the delta method's
     variance; `prior` is rescaled to each. Chances and losses are those of the difference. E[max(-D, 0)] for

@@ -46,8 +46,9 @@ def welch(
 
 
 def satterthwaite(own: float, n: int, other: float, m: int) -> float:
-    """Return the degrees of freedom (Satterthwaite 1946, eq. 17) of the sum of two variances of means, of n and m
-    units.
+    """Return the degrees of freedom of the sum of two variances of means, of n and m units.
+
+    Source: Satterthwaite 1946, eq. 17.
 
     From shares of the sum, so that no square under- or overflows; the sum is above 0.
     """

@@ -31,7 +31,7 @@ class Moments:
 
     @property
     def variance_of_mean(self) -> float:
-        """variance / n: the squared standard error of the mean."""
+        """Variance / n: the squared standard error of the mean."""
         return self.variance / self.n
 
     def __add__(self, other: Moments) -> Moments:

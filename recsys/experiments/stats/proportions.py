@@ -28,7 +28,7 @@ class Proportion:
 
     @property
     def rate(self) -> float:
-        """successes / n, in [0, 1]."""
+        """Successes / n, in [0, 1]."""
         return self.successes / self.n
 
     def moments(self) -> Moments:

@@ -19,8 +19,9 @@ Hirschberg & Lye 2010)."""
 def relative_lift(
     treatment: Moments, control: Moments, critical: float, *, shared: float = 0.0, method: Lift = "auto"
 ) -> Estimate | None:
-    """Compute treatment / control - 1 with an interval of `critical` standard errors; None for a control's mean of 0 or
-    below.
+    """Compute treatment / control - 1 with an interval of `critical` standard errors.
+
+    None if the control's mean is 0 or below.
 
     `critical`: a quantile of Student's t or the Normal for one look, `sequential.boundary` for any number. `shared`:
     variance that both means have in common (`cuped.Adjusted.shared`). Metrics that can be negative

@@ -36,8 +36,7 @@ def boundary(units: ArrayLike, *, tightest_at: float, level: float = 0.95) -> Va
 
 
 def p_values(z: ArrayLike, units: ArrayLike, *, tightest_at: float, level: float = 0.95) -> Values:
-    """Return always-valid p-values of estimates `z` standard errors from 0, at `units`: at most 1, one look's at its
-    own.
+    """Return always-valid p-values of estimates `z` standard errors from 0, at `units`, at most 1.
 
     p <= 1 - level exactly if the interval of that level leaves out 0. Under no effect the probability that it is
     ever at most alpha is at most alpha. `level` only tunes, together with `tightest_at`.
@@ -91,8 +90,9 @@ def always_valid(
 
 
 def _rho_squared(tightest_at: float, level: float) -> float:
-    """Return rho² that minimizes the boundary at `tightest_at` (Waudby-Smith et al. 2024, appendix; Howard et al.
-    2021).
+    """Return rho² that minimizes the boundary at `tightest_at`.
+
+    Sources: Waudby-Smith et al. 2024, appendix; Howard et al. 2021.
 
     The minimum over x of (x + 1) / x * ln((x + 1) / alpha²) is at x = ln((x + 1) / alpha²), so
     x = -W(-alpha² / e) - 1 on W's lower branch.

@@ -88,6 +88,7 @@ class EncodedStatistics(FeatureStatistics):
         self.painter = painter
 
     def __call__(self, images: Tensor, weights: Tensor | None = None) -> tuple[Statistics, Tensor]:
+        """Compute the statistics of both networks, and the loss network's last features."""
         statistics, last = super().__call__(images, weights)
         everywhere = torch.ones_like(images[:, :1])
         statistics.moments[ENCODED] = self.painter.statistics(images, everywhere if weights is None else weights)
