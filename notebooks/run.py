@@ -18,10 +18,11 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from recsys.demo import PROJECT_VARIABLE, sample_shop
 from recsys.storage.artifacts import write_text
 
 HERE = Path(__file__).resolve().parent
+PROJECT_VARIABLE = "RECSYS_PROJECT"
+"""`recsys.demo.PROJECT_VARIABLE`; the import of that module takes seconds, which a run with `--project` saves."""
 TIMEOUT = 600
 """Seconds for one cell."""
 
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="where executed notebooks go (default: in place)")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        shop = asked.project or sample_shop(Path(name) / "shop", lambda _: None).root
+        shop = asked.project or _build_sample(Path(name))
         os.environ[PROJECT_VARIABLE] = str(shop.resolve())
         # Times differ from run to run, so bars would never be what is committed.
         os.environ["RECSYS_PROGRESS"] = "off"
@@ -42,6 +43,12 @@ def main() -> None:
         for path in asked.notebooks:
             sys.stdout.write(f"{path.name}\n")
             write_text(asked.out / path.name, executed(path, Path(name)))
+
+
+def _build_sample(folder: Path) -> Path:
+    from recsys.demo import sample_shop
+
+    return sample_shop(folder / "shop", lambda _: None).root
 
 
 def executed(path: Path, folder: Path) -> str:

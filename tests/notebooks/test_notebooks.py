@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 
 import pytest
 
 from recsys.dataset.project import Project
+from recsys.demo import PROJECT_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -59,6 +61,10 @@ def test_committed_outputs_are_whole_and_of_these_sources(path: Path) -> None:
     assert not [output for output in outputs if output["output_type"] == "error" or output.get("name") == "stderr"]
     assert len([output for output in outputs if {"image/png", "image/jpeg"} & set(output.get("data", ()))]) >= 4
     assert path.stat().st_size < LARGEST
+
+
+def test_the_runner_names_the_project_as_the_library_does() -> None:
+    assert run_path(str(ROOT / "notebooks" / "run.py"))["PROJECT_VARIABLE"] == PROJECT_VARIABLE
 
 
 @pytest.mark.timeout(900)
