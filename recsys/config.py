@@ -330,10 +330,27 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> P
         return ProjectSettings.model_validate(raw)
     except ValidationError as error:
         named = {f"{section}.{key}".lstrip("."): f" ({_variable(section, key)})" for section, key, _ in overrides}
-        places = ((".".join(map(str, e["loc"])) or "settings", e["msg"]) for e in error.errors())
+        places = ((".".join(map(str, e["loc"])) or "settings", _explain(e)) for e in error.errors())
         raise ConfigError(
             f"{path}: " + "; ".join(f"{place}{named.get(place, '')}: {text}" for place, text in places)
         ) from None
+
+
+RENAMED = {
+    "taste.max_modes": "max_components",
+    "rank.fresh_half_life_days": "recency_half_life_days",
+    "service.refresh_s": "poll_interval_s",
+    "restyle.keep_colour": "keep_color",
+}
+"""New names of settings that projects made before version 0.1.0 may still have."""
+
+
+def _explain(error: Any) -> str:
+    """Return the message of one of pydantic's errors; for a setting that does not exist, with the cure."""
+    if error["type"] != "extra_forbidden":
+        return str(error["msg"])
+    new = RENAMED.get(".".join(map(str, error["loc"])))
+    return "unknown setting; remove it" if new is None else f"is called {new} now; rename it"
 
 
 def find_overrides(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:

@@ -111,12 +111,16 @@ class Timings:
             self._open.append(len(self.events))
             self.events.append(event)
 
+    @property
+    def seconds(self) -> float:
+        """Time of all stages together."""
+        return sum(event.seconds for event in self.events if event.depth == 0)
+
     def table(self) -> str:
         """Return one line per stage: seconds, name, count and rate; nested stages are indented, short ones left out."""
         rows = [event for event in self.events if event.seconds >= SHORTEST_S]
-        whole = sum(event.seconds for event in self.events if event.depth == 0)
         lines = [f"{event.seconds:8.1f} s  {'  ' * event.depth}{describe(event)}" for event in rows]
-        return "\n".join([*lines, f"{whole:8.1f} s  in all"])
+        return "\n".join([*lines, f"{self.seconds:8.1f} s  in all"])
 
 
 def describe(event: StageEvent) -> str:

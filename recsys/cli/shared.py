@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from recsys.ranking.recommender import Recommender
 
+WORTH_A_TABLE_S = 2.0
 Choice = TypeVar("Choice", bound=StrEnum)
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show neither progress nor where the time went.")]
@@ -62,7 +63,7 @@ def choose(kinds: type[Choice], text: str, option: str) -> Choice:
 
 @contextmanager
 def show_progress(quiet: bool) -> Iterator[None]:
-    """Show the stages of the block on stderr, and at its end a table of where the time went.
+    """Show the stages of the block on stderr, and after more than two seconds a table of where the time went.
 
     Bars on a terminal; elsewhere, as in a log, one line per stage. `RECSYS_PROGRESS` overrides that.
     """
@@ -71,5 +72,5 @@ def show_progress(quiet: bool) -> Iterator[None]:
         style = ProgressStyle.LINES
     with report_progress(None if quiet else make_listener(style)) as timings:
         yield
-    if timings.events and not quiet and style is not ProgressStyle.OFF:
+    if timings.seconds >= WORTH_A_TABLE_S and not quiet and style is not ProgressStyle.OFF:
         typer.echo(timings.table(), err=True)

@@ -37,12 +37,19 @@ def test_variables_replace_single_keys(file: Path) -> None:
     ("name", "value", "says"),
     [
         ("RECSYS__SERVICE__WORKERS", "none", "service.workers (RECSYS__SERVICE__WORKERS): Input should be"),
-        ("RECSYS__SERVICE__WORKER", "1", "service.worker (RECSYS__SERVICE__WORKER): Extra inputs"),
-        ("RECSYS__SERVIZE__WORKERS", "1", "servize: Extra inputs"),
-        ("RECSYS__NAMED", "x", "named (RECSYS__NAMED): Extra inputs"),
+        ("RECSYS__SERVICE__WORKER", "1", "service.worker (RECSYS__SERVICE__WORKER): unknown setting; remove it"),
+        ("RECSYS__SERVIZE__WORKERS", "1", "servize: unknown setting; remove it"),
+        ("RECSYS__NAMED", "x", "named (RECSYS__NAMED): unknown setting; remove it"),
     ],
 )
 def test_a_wrong_variable_is_named(file: Path, name: str, value: str, says: str) -> None:
     with pytest.raises(ConfigError) as error:
         load_settings(file, {name: value})
     assert says in str(error.value)
+
+
+def test_a_setting_of_an_earlier_project_names_its_new_name(tmp_path: Path) -> None:
+    file = tmp_path / "recsys.toml"
+    file.write_text("[taste]\nmax_modes = 2\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"taste\.max_modes: is called max_components now; rename it"):
+        load_settings(file)

@@ -613,7 +613,10 @@ class TestEvaluate:
         assert max(map(len, result.stdout.splitlines())) <= 80
         assert result.stderr == ""
 
-    def test_stages_and_where_the_time_went_are_on_standard_error(self, shop: Project) -> None:
+    def test_stages_and_where_the_time_went_are_on_standard_error(
+        self, shop: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("recsys.cli.shared.WORTH_A_TABLE_S", 0.0)
         result = _run("evaluate", shop.root, "--models", "als", progress="lines")
         assert result.stderr.splitlines()[-1].endswith("s  in all")
         assert "in all" not in result.stdout
