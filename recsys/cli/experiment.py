@@ -62,6 +62,11 @@ def create(
     minimum_days: Annotated[int, typer.Option(min=1, help="Days before the first decision.")] = 14,
 ) -> None:
     """Create an experiment as a draft: a file that can be edited until it starts."""
+    from pydantic import ValidationError
+
+    from recsys.errors import ExperimentError
+    from recsys.experiments.design.definition import Experiment
+    from recsys.experiments.design.fields import list_problems
     from recsys.experiments.design.files import create_experiment
 
     if segments and namespace is None:
@@ -89,7 +94,11 @@ def create(
         raw["namespace"] = {"name": namespace, **({"segments": _ranges(segments)} if segments else {})}
     if holdout is not None:
         raw["holdout"] = {"share": holdout}
-    file = create_experiment(_project(path).experiments, _validate(raw))
+    try:
+        draft = Experiment.model_validate(raw)
+    except ValidationError as error:
+        raise ExperimentError("; ".join(list_problems(error))) from None
+    file = create_experiment(_project(path).experiments, draft)
     typer.echo(f"wrote {file}; edit it as you like, then: recsys experiment start {path} {key}")
 
 
@@ -317,21 +326,13 @@ def _variety(project: Project, one: Experiment, vectors: Path | None) -> StyleVa
     return StyleVariety.from_vectors(list(bundle.catalog.ids.values), bundle.space.vectors)
 
 
-def _validate(raw: dict[str, Any]) -> Experiment:
-    from pydantic import ValidationError
-
-    from recsys.errors import ExperimentError
-    from recsys.experiments.design.definition import Experiment
-    from recsys.experiments.design.fields import list_problems
-
-    try:
-        return Experiment.model_validate(raw)
-    except ValidationError as error:
-        raise ExperimentError("; ".join(list_problems(error))) from None
-
-
 def _with_overrides(arms: dict[str, dict[str, Any]], texts: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Add the overrides given as ARM.OPTION=VALUE to arms; OPTION may be blend.FEATURE."""
+    """Add the overrides given as ARM.OPTION=VALUE to arms; OPTION may be blend.FEATURE.
+
+    Numbers and truth values are parsed as in TOML; other values stay text.
+    """
+    from recsys.config import parse_toml_value
+
     for text in texts:
         target, value = _split(text, "=")
         name, _, option = target.partition(".")
@@ -341,8 +342,10 @@ def _with_overrides(arms: dict[str, dict[str, Any]], texts: Sequence[str]) -> di
             raise typer.BadParameter(f"--set {text!r}: no arm {name!r}; known arms: {', '.join(arms)}")
         table = arms[name].setdefault("overrides", {})
         option, _, feature = option.partition(".")
-        # A version stays text, even if it looks like a number.
-        parsed = value if option == "model" else _parse_value(value)
+        parsed = parse_toml_value(value)
+        # A version stays text, even if it could be a number.
+        if option == "model" or not isinstance(parsed, (int, float, bool)):
+            parsed = value
         if feature:
             table.setdefault(option, {})[feature] = parsed
         else:
@@ -370,14 +373,6 @@ def _number(text: str, option: str) -> float:
         return float(text)
     except ValueError:
         raise typer.BadParameter(f"{option}: {text!r} is not a number") from None
-
-
-def _parse_value(text: str) -> Any:
-    """Parse numbers and truth values as in TOML; other values stay text."""
-    from recsys.config import parse_toml_value
-
-    value = parse_toml_value(text)
-    return value if isinstance(value, (int, float, bool)) else text
 
 
 def _print_state(one: Experiment) -> None:

@@ -1,1 +1,1 @@
-"""Experiments: assignment, exposures, health, analysis and decisions, from logs alone."""
+"""Experiments: assignment, exposures, health, analysis and decisions, from logs only."""

@@ -320,13 +320,13 @@ def _days_left(
             continue
         present = counts[one.arm] + counts[experiment.control]
         share = present / len(table)
+        days: list[int | None] = []
         needed = (None, None) if one.detectable is None else (one.detectable.units, one.detectable.hopeful_units)
-        estimated, hoped = (_days_until(units, present, per_day * share) for units in needed)
-        left[one.arm] = estimated, hoped
+        for units in needed:
+            if units is None or (units > present and per_day * share == 0.0):
+                days.append(None)
+            else:
+                more = units - present
+                days.append(days_needed(more, per_day * share, whole_weeks=False) if more > 0 else 0)
+        left[one.arm] = days[0], days[1]
     return left
-
-
-def _days_until(units: int | None, present: int, per_day: float) -> int | None:
-    if units is None or (units > present and per_day == 0.0):
-        return None
-    return days_needed(units - present, per_day, whole_weeks=False) if units > present else 0

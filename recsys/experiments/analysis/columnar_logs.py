@@ -1,4 +1,4 @@
-"""Logs as arrays of numbers: one pass over each log stores what the analysis needs, about 40 bytes per exposure."""
+"""Logs as arrays of numbers: one pass over each log stores the analyzed columns, about 40 bytes per exposure."""
 
 from __future__ import annotations
 
@@ -143,7 +143,20 @@ def read_logs(experiment: Experiment, logs: Logs, diversity: ListValues | None =
     done, rated = _Columns(), _Columns()
     for chunk in logs.events.chunks():
         files[1] = chunk.source.file
-        _add_events(done, chunk)
+        columns, count = chunk.columns, len(chunk)
+        requests = columns.get("request_id", pa.nulls(count, pa.string()))
+        done.add(
+            unit=columns["unit"],
+            item=columns["item_id"],
+            kind=pc.index_in(columns["event"], pa.array(KINDS, pa.string())).cast(pa.int8()),
+            timestamp=columns["timestamp"],
+            amount=columns.get("amount", pa.nulls(count, pa.float64())),
+            dwell_s=columns.get("dwell_s", pa.nulls(count, pa.float64())),
+            request=pa.array(_keys(requests)),
+            answers=requests.is_valid(),
+            position=pc.fill_null(columns.get("position", pa.nulls(count, pa.int64())), 0),
+            row=pa.array(np.arange(count) + chunk.source.first_row, pa.int32()),
+        )
     for chunk in () if logs.feedback is None else logs.feedback.chunks():
         rated.add(**chunk.columns)
     return _encode(arms, shown, done, None if logs.feedback is None else rated, (files[0], files[1]))
@@ -182,9 +195,17 @@ def _add_exposures(target: _Columns, chunk: Chunk, key: str, arms: Sequence[str]
     columns = chunk.columns
     own = pc.fill_null(pc.equal(columns["experiment"], key), False)
     rows = np.flatnonzero(own.to_numpy(zero_copy_only=False))
-    codes = pc.index_in(columns["arm"].filter(own), pa.array(arms, pa.string()))
-    units = columns["unit"].filter(own)
-    _check_exposures(chunk, rows, columns["arm"].filter(own), codes, units, arms)
+    named, units = columns["arm"].filter(own), columns["unit"].filter(own)
+    codes = pc.index_in(named, pa.array(arms, pa.string()))
+    problems: list[Problem] = []
+    for index in np.flatnonzero(codes.is_null().to_numpy(zero_copy_only=False))[:100]:
+        message = f"the experiment has no arm {named[int(index)].as_py()!r}; it has {', '.join(arms)}; is this its log?"
+        problems.append(chunk.source.problem(int(rows[index]), "arm", message))
+    for index in np.flatnonzero(units.is_null().to_numpy(zero_copy_only=False))[:100]:
+        message = "an exposure without a unit; give the unit that was assigned, or leave the row out"
+        problems.append(chunk.source.problem(int(rows[index]), "unit", message))
+    if problems:
+        raise BadRowsError(problems)
     lists = columns["items"].filter(own)
     target.add(
         answered=pa.array(keys := _keys(columns["request_id"])),
@@ -200,37 +221,6 @@ def _add_exposures(target: _Columns, chunk: Chunk, key: str, arms: Sequence[str]
         target.add(diversity=pc.fill_null(columns["style_diversity"].filter(own), float("nan")))
     elif diversity is not None:
         target.add(diversity=pa.array(diversity(lists)))
-
-
-def _check_exposures(
-    chunk: Chunk, rows: IntArray, named: pa.Array, codes: pa.Array, units: pa.Array, arms: Sequence[str]
-) -> None:
-    problems: list[Problem] = []
-    for index in np.flatnonzero(codes.is_null().to_numpy(zero_copy_only=False))[:100]:
-        message = f"the experiment has no arm {named[int(index)].as_py()!r}; it has {', '.join(arms)}; is this its log?"
-        problems.append(chunk.source.problem(int(rows[index]), "arm", message))
-    for index in np.flatnonzero(units.is_null().to_numpy(zero_copy_only=False))[:100]:
-        message = "an exposure without a unit; give the unit that was assigned, or leave the row out"
-        problems.append(chunk.source.problem(int(rows[index]), "unit", message))
-    if problems:
-        raise BadRowsError(problems)
-
-
-def _add_events(target: _Columns, chunk: Chunk) -> None:
-    columns, count = chunk.columns, len(chunk)
-    requests = columns.get("request_id", pa.nulls(count, pa.string()))
-    target.add(
-        unit=columns["unit"],
-        item=columns["item_id"],
-        kind=pc.index_in(columns["event"], pa.array(KINDS, pa.string())).cast(pa.int8()),
-        timestamp=columns["timestamp"],
-        amount=columns.get("amount", pa.nulls(count, pa.float64())),
-        dwell_s=columns.get("dwell_s", pa.nulls(count, pa.float64())),
-        request=pa.array(_keys(requests)),
-        answers=requests.is_valid(),
-        position=pc.fill_null(columns.get("position", pa.nulls(count, pa.int64())), 0),
-        row=pa.array(np.arange(count) + chunk.source.first_row, pa.int32()),
-    )
 
 
 def _encode(

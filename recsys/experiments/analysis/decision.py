@@ -107,7 +107,16 @@ def decide(
             f"{LONGEST_DAYS} days: more waiting is of no use."
         )
         return Decision(Advice.STOP, None, (why, *lines))
-    waits = [_waiting(state, days_left.get(state.arm)) for state in still_open]
+    waits = []
+    for state in still_open:
+        left = days_left.get(state.arm)
+        if state.wins or left == 0:
+            wait = "open questions need more units; check again in a week"
+        elif left is None or left > YEAR:
+            wait = "an effect as small as this estimate would take more than a year to find; a larger one may yet show"
+        else:
+            wait = f"an effect as large as this estimate would be found in about {left} more days"
+        waits.append(f"{state.arm}: {wait}.")
     return Decision(Advice.KEEP_GOING, None, (*lines, *waits))
 
 
@@ -138,14 +147,26 @@ class _ArmState:
         absent = tuple(
             f"The guardrail {METRIC_WORDS[metric]} is not in the logs: {unmeasured[metric]}." for metric in missing
         )
+        verdict = (
+            "is better than" if primary.better else "is worse than" if primary.worse else "is not shown to differ from"
+        )
+        size = f"{effect_words(primary.effect)}, p {p_words(primary.p_corrected)}"
+        power: tuple[str, ...] = ()
+        detectable = primary.detectable
+        if detectable is not None and not primary.better and not primary.worse:
+            least = percent(detectable.relative) if detectable.relative is not None else f"{detectable.absolute:.4g}"
+            probability = f"{experiment.decision.power:.0%}"
+            power = (
+                f"So far, an effect of {least.lstrip('+')} would have been found with a probability of {probability}.",
+            )
         return cls(
             arm=name,
             wins=primary.better and safe,
             loses=primary.worse or harmed,
             gain=sign * primary.effect.absolute.value,
-            result=_describe_effect(primary),
+            result=f"{METRIC_WORDS[primary.metric].capitalize()} of {name} {verdict} the control's: {size}.",
             guards=(*guards, *absent),
-            power=_describe_power(primary, experiment),
+            power=power,
         )
 
 
@@ -153,7 +174,7 @@ def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: flo
     least = experiment.decision.minimum_days
     harmed = [state for state in states if state.loses]
     warnings = [
-        f"But {state.arm} looks harmful already; stop it by hand if that costs too much. "
+        f"But {state.arm} seems harmful already; stop it by hand if that costs too much. "
         + " ".join((state.result, *state.guards))
         for state in harmed
     ]
@@ -170,16 +191,6 @@ def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: flo
     return Decision(Advice.KEEP_GOING, None, (why, *warnings))
 
 
-def _describe_effect(one: Comparison) -> str:
-    subject = f"{METRIC_WORDS[one.metric].capitalize()} of {one.arm}"
-    size = f"{effect_words(one.effect)}, p {p_words(one.p_corrected)}"
-    if one.better:
-        return f"{subject} is better than the control's: {size}."
-    if one.worse:
-        return f"{subject} is worse than the control's: {size}."
-    return f"{subject} is not shown to differ from the control's: {size}."
-
-
 def _describe_guardrail(one: Comparison) -> str:
     found = one.guardrail
     assert found is not None  # noqa: S101 - callers pass only comparisons with a guardrail
@@ -190,24 +201,6 @@ def _describe_guardrail(one: Comparison) -> str:
         "unclear": f"The guardrail {name} is not settled for {one.arm}: harm up to the margin is still possible",
     }
     return f"{words[found.verdict]} ({effect_words(one.effect)})."
-
-
-def _describe_power(primary: Comparison, experiment: Experiment) -> tuple[str, ...]:
-    detectable = primary.detectable
-    if detectable is None or primary.better or primary.worse:
-        return ()
-    size = percent(detectable.relative) if detectable.relative is not None else f"{detectable.absolute:.4g}"
-    power = experiment.decision.power
-    return (f"So far, an effect of {size.lstrip('+')} would have been found with a probability of {power:.0%}.",)
-
-
-def _waiting(state: _ArmState, left: int | None) -> str:
-    if state.wins or left == 0:
-        return f"{state.arm}: open questions need more units; look again in a week."
-    if left is None or left > YEAR:
-        slow = "an effect as small as this estimate would take more than a year to find; a larger one may yet show"
-        return f"{state.arm}: {slow}."
-    return f"{state.arm}: an effect as large as this estimate would be found in about {left} more days."
 
 
 def effect_words(effect: Effect) -> str:

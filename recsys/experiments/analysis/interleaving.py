@@ -1,9 +1,9 @@
 """Team-draft interleaving: two rankers share one list, and clicks show which one users prefer.
 
 Radlinski, Kurup & Joachims (2008, "How does clickthrough data reflect retrieval quality?", section 4.2.2): two captains
-take turns, a coin decides who begins each round, and each picks its best item that is not in the list yet. Each user
-compares the rankers within one list, so that differences between users add no noise. It needs far fewer users than an
-A/B test to find the better ranker, but it does not tell by how much a metric would move.
+take turns. A coin decides which one begins each round, and each picks its best item that is not in the list yet. Each
+user compares the rankers within one list, so that differences between users add no noise. It needs far fewer users than
+an A/B test to find the better ranker, but it does not measure the change of a metric.
 
 It assumes that users do not see the teams, and judge items as they would elsewhere. It fails if two rankings differ by
 a shift of one position: the better one then gets credit too seldom (Hofmann, Whiteson & de Rijke 2011). It also fails
@@ -88,7 +88,7 @@ class Outcome:
 def interleave(a: Sequence[str], b: Sequence[str], k: int, seed: int, *parts: str | int) -> Interleaved:
     """Build the first `k` positions of two rankings by team draft; the same arguments give the same list.
 
-    In every prefix the sizes of the teams differ by at most one, and a fair toss decides who is first, so that both
+    In every prefix the sizes of the teams differ by at most one, and a fair toss decides which is first, so that both
     rankers have the same chance. If one ranking ends, the other one continues without credit.
 
     Args:

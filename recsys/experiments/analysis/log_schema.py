@@ -171,22 +171,18 @@ def _validate(column: Column, raw: pa.Array, source: RowSource) -> tuple[pa.Arra
             source.problem(int(row), column.name, "is empty; fill it, or leave the row out")
             for row in np.flatnonzero(empty)[:_PROBLEMS]
         ]
-    for rows, message in _outside(column, values):
-        problems += [source.problem(int(row), column.name, message) for row in np.flatnonzero(rows)[:_PROBLEMS]]
-    return values, problems
-
-
-def _outside(column: Column, values: pa.Array) -> list[tuple[BoolArray, str]]:
-    found = []
+    outside = []
     if column.low is not None:
-        found.append((_true(pc.less(values, column.low)), f"is below {column.low:g}; correct it"))
+        outside.append((pc.less(values, column.low), f"is below {column.low:g}; correct it"))
     if column.high is not None:
-        cure = "; these look like milliseconds: give seconds" if column.high == FAR_FUTURE else "; correct it"
-        found.append((_true(pc.greater(values, column.high)), f"is above {column.high:g}{cure}"))
+        cure = "; these seem to be milliseconds: give seconds" if column.high == FAR_FUTURE else "; correct it"
+        outside.append((pc.greater(values, column.high), f"is above {column.high:g}{cure}"))
     if column.words:
         unknown = pc.and_(pc.invert(pc.is_in(values, pa.array(column.words))), values.is_valid())
-        found.append((_true(unknown), f"is none of {', '.join(column.words)}; rename it or leave the row out"))
-    return found
+        outside.append((unknown, f"is none of {', '.join(column.words)}; rename it or leave the row out"))
+    for rows, message in outside:
+        problems += [source.problem(int(row), column.name, message) for row in np.flatnonzero(_true(rows))[:_PROBLEMS]]
+    return values, problems
 
 
 def _convert(column: Column, raw: pa.Array, source: RowSource) -> tuple[pa.Array, BoolArray]:
@@ -231,15 +227,14 @@ def _truth(raw: pa.Array) -> pa.Array:
 def _texts(raw: pa.Array) -> pa.Array:
     if pa.types.is_list(raw.type) or pa.types.is_large_list(raw.type):
         return raw.cast(_TYPES[Kind.TEXTS])
-    return pa.array([_json_list(text) for text in raw.to_pylist()], _TYPES[Kind.TEXTS])
-
-
-def _json_list(text: str | None) -> list[str] | None:
-    try:
-        value = json.loads(text) if text is not None else None
-    except json.JSONDecodeError:
-        return None
-    return [str(item) for item in value] if isinstance(value, list) else None
+    lists: list[list[str] | None] = []
+    for text in raw.to_pylist():
+        try:
+            value = json.loads(text) if text is not None else None
+        except json.JSONDecodeError:
+            value = None
+        lists.append([str(item) for item in value] if isinstance(value, list) else None)
+    return pa.array(lists, _TYPES[Kind.TEXTS])
 
 
 _CONVERT = {

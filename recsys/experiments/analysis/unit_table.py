@@ -196,7 +196,11 @@ def build_unit_table(logs: ColumnarLogs, experiment: Experiment, now: int, until
     ratings = _collect_ratings(logs.feedback, row, exposures.first, end)
     builder = _Builder(count, exposures, events, logs.events, ratings, known)
     metrics, unmeasured = builder.build_all()
-    lost = _find_lost(logs, events)
+    # Events that name a request which is in no logged exposure.
+    lost = np.zeros(len(events.unit), dtype=np.bool_)
+    answering = np.flatnonzero(events.answering)
+    keys = logs.events.request[answering]
+    lost[answering] = logs.answered[_nearest(logs.answered, keys)] != keys
     return UnitTable(
         arms=logs.arms,
         ids=logs.units.take(pa.array(np.flatnonzero(inside))),
@@ -464,17 +468,8 @@ def _collect_segments(own: ExposureRows, shown: _Exposures) -> dict[str, tuple[I
     return found
 
 
-def _find_lost(logs: ColumnarLogs, events: _Events) -> BoolArray:
-    """Return a mask (e,) of events that name a request which is in no logged exposure."""
-    lost = np.zeros(len(events.unit), dtype=np.bool_)
-    rows = np.flatnonzero(events.answering)
-    keys = logs.events.request[rows]
-    lost[rows] = logs.answered[_nearest(logs.answered, keys)] != keys
-    return lost
-
-
 def _nearest(ordered: Keys, keys: Keys) -> IntArray:
-    """Return the index of each key among the ordered ones, or where it would be inserted."""
+    """Return the index of each key among the ordered ones, or of its point of insertion."""
     # Searching for sorted keys reads memory in order, which is much faster for millions of keys.
     order = np.argsort(keys)
     found = np.empty(len(keys), dtype=np.int64)

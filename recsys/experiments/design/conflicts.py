@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsys.experiments.design.definition import Experiment, Ranges
+from recsys.experiments.design.definition import Experiment
 
 
 def find_conflict(one: Experiment, other: Experiment) -> str | None:
@@ -11,75 +11,55 @@ def find_conflict(one: Experiment, other: Experiment) -> str | None:
     Experiments of one namespace share no unit. All others overlap with independent splits, so that their arms must not
     set the same option.
     """
-    return _namespaces(one, other) or _salts(one, other) or _holdouts(one, other) or _options(one, other)
-
-
-def _exclusive(one: Experiment, other: Experiment) -> bool:
-    return one.namespace is not None and other.namespace is not None and one.namespace.name == other.namespace.name
-
-
-def _namespaces(one: Experiment, other: Experiment) -> str | None:
-    if one.namespace is None or other.namespace is None or not _exclusive(one, other):
-        return None
-    name = one.namespace.name
-    if one.unit is not other.unit:
-        return (
-            f"namespace {name!r}: {one.key!r} assigns {one.unit}s and {other.key!r} {other.unit}s, which cannot "
-            "exclude each other; give one of them another namespace"
+    exclusive = False
+    if one.namespace is not None and other.namespace is not None and one.namespace.name == other.namespace.name:
+        exclusive, name = True, one.namespace.name
+        if one.unit is not other.unit:
+            return (
+                f"namespace {name!r}: {one.key!r} assigns {one.unit}s and {other.key!r} {other.unit}s, which cannot "
+                "exclude each other; give one of them another namespace"
+            )
+        overlaps = (
+            (max(first, start), min(last, end))
+            for first, last in one.namespace.segments
+            for start, end in other.namespace.segments
+            if start <= last and first <= end
         )
-    shared = _overlap(one.namespace.segments, other.namespace.segments)
-    if shared is None:
-        return None
-    return (
-        f"namespace {name!r}: {one.key!r} and {other.key!r} overlap in segments {shared[0]}-{shared[1]}; give each "
-        "segments of its own, or stop one of them"
-    )
-
-
-def _salts(one: Experiment, other: Experiment) -> str | None:
-    if one.salt != other.salt or _exclusive(one, other):
-        return None
-    return (
-        f"salt {one.salt!r}: {one.key!r} and {other.key!r} share it, so that both would split units in the same way; "
-        "leave `salt` out of one of them"
-    )
-
-
-def _holdouts(one: Experiment, other: Experiment) -> str | None:
-    if one.holdout is None or other.holdout is None or one.holdout.name != other.holdout.name:
-        return None
-    if one.holdout.share == other.holdout.share and one.unit is other.unit:
-        return None
-    return (
-        f"holdout {one.holdout.name!r}: {one.key!r} leaves out {one.holdout.share:g} of {one.unit}s and {other.key!r} "
-        f"{other.holdout.share:g} of {other.unit}s; say the same in both, or name two holdouts"
-    )
-
-
-def _options(one: Experiment, other: Experiment) -> str | None:
+        shared = next(overlaps, None)
+        if shared is not None:
+            return (
+                f"namespace {name!r}: {one.key!r} and {other.key!r} overlap in segments {shared[0]}-{shared[1]}; give "
+                "each segments of its own, or stop one of them"
+            )
+    if one.salt == other.salt and not exclusive:
+        return (
+            f"salt {one.salt!r}: {one.key!r} and {other.key!r} share it, so that both would split units in the same "
+            "way; leave `salt` out of one of them"
+        )
+    if (
+        one.holdout is not None
+        and other.holdout is not None
+        and one.holdout.name == other.holdout.name
+        and (one.holdout.share != other.holdout.share or one.unit is not other.unit)
+    ):
+        return (
+            f"holdout {one.holdout.name!r}: {one.key!r} leaves out {one.holdout.share:g} of {one.unit}s and "
+            f"{other.key!r} {other.holdout.share:g} of {other.unit}s; say the same in both, or name two holdouts"
+        )
     both = sorted(_set_options(one) & _set_options(other))
-    if not both or _exclusive(one, other) or one.targeting.excludes(other.targeting):
-        return None
-    return (
-        f"override {both[0]!r}: set by arms of {one.key!r} and of {other.key!r}, which can meet in one request; put "
-        "both into one namespace with segments of their own, or stop one of them"
-    )
+    if both and not exclusive and not one.targeting.excludes(other.targeting):
+        return (
+            f"override {both[0]!r}: set by arms of {one.key!r} and of {other.key!r}, which can meet in one request; "
+            "put both into one namespace with segments of their own, or stop one of them"
+        )
+    return None
 
 
 def _set_options(experiment: Experiment) -> set[str]:
+    """Return the options that some arm sets; a blend counts by its features."""
     return {
         f"blend.{name}" if option == "blend" else option
         for arm in experiment.arms.values()
         for option, value in arm.overrides.explicit.items()
         for name in (value if option == "blend" else ("",))
     }
-
-
-def _overlap(one: Ranges, other: Ranges) -> tuple[int, int] | None:
-    shared = (
-        (max(first, start), min(last, end))
-        for first, last in one
-        for start, end in other
-        if start <= last and first <= end
-    )
-    return next(shared, None)

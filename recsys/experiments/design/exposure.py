@@ -2,12 +2,12 @@
 
 A unit that every arm would serve alike carries no information about the effect; counting it dilutes the effect and
 widens the interval. So exposures are triggered: a request counts if the arms differ for it. This is valid only if all
-arms trigger alike, which needs the counterfactual: for a unit in the control, what the other arm would have shown, and
-the reverse (Kohavi, Tang and Xu 2020, "Trustworthy Online Controlled Experiments", chapter 20).
+arms trigger alike. That needs the counterfactual: the list that the other arm would have shown to a unit in the
+control, and the reverse (Kohavi, Tang and Xu 2020, "Trustworthy Online Controlled Experiments", chapter 20).
 
-`compare_overrides` computes it from the arms' overrides and from what a request can show, without serving twice. It is
+`compare_overrides` computes it from the arms' overrides and from the `TriggerContext`, without serving twice. It is
 symmetric in both arms, and `check_trigger` is the same for all arms of an experiment. Everything in a `TriggerContext`
-must hence be known before the arm, and independently of it. If a trigger depends on the arm, the sample ratio is off;
+must therefore be known before the arm, and independently of it. If a trigger depends on the arm, the sample ratio is off;
 the SRM check of triggered units finds this.
 
 It errs on the side of logging: if arms rank differently, their lists may still be the same. It fails if an arm has

@@ -61,10 +61,10 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
 
 
 def list_problems(error: ValidationError) -> list[str]:
-    """Return one line per problem: the key, and what is wrong with it."""
+    """Return one line per problem: the key and the fault."""
     lines = []
     for found in error.errors():
-        place = ".".join(str(part) for part in found["loc"] if part != "[key]")
+        key = ".".join(str(part) for part in found["loc"] if part != "[key]")
         message = found["msg"].removeprefix("Value error, ")
-        lines.append(f"{place}: {message}" if place else message)
+        lines.append(f"{key}: {message}" if key else message)
     return lines

@@ -79,14 +79,17 @@ def stop(experiment: Experiment, at: int) -> Experiment:
 def build_split(experiment: Experiment) -> Split:
     """Record everything that must not change while the experiment runs."""
     holdout = experiment.holdout
+    names = sorted(experiment.arms)
+    overrides = [experiment.arms[name].overrides.model_dump(mode="json", exclude_none=True) for name in names]
+    hashes = [hashlib.sha256(json.dumps(one, sort_keys=True).encode()).hexdigest()[:16] for one in overrides]
     return Split(
         unit=experiment.unit,
         salt=experiment.salt,
         control=experiment.control,
         namespace="" if experiment.namespace is None else experiment.namespace.name,
         holdout="" if holdout is None else f"{holdout.name}={holdout.share!r}",
-        weights={name: experiment.arms[name].weight for name in sorted(experiment.arms)},
-        treatments={name: _hash_overrides(experiment, name) for name in sorted(experiment.arms)},
+        weights={name: experiment.arms[name].weight for name in names},
+        treatments=dict(zip(names, hashes, strict=True)),
     )
 
 
@@ -162,11 +165,6 @@ def _find_change(before: Split, after: Split) -> str | None:
 
 def _weights(split: Split) -> str:
     return ", ".join(f"{name} (weight {weight:g})" for name, weight in split.weights.items())
-
-
-def _hash_overrides(experiment: Experiment, arm: str) -> str:
-    overrides = experiment.arms[arm].overrides.model_dump(mode="json", exclude_none=True)
-    return hashlib.sha256(json.dumps(overrides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _segments(experiment: Experiment) -> Ranges:

@@ -100,7 +100,7 @@ class Registry:
     """Experiments of a project while its service runs. Safe to share between threads.
 
     Opening and reloading never raise for a wrong file: one broken draft must not stop a service, and a running
-    experiment continues unchanged. `problems` has what is wrong, by key, until it is corrected.
+    experiment continues unchanged. `problems` has the problem of each wrong file, by key, until it is corrected.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -159,7 +159,8 @@ def _admit(
     """
     admitted: list[Experiment] = []
     all_problems = dict(problems)
-    for experiment in sorted(found, key=_priority):
+    # Running ones have priority over drafts; then the time of start decides, then the key.
+    for experiment in sorted(found, key=lambda one: (one.status is Status.DRAFT, one.started_at or 0, one.key)):
         problem = _find_any_conflict(experiment, admitted)
         if problem is None:
             admitted.append(experiment)
@@ -169,11 +170,6 @@ def _admit(
         if old is not None and _find_any_conflict(old, admitted) is None:
             admitted.append(old)
     return admitted, all_problems
-
-
-def _priority(experiment: Experiment) -> tuple[bool, int, str]:
-    """Return the sort key of priority: running ones before drafts, then by time of start, then by key."""
-    return experiment.status is Status.DRAFT, experiment.started_at or 0, experiment.key
 
 
 def _find_any_conflict(experiment: Experiment, admitted: Iterable[Experiment]) -> str | None:

@@ -3,10 +3,10 @@
 Each gives `Terms`, from which value, influence function and bootstrap follow alike. Notation: n logged decisions
 (x_i, a_i, p_i, r_i), w_i = pi(a_i | x_i) / p_i, q̂ a fitted reward model, q̂_pi(x) = sum over a of pi(a | x) q̂(x, a).
 
-All assume that p_i is what the log really used, that the log could choose whatever the policy can (overlap), that
-rewards depend on context and action alone (no interference between decisions), and that contexts come as they will come
-to the new policy. If a log has only users who answered, such as ratings, and answering depends on the action, only
-SNIPS stays right: its ratio is of rewards to answers. Other facts in Dudík, Erhan, Langford & Li (2014).
+All assume that the log really used p_i, that the log could choose each action that the policy can choose (overlap),
+that rewards depend only on context and action (no interference between decisions), and that contexts are distributed
+as they will be for the new policy. Some logs have only users who answered, such as ratings. If answering depends on the
+action, only SNIPS stays right: its ratio is of rewards to answers. Other facts in Dudík, Erhan, Langford & Li (2014).
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Estimator(StrEnum):
 class Terms:
     """V = mean(base) + sum over k of sum(corrections[:, k]) / sum(normalizers[:, k]).
 
-    `base` (n,), `corrections` (n, K), `normalizers` (n, K), a row a decision (of lists, a row a list, k its places).
+    `base` (n,), `corrections` (n, K), `normalizers` (n, K), one row per decision. For lists: one row per list, and k is
+    its position.
     """
 
     base: Values

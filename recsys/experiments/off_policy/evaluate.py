@@ -120,7 +120,22 @@ def compute_terms(
         return by.clipped_ips(rewards, weights, how.best.limit), how
     if predicted is None:
         raise ValueError(f"{name} needs a reward model's predictions")
-    return _with_model(name, rewards, weights, predicted, units)
+    if name is Estimator.DM:
+        return by.direct_method(predicted), None
+    if name is Estimator.DR:
+        return by.doubly_robust(rewards, weights, predicted), None
+    if name is Estimator.SNDR:
+        return by.self_normalized_dr(rewards, weights, predicted), None
+    bound, limits = (
+        (switch, candidate_limits(weights)) if name is Estimator.SWITCH_DR else (shrink, shrinkage_limits(weights))
+    )
+    residuals = rewards - predicted.taken
+
+    def build(limit: float) -> Terms:
+        return by.doubly_robust(rewards, bound(weights, limit), predicted)
+
+    how = tune_limit(build, lambda limit: (bound(weights, limit) - weights) * residuals, units, limits=limits)
+    return build(how.best.limit), how
 
 
 def with_intervals(
@@ -142,24 +157,3 @@ def with_intervals(
         estimates[name] = Estimated(value, bootstrap, gain, how)
     logged = by_influence(mean_terms(rewards), units, level)
     return Evaluation(logged, estimates, main, support, level)
-
-
-def _with_model(
-    name: Estimator, rewards: Values, weights: Values, predicted: Predicted, units: IntArray
-) -> tuple[Terms, Tuned | None]:
-    if name is Estimator.DM:
-        return by.direct_method(predicted), None
-    if name is Estimator.DR:
-        return by.doubly_robust(rewards, weights, predicted), None
-    if name is Estimator.SNDR:
-        return by.self_normalized_dr(rewards, weights, predicted), None
-    bound, limits = (
-        (switch, candidate_limits(weights)) if name is Estimator.SWITCH_DR else (shrink, shrinkage_limits(weights))
-    )
-    residuals = rewards - predicted.taken
-
-    def build(limit: float) -> Terms:
-        return by.doubly_robust(rewards, bound(weights, limit), predicted)
-
-    how = tune_limit(build, lambda limit: (bound(weights, limit) - weights) * residuals, units, limits=limits)
-    return build(how.best.limit), how

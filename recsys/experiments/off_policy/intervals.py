@@ -33,10 +33,10 @@ def standard_error(influence: Values, units: IntArray) -> float:
         DataError: for fewer than FEWEST users.
     """
     sums = per_unit(influence[:, None], units)[:, 0]
-    people = len(sums)
-    if people < FEWEST:
-        raise DataError(f"the log has decisions of {people} users: at least {FEWEST} are needed for an interval")
-    return math.sqrt(people / (people - 1) * float(sums @ sums)) / len(influence)
+    users = len(sums)
+    if users < FEWEST:
+        raise DataError(f"the log has decisions of {users} users: at least {FEWEST} are needed for an interval")
+    return math.sqrt(users / (users - 1) * float(sums @ sums)) / len(influence)
 
 
 def by_influence(terms: Terms, units: IntArray, level: float = 0.95, *, bias: float = 0.0) -> Estimate:

@@ -75,10 +75,10 @@ class Log:
         known = tuple(sorted({*actions, *names}))
         index = {name: code for code, name in enumerate(known)}
         codes = np.array([index[name] for name in actions], dtype=np.int64)
-        people = np.arange(len(codes)) if units is None else encode_units(units)
+        users = np.arange(len(codes)) if units is None else encode_units(units)
         features = np.zeros((len(codes), 0)) if contexts is None else np.asarray(contexts, dtype=np.float64)
         chances, earned = (np.asarray(column, dtype=np.float64) for column in (propensities, rewards))
-        return cls(codes, chances, earned, people, features, known)
+        return cls(codes, chances, earned, users, features, known)
 
     def __len__(self) -> int:
         return len(self.actions)

@@ -36,8 +36,8 @@ class Ratings:
 def collect_ratings(feedback: pd.DataFrame) -> Ratings:
     """Build a log from a table with COLUMNS and an optional `timestamp`, one row per rating, in the order given.
 
-    Actions are named by `action_name`. The context of a rating are the user's earlier ratings: their number, and the
-    share of satisfied ones.
+    Actions are named by `action_name`. The context of a rating are the user's earlier ratings: log(1 + their number),
+    and the share of satisfied ones.
 
     Raises:
         DataError: for wrong propensities, and if no image was chosen at random.
@@ -60,13 +60,18 @@ def collect_ratings(feedback: pd.DataFrame) -> Ratings:
     ]
     satisfied = frame["satisfied"].to_numpy(np.float64)
     users = frame["user_id"].astype(str)
+    # Number and sum of the user's ratings before each rating; the share of satisfied ones has a prior of 1 in 2.
+    grouped = pd.DataFrame({"user": users.to_numpy(), "satisfied": satisfied}).groupby("user")["satisfied"]
+    count = grouped.cumcount().to_numpy(np.float64)
+    good = grouped.cumsum().to_numpy(np.float64) - satisfied
+    earlier = np.column_stack([np.log1p(count), (good + 1.0) / (count + 2.0)])
     rows = np.flatnonzero(random)
     log = Log.from_columns(
         [names[row] for row in rows],
         propensities[random],
         satisfied[random],
         units=list(users.to_numpy()[random]),
-        contexts=_earlier_ratings(users, satisfied)[random],
+        contexts=earlier[random],
     )
     return Ratings(log, len(frame) - len(rows), tuple(sorted(set(users.to_numpy()[random]))))
 
@@ -94,7 +99,11 @@ def build_policy(ratings: Ratings, table: pd.DataFrame) -> tuple[Log, Values]:
         action_name(str(target), float(strength))
         for target, strength in zip(table["action"], table["strength"], strict=True)
     ]
-    log = _with_names(ratings.log, actions)
+    log = ratings.log
+    # The policy may have actions that were never chosen: the log gets their names, too.
+    names = tuple(sorted({*log.names, *actions}))
+    codes = np.array([names.index(name) for name in log.names], dtype=np.int64)
+    log = Log(codes[log.actions], log.propensities, log.rewards, log.units, log.contexts, names)
     users = table["user_id"].astype(str) if "user_id" in table else pd.Series([""] * len(table))
     wide = pd.DataFrame(
         {"user": users.to_numpy(), "action": actions, "probability": table["probability"].to_numpy(float)}
@@ -105,7 +114,11 @@ def build_policy(ratings: Ratings, table: pd.DataFrame) -> tuple[Log, Values]:
             f"the policy has two rows for {twice['action']!r}: give one probability for each action (and user)"
         )
     pivot = wide.pivot(index="user", columns="action", values="probability").fillna(0.0)
-    _check_sums(pivot.to_numpy(np.float64))
+    rows = pivot.to_numpy(np.float64)
+    if (rows < 0).any() or not np.isfinite(rows).all() or (np.abs(rows.sum(axis=1) - 1.0) > SUM_SLACK).any():
+        raise DataError(
+            "the policy: probabilities must be 0 or more and sum to 1 (for each user, if the policy is one per user)"
+        )
     pivot = pivot.reindex(columns=list(log.names), fill_value=0.0)
     if "user_id" not in table:
         return log, np.tile(pivot.to_numpy(np.float64), (len(log), 1))
@@ -134,25 +147,3 @@ def evaluate_restyling(
     Other estimators assume that all images are rated as often as logged ones.
     """
     return evaluate(log, policy, only=only, main=Estimator.SNIPS, level=level, seed=seed)
-
-
-def _earlier_ratings(users: pd.Series[str], satisfied: Values) -> Values:
-    """Return log(1 + number) and share of satisfied ones (prior: 1 of 2) of the user's ratings before each rating."""
-    grouped = pd.DataFrame({"user": users.to_numpy(), "satisfied": satisfied}).groupby("user")["satisfied"]
-    count = grouped.cumcount().to_numpy(np.float64)
-    good = grouped.cumsum().to_numpy(np.float64) - satisfied
-    return np.column_stack([np.log1p(count), (good + 1.0) / (count + 2.0)])
-
-
-def _with_names(log: Log, names: Sequence[str]) -> Log:
-    """Return the log with further actions that were never chosen."""
-    known = tuple(sorted({*log.names, *names}))
-    places = np.array([known.index(name) for name in log.names], dtype=np.int64)
-    return Log(places[log.actions], log.propensities, log.rewards, log.units, log.contexts, known)
-
-
-def _check_sums(rows: Values) -> None:
-    if (rows < 0).any() or not np.isfinite(rows).all() or (np.abs(rows.sum(axis=1) - 1.0) > SUM_SLACK).any():
-        raise DataError(
-            "the policy: probabilities must be 0 or more and sum to 1 (for each user, if the policy is one per user)"
-        )

@@ -38,13 +38,13 @@ def cross_fit(log: Log, kind: RewardModel | None = None, *, folds: int = FOLDS, 
     Raises:
         ConfigError: for fewer than 2 folds, or more folds than users.
     """
-    people = recode_units(log.units)
-    count = int(people.max()) + 1
+    users = recode_units(log.units)
+    count = int(users.max()) + 1
     if not 2 <= folds <= count:
         raise ConfigError(f"folds is {folds}: give 2 or more, and at most one for each of {count} users")
     binary = bool(np.isin(log.rewards, (0.0, 1.0)).all())
     chosen = kind or (RewardModel.LOGISTIC if binary else RewardModel.RIDGE)
-    fold = (generator(seed, "reward model folds").permutation(count) % folds)[people]
+    fold = (generator(seed, "reward model folds").permutation(count) % folds)[users]
     found = np.empty((len(log), len(log.names)))
     for held_out in range(folds):
         inside = fold == held_out

@@ -49,7 +49,11 @@ def convert_columns(frame: pd.DataFrame, required: Sequence[str], where: str) ->
         elif name in LISTS:
             columns[name] = [_parse_list(value, name, where) for value in column]
         elif name == "satisfied":
-            columns[name] = [_truth(value, name, where) for value in column]
+            truths = [TRUTH.get(str(value).strip().lower()) for value in column]
+            if None in truths:
+                value = column.iloc[truths.index(None)]
+                raise DataError(f"{where}: column {name!r}: {value!r} is neither true nor false; write one of both")
+            columns[name] = truths
     return pd.DataFrame(columns)
 
 
@@ -86,11 +90,4 @@ def _parse_list(value: Any, name: str, where: str) -> list[Any]:
         found = None
     if not isinstance(found, list):
         raise DataError(f"{where}: column {name!r}: {value!r} is not a list; write JSON, as [1, 2]")
-    return found
-
-
-def _truth(value: Any, name: str, where: str) -> bool:
-    found = TRUTH.get(str(value).strip().lower())
-    if found is None:
-        raise DataError(f"{where}: column {name!r}: {value!r} is neither true nor false; write one of both")
     return found

@@ -130,16 +130,12 @@ def _lift(t: Beta, c: Beta, level: float) -> Estimate:
         ratio = math.exp(log_ratio)
         return c.average(lambda x: t.below(x * ratio), marks / ratio)
 
-    widest = _widest_log_ratio(t, c)
+    # No ratio is beyond 1 over the smallest quantile of both.
+    widest = -math.log(max(min(t.marks.min(), c.marks.min()), 1e-300))
     middle, low, high = (
         math.expm1(_solve(below, tail, -widest, widest)) for tail in (0.5, (1 - level) / 2, (1 + level) / 2)
     )
     return Estimate(middle, low, high)
-
-
-def _widest_log_ratio(t: Beta, c: Beta) -> float:
-    low = min(t.marks.min(), c.marks.min())
-    return -math.log(max(low, 1e-300))
 
 
 def _solve(below: Callable[[float], float], tail: float, low: float, high: float) -> float:
@@ -147,7 +143,7 @@ def _solve(below: Callable[[float], float], tail: float, low: float, high: float
 
 
 def _panels(marks: Values) -> tuple[Values, Values]:
-    """Gauss-Legendre nodes and weights (m,) of the angles between `marks`, proportions."""
+    """Return Gauss-Legendre nodes and weights (m,) of the angles between `marks`, which are proportions."""
     ends = np.unique(np.arcsin(np.sqrt(np.clip(marks, 0.0, 1.0))))
     half = np.diff(ends)[:, None] / 2.0
     center = (ends[:-1] + ends[1:])[:, None] / 2.0

@@ -42,18 +42,32 @@ def adjust(arms: Sequence[JointMoments]) -> Adjusted:
         DataError: without arms, covariates or units.
     """
     if not arms or any(len(arm.means) < 2 for arm in arms):
-        raise DataError("CUPED takes arms of a metric and at least one covariate: leave it out where there is none")
+        raise DataError("CUPED takes arms of a metric and at least one covariate: leave it out if there is none")
     freedom = sum(max(arm.n - 1, 0) for arm in arms)
     if freedom == 0:
         raise DataError("no arm has two units: CUPED needs more data")
     pooled = sum((max(arm.n - 1, 0) * arm.covariance for arm in arms), np.zeros_like(arms[0].covariance)) / freedom
     units = sum(arm.n for arm in arms)
     center = sum((arm.n * arm.means[1:] for arm in arms), np.zeros(len(pooled) - 1)) / units
-    theta = _regress(pooled[1:, 1:], pooled[0, 1:])
-    explained = float(theta @ pooled[1:, 1:] @ theta)
+    covariance = pooled[1:, 1:]
+    # Regression in units of standard deviations, so that the pseudo-inverse sees correlations.
+    deviations = np.sqrt(np.diag(covariance))
+    scale = np.where(deviations > 0.0, deviations, 1.0)
+    inverse = np.linalg.pinv(covariance / np.outer(scale, scale), rcond=_SMALLEST_EIGENVALUE, hermitian=True)
+    theta = np.asarray(inverse @ (pooled[0, 1:] / scale) / scale)
+    weights = np.array([1.0, *-theta])
+    adjusted = [
+        Moments(
+            arm.n,
+            float(arm.means[0] - theta @ (arm.means[1:] - center)),
+            max(float(weights @ arm.covariance @ weights), 0.0),
+        )
+        for arm in arms
+    ]
+    explained = float(theta @ covariance @ theta)
     left = 1.0 - explained / pooled[0, 0] if pooled[0, 0] > 0.0 else 1.0
     return Adjusted(
-        arms=tuple(_adjusted(arm, theta, center) for arm in arms),
+        arms=tuple(adjusted),
         coefficients=tuple(map(float, theta)),
         shared=explained / units,
         variance_left=float(np.clip(left, 0.0, 1.0)),
@@ -68,17 +82,3 @@ def fill_missing(covariate: Values) -> Values:
     """
     missing = np.isnan(covariate)
     return np.column_stack([np.where(missing, 0.0, covariate), missing])
-
-
-def _adjusted(arm: JointMoments, theta: Values, center: Values) -> Moments:
-    weights = np.array([1.0, *-theta])
-    variance = max(float(weights @ arm.covariance @ weights), 0.0)
-    return Moments(arm.n, float(arm.means[0] - theta @ (arm.means[1:] - center)), variance)
-
-
-def _regress(covariance: Values, with_metric: Values) -> Values:
-    deviations = np.sqrt(np.diag(covariance))
-    scale = np.where(deviations > 0.0, deviations, 1.0)
-    correlation = covariance / np.outer(scale, scale)
-    inverse = np.linalg.pinv(correlation, rcond=_SMALLEST_EIGENVALUE, hermitian=True)
-    return np.asarray(inverse @ (with_metric / scale) / scale)

@@ -21,7 +21,7 @@ class Effect:
     `control`, `treatment`: means of the arms (after CUPED, if adjusted). `absolute`: treatment - control, in the
     metric's unit. `relative`: treatment / control - 1, None if the control's mean is not above 0, because a share of it
     has no meaning then. `p_value`: two-sided, of no difference, in [0, 1]. `level`: of the intervals, e.g. 0.95.
-    `method`: what was computed, in words.
+    `method`: name of the computation, in words.
     """
 
     control: float

@@ -22,7 +22,7 @@ class Guardrail:
     """Result of a guardrail.
 
     `harm`: loss of the arm (above 0 is worse), with its interval, on the margin's scale. `verdict`: "safe" if the whole
-    interval lies below `margin`, "harmed" if it is not safe and lies wholly above 0, "unclear" otherwise: not enough
+    interval is below `margin`, "harmed" if it is not safe and is wholly above 0, "unclear" otherwise: not enough
     data to rule harm of `margin` out, which is no sign of safety.
     """
 

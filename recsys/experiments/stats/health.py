@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from recsys.errors import ConfigError, DataError
-from recsys.experiments.stats.moments import Moments, Values
+from recsys.experiments.stats.moments import Moments
 from recsys.schema import IntArray
 
 THRESHOLD = 0.001
@@ -39,13 +39,18 @@ class SampleRatio:
 def sample_ratio(counts: Sequence[int], weights: Sequence[float], *, threshold: float = THRESHOLD) -> SampleRatio:
     """Pearson's chi-square test for a sample ratio mismatch (SRM; Fabijan et al. 2019).
 
-    `counts` (k,): units that each arm has. `weights` (k,): of the declared split, of any sum, not of what was seen. An
+    `counts` (k,): units that each arm has. `weights` (k,): of the declared split, not of the counts; any sum. An
     arm of weight 0 takes no part in the test: it adds no degree of freedom, and units in it are strays. With one arm
     of weight there is nothing to test (p is 1). The chi-square approximation wants 5 expected units an arm. Raises
     ConfigError for weights below 0 or all 0, DataError for lengths that differ, counts below 0 or no unit.
     """
     seen, shares = np.asarray(counts, dtype=np.float64), np.asarray(weights, dtype=np.float64)
-    _check_split(seen, shares)
+    if seen.shape != shares.shape:
+        raise DataError(f"{len(seen)} counts for {len(shares)} weights: give one of each per arm")
+    if not (np.isfinite(shares).all() and (shares >= 0.0).all() and shares.sum() > 0.0):
+        raise ConfigError(f"weights {shares.tolist()}: give weights of 0 or more that are not all 0")
+    if (seen < 0).any() or seen.sum() == 0:
+        raise DataError(f"units in arms are {seen.astype(int).tolist()}: count each exposed unit once")
     live = shares > 0.0
     strays = tuple(int(arm) for arm in np.flatnonzero(~live & (seen > 0)))
     expected = shares / shares.sum() * seen[live].sum()
@@ -127,12 +132,3 @@ def multiple_exposures(units: IntArray, arms: IntArray, *, largest_share: float 
     total = int(np.count_nonzero(np.diff(of_pairs))) + 1
     share = len(multiple) / total
     return MultipleExposures(total, multiple, share, share > largest_share)
-
-
-def _check_split(seen: Values, shares: Values) -> None:
-    if seen.shape != shares.shape:
-        raise DataError(f"{len(seen)} counts for {len(shares)} weights: give one of each per arm")
-    if not (np.isfinite(shares).all() and (shares >= 0.0).all() and shares.sum() > 0.0):
-        raise ConfigError(f"weights {shares.tolist()}: give weights of 0 or more that are not all 0")
-    if (seen < 0).any() or seen.sum() == 0:
-        raise DataError(f"units in arms are {seen.astype(int).tolist()}: count each exposed unit once")

@@ -78,8 +78,8 @@ class JointMoments:
         """Return moments of the linearized ratio of the first two columns, and of the covariates.
 
         Unit i becomes r + (N_i - r D_i) / mean(D) with r = mean(N) / mean(D), whose mean is r and whose variance / n is
-        the delta method's variance of r (Deng, Knoblich & Lu 2018, eq. 5). Units are independent; what they are made of
-        (requests of a person) need not be. The approximation asks for a mean denominator many standard errors from 0.
+        the delta method's variance of r (Deng, Knoblich & Lu 2018, eq. 5). Units are independent; the parts of a unit
+        (requests of a user) need not be. The approximation needs a mean denominator many standard errors from 0.
 
         Raises:
             DataError: if the mean denominator is 0.

@@ -16,7 +16,7 @@ Correction = Literal["holm", "benjamini-hochberg"]
 
 
 def correct_p_values(p_values: ArrayLike, method: Correction = "holm") -> Values:
-    """Correct the p-values (M,) of one family; the result has the same order and lies in [0, 1].
+    """Correct the p-values (M,) of one family; the result has the same order and is in [0, 1].
 
     "holm" (Holm 1979) holds the chance of any false finding, whatever the tests' dependence: for the metrics and arms
     that decide. "benjamini-hochberg" (1995) holds the expected share of false findings among findings, for independent

@@ -50,46 +50,36 @@ def two_proportions(treatment: Proportion, control: Proportion, *, level: float 
     """
     check_between_0_and_1("level", level)
     critical = -float(special.ndtri((1.0 - level) / 2.0))
-    relative = _log_ratio(treatment, control, critical) if control.successes else None
+    difference = treatment.rate - control.rate
+    # Newcombe: from the ends of Wilson's intervals of both arms.
+    low_t, high_t = _wilson(treatment, critical)
+    low_c, high_c = _wilson(control, critical)
+    below = math.hypot(treatment.rate - low_t, high_c - control.rate)
+    above = math.hypot(high_t - treatment.rate, control.rate - low_c)
+    relative = None
+    if control.successes:
+        # Katz: of the log ratio, with 1/2 added to each count.
+        s_t, n_t, s_c, n_c = (count + 0.5 for count in (treatment.successes, treatment.n, control.successes, control.n))
+        center = math.log(s_t / n_t) - math.log(s_c / n_c)
+        margin = critical * math.sqrt(1.0 / s_t - 1.0 / n_t + 1.0 / s_c - 1.0 / n_c)
+        lift = treatment.rate / control.rate - 1.0
+        relative = Estimate(lift, math.expm1(center - margin), math.expm1(center + margin))
+    pooled = (treatment.successes + control.successes) / (treatment.n + control.n)
+    error = math.sqrt(pooled * (1.0 - pooled) * (1.0 / treatment.n + 1.0 / control.n))
     return Effect(
         control=control.rate,
         treatment=treatment.rate,
-        absolute=_newcombe(treatment, control, critical),
+        absolute=Estimate(difference, difference - below, difference + above),
         relative=relative,
-        p_value=_pooled_p_value(treatment, control),
+        p_value=1.0 if error == 0.0 else 2.0 * float(special.ndtr(-abs(difference) / error)),
         level=level,
         method="pooled z-test of two proportions, one look",
     )
 
 
-def _pooled_p_value(treatment: Proportion, control: Proportion) -> float:
-    pooled = (treatment.successes + control.successes) / (treatment.n + control.n)
-    error = math.sqrt(pooled * (1.0 - pooled) * (1.0 / treatment.n + 1.0 / control.n))
-    if error == 0.0:
-        return 1.0
-    return 2.0 * float(special.ndtr(-abs(treatment.rate - control.rate) / error))
-
-
-def _newcombe(treatment: Proportion, control: Proportion, critical: float) -> Estimate:
-    low_t, high_t = _wilson(treatment, critical)
-    low_c, high_c = _wilson(control, critical)
-    difference = treatment.rate - control.rate
-    below = math.hypot(treatment.rate - low_t, high_c - control.rate)
-    above = math.hypot(high_t - treatment.rate, control.rate - low_c)
-    return Estimate(difference, difference - below, difference + above)
-
-
 def _wilson(arm: Proportion, critical: float) -> tuple[float, float]:
-    """Wilson's score interval of one proportion (1927)."""
+    """Return the bounds of Wilson's score interval of one proportion (1927)."""
     q2 = critical**2
     center = (arm.successes + q2 / 2.0) / (arm.n + q2)
     margin = critical * math.sqrt(arm.n * arm.rate * (1.0 - arm.rate) + q2 / 4.0) / (arm.n + q2)
     return center - margin, center + margin
-
-
-def _log_ratio(treatment: Proportion, control: Proportion, critical: float) -> Estimate:
-    s_t, n_t, s_c, n_c = (count + 0.5 for count in (treatment.successes, treatment.n, control.successes, control.n))
-    center = math.log(s_t / n_t) - math.log(s_c / n_c)
-    margin = critical * math.sqrt(1.0 / s_t - 1.0 / n_t + 1.0 / s_c - 1.0 / n_c)
-    lift = treatment.rate / control.rate - 1.0
-    return Estimate(lift, math.expm1(center - margin), math.expm1(center + margin))

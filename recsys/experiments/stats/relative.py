@@ -32,7 +32,11 @@ def relative_lift(
     if method == "auto":
         g = critical**2 * (control.variance_of_mean + shared) / control.mean**2
         method = "fieller" if g > LARGEST_G else "delta"
-    return (_fieller if method == "fieller" else _delta)(treatment, control, critical, shared)
+    if method == "fieller":
+        return _fieller(treatment, control, critical, shared)
+    lift = treatment.mean / control.mean - 1.0
+    margin = critical * math.sqrt(delta_variance(treatment, control, shared))
+    return Estimate(lift, lift - margin, lift + margin)
 
 
 def unknown_lift(treatment: Moments, control: Moments) -> Estimate | None:
@@ -51,12 +55,6 @@ def delta_variance(treatment: Moments, control: Moments, shared: float = 0.0) ->
     ratio = treatment.mean / control.mean
     own = treatment.variance_of_mean + ratio**2 * control.variance_of_mean
     return (own + shared * (1.0 - ratio) ** 2) / control.mean**2
-
-
-def _delta(treatment: Moments, control: Moments, critical: float, shared: float) -> Estimate:
-    lift = treatment.mean / control.mean - 1.0
-    margin = critical * math.sqrt(delta_variance(treatment, control, shared))
-    return Estimate(lift, lift - margin, lift + margin)
 
 
 def _fieller(treatment: Moments, control: Moments, critical: float, shared: float) -> Estimate:
