@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from recsys.dataset.project import Project
 from recsys.plots.strips import Row, Tile
 from recsys.ranking.recommender import Recommender
-from recsys.ranking.request import Request, TasteComponent
+from recsys.ranking.request import Request
 from recsys.reports.example_users import liked_items
 from recsys.reports.labels import EVENT_WORDS
 from recsys.reports.page import plainest_item
@@ -27,7 +27,7 @@ from style.images import decode_image
 from style.vector import StyleVector
 
 LIKED, RECOMMENDED, NEIGHBORS = 8, 8, 7
-MODE_ITEMS = 5
+COMPONENT_ITEMS = 5
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
 
 
@@ -68,37 +68,26 @@ def taste_rows(project: Project, recommender: Recommender, restyler: Renderer, u
     liked = liked_items(project.load_interactions(), user_id, LIKED)
     history = [_item_tile(recommender, item, EVENT_WORDS[kind]) for item, kind in liked]
     rows = [Row("latest items of the history", history)] if history else []
-    rows += [_component_row(recommender, number, mode) for number, mode in enumerate(report.components, start=1)]
+    images = {card.style_id: recommender.bundle.image_root / card.image for card in recommender.styles.cards}
+    for number, component in enumerate(report.components, start=1):
+        tiles = [
+            Tile(images[near.style_id], f"{near.title} {near.similarity:.2f}", framed=True)
+            for near in component.close_styles
+        ]
+        tiles += [_item_tile(recommender, item) for item in component.items[:COMPONENT_ITEMS]]
+        words = f"taste component {number}, share {component.share:.0%}"
+        rows.append(Row(f"{words}: nearest references (framed, with cosine) and products", tiles))
     items = [found.item_id for found in answer.recommendations]
     rows.append(Row("recommended, best first", [_item_tile(recommender, item) for item in items]))
     plain = plainest_item(recommender)
     if plain is not None and report.components:
-        rows.append(
-            _restyled_row(
-                recommender, restyler, plain, StyleTarget(StyleVector.from_values(report.components[0].vector))
-            )
-        )
+        target = StyleTarget(StyleVector.from_values(report.components[0].vector))
+        card = recommender.catalog.card(plain)
+        tiles = [Tile(card.image, "photo")]
+        if card.image is not None:
+            tiles += [_restyled_tile(restyler, card.image, target, strength) for strength in STRENGTHS]
+        rows.append(Row(f"{card.title or plain}, restyled toward taste component 1, by strength", tiles))
     return rows
-
-
-def _component_row(recommender: Recommender, number: int, mode: TasteComponent) -> Row:
-    images = {card.style_id: recommender.bundle.image_root / card.image for card in recommender.styles.cards}
-    references = [
-        Tile(images[near.style_id], f"{near.title} {near.similarity:.2f}", framed=True) for near in mode.close_styles
-    ]
-    items = [_item_tile(recommender, item) for item in mode.items[:MODE_ITEMS]]
-    return Row(
-        f"taste component {number}, share {mode.share:.0%}: nearest references (framed, with cosine) and products",
-        [*references, *items],
-    )
-
-
-def _restyled_row(recommender: Recommender, restyler: Renderer, item_id: ItemId, target: StyleTarget) -> Row:
-    card = recommender.catalog.card(item_id)
-    tiles = [Tile(card.image, "photo")]
-    if card.image is not None:
-        tiles += [_restyled_tile(restyler, card.image, target, strength) for strength in STRENGTHS]
-    return Row(f"{card.title or item_id}, restyled toward taste component 1, by strength", tiles)
 
 
 def _restyled_tile(restyler: Renderer, image: Path, target: StyleTarget, strength: float) -> Tile:

@@ -84,18 +84,18 @@ def print_audit(entries: Sequence[AuditEntry]) -> None:
 def _list_entries(database: Database) -> Iterator[AuditEntry]:
     for frame in exposure_frames(database):
         for row in frame.to_dict("records"):
-            for item_id, picture in zip(row["items"], row["pictures"], strict=True):
-                if picture is None or picture["action"] == ORIGINAL:
+            for item_id, image in zip(row["items"], row["pictures"], strict=True):
+                if image is None or image["action"] == ORIGINAL:
                     continue
                 yield AuditEntry(
                     timestamp=int(row["timestamp"]),
                     kind="shown",
                     user_id=row["user_id"] or "",
                     item_id=item_id,
-                    toward=picture.get("style", ""),
-                    license=picture.get("license", ""),
-                    engine=picture.get("engine", ""),
-                    strength=picture["strength"],
+                    toward=image.get("style", ""),
+                    license=image.get("license", ""),
+                    engine=image.get("engine", ""),
+                    strength=image["strength"],
                     request_id=row["request_id"],
                     sha256="",
                 )

@@ -64,7 +64,11 @@ def _print_main(console: Console, report: ComparisonReport, metrics: Sequence[st
         table.add_column(_at_k(metric, report), no_wrap=True)
         table.add_column("p", justify="right", no_wrap=True)
     for name, figures in report.whole.figures.items():
-        cells = [cell for metric in metrics for cell in (_interval(figures[metric]), _p_value(figures[metric]))]
+        cells = []
+        for metric in metrics:
+            interval, p_value = figures[metric].interval, figures[metric].corrected
+            cells.append(f"{interval.mean:.4f} [{_decimals(interval.low)}, {_decimals(interval.high)}]")
+            cells.append("" if p_value is None else "<.001" if p_value < 0.001 else _decimals(p_value))
         add_row(table, name, *cells)
     console.print(table)
 
@@ -99,17 +103,6 @@ def _print_slices(console: Console, report: ComparisonReport) -> None:
 
 def _at_k(metric: str, report: ComparisonReport) -> str:
     return f"{metric}@{report.k}" if report.sampled is None else f"{metric}@{report.k}\nsampled {report.sampled}"
-
-
-def _interval(figure: MetricValue) -> str:
-    interval = figure.interval
-    return f"{interval.mean:.4f} [{_decimals(interval.low)}, {_decimals(interval.high)}]"
-
-
-def _p_value(figure: MetricValue) -> str:
-    if figure.corrected is None:
-        return ""
-    return "<.001" if figure.corrected < 0.001 else _decimals(figure.corrected)
 
 
 def _mean(figure: MetricValue) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,13 +80,29 @@ def new_figure(width: float, height: float, title: str = "", *, constrained: boo
     return figure
 
 
-def tidy(axes: Axes, label: str = "", title: str = "") -> None:
-    """Style a chart: light grid lines along x only, no box; `label` names the x axis."""
+def tidy(axes: Axes, label: str = "", title: str = "", y_label: str = "") -> None:
+    """Style a chart: light grid lines along x only, no box; `label` names the x axis, `y_label` the y axis."""
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(RULE)
     axes.tick_params(length=0, labelsize=TEXT_SIZE, labelcolor=INK)
     axes.grid(axis="x", color=RULE, linewidth=0.7)
     axes.set_axisbelow(True)
     axes.set_xlabel(label, fontsize=TEXT_SIZE, color=INK)
+    if y_label:
+        axes.set_ylabel(y_label, fontsize=TEXT_SIZE, color=INK)
     if title:
         axes.set_title(title, fontsize=TEXT_SIZE, color=INK, loc="left")
+
+
+def label_rows(axes: Axes, names: Sequence[str], bold: str = "") -> None:
+    """Name the rows of a chart from top to bottom, row 0 first; the name `bold` is in bold type."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    for text, name in zip(axes.get_yticklabels(), names, strict=True):
+        text.set_fontweight("bold" if name == bold else "normal")
+
+
+def draw_interval(axes: Axes, row: float, bounds: tuple[float, float], value: float, color: str) -> None:
+    """Draw a value with its interval as a dot on a bar, in one row of a chart."""
+    axes.plot(bounds, [row, row], color=color, linewidth=2, solid_capstyle="round")
+    axes.plot(value, row, "o", markersize=6, color=color, clip_on=False)

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from recsys.errors import ExperimentError
 from recsys.experiments.analysis.analyze import Analysis
-from recsys.experiments.design.definition import Experiment
-from recsys.reports.experiment_view import EffectRow, build_view
+from recsys.reports.experiment_view import build_view
 
 UNCHANGED = "original photo"
 """Name of an arm that restyles nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class EngineMetric:
     """Metric of one arm: value; change from the control, verdict and tone, which are empty for the control."""
 
     value: str
@@ -30,7 +29,7 @@ class Behavior:
 
     words: str
     metrics: tuple[str, ...]
-    deeds: Mapping[str, Mapping[str, Deed]]
+    by_engine: Mapping[str, Mapping[str, EngineMetric]]
 
 
 def behavior_of(analysis: Analysis, usual: str) -> Behavior:
@@ -38,23 +37,7 @@ def behavior_of(analysis: Analysis, usual: str) -> Behavior:
 
     Raises ExperimentError if it compares no engines, or two of its arms have the same.
     """
-    one, engines = analysis.experiment, _engines(analysis.experiment, usual)
-    begin = f"Experiment “{one.title}” ({one.key}), {analysis.days:.0f} days, {analysis.exposures:,} exposures"
-    if not analysis.healthy:
-        return Behavior(f"{begin}: its logs are not sound, so no results are shown.", (), {})
-    rows = build_view(analysis).effects
-    metrics = tuple(dict.fromkeys(row.metric for row in rows))
-    deeds = {engine: {row.metric: _deed(row, arm) for row in rows if arm in (one.control, row.arm)}
-             for arm, engine in engines.items()}  # fmt: skip
-    words = (
-        f"{begin}. Changes are against {engines[one.control]}; “not shown” does not mean equal. The experiment's own "
-        "page has more about its limits."
-    )
-    return Behavior(words, metrics, {engine: own for engine, own in deeds.items() if own})
-
-
-def _engines(one: Experiment, usual: str) -> dict[str, str]:
-    """Return the engine of each arm."""
+    one = analysis.experiment
     engines = {
         name: UNCHANGED if arm.overrides.restyle is False else arm.overrides.engine or usual
         for name, arm in one.arms.items()
@@ -65,10 +48,17 @@ def _engines(one: Experiment, usual: str) -> dict[str, str]:
         same = [other for other, found in engines.items() if found == engine and other != name]
         if same:
             raise ExperimentError(f"{one.key}: its arms {name} and {same[0]} both show {engine}, so it compares more")
-    return engines
-
-
-def _deed(row: EffectRow, arm: str) -> Deed:
-    if row.arm != arm:
-        return Deed(row.control)
-    return Deed(row.value, row.change, row.finding, row.tone)
+    begin = f"Experiment “{one.title}” ({one.key}), {analysis.days:.0f} days, {analysis.exposures:,} exposures"
+    if not analysis.healthy:
+        return Behavior(f"{begin}: its logs are not sound, so no results are shown.", (), {})
+    rows = build_view(analysis).effects
+    metrics = tuple(dict.fromkeys(row.metric for row in rows))
+    by_engine: dict[str, dict[str, EngineMetric]] = {engine: {} for engine in engines.values()}
+    for row in rows:
+        by_engine[engines[one.control]][row.metric] = EngineMetric(row.control)
+        by_engine[engines[row.arm]][row.metric] = EngineMetric(row.value, row.change, row.finding, row.tone)
+    words = (
+        f"{begin}. Changes are against {engines[one.control]}; “not shown” does not mean equal. The experiment's own "
+        "page has more about its limits."
+    )
+    return Behavior(words, metrics, {engine: own for engine, own in by_engine.items() if own})

@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from recsys.errors import ConfigError
-from recsys.reports.engine_behavior import Behavior, Deed
+from recsys.reports.engine_behavior import Behavior, EngineMetric
 from recsys.reports.inline_images import write_file
 from style.benchmarks.engines import Comparison, EngineResult
 from style.images import Pixels, from_pixels
@@ -35,7 +35,7 @@ class Row:
     kind: str
     cells: tuple[str, ...]
     best: tuple[bool, ...]
-    deeds: tuple[Deed | None, ...]
+    behavior: tuple[EngineMetric | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,18 @@ def render_engines(comparison: Comparison, *, judge: str, behavior: Behavior | N
     """Render the page as HTML; all texts of the data are escaped."""
     environment = Environment(loader=PackageLoader("recsys.reports"), autoescape=True, undefined=StrictUndefined)
     wanted = len(comparison.examples)
+    shown = []
+    for index, (product, style) in enumerate(comparison.examples[:ROWS]):
+        painted = tuple(
+            (name, _data_uri(images[index]) if index < len(images) else "")
+            for name, images in comparison.painted.items()
+        )
+        shown.append(Shown(_data_uri(product), _data_uri(style), painted))
     return environment.get_template("engines.html.j2").render(
         columns=COLUMNS,
         behavior=behavior,
         rows=table_rows(comparison.results, behavior),
-        shown=_example_rows(comparison),
+        shown=shown,
         engines=[one.name for one in comparison.results],
         slow=[(one.name, one.pairs) for one in comparison.results if one.pairs < wanted],
         wanted=wanted,
@@ -82,29 +89,41 @@ def render_engines(comparison: Comparison, *, judge: str, behavior: Behavior | N
 def table_rows(results: Sequence[EngineResult], behavior: Behavior | None = None) -> list[Row]:
     """Return the lines of the table; arms without an engine, such as original photos, come last."""
     kinds = {True: "paints from images", False: "paints from z only"}
-    numbers = [_numbers(one) for one in results]
-    best = [_best(column, high) for column, high in zip(zip(*numbers, strict=True), _HIGH, strict=True)]
+    numbers = [
+        (
+            one.psnr, one.ssim, one.edges, one.content, one.style_gain, one.gram_gain,
+            one.seconds, one.memory_mb, one.weights_mb, one.pairs,
+        )
+        for one in results
+    ]  # fmt: skip
+    best = []
+    for column, high in zip(zip(*numbers, strict=True), _HIGH, strict=True):
+        measured = [value for value in column if value is not None]
+        if high is None or len(set(measured)) < 2:
+            best.append([False] * len(column))
+        else:
+            top = max(measured) if high else min(measured)
+            best.append([value == top for value in column])
     rows = [
-        Row(one.name, kinds[one.name in IMAGE_ENGINE_NAMES], _cells(one), tuple(marks), _deeds(one.name, behavior))
+        Row(
+            one.name,
+            kinds[one.name in IMAGE_ENGINE_NAMES],
+            _cells(one),
+            tuple(marks),
+            _behavior_cells(one.name, behavior),
+        )
         for one, *marks in zip(results, *best, strict=True)
     ]
     known = {one.name for one in results}
     empty = (MISSING,) * len(COLUMNS)
-    others = () if behavior is None else [name for name in behavior.deeds if name not in known]
+    others = () if behavior is None else [name for name in behavior.by_engine if name not in known]
     return rows + [
-        Row(name, "shown to users", empty, (False,) * len(COLUMNS), _deeds(name, behavior)) for name in others
+        Row(name, "shown to users", empty, (False,) * len(COLUMNS), _behavior_cells(name, behavior)) for name in others
     ]
 
 
 _HIGH = (True, True, True, True, True, True, False, False, False, None)
 """True if more is better, column by column; None: neither is better."""
-
-
-def _numbers(one: EngineResult) -> tuple[float | None, ...]:
-    return (
-        one.psnr, one.ssim, one.edges, one.content, one.style_gain, one.gram_gain,
-        one.seconds, one.memory_mb, one.weights_mb, one.pairs,
-    )  # fmt: skip
 
 
 def _cells(one: EngineResult) -> tuple[str, ...]:
@@ -119,29 +138,10 @@ def _cells(one: EngineResult) -> tuple[str, ...]:
     )
 
 
-def _best(column: Sequence[float | None], high: bool | None) -> list[bool]:
-    known = [value for value in column if value is not None]
-    if high is None or len(set(known)) < 2:
-        return [False] * len(column)
-    top = max(known) if high else min(known)
-    return [value == top for value in column]
-
-
-def _deeds(name: str, behavior: Behavior | None) -> tuple[Deed | None, ...]:
+def _behavior_cells(name: str, behavior: Behavior | None) -> tuple[EngineMetric | None, ...]:
     if behavior is None:
         return ()
-    return tuple(behavior.deeds.get(name, {}).get(metric) for metric in behavior.metrics)
-
-
-def _example_rows(comparison: Comparison) -> list[Shown]:
-    rows = []
-    for index, (product, style) in enumerate(comparison.examples[:ROWS]):
-        painted = tuple(
-            (name, _data_uri(images[index]) if index < len(images) else "")
-            for name, images in comparison.painted.items()
-        )
-        rows.append(Shown(_data_uri(product), _data_uri(style), painted))
-    return rows
+    return tuple(behavior.by_engine.get(name, {}).get(metric) for metric in behavior.metrics)
 
 
 def _data_uri(pixels: Pixels) -> str:

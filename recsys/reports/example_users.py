@@ -21,7 +21,12 @@ def clear_tastes(recommender: Recommender, count: int) -> list[UserId]:
     """
     users = recommender.bundle.user_ids
     rows = np.unique(np.linspace(0, len(users) - 1, min(POOL, len(users))).astype(np.int64))
-    tastes = [(row, taste) for row in rows if (taste := _main_taste(recommender, UserRow(int(row)))) is not None]
+    tastes: list[tuple[int, FloatArray]] = []
+    for row in map(int, rows):
+        profile = recommender.profile_of_row(UserRow(row))
+        if len(profile.liked) >= FEWEST_LIKED and profile.taste:
+            # First component (128,) times its share: its length is the certainty.
+            tastes.append((row, np.asarray(profile.taste.directions[0] * profile.taste.shares[0])))
     if not tastes:
         return users.ids(rows[:count])
     directions = np.stack([taste for _, taste in tastes])
@@ -33,15 +38,7 @@ def clear_tastes(recommender: Recommender, count: int) -> list[UserId]:
         distance = 1.0 - (units @ units[chosen].T).max(axis=1)
         distance[chosen] = -1.0
         chosen.append(int(np.argmax(certainty * distance)))
-    return users.ids([int(tastes[index][0]) for index in chosen])
-
-
-def _main_taste(recommender: Recommender, user: UserRow) -> FloatArray | None:
-    """Return the first component times its share, (128,), whose length is the certainty; None without enough likes."""
-    profile = recommender.profile_of_row(user)
-    if len(profile.liked) < FEWEST_LIKED or not profile.taste:
-        return None
-    return np.asarray(profile.taste.directions[0] * profile.taste.shares[0])
+    return users.ids([tastes[index][0] for index in chosen])
 
 
 def liked_items(interactions: pd.DataFrame, user_id: UserId, count: int) -> list[tuple[ItemId, EventKind]]:

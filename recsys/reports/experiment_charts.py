@@ -12,7 +12,6 @@ import numpy as np
 from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import DataError
 from recsys.experiments.analysis.analyze import Analysis
-from recsys.experiments.analysis.comparisons import Comparison
 from recsys.experiments.analysis.decision import METRIC_WORDS
 from recsys.experiments.design.definition import MarginScale
 from recsys.experiments.design.metric_names import Direction
@@ -26,7 +25,7 @@ GOOD, BAD = "#2f7d4f", ACCENT
 WIDTH = 9.5
 _ROW = 0.42
 _FAR = 1e3
-"""Lift outside of every plot, in place of an infinite bound."""
+"""Lift outside of every plot, drawn for an infinite bound."""
 _COLORS = (PLAIN, "#8a6fae", "#2f7d4f", "#b59b4c", "#3f9aa3")
 NOT_SHOWN = "no effect is shown: the data are not sound, or the primary metric is not in the logs"
 
@@ -44,13 +43,19 @@ def effect_chart(analysis: Analysis) -> Drawing:
     margins = {guard.metric: guard.margin for guard in guards if guard.scale is MarginScale.RELATIVE}
     figure = new_figure(WIDTH, 1.3 + _ROW * len(shown), "Effect on each metric")
     axes = figure.subplots()
+    several = len({one.arm for one in analysis.comparisons}) > 1
+    labels = []
     for row, one in enumerate(shown):
-        _span(axes, row, one.effect.relative, _color(one))
+        color = GOOD if one.better else BAD if one.worse else FAINT
+        if one.guardrail is not None:
+            color = {"safe": GOOD, "harmed": BAD, "unclear": FAINT}[one.guardrail.verdict]
+        _span(axes, row, one.effect.relative, color)
+        labels.append(f"{METRIC_WORDS[one.metric]}{f', {one.arm}' if several else ''}  ({one.role.value})")
         share = margins.get(one.metric)
         if share is not None:
             edge = -share if one.direction is Direction.INCREASE else share
             axes.plot([100 * edge] * 2, [row - 0.3, row + 0.3], color=BAD, linewidth=1.6, linestyle=(0, (2, 1)))
-    _names(axes, [_label(one, analysis) for one in shown])
+    _names(axes, labels)
     axes.axvline(0, color=INK, linewidth=1)
     levels = {f"{one.effect.level * 100:g} %" for one in shown}
     tidy(axes, f"change against the control, % ({', '.join(sorted(levels))} interval; dashed: a guardrail's margin)")
@@ -79,9 +84,8 @@ def time_chart(analysis: Analysis) -> Drawing:
         axes.fill_between(when, low, high, color=color, alpha=0.16, linewidth=0)
         axes.plot(when, [100 * one.value for one in bands], "o-", color=color, markersize=3.5, label=name)
     axes.axhline(0, color=INK, linewidth=1)
-    tidy(axes)
+    tidy(axes, y_label="change against the control, %")
     axes.grid(axis="y", color=RULE, linewidth=0.7)
-    axes.set_ylabel("change against the control, %", fontsize=TEXT_SIZE, color=INK)
     # matplotlib counts days since 1970.
     axes.xaxis.set_major_formatter(
         lambda days, _: datetime.fromtimestamp(days * SECONDS_PER_DAY, UTC).strftime("%d %b")
@@ -135,11 +139,6 @@ def health_chart(analysis: Analysis) -> Drawing:
     return Drawing(figure)
 
 
-def _label(one: Comparison, analysis: Analysis) -> str:
-    several = len({other.arm for other in analysis.comparisons}) > 1
-    return f"{METRIC_WORDS[one.metric]}{f', {one.arm}' if several else ''}  ({one.role.value})"
-
-
 def _names(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
@@ -151,12 +150,6 @@ def _span(axes: Axes, row: int, estimate: Estimate | None, color: str) -> None:
     low, high = max(estimate.low, -_FAR), min(estimate.high, _FAR)
     axes.plot([100 * low, 100 * high], [row, row], color=color, linewidth=2.4, solid_capstyle="round")
     axes.plot(100 * estimate.value, row, "o", markersize=6.5, color=color)
-
-
-def _color(one: Comparison) -> str:
-    if one.guardrail is not None:
-        return {"safe": GOOD, "harmed": BAD, "unclear": FAINT}[one.guardrail.verdict]
-    return GOOD if one.better else BAD if one.worse else FAINT
 
 
 def _finite(effect: Effect) -> bool:

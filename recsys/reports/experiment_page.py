@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,12 @@ def render_experiment(analysis: Analysis, suffix: str = ".html", *, plots: bool 
         trim_blocks=suffix == ".md",
         lstrip_blocks=suffix == ".md",
     )
-    sources = {name: _plot_source(analysis, draw) if plots else "" for name, draw in _PLOTS.items()}
+    sources = dict.fromkeys(_PLOTS, "")
+    for name, draw in _PLOTS.items() if plots else ():
+        # Without anything to draw there is no plot; the text of the page gives the reason.
+        with suppress(DataError):
+            png = draw(analysis).encode(ImageFormat.PNG)
+            sources[name] = "data:image/png;base64," + base64.b64encode(png).decode()
     text = environment.get_template(_TEMPLATES[suffix]).render(view=build_view(analysis), plots=sources)
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
@@ -78,15 +84,6 @@ def health_text(analysis: Analysis) -> str:
 def analysis_json(analysis: Analysis) -> str:
     """Return an analysis as JSON; infinity and NaN become null, and the experiment becomes its key."""
     return json.dumps(_plain(analysis), indent=2, ensure_ascii=False, allow_nan=False)
-
-
-def _plot_source(analysis: Analysis, draw: Callable[[Analysis], Drawing]) -> str:
-    try:
-        drawing = draw(analysis)
-    except DataError:
-        # There is nothing to draw; the text of the page says so.
-        return ""
-    return "data:image/png;base64," + base64.b64encode(drawing.encode(ImageFormat.PNG)).decode()
 
 
 def _plain(value: Any) -> Any:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recsys.experiments.analysis.analyze import Analysis
 from recsys.experiments.analysis.comparisons import CAP_PERCENTILE, Comparison
 from recsys.experiments.analysis.decision import METRIC_WORDS, Advice, p_words, percent
 from recsys.experiments.analysis.unit_table import BEFORE_DAYS
-from recsys.experiments.design.definition import Experiment, Looks
+from recsys.experiments.design.definition import Looks
 from recsys.experiments.design.fields import format_time
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.effect import Effect, Estimate
@@ -102,15 +101,30 @@ def build_view(analysis: Analysis) -> View:
     one, decision = analysis.experiment, analysis.decision
     headline = f"Ship {decision.arm}" if decision.arm else decision.advice.value.capitalize()
     unsound = sum(not finding.sound for finding in analysis.health)
+    run = f"{_moment(one.started_at or 0)} to {_moment(analysis.until)} ({analysis.days:.1f} days)"
+    forced = f", {analysis.forced} forced ones left out" if analysis.forced else ""
+    units = f"{sum(analysis.units.values()):,} {one.unit}s{forced}"
+    arms = []
+    for name, share in one.shares.items():
+        options = one.arms[name].overrides.model_dump(mode="json", exclude_none=True)
+        changes = ", ".join(f"{option} = {value}" for option, value in options.items()) or "no overrides"
+        description = one.arms[name].description
+        words = f"{description} ({changes})" if description else changes
+        arms.append(ArmRow(name, name == one.control, words, f"{share:.1%}", f"{analysis.units[name]:,}"))
+    validity = (
+        "at any time, no matter how often results are read"
+        if one.decision.looks is Looks.SEQUENTIAL
+        else f"if results are read once, after at least {one.decision.minimum_days} days"
+    )
     return View(
         key=one.key,
         title=one.title,
         hypothesis=one.hypothesis,
-        facts=_facts(analysis),
+        facts=(one.status.value, run, units, f"{analysis.exposures:,} exposures", f"coverage {one.coverage:.0%}"),
         decision=headline,
         tone=TONES[decision.advice],
         why=decision.why,
-        arms=tuple(_arm_row(one, name, analysis.units[name]) for name in one.shares),
+        arms=tuple(arms),
         health=tuple(
             HealthRow(
                 finding.check.value,
@@ -126,7 +140,10 @@ def build_view(analysis: Analysis) -> View:
             else f"All {len(analysis.health)} checks are sound."
         ),
         effects=tuple(_effect_row(comparison) for comparison in analysis.comparisons),
-        effects_words=_effects_words(analysis),
+        effects_words=(
+            f"Intervals and p-values hold {validity}. Changes are relative to the control, adjusted by the units' "
+            "pre-period (CUPED) if there is one."
+        ),
         sure_words=(
             "The chance to be better and the expected loss, in % of the control, are Bayesian, with a prior that "
             "expects small effects. The smallest detectable effect is the one that this test finds with a probability "
@@ -155,31 +172,27 @@ def build_view(analysis: Analysis) -> View:
     )
 
 
-def _facts(analysis: Analysis) -> tuple[str, ...]:
-    one = analysis.experiment
-    since = _moment(one.started_at or 0)
-    run = f"{since} to {_moment(analysis.until)} ({analysis.days:.1f} days)"
-    forced = f", {analysis.forced} forced ones left out" if analysis.forced else ""
-    units = f"{sum(analysis.units.values()):,} {one.unit}s{forced}"
-    return (f"{one.status}", run, units, f"{analysis.exposures:,} exposures", f"coverage {one.coverage:.0%}")
-
-
-def _arm_row(one: Experiment, name: str, units: int) -> ArmRow:
-    options = one.arms[name].overrides.model_dump(mode="json", exclude_none=True)
-    changes = ", ".join(f"{option} = {value}" for option, value in options.items()) or "no overrides"
-    description = one.arms[name].description
-    words = f"{description} ({changes})" if description else changes
-    return ArmRow(name, name == one.control, words, f"{one.shares[name]:.1%}", f"{units:,}")
-
-
 def _effect_row(one: Comparison) -> EffectRow:
-    finding, tone = _finding(one)
+    finding, tone = ("better", "good") if one.better else ("worse", "bad") if one.worse else ("not shown", "none-yet")
+    if one.guardrail is not None:
+        finding, tone = {
+            "safe": ("holds", "good"),
+            "harmed": ("broken", "bad"),
+            "unclear": ("not settled", "none-yet"),
+        }[one.guardrail.verdict]
     posterior, detectable = one.posterior, one.detectable
     rises = one.direction is Direction.INCREASE
     chance = loss = "–"
     if posterior is not None:
-        chance = _share(posterior.chance_to_win if rises else posterior.chance_to_lose)
-        loss = _loss(one, posterior.loss_if_shipped if rises else posterior.loss_if_kept)
+        share = posterior.chance_to_win if rises else posterior.chance_to_lose
+        chance = "below 0.1 %" if share < 0.001 else "above 99.9 %" if share > 0.999 else f"{share * 100:.1f} %"
+        expected = posterior.loss_if_shipped if rises else posterior.loss_if_kept
+        # In % of the control's mean if that is above 0.
+        if one.control_mean <= 0.0:
+            loss = _amount(one.metric, expected)
+        else:
+            part = expected / one.control_mean
+            loss = "below 0.01 %" if part < 0.0001 else f"{part * 100:.2f} %"
     smallest = "–"
     if detectable is not None:
         relative = detectable.relative
@@ -190,16 +203,6 @@ def _effect_row(one: Comparison) -> EffectRow:
         *_change(one.effect), p_words(one.p_corrected), finding, tone,
         chance, loss, smallest, f"{one.variance_left:.0%}" if one.variance_left < 1.0 else "–",
     )  # fmt: skip
-
-
-def _finding(one: Comparison) -> tuple[str, str]:
-    if one.guardrail is not None:
-        return {
-            "safe": ("holds", "good"),
-            "harmed": ("broken", "bad"),
-            "unclear": ("not settled", "none-yet"),
-        }[one.guardrail.verdict]
-    return ("better", "good") if one.better else ("worse", "bad") if one.worse else ("not shown", "none-yet")
 
 
 def _change(effect: Effect) -> tuple[str, str]:
@@ -222,49 +225,24 @@ def _amount(metric: MetricName, value: float) -> str:
     return f"{value:.4g}"
 
 
-def _loss(one: Comparison, loss: float) -> str:
-    """Format a loss as a share of the control's mean if that is above 0."""
-    if one.control_mean <= 0.0:
-        return _amount(one.metric, loss)
-    share = loss / one.control_mean
-    return "below 0.01 %" if share < 0.0001 else f"{share * 100:.2f} %"
-
-
-def _share(share: float) -> str:
-    return "below 0.1 %" if share < 0.001 else "above 99.9 %" if share > 0.999 else f"{share * 100:.1f} %"
-
-
-def _effects_words(analysis: Analysis) -> str:
-    decision = analysis.experiment.decision
-    if decision.looks is Looks.SEQUENTIAL:
-        when = "Intervals and p-values hold at any time, no matter how often results are read"
-    else:
-        when = f"Intervals and p-values hold if results are read once, after at least {decision.minimum_days} days"
-    return f"{when}. Changes are relative to the control, adjusted by the units' pre-period (CUPED) if there is one."
-
-
 def _notes(analysis: Analysis) -> tuple[str, ...]:
+    caps = {one.cap for one in analysis.comparisons if one.cap is not None and math.isfinite(one.cap)}
     notes = [
         f"A unit counts from its first exposure on. Its pre-period is the {BEFORE_DAYS} days before that.",
         "p-values are corrected by Holm: for the primary metric over the arms, for the others over metrics and arms. A "
         "guardrail holds if its whole interval is better than the margin.",
         "An interval of one metric can leave out 0 although the corrected p-value still says “not shown”.",
         "“Not shown” does not mean “equal”: there may be a smaller effect.",
-        *_caps(analysis.comparisons),
+        *(
+            f"Revenue of one unit counts up to {cap:,.2f}, the {CAP_PERCENTILE:.1%} point of buyers, so that one large "
+            "order decides nothing."
+            for cap in sorted(caps)
+        ),
         *(f"{METRIC_WORDS[metric].capitalize()} is not shown: {why}." for metric, why in analysis.unmeasured.items()),
     ]
     if analysis.experiment.decision.looks is Looks.SEQUENTIAL:
         notes.append(f"Intervals are narrowest at {analysis.tightest_at:,.0f} units, fixed after the first day.")
     return tuple(notes)
-
-
-def _caps(comparisons: Sequence[Comparison]) -> tuple[str, ...]:
-    caps = {one.cap for one in comparisons if one.cap is not None and math.isfinite(one.cap)}
-    return tuple(
-        f"Revenue of one unit counts up to {cap:,.2f}, the {CAP_PERCENTILE:.1%} point of buyers, so that one large "
-        "order decides nothing."
-        for cap in sorted(caps)
-    )
 
 
 def _moment(seconds: int) -> str:

@@ -64,21 +64,16 @@ def _page(project: Project, recommender: Recommender, restyler: Renderer, users:
         for user in shown:
             shoppers.append(gatherer.shopper(user))
             counting.advance()
-    return render(recommender, restyler, shoppers, _strips(gatherer, recommender, shown), note)
-
-
-def _strips(gatherer: LogReader, recommender: Recommender, users: Sequence[UserId]) -> list[Strip]:
-    """Return a product of the first user in the taste of the last, and the plainest product in style references."""
-    first, last = users[0], users[-1]
-    items = gatherer.items_with_image(first)
-    target = StyleTarget.resolve(recommender, taste=recommender.profile(Request(user_id=last)).taste)
+    # A product of the first user in the taste of the last, and the plainest product in style references.
     strips = []
+    items = gatherer.items_with_image(shown[0])
+    target = StyleTarget.resolve(recommender, taste=recommender.profile(Request(user_id=shown[-1])).taste)
     if items and target is not None:
-        strips.append(gatherer.strength_strip(items[0], target, f"the taste of {last}"))
+        strips.append(gatherer.strength_strip(items[0], target, f"the taste of {shown[-1]}"))
     plainest = plainest_item(recommender)
     if plainest is not None and recommender.styles.cards:
         strips.append(gatherer.style_strip(plainest))
-    return strips
+    return render(recommender, restyler, shoppers, strips, note)
 
 
 def plainest_item(recommender: Recommender) -> ItemId | None:

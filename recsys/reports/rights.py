@@ -1,4 +1,4 @@
-"""Ledger of a style library: author and license of each style, and what the license allows this shop."""
+"""Ledger of a style library: author and license of each style, and its allowed uses."""
 
 from __future__ import annotations
 

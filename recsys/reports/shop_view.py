@@ -20,7 +20,7 @@ from recsys.schema import BASIS_TEXTS, ItemId, UserId
 from style.vector import StyleVector
 
 HISTORY_ITEMS = 8
-MODE_ITEMS = 5
+COMPONENT_ITEMS = 5
 RECOMMENDATIONS = 6
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 STRIP_STYLES = 5
@@ -56,7 +56,7 @@ class Recommended:
 
 
 @dataclass(frozen=True, slots=True)
-class Mode:
+class Component:
     """One component of a taste, `share` in (0, 1]."""
 
     share: float
@@ -72,7 +72,7 @@ class Shopper:
     basis: str
     events: int
     history: Sequence[Shown]
-    modes: Sequence[Mode]
+    components: Sequence[Component]
     recommendations: Sequence[Recommended]
 
 
@@ -82,7 +82,7 @@ class Strip:
 
     title: str
     text: str
-    pictures: Sequence[Shown]
+    images: Sequence[Shown]
     graded: bool = False
 
 
@@ -102,7 +102,7 @@ class LogReader:
         """Return all contents about one user; unknown users get popular items."""
         request = Request(user_id=user_id, limit=RECOMMENDATIONS)
         answer, report = self._recommender.recommend(request), self._recommender.taste(request)
-        targets = [StyleTarget(StyleVector.from_values(mode.vector)) for mode in report.components]
+        targets = [StyleTarget(StyleVector.from_values(component.vector)) for component in report.components]
         return Shopper(
             user_id=user_id,
             basis=BASIS_TEXTS[answer.basis],
@@ -111,16 +111,16 @@ class LogReader:
                 self._thumbnail(item, EVENT_WORDS[kind])
                 for item, kind in liked_items(self._interactions, user_id, HISTORY_ITEMS)
             ],
-            modes=[self._mode(mode) for mode in report.components],
+            components=[self._component(component) for component in report.components],
             recommendations=[self._recommendation(entry, targets) for entry in answer.recommendations],
         )
 
     def strength_strip(self, item_id: ItemId, target: StyleTarget, toward: str) -> Strip:
         """Return a product from its photo to a style at full strength."""
         card = self._recommender.catalog.card(item_id)
-        pictures = [self._at_strength(card, target, strength) for strength in STRENGTHS]
+        images = [self._at_strength(card, target, strength) for strength in STRENGTHS]
         text = f"{card.title or item_id}, restyled toward {toward}, by strength"
-        return Strip("From the photo to a taste", text, pictures, graded=True)
+        return Strip("From the photo to a taste", text, images, graded=True)
 
     def _at_strength(self, card: ItemCard, target: StyleTarget, strength: float) -> Shown:
         source, used = self._images.restyle_at(card.image, target, strength)
@@ -132,10 +132,10 @@ class LogReader:
         card = self._recommender.catalog.card(item_id)
         styles = self._recommender.styles.cards
         spread = np.linspace(0, len(styles) - 1, min(STRIP_STYLES, len(styles))).astype(int)
-        pictures = [self._in_style(card, styles[index]) for index in spread]
+        images = [self._in_style(card, styles[index]) for index in spread]
         original = Shown(self._images.original(card.image), "original")
         text = f"{card.title or item_id}, restyled toward style references"
-        return Strip("One product, many styles", text, [original, *pictures])
+        return Strip("One product, many styles", text, [original, *images])
 
     def _in_style(self, card: ItemCard, style: StyleCard) -> Shown:
         return Shown(
@@ -165,11 +165,12 @@ class LogReader:
             parts=score_parts(entry.contributions),
         )
 
-    def _mode(self, mode: TasteComponent) -> Mode:
+    def _component(self, component: TasteComponent) -> Component:
         styles = [
-            Shown(self._style_image(near.style_id), near.title, f"{near.similarity:.2f}") for near in mode.close_styles
+            Shown(self._style_image(near.style_id), near.title, f"{near.similarity:.2f}")
+            for near in component.close_styles
         ]
-        return Mode(mode.share, styles, [self._thumbnail(item) for item in mode.items[:MODE_ITEMS]])
+        return Component(component.share, styles, [self._thumbnail(item) for item in component.items[:COMPONENT_ITEMS]])
 
     def _style_image(self, style_id: str) -> str:
         image = self._recommender.bundle.image_root / self._styles[style_id].image

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from recsys.evaluation.protocol import at_k
 from recsys.ranking.recommender import Recommender
-from recsys.ranking.request import Answer, Recommendation, TasteReport, TextReport
+from recsys.ranking.request import Answer, TasteReport, TextReport
 from recsys.schema import BASIS_TEXTS
 from recsys.tuning.tune import TuningReport
 from style.fidelity import FidelityReport
@@ -63,7 +62,24 @@ def print_fidelity(report: FidelityReport) -> None:
 
 def answer_json(recommender: Recommender, answer: Answer) -> str:
     """Format a ranked list as JSON."""
-    entries = [_entry(recommender, entry) for entry in answer.recommendations]
+    entries = []
+    for entry in answer.recommendations:
+        card = recommender.catalog.card(entry.item_id)
+        entries.append(
+            {
+                "item_id": entry.item_id,
+                "title": card.title,
+                "category": card.category,
+                "price": card.price,
+                "score": entry.score,
+                "contributions": dict(entry.contributions),
+                "reason": entry.reason,
+                "because": entry.because,
+                "taste_component": entry.component,
+                "propensity": entry.propensity,
+                "explored": entry.explored,
+            }
+        )
     result = {"items": entries, "basis": answer.basis.value, "model_version": answer.model_version}
     return json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
 
@@ -79,23 +95,6 @@ def add_row(table: Table, *cells: str) -> None:
     table.add_row(*map(Text, cells))
 
 
-def _entry(recommender: Recommender, entry: Recommendation) -> dict[str, Any]:
-    card = recommender.catalog.card(entry.item_id)
-    return {
-        "item_id": entry.item_id,
-        "title": card.title,
-        "category": card.category,
-        "price": card.price,
-        "score": entry.score,
-        "contributions": dict(entry.contributions),
-        "reason": entry.reason,
-        "because": entry.because,
-        "taste_component": entry.component,
-        "propensity": entry.propensity,
-        "explored": entry.explored,
-    }
-
-
 def print_taste(recommender: Recommender, report: TasteReport) -> None:
     """Print the components of a taste."""
     console = Console()
@@ -103,14 +102,14 @@ def print_taste(recommender: Recommender, report: TasteReport) -> None:
         console.print("Nothing is known about this user's taste yet.")
         return
     table = plain_table()
-    for name in ("mode", "share"):
+    for name in ("component", "share"):
         table.add_column(name, justify="right")
     for name in ("near", "items that show it"):
         table.add_column(name, overflow="fold")
-    for index, mode in enumerate(report.components):
-        titles = (recommender.catalog.card(item).title or item for item in mode.items)
-        styles = "; ".join(f"{style.title} ({style.similarity:.2f})" for style in mode.close_styles)
-        add_row(table, str(index), f"{mode.share:.0%}", styles or "no style reference", "; ".join(titles))
+    for index, component in enumerate(report.components):
+        titles = (recommender.catalog.card(item).title or item for item in component.items)
+        styles = "; ".join(f"{style.title} ({style.similarity:.2f})" for style in component.close_styles)
+        add_row(table, str(index), f"{component.share:.0%}", styles or "no style reference", "; ".join(titles))
     console.print(table)
 
 

@@ -6,9 +6,9 @@ arms trigger alike. That needs the counterfactual: the list that the other arm w
 control, and the reverse (Kohavi, Tang and Xu 2020, "Trustworthy Online Controlled Experiments", chapter 20).
 
 `compare_overrides` computes it from the arms' overrides and from the `TriggerContext`, without serving twice. It is
-symmetric in both arms, and `check_trigger` is the same for all arms of an experiment. Everything in a `TriggerContext`
-must therefore be known before the arm, and independently of it. If a trigger depends on the arm, the sample ratio is off;
-the SRM check of triggered units finds this.
+symmetric in both arms, and `check_trigger` is the same for all arms of an experiment. All facts in a `TriggerContext`
+must therefore be known before the arm, and independently of it. If a trigger depends on the arm, the sample ratio is
+off; the SRM check of triggered units finds this.
 
 It errs on the side of logging: if arms rank differently, their lists may still be the same. It fails if an arm has
 effects beyond the request, such as on models that learn from the clicks.

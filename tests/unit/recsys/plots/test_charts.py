@@ -52,9 +52,9 @@ def test_accuracy_rows_are_best_first_with_intervals_and_differences() -> None:
 
 def test_slices_of_few_people_are_named_and_not_drawn() -> None:
     drawing = slice_chart(report_of("als"))
-    assert [axes.get_title(loc="left") for axes in drawing.figure.axes] == ["tail items\n50 people, 70 items to find"]
+    assert [axes.get_title(loc="left") for axes in drawing.figure.axes] == ["tail items\n50 users, 70 items to find"]
     assert "cold items, 2" in drawing.figure.get_suptitle()
-    with pytest.raises(DataError, match="no slice has 20 people"):
+    with pytest.raises(DataError, match="no slice has 20 users"):
         slice_chart(report_of("als", users=3))
 
 

@@ -62,13 +62,13 @@ def compared() -> Comparison:
 
 
 def test_planted_effects_are_in_the_columns_of_their_engines(behavior: Behavior) -> None:
-    assert set(behavior.deeds) == {"film", "reinhard", UNCHANGED}
+    assert set(behavior.by_engine) == {"film", "reinhard", UNCHANGED}
     clicks, _, satisfaction = behavior.metrics
-    assert behavior.deeds["film"][clicks].change == ""
-    assert behavior.deeds["reinhard"][clicks].verdict == "better"
-    assert behavior.deeds["reinhard"][satisfaction].verdict == "better"
-    assert behavior.deeds[UNCHANGED][clicks].verdict == "worse"
-    share = {name: float(deeds[clicks].value.split()[0]) for name, deeds in behavior.deeds.items()}
+    assert behavior.by_engine["film"][clicks].change == ""
+    assert behavior.by_engine["reinhard"][clicks].verdict == "better"
+    assert behavior.by_engine["reinhard"][satisfaction].verdict == "better"
+    assert behavior.by_engine[UNCHANGED][clicks].verdict == "worse"
+    share = {name: float(deeds[clicks].value.split()[0]) for name, deeds in behavior.by_engine.items()}
     assert share[UNCHANGED] < share["film"] < share["reinhard"]
 
 
@@ -89,7 +89,7 @@ def test_unsound_logs_give_no_columns() -> None:
     units = logs.exposures.loc[logs.exposures["arm"] == "palette", "unit"].unique()[::3]
     torn = replace(logs, exposures=logs.exposures[~logs.exposures["unit"].isin(units)])
     found = behavior_of(analyze(one, torn.logs, NOW), "film")
-    assert (found.metrics, dict(found.deeds)) == ((), {})
+    assert (found.metrics, dict(found.by_engine)) == ((), {})
     assert "not sound" in found.words
 
 

@@ -25,7 +25,7 @@ from recsys.reports.example_users import clear_tastes, liked_items
 from recsys.reports.inline_images import InlineImages, load_renderer, typical_aspect_ratio
 from recsys.reports.labels import EVENT_WORDS, FEATURE_WORDS
 from recsys.reports.page import render, write_page
-from recsys.reports.shop_view import STRENGTHS, Mode, Part, Recommended, Shopper, Shown, Strip, score_parts
+from recsys.reports.shop_view import STRENGTHS, Component, Part, Recommended, Shopper, Shown, Strip, score_parts
 from recsys.restyling.renderer import Renderer
 from recsys.restyling.target import StyleTarget
 from recsys.schema import BASIS_TEXTS, FEATURES, Basis, EventKind, ItemId, UserId
@@ -162,7 +162,7 @@ class TestPage:
             basis=evil,
             events=1,
             history=[shown],
-            modes=[Mode(1.0, [shown], [shown])],
+            components=[Component(1.0, [shown], [shown])],
             recommendations=[Recommended(shown, "", evil, [Part("style", evil, 1.0)])],
         )
         named = Recommender(
