@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from recsys.errors import ConfigError, DataError, MissingExtraError
-from recsys.evaluation.comparison import ComparisonReport, Figure, Part
+from recsys.evaluation.comparison import ComparisonReport, MetricValue, SliceReport
 from recsys.evaluation.significance import Interval
 from recsys.plots.charts import accuracy_chart, beyond_chart, slice_chart, spread_out, style_chart
 from recsys.reports.drawing import Drawing, new_figure
@@ -26,12 +26,14 @@ def report_of(*models: str, users: int = 50) -> ComparisonReport:
     for number, name in enumerate(("blend", *models)):
         value = 0.9 - 0.1 * number
         lead = Interval(-0.1 * number, -0.1 * number - 0.02, -0.1 * number + 0.03)
-        found = Figure(Interval(value, value - 0.05, value + 0.05), users)
+        found = MetricValue(Interval(value, value - 0.05, value + 0.05), users)
         if number:
-            found = Figure(found.interval, users, 0.01, 0.02, lead)
+            found = MetricValue(found.interval, users, 0.01, 0.02, lead)
         figures[name] = dict.fromkeys(METRICS, found)
-    slices = (Part("cold items", 2, 2, figures), Part("tail items", users, 70, figures))
-    return ComparisonReport("by time", "blend", 10, 0, 9, 9, 30, 0, None, Part("all users", 50, 90, figures), slices)
+    slices = (SliceReport("cold items", 2, 2, figures), SliceReport("tail items", users, 70, figures))
+    return ComparisonReport(
+        "by time", "blend", 10, 0, 9, 9, 30, 0, None, SliceReport("all users", 50, 90, figures), slices
+    )
 
 
 def spans(drawing: Drawing, panel: int) -> list[tuple[float, float, float]]:
