@@ -44,11 +44,18 @@ class BundleError(RecsysError):
     """Bundle is missing, incomplete or fails its hashes."""
 
 
+_CURES = {
+    "item": "; check the id, or import the item and run `recsys refresh`",
+    "style": "; `recsys rights` lists the project's styles; add it to styles/styles.csv and run `recsys build`",
+}
+
+
 class UnknownIdError(RecsysError):
     """Id is not in the catalog or the interactions."""
 
     def __init__(self, kind: str, value: str) -> None:
-        super().__init__(f"unknown {kind} {value!r}: it is not in the data this bundle was built from")
+        cure = _CURES.get(kind, "")
+        super().__init__(f"unknown {kind} {value!r}: the bundle in use does not have it{cure}")
         self.kind = kind
         self.value = value
 

@@ -17,11 +17,15 @@ bench.command("compression")(bench_compression)
 
 @bench.command("style")
 def bench_style(
-    labeled: Annotated[Path | None, typer.Option(help="A folder of pictures per style, e.g. paintings.")] = None,
+    labeled: Annotated[
+        Path | None, typer.Option(help="Folder with one folder of images per style, such as paintings.")
+    ] = None,
     products: Annotated[Path | None, typer.Option(help="Product photos; columns of an items.csv are labels.")] = None,
-    judge: Annotated[Path | None, typer.Option(help="Weights of VGG-19 to relu4_1: judges restyled pictures.")] = None,
+    judge: Annotated[
+        Path | None, typer.Option(help="Weights of VGG-19 to relu4_1, which judges restyled images.")
+    ] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of product and style.")] = 40,
-    only: Annotated[Table | None, typer.Option(help="This table alone.")] = None,
+    only: Annotated[Table | None, typer.Option(help="Only this table.")] = None,
 ) -> None:
     """Measure how well style vectors tell styles apart, how engines follow them, and how fast."""
     from style.benchmarks.run import bench_style as lines
@@ -37,14 +41,16 @@ def bench_style(
 @bench.command("engines")
 def bench_engines(
     products: Annotated[Path, typer.Option(help="Product photos.")],
-    styles: Annotated[Path, typer.Option(help="Pictures of styles; every fifth is used, as recipes hold it out.")],
-    output: Annotated[Path, typer.Option(help="The page, .html.")] = Path("engines.html"),
-    engine: Annotated[list[str] | None, typer.Option(help="Of these alone; repeatable.")] = None,
+    styles: Annotated[Path, typer.Option(help="Style images; every fifth one is used: recipes hold it out.")],
+    output: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("engines.html"),
+    engine: Annotated[list[str] | None, typer.Option(help="Compare only this engine; repeatable.")] = None,
     pairs: Annotated[int, typer.Option(min=1, help="Pairs of product and style.")] = 12,
     judge: Annotated[Path | None, typer.Option(help="Weights of VGG-19 to relu4_1. Default: the small VGG.")] = None,
     patience: Annotated[float, typer.Option(min=0.0, help="Seconds after which an engine gets no further pair.")] = 60,
-    experiment: Annotated[str | None, typer.Option(help="With what people did in it; goes with --project.")] = None,
-    project: Annotated[Path | None, typer.Option(help="The project of --experiment.")] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Add clicks and purchases of this experiment; needs --project.")
+    ] = None,
+    project: Annotated[Path | None, typer.Option(help="Project of --experiment.")] = None,
 ) -> None:
     """Compare all engines on the same pairs: metrics, images and experiment results, as a page."""
     from recsys.cli.experiment import analyze_experiment
@@ -80,7 +86,7 @@ def bench_rank(
 
 @bench.command("scale")
 def bench_scale(
-    full: Annotated[bool, typer.Option("--full", help="Also 1M items and 10M events: needs many GiB, long.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Also 1M items and 10M events: many GiB, many minutes.")] = False,
     share: Annotated[list[float] | None, typer.Option(min=1e-4, max=1.0, help="Other shares of the full size.")] = None,
     iterations: Annotated[int | None, typer.Option(min=1, help="Iterations of ALS, if not the setting's.")] = None,
 ) -> None:
@@ -94,10 +100,14 @@ def bench_scale(
 
 @bench.command("serve")
 def bench_serve(
-    only: Annotated[list[str] | None, typer.Option(help="A promise by name; repeatable. Default: all.")] = None,
-    work: Annotated[Path | None, typer.Option(help="Keeps the shops and logs. Default: a temporary folder.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Of each load.")] = 10.0,
-    repeats: Annotated[int, typer.Option(min=1, help="Times of each load; medians are printed.")] = 3,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Name of one promise to measure; repeatable. Default: all.")
+    ] = None,
+    work: Annotated[
+        Path | None, typer.Option(help="Folder that keeps shops and logs. Default: a temporary one.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of each load.")] = 10.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Repetitions of each load; medians are printed.")] = 3,
 ) -> None:
     """Measure the promises of the service on a real server under load, each beside its baseline."""
     from tempfile import TemporaryDirectory

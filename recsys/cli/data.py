@@ -1,4 +1,4 @@
-"""Commands that make a project and fill it: init, import, simulate."""
+"""Commands that create a project and fill it: init, import, simulate."""
 
 from __future__ import annotations
 
@@ -11,34 +11,46 @@ from recsys.cli.shared import FormatName, ProjectPath, Quiet, choose, open_proje
 
 
 def init(
-    path: Annotated[Path, typer.Argument(help="The folder to make.")],
-    name: Annotated[str, typer.Option(help="What the project is called.")] = "shop",
+    path: Annotated[Path, typer.Argument(help="Folder to create.")],
+    name: Annotated[str | None, typer.Option(help="Name of the project. Default: the folder's.")] = None,
 ) -> None:
-    """Make a project folder with default settings."""
+    """Create a project folder with default settings."""
     from recsys.dataset.project import SETTINGS_FILE, Project
 
-    project = Project.init(path, name)
-    typer.echo(f"made {project.root}; its settings are in {SETTINGS_FILE}")
+    project = Project.init(path, name or path.resolve().name)
+    typer.echo(f"created {project.root}; its settings are in {SETTINGS_FILE}")
     typer.echo(f"next: recsys import {path} --items FILE --interactions FILE")
 
 
 def import_files(
     path: ProjectPath,
-    items: Annotated[list[Path] | None, typer.Option(help="Items; repeat for files that complete each other.")] = None,
-    interactions: Annotated[Path | None, typer.Option(help="Interactions.")] = None,
+    items: Annotated[
+        list[Path] | None, typer.Option(help="File of items; repeat for files that complete each other.")
+    ] = None,
+    interactions: Annotated[Path | None, typer.Option(help="File of events or ratings.")] = None,
     test_interactions: Annotated[
-        Path | None, typer.Option(help="The test part of a published split; --interactions is then its train.")
+        Path | None, typer.Option(help="Test part of a published split; --interactions is then its train part.")
     ] = None,
-    users: Annotated[Path | None, typer.Option(help="Users.")] = None,
+    users: Annotated[Path | None, typer.Option(help="File of users.")] = None,
     reviews: Annotated[
-        Path | None, typer.Option(help="Reviews: item_id and text; words that say how things look.")
+        Path | None, typer.Option(help="File of reviews (item_id, text): they teach the meaning of words.")
     ] = None,
-    images: Annotated[Path | None, typer.Option(help="Where relative image paths start.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of relative image paths. Default: the folder of the items file.")
+    ] = None,
     file_format: FormatName = None,
-    column: Annotated[list[str] | None, typer.Option(metavar="OLD=NEW", help="Rename a column.")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Put bad rows into a file and go on.")] = False,
-    append: Annotated[bool, typer.Option("--append", help="Add to what is there instead of replacing it.")] = False,
-    no_image_check: Annotated[bool, typer.Option("--no-image-check", help="Do not decode every picture.")] = False,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OLD=NEW", help="Rename a column, as sku=item_id; repeatable.")
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Write wrong rows to a file in rejects/ and import the others.")
+    ] = False,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add to the imported data instead of replacing them.")
+    ] = False,
+    no_image_check: Annotated[
+        bool, typer.Option("--no-image-check", help="Do not check that images can be decoded.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Import CSV, Parquet, RecBole or public data sets: all of it or, after an error, nothing."""
@@ -67,9 +79,9 @@ def import_files(
 
 def simulate(
     path: ProjectPath,
-    users: Annotated[int, typer.Option(min=1, help="How many people to draw.")] = 500,
+    users: Annotated[int, typer.Option(min=1, help="Number of users to draw.")] = 500,
     style_by: Annotated[
-        str | None, typer.Option(help="Item column that holds the hidden style; default: clusters of the pictures.")
+        str | None, typer.Option(help="Item column that holds the hidden style; default: clusters of the images.")
     ] = None,
     quiet: Quiet = False,
 ) -> None:

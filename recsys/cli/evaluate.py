@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def evaluate(
     path: Annotated[
-        Path | None, typer.Argument(metavar="PROJECT", help="The project folder, or --train and --test.")
+        Path | None, typer.Argument(metavar="PROJECT", help="Project folder, or --train and --test.")
     ] = None,
-    train: Annotated[Path | None, typer.Option(help="Without a project: the train file of a published split.")] = None,
-    test: Annotated[Path | None, typer.Option(help="Without a project: its test file.")] = None,
+    train: Annotated[Path | None, typer.Option(help="Without a project: train file of a published split.")] = None,
+    test: Annotated[Path | None, typer.Option(help="Without a project: test file of that split.")] = None,
     file_format: FormatName = None,
     split: Annotated[
         str | None,
@@ -29,25 +29,25 @@ def evaluate(
             "Default: what came with the data, else time."
         ),
     ] = None,
-    share: Annotated[float | None, typer.Option(help="The share held out, between 0 and 1. Default: 0.2")] = None,
+    share: Annotated[float | None, typer.Option(help="Share held out, between 0 and 1. Default: 0.2")] = None,
     events: Annotated[
-        int | None, typer.Option(min=1, help="Of each person, for --split leave-last. Default: 1")
+        int | None, typer.Option(min=1, help="Events held out per user by --split leave-last. Default: 1")
     ] = None,
     models: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Repeatable, or all. Default: popularity, trend, als, blend."),
+        typer.Option(metavar="NAME", help="Model, or all; repeatable. Default: popularity, trend, als, blend."),
     ] = None,
-    baseline: Annotated[str, typer.Option(help="What the others are tested against.")] = "popularity",
+    baseline: Annotated[str, typer.Option(help="Model that the others are tested against.")] = "popularity",
     controls: Annotated[
-        bool, typer.Option("--controls", help="Also the blend with shuffled or random style, or colors alone.")
+        bool, typer.Option("--controls", help="Also the blend with shuffled or random style vectors, or only colors.")
     ] = False,
     sampled: Annotated[
         int | None, typer.Option(min=1, help="Rank against so many random items, for comparison with such tables.")
     ] = None,
     k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 10,
-    table: Annotated[str | None, typer.Option(help="Every figure as text, markdown, csv or json.")] = None,
+    table: Annotated[str | None, typer.Option(help="Print all results as text, markdown, csv or json.")] = None,
     output: Annotated[
-        Path | None, typer.Option(help="Write every figure to a file: as --table says, or by suffix.")
+        Path | None, typer.Option(help="Write all results to a file, in the format of --table or of its suffix.")
     ] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -87,8 +87,8 @@ def tune(
     path: ProjectPath,
     model: Annotated[str, typer.Option(help="als, item_knn, rp3beta, ease, style_als or style_head.")] = "als",
     trials: Annotated[int, typer.Option(min=1, help="Settings tried in all; those of earlier calls count.")] = 30,
-    timeout: Annotated[float | None, typer.Option(help="No new trial begins after so many minutes.")] = None,
-    metric: Annotated[str, typer.Option(help="What is to be large: ndcg, recall, map, mrr, ...")] = "ndcg",
+    timeout: Annotated[float | None, typer.Option(help="Minutes after which no new trial begins.")] = None,
+    metric: Annotated[str, typer.Option(help="Metric to maximize: ndcg, recall, map, mrr, ...")] = "ndcg",
     k: Annotated[int, typer.Option("--k", min=1, help="Length of the lists.")] = 20,
     split: Annotated[str | None, typer.Option(help="Validation by time or random. Default: by time if known.")] = None,
     write: Annotated[bool, typer.Option("--write", help="Put the best settings of als into recsys.toml.")] = False,
@@ -104,7 +104,7 @@ def tune(
     chosen = choose(Tunable, model, "--model")
     method = None if split is None else choose(SplitMethod, split, "--split")
     if write and chosen is not Tunable.ALS:
-        raise typer.BadParameter(f"--write: recsys.toml has settings of {Tunable.ALS} alone, not of {chosen}")
+        raise typer.BadParameter(f"--write: recsys.toml has only settings of {Tunable.ALS}, not of {chosen}")
     project = open_project(path)
     with show_progress(quiet):
         report = search(project, chosen, trials=trials, minutes=timeout, metric=metric, k=k, split=method)

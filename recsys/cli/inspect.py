@@ -12,9 +12,9 @@ from recsys.cli.shared import ProjectPath, open_project
 
 def rights(
     path: ProjectPath,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, with the lines that credit artists.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with the lines that credit artists.")] = False,
 ) -> None:
-    """Show whose each style is, what its license allows, and whether pictures may go toward it here."""
+    """List styles with artist and license, and if images may be restyled toward them here."""
     from recsys.reports.rights import ledger, ledger_json, print_ledger
 
     rows = ledger(open_project(path))
@@ -26,12 +26,12 @@ def rights(
 
 def audit(
     path: ProjectPath,
-    user: Annotated[str | None, typer.Option(help="Pictures for this person alone.")] = None,
-    style: Annotated[str | None, typer.Option(help="Pictures toward this style reference alone.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The last so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
+    user: Annotated[str | None, typer.Option(help="Only images for this user.")] = None,
+    style: Annotated[str | None, typer.Option(help="Only images toward this style reference.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Number of newest images to show.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
-    """Show which restyled pictures were made for whom, toward what, and under which license."""
+    """List the restyled images that were shown, with user, style target and license."""
     from recsys.reports.audit import entry_json, load_audit, print_audit
 
     entries = load_audit(open_project(path), user, style, limit)
@@ -43,7 +43,7 @@ def audit(
 
 
 def doctor(
-    path: Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="A project to check, too.")] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="[PROJECT]", help="Project to check, too.")] = None,
 ) -> None:
     """Check the installation and a project; exit code 1 if something will not work."""
     from recsys.doctor import Level, diagnose

@@ -15,18 +15,18 @@ from recsys.clock import now
 if TYPE_CHECKING:
     from recsys.storage.live.keys import KeyStore
 
-ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
+ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")]
 
-key = typer.Typer(no_args_is_help=True, help="API keys: make, list and revoke them; kept as hashes alone.")
+key = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys; only their hashes are stored.")
 
 
 @key.command("create")
 def create(
     path: ProjectPath,
-    name: Annotated[str, typer.Option(help="What the key is called, such as who has it.")],
-    scope: Annotated[list[str], typer.Option(help="What it may do: read, events or admin; repeatable.")],
+    name: Annotated[str, typer.Option(help="Name of the key, such as its owner.")],
+    scope: Annotated[list[str], typer.Option(help="Scope: read, events or admin; repeatable.")],
 ) -> None:
-    """Make a key and print it: it cannot be shown again."""
+    """Create a key and print it once; it cannot be shown again."""
     from recsys.schema import Scope
 
     unknown = [text for text in scope if text not in list(Scope)]
@@ -35,25 +35,25 @@ def create(
     with _keys(path) as keys:
         text = keys.create(name, [Scope(text) for text in scope], now())
     typer.echo(text)
-    typer.echo("keep it now: only its hash is stored; callers send it in the header X-API-Key", err=True)
+    typer.echo("copy it now: only its hash is stored; clients send it in the header X-API-Key", err=True)
 
 
 @key.command("list")
 def list_(path: ProjectPath) -> None:
-    """List all keys: name, scopes, and when they were made and revoked."""
+    """List all keys: name, scopes, and days of creation and revocation."""
     with _keys(path) as keys:
         stored = keys.all()
     for each in stored:
         scopes = ",".join(sorted(each.scopes))
         state = "active" if each.revoked_at is None else f"revoked {_day(each.revoked_at)}"
-        typer.echo(f"{each.name:<24} {scopes:<20} made {_day(each.created_at)}  {state}")
+        typer.echo(f"{each.name:<24} {scopes:<20} created {_day(each.created_at)}  {state}")
     if not stored:
-        typer.echo("no keys yet; `recsys key create` makes one")
+        typer.echo("no keys yet; create one with `recsys key create`")
 
 
 @key.command("revoke")
-def revoke(path: ProjectPath, name: Annotated[str, typer.Option(help="Which key.")]) -> None:
-    """Make a key void for good."""
+def revoke(path: ProjectPath, name: Annotated[str, typer.Option(help="Name of the key.")]) -> None:
+    """Revoke a key for good."""
     with _keys(path) as keys:
         keys.revoke(name, now())
     typer.echo(f"revoked {name}")

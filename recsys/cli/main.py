@@ -29,7 +29,7 @@ from style.errors import StyleError
 
 
 class _Commands(TyperGroup):
-    """Print expected errors as one message and exit with code 1."""
+    """Print expected errors as one message and exit with code 1; after Ctrl-C exit with code 130."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -37,6 +37,10 @@ class _Commands(TyperGroup):
         except (RecsysError, StyleError) as error:
             typer.secho(f"error: {error}", err=True, fg=typer.colors.RED)
             raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            # The terminal leaves the cursor in a bar: the message begins on a line of its own.
+            typer.echo("\nstopped by Ctrl-C; run the same command again", err=True)
+            raise typer.Exit(130) from None
 
 
 app = typer.Typer(
@@ -86,7 +90,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """What stands before the command."""
+    """Read the options in front of a command."""

@@ -14,23 +14,29 @@ if TYPE_CHECKING:
 
 def recommend(
     path: ProjectPath,
-    user: Annotated[str | None, typer.Option(help="Who the recommendations are for.")] = None,
+    user: Annotated[str | None, typer.Option(help="User to recommend to.")] = None,
     item: Annotated[
-        list[str] | None, typer.Option(metavar="ITEM[=WEIGHT]", help="An item touched now; negative: disliked.")
+        list[str] | None,
+        typer.Option(
+            metavar="ITEM[=WEIGHT]", help="Item of this session; a negative weight means disliked; repeatable."
+        ),
     ] = None,
-    style: Annotated[list[str] | None, typer.Option(help="A chosen style reference.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    style: Annotated[list[str] | None, typer.Option(help="Chosen style reference; repeatable.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Length of the list.")] = 10,
     category: Annotated[list[str] | None, typer.Option(help="Only this category; repeatable.")] = None,
     price_min: Annotated[float | None, typer.Option(help="Lowest price.")] = None,
     price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="Never this item; repeatable.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Leave out this item; repeatable.")] = None,
     color: Annotated[str | None, typer.Option(metavar="#RRGGBB", help="Only products of about this color.")] = None,
-    diversity: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: fit alone, 1: variety alone.")] = None,
+    diversity: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="0: only relevance, 1: only variety.")
+    ] = None,
     calibration: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="How much to keep to the mix of what was liked.")
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Closeness to the mix of categories and styles that the user liked."),
     ] = None,
     exploration: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="The share of places for little-known items.")
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of positions for long-tail items.")
     ] = None,
     exploration_seed: Annotated[
         str, typer.Option(help="Seed of exploration: any text; another one explores other items.")
@@ -72,11 +78,12 @@ def recommend(
 
 def similar(
     path: ProjectPath,
-    item: Annotated[str, typer.Argument(help="The item to compare with.")],
+    item: Annotated[str, typer.Argument(help="Item to compare with.")],
     by: Annotated[
-        str, typer.Option(help="What they share: style (looks), taste (people), both; color, texture, shape.")
+        str,
+        typer.Option(help="Kind of similarity: style, taste (liked by the same users), both, color, texture or shape."),
     ] = "style",
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 10,
+    limit: Annotated[int, typer.Option(min=1, help="Length of the list.")] = 10,
 ) -> None:
     """List items like one item."""
     from recsys.ranking.similar import SimilarBy
@@ -88,7 +95,7 @@ def similar(
     print_answer(recommender, recommender.similar.to_item(ItemId(item), by=kind, limit=limit))
 
 
-def taste(path: ProjectPath, user: Annotated[str, typer.Option(help="Whose taste.")]) -> None:
+def taste(path: ProjectPath, user: Annotated[str, typer.Option(help="User.")]) -> None:
     """Explain a user's taste: its components, the styles nearest to them, and items that show them."""
     from recsys.ranking.request import Request
     from recsys.reports.terminal import print_taste

@@ -12,32 +12,41 @@ from recsys.cli.shared import ProjectPath, choose, load_recommender, open_projec
 
 def restyle(
     path: ProjectPath,
-    item: Annotated[str, typer.Option(help="The item whose photo is repainted.")],
-    user: Annotated[str | None, typer.Option(help="Toward this user's taste.")] = None,
+    item: Annotated[str, typer.Option(help="Item whose photo is restyled.")],
+    user: Annotated[str | None, typer.Option(help="Restyle toward the taste of this user.")] = None,
     taste_component: Annotated[
         int | None, typer.Option(min=0, help="Index of the taste component; default: the first.")
     ] = None,
-    style: Annotated[str | None, typer.Option(help="Toward this style reference.")] = None,
-    scene: Annotated[str | None, typer.Option(help="Toward a scene's style reference, the nearest to --user.")] = None,
-    like: Annotated[str | None, typer.Option(help="Toward the look of this item.")] = None,
+    style: Annotated[str | None, typer.Option(help="Restyle toward this style reference.")] = None,
+    scene: Annotated[
+        str | None, typer.Option(help="Restyle toward the scene's style reference nearest to --user.")
+    ] = None,
+    like: Annotated[str | None, typer.Option(help="Restyle toward the style of this item.")] = None,
     text: Annotated[
         str | None,
-        typer.Option(help='Toward words, such as "dark marble"; with --user: from that taste halfway there.'),
+        typer.Option(
+            help='Restyle toward words, such as "dark marble"; with --user: halfway from that taste to the words.'
+        ),
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="Default: the setting.")] = None,
-    strength: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="0: the photo as it is.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="Engine that paints. Default: restyle.engine in recsys.toml.")
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Strength; 0 returns the photo unchanged.")
+    ] = None,
     mode: Annotated[
-        str | None, typer.Option(help="What is painted: product, full, background or tone. Default: the setting.")
+        str | None,
+        typer.Option(help="Part to paint: product, full, background or tone. Default: restyle.mode in recsys.toml."),
     ] = None,
     keep_color: Annotated[
-        bool | None, typer.Option("--keep-color/--change-color", help="Change lightness alone, or hues, too.")
+        bool | None, typer.Option("--keep-color/--change-color", help="Change only lightness, or hues too.")
     ] = None,
-    no_fidelity: Annotated[bool, typer.Option("--no-fidelity", help="Do not limit what the strength may do.")] = False,
-    size: Annotated[int | None, typer.Option(min=32, max=2048, help="Largest width in pixels.")] = None,
-    out: Annotated[Path, typer.Option(help="Where it goes: .jpg, .png or .webp.")] = Path("restyled.jpg"),
-    sidecar: Annotated[
-        bool, typer.Option("--sidecar", help="Also write the picture's mark beside it, as JSON.")
+    no_fidelity: Annotated[
+        bool, typer.Option("--no-fidelity", help="Do not lower the strength by limits of fidelity.")
     ] = False,
+    size: Annotated[int | None, typer.Option(min=32, max=2048, help="Largest width in pixels.")] = None,
+    out: Annotated[Path, typer.Option(help="File to write: .jpg, .png or .webp.")] = Path("restyled.jpg"),
+    sidecar: Annotated[bool, typer.Option("--sidecar", help="Also write the image's mark beside it, as JSON.")] = False,
     sign_cert: Annotated[Path | None, typer.Option(help="Sign with this certificate chain (PEM; extra c2pa).")] = None,
     sign_key: Annotated[Path | None, typer.Option(help="The certificate's private key (PEM).")] = None,
 ) -> None:
@@ -66,7 +75,7 @@ def restyle(
     recommender = load_recommender(project)
     photo = recommender.catalog.card(ItemId(item)).image
     if photo is None:
-        raise RequestError("item", f"{item!r} has no picture to restyle")
+        raise RequestError("item", f"{item!r} has no image to restyle")
     refuse_overwriting(out, recommender.catalog.image_paths())
     target = StyleTarget.resolve(
         recommender,

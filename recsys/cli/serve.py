@@ -12,8 +12,10 @@ from recsys.cli.shared import ProjectPath, Quiet, choose, open_project, show_pro
 
 def page(
     path: ProjectPath,
-    out: Annotated[Path, typer.Option(help="The HTML file to write.")],
-    users: Annotated[list[str] | None, typer.Option(help="Who is shown; repeatable. Default: five tastes.")] = None,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")],
+    users: Annotated[
+        list[str] | None, typer.Option(help="User to show; repeatable. Default: five users of different tastes.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write one HTML page: users, their tastes, and their recommendations before and after restyling."""
@@ -32,12 +34,14 @@ def serve(
     path: ProjectPath,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen at.")] = 8000,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes. Default: the setting.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes. Default: service.workers in recsys.toml.")
+    ] = None,
     log_format: Annotated[str, typer.Option(help="Lines of the log: text or json.")] = "text",
     forwarded_allow_ips: Annotated[
         str, typer.Option(help="Proxies whose X-Forwarded-For is believed, separated by commas; * for all.")
     ] = "127.0.0.1,::1",
-    root_path: Annotated[str, typer.Option(help="The prefix under which a proxy has mounted the service.")] = "",
+    root_path: Annotated[str, typer.Option(help="Prefix under which a proxy has mounted the service.")] = "",
 ) -> None:
     """Serve recommendations and restyled images over HTTP; SIGTERM lets requests in flight finish."""
     from recsys.api.logs import LogFormat
@@ -59,11 +63,11 @@ def serve(
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder to make.")] = Path("demo"),
-    port_hint: Annotated[int, typer.Option(help="The port that the closing hint names.")] = 8000,
+    out: Annotated[Path, typer.Option(help="Folder to create.")] = Path("demo"),
+    port_hint: Annotated[int, typer.Option(help="Port that the last line of the output names.")] = 8000,
     quiet: Quiet = False,
 ) -> None:
-    """Build the sample shop, recommend to a few people, and write a page to look at."""
+    """Build the sample shop, recommend to a few users, and write a page to look at."""
     from recsys.demo import run_demo
     from recsys.ranking.request import Request
     from recsys.reports.terminal import print_answer

@@ -89,7 +89,7 @@ def accuracy_conclusions(report: ComparisonReport, metric: str = "ndcg", popular
         lines.append(f"Better than {served} on this data: {', '.join(better)}.")
     elif others:
         open_ones = [name for name, found in verdicts.items() if found is None or found.outcome is Outcome.OPEN]
-        tail = f" Not told apart from it by this many people: {', '.join(open_ones)}." if open_ones else ""
+        tail = f" Not told apart from it by this many users: {', '.join(open_ones)}." if open_ones else ""
         lines.append(f"No other model is shown to beat {served}.{tail}")
     return lines
 
@@ -100,10 +100,10 @@ def slice_conclusions(report: ComparisonReport, metric: str = "ndcg", popular: s
     lines = []
     for part in report.slices:
         if part.users < FEW_PEOPLE:
-            lines.append(f"{part.name}: only {part.users:,} people, which says next to nothing.")
+            lines.append(f"{part.name}: only {part.users:,} users, which says next to nothing.")
         else:
             said = _in_words(part, served, served, popular, metric)
-            lines.append(f"{part.name} ({part.users:,} people): {served} beats {popular}: {said}.")
+            lines.append(f"{part.name} ({part.users:,} users): {served} beats {popular}: {said}.")
     return lines
 
 

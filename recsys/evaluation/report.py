@@ -173,7 +173,7 @@ def _control_makers(ingredients: Ingredients, holdout: Holdout, colors: FloatArr
     """Make the blend with other vectors in place of style vectors. Raises DataError if there are none to replace."""
     vectors, seed = ingredients.space.vectors, ingredients.settings.seed
     if not vectors.any():
-        raise DataError("controls take the place of style vectors, and no item has a picture: leave them out")
+        raise DataError("controls take the place of style vectors, and no item has an image: leave them out")
     places = {control_name(BLEND, control): control_vectors(vectors, control, seed=seed) for control in Control}
     if colors is not None:
         places[control_name(BLEND, COLORS)] = colors
@@ -211,9 +211,9 @@ def describe_split(method: SplitMethod, share: float = TEST_SHARE, events: int =
     since = "" if moment is None else f" (from {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC on)"
     return {
         SplitMethod.TIME: f"one moment for all, the last {share:.0%} of events held out{since}",
-        SplitMethod.LEAVE_LAST: f"the last {events} of each person's events held out",
-        SplitMethod.RANDOM: f"{share:.0%} of each person's items held out at random",
-        SplitMethod.STRONG: f"{share:.0%} of people held out, {share:.0%} of their items asked for, the rest folded in",
+        SplitMethod.LEAVE_LAST: f"the last {events} of each user's events held out",
+        SplitMethod.RANDOM: f"{share:.0%} of each user's items held out at random",
+        SplitMethod.STRONG: f"{share:.0%} of users held out, {share:.0%} of their items asked for, the rest folded in",
         SplitMethod.COLD_ITEMS: f"{share:.0%} of items held out, only these recommended",
         SplitMethod.PREDEFINED: "the train and test files that came with the data",
     }[method]

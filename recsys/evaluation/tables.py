@@ -95,7 +95,7 @@ def as_markdown(report: ComparisonReport) -> str:
             header, *rows = table
             lines += [_row(header), _row(["---"] * len(header)), *map(_row, rows), ""]
         else:
-            lines += ["Nobody is in this slice.", ""]
+            lines += ["No user is in this slice.", ""]
     return "\n".join([*lines, legend(report)]) + "\n"
 
 
@@ -108,7 +108,7 @@ def as_text(report: ComparisonReport) -> str:
         lines += [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
         ]
-        lines += ["" if table else "nobody is in this slice\n"]
+        lines += ["" if table else "no user is in this slice\n"]
     return "\n".join([*lines, legend(report)]) + "\n"
 
 
@@ -121,7 +121,7 @@ def preamble(report: ComparisonReport) -> list[str]:
     )
     return [
         f"Split: {report.split}; {report.train_events:,} events to learn from, {report.test_events:,} held out.",
-        f"{report.whole.users:,} people with {report.whole.relevant_items:,} relevant items ({report.skipped:,} people "
+        f"{report.whole.users:,} users with {report.whole.relevant_items:,} relevant items ({report.skipped:,} users "
         f"with none left out); {candidates}.",
     ]
 
@@ -129,7 +129,7 @@ def preamble(report: ComparisonReport) -> list[str]:
 def legend(report: ComparisonReport) -> str:
     """Explain how to read the results."""
     return (
-        f"Brackets: 95 % bootstrap intervals over people. p: paired permutation test against {report.baseline}, the "
+        f"Brackets: 95 % bootstrap intervals over users. p: paired permutation test against {report.baseline}, the "
         f"baseline, by Holm corrected for the number of models. Seed {report.seed}."
     )
 
@@ -149,7 +149,7 @@ def _tables(report: ComparisonReport) -> Iterable[tuple[str, list[list[str]]]]:
 
 def title(part: SliceReport, report: ComparisonReport, what: str = "") -> str:
     """Return a slice's name and counts, and which of its metrics are listed."""
-    counts = f"{part.users:,} people, {part.relevant_items:,} relevant items"
+    counts = f"{part.users:,} users, {part.relevant_items:,} relevant items"
     sampled = "" if report.sampled is None else f", sampled {report.sampled}"
     return f"{part.name[:1].upper()}{part.name[1:]}{', ' if what else ''}{what} ({counts}{sampled})"
 

@@ -71,6 +71,11 @@ def ledger_json(rows: Sequence[LedgerRow]) -> str:
 def print_ledger(rows: Sequence[LedgerRow]) -> None:
     """Print the ledger, then the reasons of rejected styles."""
     console = Console()
+    if not rows:
+        console.print(
+            "No styles yet. Put images and a styles.csv into the project's folder `styles`; see docs/data.md."
+        )
+        return
     table = plain_table()
     for name in ("style", "license", "allowed", "artist", "source", "restyle"):
         table.add_column(name, overflow="fold")

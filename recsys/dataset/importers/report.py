@@ -50,5 +50,5 @@ class ImportReport:
         if name == "items":
             line += f" ({self.images:,} with an image)"
         if self.rejected.get(name):
-            line += f", {self.rejected[name]:,} bad rows left out"
+            line += f", {self.rejected[name]:,} wrong rows left out"
         return line

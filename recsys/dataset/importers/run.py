@@ -88,7 +88,9 @@ def import_data(
         }
         for name, frame in imported.items():
             if frame.empty:
-                raise DataError(f"no good row of {name} remains; nothing was imported")
+                first = min((reject.problem for reject in rejects.get(name, ())), key=problem_order, default=None)
+                cause = "" if first is None else f"; the first wrong row is {first}"
+                raise DataError(f"no good row of {name} remains, and nothing was imported{cause}")
         try:
             reject_files = write_rejects(project.rejects, rejects)
             with replacing_folder(project.data) as staging:

@@ -141,7 +141,9 @@ finally:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(recsys.doctor, "diagnose", interrupted)
-        assert _run("doctor").exit_code == 130
+        result = _run("doctor")
+        assert result.exit_code == 130
+        assert "run the same command again" in result.output
 
     def test_unexpected_errors_keep_their_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken(path: Path | None) -> None:
@@ -184,7 +186,7 @@ class TestInitAndImport:
         assert not catalog.interactions_file.exists()
         result = _run("import", catalog.root, "--interactions", log, "--skip-bad")
         assert result.exit_code == 0
-        assert "1 bad rows left out" in result.output
+        assert "1 wrong rows left out" in result.output
 
     def test_broken_pictures_are_refused_unless_unchecked(self, catalog: Project, tmp_path: Path) -> None:
         (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8 torn")
@@ -624,9 +626,9 @@ class TestEvaluate:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            (("--split", "leave-last", "--events", 2), "the last 2 of each person's events"),
-            (("--split", "random", "--share", 0.4), "40% of each person's items held out at random"),
-            (("--split", "strong", "--share", 0.25), "25% of people held out, 25% of their items asked for"),
+            (("--split", "leave-last", "--events", 2), "the last 2 of each user's events"),
+            (("--split", "random", "--share", 0.4), "40% of each user's items held out at random"),
+            (("--split", "strong", "--share", 0.25), "25% of users held out, 25% of their items asked for"),
             (("--split", "cold-items", "--share", 0.3), "30% of items held out, only these recommended"),
         ],
     )
@@ -729,7 +731,7 @@ class TestEvaluate:
         _refused(_run("evaluate", root, "--output", tmp_path / "no" / "a.md"), "folder that is there")
         files = ("--train", train, "--test", test)
         _refused(_run("evaluate", *files, "--models", "style_knn"), "learns from photos")
-        _refused(_run("evaluate", *files, "--controls"), "no item has a picture")
+        _refused(_run("evaluate", *files, "--controls"), "no item has an image")
         _refused(_run("evaluate", "--train", train, "--test", tmp_path / "no.txt"), "no.txt", "no such file")
         _refused(_run("evaluate", *files, "--format", "parquet"), "train.txt")
 

@@ -173,7 +173,7 @@ def test_sampled_figures_say_so_in_every_table(form: TableFormat) -> None:
         assert "SAMPLED" in text
         assert "no sampled negatives" not in text
         assert "ndcg@3 (sampled 7)" in text
-        headings = [line for line in text.splitlines() if "relevant items" in line and "people," in line]
+        headings = [line for line in text.splitlines() if "relevant items" in line and "users," in line]
         assert headings
         assert all("sampled 7" in line for line in headings)
 

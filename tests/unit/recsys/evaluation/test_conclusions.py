@@ -66,13 +66,13 @@ def test_each_outcome_of_beating_popularity(difference: float, corrected: float,
 
 
 def test_a_better_model_is_named_and_an_open_one_too() -> None:
-    assert "Not told apart from it by this many people: als." in accuracy_conclusions(report_of(GOOD))[1]
+    assert "Not told apart from it by this many users: als." in accuracy_conclusions(report_of(GOOD))[1]
     better = accuracy_conclusions(report_of({**GOOD, "ease": figure(0.3, 0.1)}))[1]
     assert better.startswith("Better than blend on this data: ease (yes, +0.100")
 
 
 def test_slices_of_few_people_say_so() -> None:
-    assert slice_conclusions(report_of(GOOD, users=19)) == ["tail items: only 19 people, which says next to nothing."]
+    assert slice_conclusions(report_of(GOOD, users=19)) == ["tail items: only 19 users, which says next to nothing."]
     assert "blend beats popularity: yes" in slice_conclusions(report_of(GOOD, users=20))[0]
 
 

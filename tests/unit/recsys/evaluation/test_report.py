@@ -132,7 +132,7 @@ def test_names_are_checked_before_anything_is_read(tmp_path: Path) -> None:
 def test_models_of_style_and_controls_need_pictures(shop: Project) -> None:
     with pytest.raises(DataError, match="style_knn learns from photos, and no item has one"):
         compare_project(shop, SplitMethod.TIME, models=["style_knn"])
-    with pytest.raises(DataError, match="no item has a picture"):
+    with pytest.raises(DataError, match="no item has an image"):
         compare_project(shop, SplitMethod.TIME, controls=True)
 
 

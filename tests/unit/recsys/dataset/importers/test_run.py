@@ -60,7 +60,7 @@ def test_the_same_import_writes_the_same_bytes(project: Project, write: Write) -
 def test_where_no_good_row_remains_nothing_changes(project: Project, write: Write) -> None:
     import_data(project, items=write("old.csv", "item_id\n0\n"))
     before = snapshot(project.root)
-    with pytest.raises(DataError, match="no good row of items"):
+    with pytest.raises(DataError, match=r"no good row of items.*items.csv, row 2, column 'price'"):
         import_data(project, items=write("items.csv", "item_id,price\n1,x\n"), options=ImportOptions(skip_bad=True))
     assert snapshot(project.root) == before
 
@@ -88,8 +88,8 @@ def test_the_report_reads_well(project: Project, write: Write) -> None:
         options=ImportOptions(skip_bad=True),
     )
     assert str(report).splitlines() == [
-        "items         2 (0 with an image), 1 bad rows left out",
-        "interactions  1, 2 bad rows left out",
+        "items         2 (0 with an image), 1 wrong rows left out",
+        "interactions  1, 2 wrong rows left out",
         "events        view 1",
         "period        1970-01-01 to 1970-01-01",
         *(f"left out      {path}" for path in report.rejects),
