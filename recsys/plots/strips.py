@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -25,9 +24,6 @@ from recsys.reports.drawing import (
 )
 from style.errors import ImageError
 from style.images import center_square, open_image
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SIDE, GAP = 1.0, 0.12
 """Side of an image and gap between two, in inches."""
@@ -70,7 +66,15 @@ def image_rows(rows: Sequence[Row], title: str) -> Drawing:
         top = height - TOP - number * pitch
         axes.text(GAP, top - HEAD / 2, row.title, fontsize=TEXT_SIZE, color=INK, va="center")
         for column, tile in enumerate(row.tiles):
-            _draw_tile(axes, tile, GAP + column * (SIDE + GAP), top - HEAD - SIDE)
+            left, bottom = GAP + column * (SIDE + GAP), top - HEAD - SIDE
+            right, upper = left + SIDE, bottom + SIDE
+            photo = thumbnail(tile.image, round(SIDE * PHOTO_DPI))
+            axes.imshow(photo, extent=(left, right, bottom, upper), aspect="auto")
+            if tile.framed:
+                corners = ((left, right, right, left, left), (bottom, bottom, upper, upper, bottom))
+                axes.plot(*corners, color=ACCENT, linewidth=3, solid_joinstyle="miter")
+            color, text = ACCENT if tile.framed else MUTED, caption_lines(tile.caption)
+            axes.text(left, bottom - 0.05, text, fontsize=SMALL_SIZE - 1, color=color, va="top", linespacing=1.1)
     axes.set(xlim=(0, width), ylim=(0, height))
     return Drawing(figure, photographic=True)
 
@@ -88,14 +92,3 @@ def thumbnail(image: Path | Image.Image | None, side: int) -> Image.Image:
 def caption_lines(text: str) -> str:
     """Wrap a caption to at most two lines; longer text ends in an ellipsis."""
     return "\n".join(textwrap.wrap(text, _LINE, max_lines=2, placeholder=" …"))
-
-
-def _draw_tile(axes: Axes, tile: Tile, left: float, bottom: float) -> None:
-    extent = (left, left + SIDE, bottom, bottom + SIDE)
-    axes.imshow(thumbnail(tile.image, round(SIDE * PHOTO_DPI)), extent=extent, aspect="auto")
-    if tile.framed:
-        corners = ((left, left + SIDE, left + SIDE, left, left), (bottom,) * 2 + (bottom + SIDE,) * 2 + (bottom,))
-        axes.plot(*corners, color=ACCENT, linewidth=3, solid_joinstyle="miter")
-    color = ACCENT if tile.framed else MUTED
-    text = caption_lines(tile.caption)
-    axes.text(left, bottom - 0.05, text, fontsize=SMALL_SIZE - 1, color=color, va="top", linespacing=1.1)

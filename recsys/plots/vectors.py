@@ -18,7 +18,7 @@ from recsys.evaluation.significance import Values, compare, holm
 from recsys.plots.strips import Row, Tile
 from recsys.reports.drawing import ACCENT, FAINT, INK, PLAIN, RULE, TEXT_SIZE, Drawing, new_figure, tidy
 from recsys.rng import generator
-from recsys.schema import ITEM_ID, FloatArray, IntArray, ItemId
+from recsys.schema import ITEM_ID, FloatArray, IntArray
 from style.benchmarks.vectors import raw_grams
 from style.embedding import WORKING_SIDE, StyleEmbedder
 from style.images import read_image
@@ -69,7 +69,14 @@ class StyleSample:
             raise DataError(f"{bundle.image_root}: fewer than two items have an image; there is nothing to compare")
         if len(rows) > limit:
             rows = np.sort(generator(bundle.settings.seed, "looks").choice(rows, limit, replace=False))
-        labels = _load_labels(project, bundle.catalog.ids.ids(rows), column)
+        frame, truth = (table.set_index(ITEM_ID) for table in (project.load_items(), load_truth()))
+        # Only the sample's items have a hidden truth.
+        if column == TRUTH and column not in frame and set(truth.index) == set(frame.index):
+            frame = truth
+        if column not in frame:
+            known = ", ".join(map(str, frame.columns))
+            raise DataError(f"the items have no column {column!r} with style labels; name one of {known}")
+        labels = tuple(frame[column].reindex(list(bundle.catalog.ids.ids(rows))).fillna("").astype(str))
         images = tuple(bundle.image_root / str(bundle.catalog.images[row]) for row in rows)
         embedder = StyleEmbedder.load(bundle.settings.style.backbone)
         statistics = np.stack([embedder.statistics(read_image(image, short_side=WORKING_SIDE)) for image in images])
@@ -211,14 +218,3 @@ def _space(sample: StyleSample, name: str) -> FloatArray:
     if name not in sample.spaces:
         raise DataError(f"{name!r} is none of the spaces compared: {', '.join(sample.spaces)}")
     return sample.spaces[name]
-
-
-def _load_labels(project: Project, items: Sequence[ItemId], column: str) -> tuple[str, ...]:
-    frame = project.load_items().set_index(ITEM_ID)
-    truth = load_truth().set_index(ITEM_ID)
-    if column == TRUTH and column not in frame and set(truth.index) == set(frame.index):
-        frame = truth
-    if column not in frame:
-        known = ", ".join(map(str, frame.columns))
-        raise DataError(f"the items have no column {column!r} with style labels; name one of {known}")
-    return tuple(frame[column].reindex(list(items)).fillna("").astype(str))

@@ -143,7 +143,16 @@ class _ArmState:
         harmed = "harmed" in verdicts
         safe = all(verdict == "safe" for verdict in verdicts) and not missing
         sign = 1.0 if primary.direction is Direction.INCREASE else -1.0
-        guards = tuple(_describe_guardrail(one) for one in own if one.guardrail is not None)
+        guards = []
+        for one in own:
+            if one.guardrail is not None:
+                metric = METRIC_WORDS[one.metric]
+                words = {
+                    "safe": f"The guardrail {metric} holds for {name}: it is not worse by the margin",
+                    "harmed": f"The guardrail {metric} is broken by {name}: it is worse",
+                    "unclear": f"The guardrail {metric} is not settled for {name}: harm up to the margin is possible",
+                }[one.guardrail.verdict]
+                guards.append(f"{words} ({effect_words(one.effect)}).")
         absent = tuple(
             f"The guardrail {METRIC_WORDS[metric]} is not in the logs: {unmeasured[metric]}." for metric in missing
         )
@@ -189,18 +198,6 @@ def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: flo
         "count alike."
     )
     return Decision(Advice.KEEP_GOING, None, (why, *warnings))
-
-
-def _describe_guardrail(one: Comparison) -> str:
-    found = one.guardrail
-    assert found is not None  # noqa: S101 - callers pass only comparisons with a guardrail
-    name = METRIC_WORDS[one.metric]
-    words = {
-        "safe": f"The guardrail {name} holds for {one.arm}: it is not worse by the margin",
-        "harmed": f"The guardrail {name} is broken by {one.arm}: it is worse",
-        "unclear": f"The guardrail {name} is not settled for {one.arm}: harm up to the margin is still possible",
-    }
-    return f"{words[found.verdict]} ({effect_words(one.effect)})."
 
 
 def effect_words(effect: Effect) -> str:

@@ -88,7 +88,7 @@ class Outcome:
 def interleave(a: Sequence[str], b: Sequence[str], k: int, seed: int, *parts: str | int) -> Interleaved:
     """Build the first `k` positions of two rankings by team draft; the same arguments give the same list.
 
-    In every prefix the sizes of the teams differ by at most one, and a fair toss decides which is first, so that both
+    In every prefix the sizes of the teams differ by at most one. A fair toss decides which one is first, so that both
     rankers have the same chance. If one ranking ends, the other one continues without credit.
 
     Args:

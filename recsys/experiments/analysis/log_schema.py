@@ -149,40 +149,35 @@ def validate_columns(columns: Sequence[Column], raw: Columns, source: RowSource)
     problems: list[Problem] = []
     good = {}
     for column in columns:
-        if column.name in raw:
-            good[column.name], found = _validate(column, raw[column.name], source)
-            problems += found
+        if column.name not in raw:
+            continue
+        texts = raw[column.name]
+        values, wrong = _convert(column, texts, source)
+        message = f"is not {column.kind}; correct it or leave it out"
+        problems += [
+            source.problem(int(row), column.name, f"{texts[int(row)].as_py()!r:.60} {message}")
+            for row in np.flatnonzero(wrong)[:_PROBLEMS]
+        ]
+        outside = []
+        if column.filled and values.null_count:
+            empty = pc.and_(values.is_null(), pa.array(~wrong))
+            outside.append((empty, "is empty; fill it, or leave the row out"))
+        if column.low is not None:
+            outside.append((pc.less(values, column.low), f"is below {column.low:g}; correct it"))
+        if column.high is not None:
+            cure = "; these seem to be milliseconds: give seconds" if column.high == FAR_FUTURE else "; correct it"
+            outside.append((pc.greater(values, column.high), f"is above {column.high:g}{cure}"))
+        if column.words:
+            unknown = pc.and_(pc.invert(pc.is_in(values, pa.array(column.words))), values.is_valid())
+            outside.append((unknown, f"is none of {', '.join(column.words)}; rename it or leave the row out"))
+        for mask, message in outside:
+            problems += [
+                source.problem(int(row), column.name, message) for row in np.flatnonzero(_true(mask))[:_PROBLEMS]
+            ]
+        good[column.name] = values
     if problems:
         raise BadRowsError(problems)
     return good
-
-
-def _validate(column: Column, raw: pa.Array, source: RowSource) -> tuple[pa.Array, list[Problem]]:
-    values, wrong = _convert(column, raw, source)
-    problems = [
-        source.problem(
-            int(row), column.name, f"{raw[int(row)].as_py()!r:.60} is not {column.kind}; correct it or leave it out"
-        )
-        for row in np.flatnonzero(wrong)[:_PROBLEMS]
-    ]
-    if column.filled and values.null_count:
-        empty = values.is_null().to_numpy(zero_copy_only=False) & ~wrong
-        problems += [
-            source.problem(int(row), column.name, "is empty; fill it, or leave the row out")
-            for row in np.flatnonzero(empty)[:_PROBLEMS]
-        ]
-    outside = []
-    if column.low is not None:
-        outside.append((pc.less(values, column.low), f"is below {column.low:g}; correct it"))
-    if column.high is not None:
-        cure = "; these seem to be milliseconds: give seconds" if column.high == FAR_FUTURE else "; correct it"
-        outside.append((pc.greater(values, column.high), f"is above {column.high:g}{cure}"))
-    if column.words:
-        unknown = pc.and_(pc.invert(pc.is_in(values, pa.array(column.words))), values.is_valid())
-        outside.append((unknown, f"is none of {', '.join(column.words)}; rename it or leave the row out"))
-    for rows, message in outside:
-        problems += [source.problem(int(row), column.name, message) for row in np.flatnonzero(_true(rows))[:_PROBLEMS]]
-    return values, problems
 
 
 def _convert(column: Column, raw: pa.Array, source: RowSource) -> tuple[pa.Array, BoolArray]:

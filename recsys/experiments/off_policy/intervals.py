@@ -42,10 +42,10 @@ def standard_error(influence: Values, units: IntArray) -> float:
 def by_influence(terms: Terms, units: IntArray, level: float = 0.95, *, bias: float = 0.0) -> Estimate:
     """Return the value with its interval, from its influence function and its possible `bias` (0 or more).
 
-    V ± c sqrt(variance). Without bias, c is Student's, of as many degrees of freedom as users minus one; with it, c is
-    as much larger as the quantile of |N(bias / standard error, 1)| is than that of |N(0, 1)|, so that it covers
-    whichever sign the bias has (Armstrong & Kolesár 2020, eq. 4). Right to first order if V is near Normal: many
-    users, none of which carries most of the weight. Newey & McFadden (1994, section 6).
+    V ± c sqrt(variance). Without bias, c is the quantile of Student's t with (users - 1) degrees of freedom. With bias,
+    c is multiplied by the quantile of |N(bias / standard error, 1)| over that of |N(0, 1)|, which covers both signs of
+    the bias (Armstrong & Kolesár 2020, eq. 4). Right to first order if V is near Normal: many users, and no single user
+    has most of the weight (Newey & McFadden 1994, section 6).
     """
     error = standard_error(terms.influence, units)
     critical = -float(special.stdtrit(len(np.unique(units)) - 1, (1.0 - level) / 2.0))

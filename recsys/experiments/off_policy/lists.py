@@ -5,7 +5,7 @@ policies with click models", section 5): a click depends only on the item and it
 the list. The position-based model (Richardson et al. 2007: a position is examined, then an item attracts) is a special
 case. Positions are then separate decisions, weighted by w_ik = P(new: item in position k) / P(log: item in position k).
 The estimator of the position-based model itself pools an item's positions, but needs the log's probability of the item
-in all positions; logs have only that of the position in which it was shown.
+in all positions; logs have only the probability in its logged position.
 
 It fails if the rest of the list matters: a user who has found an item examines no further position (cascade).
 """

@@ -123,9 +123,9 @@ def attainable_size(chosen: Values, other: Values, propensities: Values) -> floa
     """Compute an upper bound of the expected effective sample size.
 
     `chosen` (n,) is the policy's probability of the logged action, `other` (n,) that of all other actions. If the log
-    almost never takes the policy's actions, it may show no large weight by luck, and looks healthy. But the probability
-    of all other actions is known, and by Cauchy-Schwarz the mean square of weights in a context is at least pi(a)² / p
-    + (1 - pi(a))² / (1 - p). The bound is n over the mean of that, of choices that were not certain.
+    almost never takes the policy's actions, it may have no large weight by chance, although support is poor. But the
+    probability of all other actions is known. By Cauchy-Schwarz the mean square of weights in a context is at least
+    pi(a)² / p + (1 - pi(a))² / (1 - p). The bound is n over the mean of that, for choices that were not certain.
     """
     random = propensities < 1.0
     if not random.any():

@@ -47,7 +47,16 @@ def convert_columns(frame: pd.DataFrame, required: Sequence[str], where: str) ->
         elif name in NUMBERS:
             columns[name] = _numbers(column, name, where)
         elif name in LISTS:
-            columns[name] = [_parse_list(value, name, where) for value in column]
+            lists = []
+            for value in column:
+                try:
+                    found = json.loads(value) if isinstance(value, str) else list(value)
+                except (ValueError, TypeError):
+                    found = None
+                if not isinstance(found, list):
+                    raise DataError(f"{where}: column {name!r}: {value!r} is not a list; write JSON, as [1, 2]")
+                lists.append(found)
+            columns[name] = lists
         elif name == "satisfied":
             truths = [TRUTH.get(str(value).strip().lower()) for value in column]
             if None in truths:
@@ -80,14 +89,4 @@ def _numbers(column: pd.Series[Any], name: str, where: str) -> pd.Series[Any]:
         raise DataError(
             f"{where}: column {name!r}, row {row}: {column.iloc[row]!r} is not a number; correct or drop the row"
         )
-    return found
-
-
-def _parse_list(value: Any, name: str, where: str) -> list[Any]:
-    try:
-        found = json.loads(value) if isinstance(value, str) else list(value)
-    except (ValueError, TypeError):
-        found = None
-    if not isinstance(found, list):
-        raise DataError(f"{where}: column {name!r}: {value!r} is not a list; write JSON, as [1, 2]")
     return found

@@ -87,8 +87,8 @@ def beta_posterior(
 
     Source: Gelman et al. 2013, section 2.4.
 
-    The chance to win is E[P(control < x)] over x of the treatment, the expected loss of shipping the integral of
-    P(treatment <= x) P(control > x) over [0, 1]: every integrand is positive, so small chances and losses keep their
+    The chance to win is E[P(control < x)] over x of the treatment. The expected loss of shipping is the integral of
+    P(treatment <= x) P(control > x) over [0, 1]. All integrands are positive, so small chances and losses keep their
     digits. Intervals invert such integrals by root finding; the center of the lift is its median, as its mean need not
     exist. Errors are below 1e-9 for a, b >= 1/2.
     """

@@ -15,14 +15,13 @@ from recsys.experiments.stats.relative import Lift, relative_lift, unknown_lift
 def welch(
     treatment: Moments, control: Moments, *, level: float = 0.95, shared: float = 0.0, lift: Lift = "auto"
 ) -> Effect:
-    """Welch's t-test (Welch 1947) with the interval of the difference and of the lift.
+    """Run Welch's t-test (Welch 1947) with the interval of the difference and of the lift.
 
     t = (t - c) / sqrt(v_t / n_t + v_c / n_c), Satterthwaite's degrees of freedom. Assumes independent units and means
-    that are near Normal; a mean of very skewed values needs more of them (about 355 skewness² units an arm, Kohavi et
-    al. 2014, rule 7), or `winsorize`. For ratios and CUPED, with the moments that these give, it is the delta method's
-    z-test but for t's slightly wider quantiles. Valid for one look only; for a look every day use
-    `sequential.always_valid`. If all values of both arms are constant, the variance is not known: the interval is
-    infinite and p is 1.
+    that are near Normal; a mean of very skewed values needs more units (about 355 skewness² per arm, Kohavi et al.
+    2014, rule 7), or `winsorize`. With the moments of ratios and CUPED it is the delta method's z-test with the
+    slightly wider quantiles of t. Valid for one look only; for a look every day use `sequential.always_valid`.
+    If all values of both arms are constant, the variance is not known: the interval is infinite and p is 1.
 
     Raises:
         DataError: for an arm of fewer than 2 units.

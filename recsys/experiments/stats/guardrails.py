@@ -22,8 +22,8 @@ class Guardrail:
     """Result of a guardrail.
 
     `harm`: loss of the arm (above 0 is worse), with its interval, on the margin's scale. `verdict`: "safe" if the whole
-    interval is below `margin`, "harmed" if it is not safe and is wholly above 0, "unclear" otherwise: not enough
-    data to rule harm of `margin` out, which is no sign of safety.
+    interval is below `margin`, "harmed" if it is not safe and is wholly above 0, "unclear" otherwise. Then the data do
+    not rule out harm of `margin`, which does not mean that the arm is safe.
     """
 
     harm: Estimate
@@ -55,7 +55,7 @@ def guardrail(effect: Effect, margin: float, *, relative: bool = True, higher_is
 def non_inferiority_p_value(
     treatment: Moments, control: Moments, margin: float, *, relative: bool = True, higher_is_better: bool = True
 ) -> float:
-    """Return the one-sided p-value of harm of at least `margin`, for one look; a small one rules such harm out.
+    """Return the one-sided p-value of harm of at least `margin`, for one look; a small p-value rules out such harm.
 
     A relative margin m tests treatment - (1 - m) control (Laster & Johnson 2003), which needs no delta method; with
     lower-is-better metrics treatment - (1 + m) control. 1 if there is no variance.

@@ -37,11 +37,11 @@ class SampleRatio:
 
 
 def sample_ratio(counts: Sequence[int], weights: Sequence[float], *, threshold: float = THRESHOLD) -> SampleRatio:
-    """Pearson's chi-square test for a sample ratio mismatch (SRM; Fabijan et al. 2019).
+    """Run Pearson's chi-square test for a sample ratio mismatch (SRM; Fabijan et al. 2019).
 
     `counts` (k,): units that each arm has. `weights` (k,): of the declared split, not of the counts; any sum. An
     arm of weight 0 takes no part in the test: it adds no degree of freedom, and units in it are strays. With one arm
-    of weight there is nothing to test (p is 1). The chi-square approximation wants 5 expected units an arm. Raises
+    of weight there is nothing to test (p is 1). The chi-square approximation needs 5 expected units per arm. Raises
     ConfigError for weights below 0 or all 0, DataError for lengths that differ, counts below 0 or no unit.
     """
     seen, shares = np.asarray(counts, dtype=np.float64), np.asarray(weights, dtype=np.float64)

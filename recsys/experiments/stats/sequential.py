@@ -26,10 +26,10 @@ FEWEST = 100
 def boundary(units: ArrayLike, *, tightest_at: float, level: float = 0.95) -> Values:
     """Return the half-width of the interval in standard errors, at any number of `units` (of both arms; any shape).
 
-    sqrt((x + 1) / x * ln((x + 1) / alpha²)), x = units rho²: the probability that a true mean is ever outside, at some
-    look, is at most alpha = 1 - level as units grow. `tightest_at`: the number of units at which the interval is to be
-    as narrow as it can, the planned size; rho follows in closed form by Lambert's W. It costs about 1.5 times the
-    width of one look's interval there, and more before and after.
+    sqrt((x + 1) / x * ln((x + 1) / alpha²)), x = units rho². The probability that a true mean is outside at any look is
+    at most alpha = 1 - level as units grow. `tightest_at`: number of units at which the interval is narrowest, the
+    planned size; rho follows in closed form by Lambert's W. There the interval is about 1.5 times as wide as for one
+    look, and wider before and after.
     """
     x = np.asarray(units, dtype=np.float64) * _rho_squared(tightest_at, level)
     return np.asarray(np.sqrt((x + 1.0) / x * (np.log1p(x) - 2.0 * math.log1p(-level))))
@@ -38,8 +38,8 @@ def boundary(units: ArrayLike, *, tightest_at: float, level: float = 0.95) -> Va
 def p_values(z: ArrayLike, units: ArrayLike, *, tightest_at: float, level: float = 0.95) -> Values:
     """Return always-valid p-values of estimates `z` standard errors from 0, at `units`, at most 1.
 
-    p <= 1 - level exactly if the interval of that level leaves out 0. Under no effect the probability that it is
-    ever at most alpha is at most alpha. `level` only tunes, together with `tightest_at`.
+    p <= 1 - level exactly if the interval of that level leaves out 0. Without an effect, the probability that p is at
+    most alpha at any look is at most alpha. `level` only tunes, together with `tightest_at`.
     """
     x = np.asarray(units, dtype=np.float64) * _rho_squared(tightest_at, level)
     squared = np.square(np.asarray(z, dtype=np.float64))
@@ -62,8 +62,8 @@ def always_valid(
 ) -> Effect:
     """Compare two means, with intervals and a p-value that hold at all looks together, for any stopping rule.
 
-    Assumes that units come in at random, in shares that stay (a changed split starts a new experiment), and that a
-    unit's value does not grow after it came in, or grows alike in all arms: then each look's estimate is of the same
+    Assumes that units come in at random, in constant shares (a changed split starts a new experiment). Also assumes
+    that a unit's value does not grow after it came in, or grows equally in all arms. Then each look estimates the same
     effect. Below `FEWEST` units in an arm, or without any spread, the intervals are infinite and p is 1. For few large
     values (revenue) winsorize.
 

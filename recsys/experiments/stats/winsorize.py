@@ -27,5 +27,5 @@ def pooled_cap(values: Values, percentile: float, *, above_zero: bool = False) -
 
 
 def winsorize(values: Values, cap: float) -> Values:
-    """Set values (n,) above `cap` to it. The effect is then one on capped values; reports must say so."""
+    """Set values (n,) above `cap` to `cap`. The effect is then on capped values; reports must say so."""
     return np.minimum(values, cap)
