@@ -11,11 +11,11 @@ import typer
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from recsys.ranking.recommender import Recommender
-    from recsys.simulation.logs import analyze_run
     from recsys.simulation.run import Run, Truth
+    from recsys.simulation.run_logs import analyze_run
     from recsys.simulation.tastes import Tastes
 
-DRAWN_PEOPLE = 600
+DEFAULT_USERS = 600
 
 
 class Clicks(StrEnum):
@@ -61,77 +61,77 @@ def simulate(
     from recsys.experiments.design.files import find_file, load_experiment
     from recsys.simulation.clicks import MODELS
     from recsys.simulation.lists import Lists
-    from recsys.simulation.logs import write_run
-    from recsys.simulation.run import Plan, run_experiment, truths
+    from recsys.simulation.run import Plan, run_experiment, true_effects
+    from recsys.simulation.run_logs import write_run
 
     project = Project.open(path)
     one = load_experiment(find_file(project.experiments, key))
-    recommender, tastes = _ground(project, seed, users, replay=replay)
+    recommender, tastes = _load_users(project, seed, users, replay=replay)
     plan = Plan(
         start=now() // SECONDS_PER_DAY * SECONDS_PER_DAY - days * SECONDS_PER_DAY,
         days=days,
         users=users,
         seed=seed,
-        remembers=not still,
-        planted=_planted(plant or []),
+        adaptive=not still,
+        planted=_parse_lifts(plant or []),
         model=MODELS[clicks.value],
     )
     run = run_experiment(one, Lists(recommender), tastes, plan)
-    true = truths(run, tuple(declared_metrics(one)), replicates)
-    for line in _lines(run, true):
+    effects = true_effects(run, tuple(declared_metrics(one)), replicates)
+    for line in _report_lines(run, effects):
         typer.echo(line)
     if output is not None:
         write_run(run, project, output)
         typer.echo(f"wrote {output}; recsys experiment analyze {output} {key} --out page.html")
 
 
-def _ground(project: Project, seed: int, users: int | None, *, replay: bool) -> tuple[Recommender, Tastes]:
+def _load_users(project: Project, seed: int, users: int | None, *, replay: bool) -> tuple[Recommender, Tastes]:
     from recsys.bundle.store import load_bundle
     from recsys.ranking.recommender import Recommender
-    from recsys.simulation.replay import replay_ground
-    from recsys.simulation.tastes import drawn_tastes, is_sample, sample_tastes
+    from recsys.simulation.replay import build_replay
+    from recsys.simulation.tastes import draw_tastes, is_sample, load_sample_tastes
 
     if replay:
-        recommender, tastes = replay_ground(project)
+        recommender, tastes = build_replay(project)
         typer.echo(f"users: {len(tastes)} who came back; relevant items are those of their later events")
         return recommender, tastes
     bundle = load_bundle(project.bundles, project.root)
     if is_sample(bundle):
         typer.echo("users: the sample's, with their true tastes")
-        return Recommender(bundle), sample_tastes(bundle, seed)
+        return Recommender(bundle), load_sample_tastes(bundle, seed)
     typer.echo("users: drawn; each likes the style of one or two items of the catalog")
-    return Recommender(bundle), drawn_tastes(bundle, users or DRAWN_PEOPLE, seed)
+    return Recommender(bundle), draw_tastes(bundle, users or DEFAULT_USERS, seed)
 
 
-def _planted(texts: list[str]) -> dict[str, float]:
-    planted = {}
+def _parse_lifts(texts: list[str]) -> dict[str, float]:
+    lifts = {}
     for text in texts:
         arm, _, lift = text.partition("=")
         try:
-            planted[arm] = float(lift)
+            lifts[arm] = float(lift)
         except ValueError:
             raise typer.BadParameter(f"--plant {text!r}: expected ARM=LIFT, as on=0.1") from None
-    return planted
+    return lifts
 
 
-def _lines(run: Run, true: list[Truth]) -> list[str]:
+def _report_lines(run: Run, true_effects: list[Truth]) -> list[str]:
     from recsys.experiments.analysis.decision import METRIC_WORDS, percent
 
     found = analyze_run(run)
     counts = ", ".join(f"{name} {count:,}" for name, count in found.units.items())
-    lines = [f"{len(run.story.visits):,} visits, {int(run.exposed.sum()):,} of them exposures; users: {counts}", ""]
-    effects = {(one.metric, one.arm): one.effect for one in found.comparisons}
+    lines = [f"{len(run.trace.visits):,} visits, {int(run.exposed.sum()):,} of them exposures; users: {counts}", ""]
+    estimates = {(one.metric, one.arm): one.effect for one in found.comparisons}
     lines.append(f"{'metric':<36} {'arm':<14} {'true lift':>12} {'estimated':>10}   95 % interval")
-    for one in true:
-        effect = effects.get((one.metric, one.arm))
+    for one in true_effects:
+        effect = estimates.get((one.metric, one.arm))
         lift = effect.relative if effect is not None else None
-        seen = (
+        estimate = (
             "not measured"
             if lift is None
             else f"{percent(lift.value):>10}   {percent(lift.low)} to {percent(lift.high)}"
             + ("" if lift.low <= one.lift <= lift.high else "   (the truth is outside)")
         )
-        lines.append(f"{METRIC_WORDS[one.metric]:<36} {one.arm:<14} {percent(one.lift):>12} {seen}")
+        lines.append(f"{METRIC_WORDS[one.metric]:<36} {one.arm:<14} {percent(one.lift):>12} {estimate}")
     why = " ".join(found.decision.why)
     shipped = f" {found.decision.arm}" if found.decision.arm else ""
     return [*lines, "", f"decision: {found.decision.advice}{shipped}. {why}"]

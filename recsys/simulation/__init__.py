@@ -1,1 +1,1 @@
-"""People with hidden tastes before the real pipeline: what an experiment must find is known beforehand."""
+"""Simulated users, events and experiments with a known truth, to test methods before real users meet them."""

@@ -1,9 +1,10 @@
 """Behavior of users on a list: view, click, dwell, add to the cart, buy, and rate restyled images.
 
-An item attracts with a_pi = min(1, top * r_pi * picture * (1 + planted)), where r is its hidden relevance and `picture`
-is 1 for the photo as it is. A picture restyled at strength s toward a direction whose cosine with what the person likes
-is c has picture = 1 + appeal * max(c, 0) * (close(s, liked) - close(0, liked)): the right look at the strength that the
-person likes attracts, too much of it repels. After a click the funnel goes on by relevance alone.
+The attraction of item i for user p is a_pi = min(1, top * r_pi * image * (1 + lift)). r is the hidden relevance, and
+`image` is 1 for original photos. Let c be the cosine of an image's style direction with a style that the user likes.
+At strength s, image = 1 + appeal * max(c, 0) * (closeness(s, liked) - closeness(0, liked)). Hence restyled images
+attract most at the strength that the user likes, and repel if they are too strong. After a click, only relevance
+counts.
 """
 
 from __future__ import annotations
@@ -13,20 +14,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.rng import generator
-from recsys.schema import BoolArray
+from recsys.schema import BoolArray, IntArray
+from recsys.simulation.activity import Values, draw_dwell_factors
 from recsys.simulation.clicks import ClickModel
-from recsys.simulation.tastes import Values
 
-USUAL_PRICE = 25.0
+DEFAULT_PRICE = 25.0
 """Price of items without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class BehaviorParams:
-    """Numbers of the behavior model. `top`: attraction of what is wholly relevant. `appeal`: of pictures. `cart`,
-    `buy`: chances of these steps for what is wholly relevant; half of that for what is not relevant at all. `dwell`:
-    seconds of a look at what is wholly relevant. `asked`: the share of visits with restyled pictures that are asked for
-    a verdict. `satisfied`: of a picture that is just right, and of one that is not at all.
+    """Parameters of the behavior model.
+
+    Attributes:
+        top: Attraction of an item of relevance 1.
+        appeal: Weight of restyled images in attraction.
+        cart: Probability of adding a clicked item of relevance 1 to the cart; half of it at relevance 0.
+        buy: Probability of buying an item of relevance 1 in the cart; half of it at relevance 0.
+        dwell: Mean seconds on a clicked item of relevance 1; half of it at relevance 0.
+        rating_rate: Share of visits with restyled images in which one is rated.
+        satisfied: Probability of satisfaction with the best image, and with the worst one.
     """
 
     top: float = 0.6
@@ -34,69 +41,90 @@ class BehaviorParams:
     cart: float = 0.35
     buy: float = 0.4
     dwell: float = 30.0
-    asked: float = 0.15
+    rating_rate: float = 0.15
     satisfied: tuple[float, float] = (0.9, 0.2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
-    """Random draws of V visits of K positions, made before any list: they do not depend on the list, so that arms can
-    be compared on the same users and days (common random numbers). `places` (V, K, 4) uniform,
-    `dwell` (V, K) of mean 1, `verdict` (V, 3) uniform.
+    """Random draws of V visits of K positions.
+
+    They do not depend on lists, so that arms are compared on the same users and days (common random numbers).
+
+    Attributes:
+        positions: Uniform draws (V, K, 4): examination, click, cart, purchase.
+        dwell: Dwell times relative to their mean (V, K).
+        rating: Uniform draws (V, 3): whether there is a rating, satisfaction, position.
     """
 
-    places: Values
+    positions: Values
     dwell: Values
-    verdict: Values
+    rating: Values
 
     @classmethod
-    def from_seed(cls, visits: int, places: int, seed: int, replicate: int = 0) -> Draws:
+    def from_seed(cls, visits: int, positions: int, seed: int, replicate: int = 0) -> Draws:
         """Draw from the seed; another replicate is another random course."""
         random = generator(seed, "simulation", "draws", replicate)
         return cls(
-            places=random.random((visits, places, 4)),
-            dwell=random.gamma(2.0, 0.5, (visits, places)),
-            verdict=random.random((visits, 3)),
+            positions=random.random((visits, positions, 4)),
+            dwell=draw_dwell_factors(random, (visits, positions)),
+            rating=random.random((visits, 3)),
         )
 
     def where(self, mask: BoolArray, other: Draws) -> Draws:
         """Return these draws for visits in `mask` (V,), else the `other` ones."""
         return Draws(
-            np.where(mask[:, None, None], self.places, other.places),
+            np.where(mask[:, None, None], self.positions, other.positions),
             np.where(mask[:, None], self.dwell, other.dwell),
-            np.where(mask[:, None], self.verdict, other.verdict),
+            np.where(mask[:, None], self.rating, other.rating),
         )
 
     def take(self, rows: np.ndarray) -> Draws:
         """Return the draws of some visits (n,)."""
-        return Draws(self.places[rows], self.dwell[rows], self.verdict[rows])
+        return Draws(self.positions[rows], self.dwell[rows], self.rating[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """Lists that V visits meet. `relevance`, `prices`, `buyable`, `there` (V, K): of the items, and whether there is
-    one in that place. `picture` (V,): the factor of attraction by pictures. `planted` (V,): a relative lift of
-    attraction. `close` (V,) in [0, 1]: how right the restyled pictures are, NaN where photos are shown as they are.
+class VisitLists:
+    """Lists of V visits, as users see them.
+
+    Attributes:
+        relevance: Hidden relevance of the items (V, K).
+        prices: Prices of the items (V, K).
+        buyable: True for items that are available (V, K).
+        filled: True for positions with an item (V, K).
+        image_factor: Factor of attraction by images (V,).
+        lift: Relative lift of attraction that the arm plants (V,).
+        closeness: Match of the restyled images (V,) in [0, 1], NaN for original photos.
     """
 
     relevance: Values
     prices: Values
     buyable: BoolArray
-    there: BoolArray
-    picture: Values
-    planted: Values
-    close: Values
+    filled: BoolArray
+    image_factor: Values
+    lift: Values
+    closeness: Values
 
-    def attraction(self, habits: BehaviorParams) -> Values:
+    def attraction(self, behavior: BehaviorParams) -> Values:
         """Return a_pi of each position (V, K)."""
-        factor = habits.top * self.picture * (1.0 + self.planted)
-        return np.asarray(np.where(self.there, np.minimum(self.relevance * factor[:, None], 1.0), 0.0))
+        factor = behavior.top * self.image_factor * (1.0 + self.lift)
+        return np.asarray(np.where(self.filled, np.minimum(self.relevance * factor[:, None], 1.0), 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Responses:
-    """Responses of V visits. `clicked`, `carted`, `bought` (V, K); `dwell` (V, K) seconds, of what was clicked;
-    `amount` (V, K), of what was bought; `asked`, `satisfied` (V,); `judged` (V,) the place that was judged.
+    """Responses of users in V visits.
+
+    Attributes:
+        clicked: Clicks (V, K).
+        carted: Items added to the cart (V, K).
+        bought: Purchases (V, K).
+        dwell: Seconds on clicked items (V, K), else 0.
+        amount: Amounts of purchases (V, K), else 0.
+        rated: True if an image was rated (V,).
+        satisfied: True if the user is satisfied with the images (V,).
+        rated_position: Position of the rated image, from 0 (V,).
     """
 
     clicked: BoolArray
@@ -104,30 +132,31 @@ class Responses:
     bought: BoolArray
     dwell: Values
     amount: Values
-    asked: BoolArray
+    rated: BoolArray
     satisfied: BoolArray
-    judged: np.ndarray
+    rated_position: IntArray
 
 
-def respond(scene: Scene, draws: Draws, model: ClickModel, habits: BehaviorParams) -> Responses:
-    """Compute the responses to a list. Deterministic: all randomness is in `draws`."""
-    places, relevance = draws.places, scene.relevance
-    clicked = model.clicks(scene.attraction(habits), places[:, :, :2])
-    likelier = 0.5 + 0.5 * relevance
-    carted = clicked & scene.buyable & (places[:, :, 2] < habits.cart * likelier)
-    bought = carted & (places[:, :, 3] < habits.buy * likelier)
-    prices = np.where(np.nan_to_num(scene.prices) > 0, scene.prices, USUAL_PRICE)
-    restyled = ~np.isnan(scene.close)
-    least, most = habits.satisfied[1], habits.satisfied[0]
-    happy = least + (most - least) * np.nan_to_num(scene.close)
-    shown = scene.there.sum(axis=1)
+def respond(lists: VisitLists, draws: Draws, model: ClickModel, behavior: BehaviorParams) -> Responses:
+    """Compute the responses to lists. Deterministic: all randomness is in `draws`."""
+    uniform = draws.positions
+    clicked = model.clicks(lists.attraction(behavior), uniform[:, :, :2])
+    # 1/2 at relevance 0, 1 at relevance 1.
+    interest = 0.5 + 0.5 * lists.relevance
+    carted = clicked & lists.buyable & (uniform[:, :, 2] < behavior.cart * interest)
+    bought = carted & (uniform[:, :, 3] < behavior.buy * interest)
+    prices = np.where(np.nan_to_num(lists.prices) > 0, lists.prices, DEFAULT_PRICE)
+    restyled = ~np.isnan(lists.closeness)
+    most, least = behavior.satisfied
+    satisfaction = least + (most - least) * np.nan_to_num(lists.closeness)
+    length = lists.filled.sum(axis=1)
     return Responses(
         clicked=clicked,
         carted=carted,
         bought=bought,
-        dwell=np.where(clicked, np.round(draws.dwell * habits.dwell * likelier, 1), 0.0),
+        dwell=np.where(clicked, np.round(draws.dwell * behavior.dwell * interest, 1), 0.0),
         amount=np.where(bought, np.round(prices, 2), 0.0),
-        asked=restyled & (draws.verdict[:, 0] < habits.asked),
-        satisfied=draws.verdict[:, 1] < happy,
-        judged=np.minimum((draws.verdict[:, 2] * shown).astype(np.int64), np.maximum(shown - 1, 0)),
+        rated=restyled & (draws.rating[:, 0] < behavior.rating_rate),
+        satisfied=draws.rating[:, 1] < satisfaction,
+        rated_position=np.minimum((draws.rating[:, 2] * length).astype(np.int64), np.maximum(length - 1, 0)),
     )

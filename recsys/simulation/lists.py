@@ -1,4 +1,4 @@
-"""Lists of the real pipeline: those of a built bundle with an arm's overrides, not a model of them."""
+"""Lists of the real pipeline: a built bundle with an arm's overrides serves simulated visits."""
 
 from __future__ import annotations
 
@@ -18,75 +18,83 @@ from recsys.restyling.target import StyleTarget
 from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId
 from recsys.serving.experiment_arms import apply_overrides
 
-PLACES = 10
+LIST_LENGTH = 10
 UNSAVED = "unsaved"
 """Version of a bundle that was not saved."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """List of one visit. `rows` (K,): items, NO_ROW where there is none; `propensities` (K,). `strength`: of the
-    restyling of its pictures, 0 for photos as they are; `direction` (D,): where they go in style space. `occasion`:
-    what was known before an arm was.
+class ServedList:
+    """List of one visit.
+
+    Attributes:
+        rows: Rows of the items (K,), NO_ROW at empty positions.
+        propensities: Propensities of the positions (K,).
+        strength: Strength of restyling, 0 for original photos.
+        direction: Style direction of the restyled images (D,).
+        trigger: Facts of the request that are known before an arm is.
     """
 
     rows: IntArray
     propensities: FloatArray
     strength: float
     direction: FloatArray | None
-    occasion: TriggerContext
+    trigger: TriggerContext
 
 
 class Lists:
     """Lists of the pipeline; equal requests are served from a cache."""
 
-    def __init__(self, recommender: Recommender, places: int = PLACES) -> None:
-        """`places`: length of a list, 1 .. `recsys.ranking.request.MAX_LIMIT`."""
+    def __init__(self, recommender: Recommender, length: int = LIST_LENGTH) -> None:
+        """Serve lists of `length` items, 1 .. `recsys.ranking.request.MAX_LIMIT`."""
         self.recommender = recommender
-        self.places = places
+        self.length = length
         settings = recommender.bundle.settings
         base = overrides_from_settings(settings.rank, settings.restyle)
         # A bundle that was trained for a replay is never saved, and has no version that an arm could name.
         self.base = base if recommender.version == UNSAVED else base.model_copy(update={"model": recommender.version})
-        self._kept: dict[tuple[object, ...], Shown] = {}
+        self._cache: dict[tuple[object, ...], ServedList] = {}
 
     @property
     def bundle(self) -> Bundle:
         """Bundle of the recommender."""
         return self.recommender.bundle
 
-    def shown(
-        self, account: UserId | None, items: Mapping[ItemId, float], overrides: Overrides, refresh: str = ""
-    ) -> Shown:
-        """Return the list for an account with interactions `items` since the bundle was built (or without an account).
+    def serve(
+        self, account: UserId | None, items: Mapping[ItemId, float], overrides: Overrides, visit: str = ""
+    ) -> ServedList:
+        """Return the list of an account, or of a user without one.
 
-        `refresh` tells visits apart where something is drawn for each (exploration). Raises ConfigError where an arm
-        asks for the version of another bundle, RequestError for an unknown scene.
+        Args:
+            account: User of the bundle, if any.
+            items: Interactions since the bundle was built, with weights.
+            overrides: Overrides of the arm.
+            visit: Seed of exploration, if lists explore.
+
+        Raises:
+            ConfigError: The arm asks for another bundle.
+            RequestError: The arm names an unknown scene.
         """
         served = overrides.over(self.base)
-        drawn = refresh if served.exploration else ""
-        key = (account, tuple(sorted(items.items())), repr(sorted(overrides.explicit.items())), drawn)
-        if key not in self._kept:
-            self._kept[key] = self._made(account, items, overrides, served, drawn)
-        return self._kept[key]
+        exploration_seed = visit if served.exploration else ""
+        key = (account, tuple(sorted(items.items())), repr(sorted(overrides.explicit.items())), exploration_seed)
+        if key not in self._cache:
+            if overrides.model not in (None, self.recommender.version):
+                own = self.recommender.version
+                raise ConfigError(f"an arm is served by bundle {overrides.model}; the simulator serves only {own}")
+            request = Request(user_id=account, items=items, limit=self.length, exploration_seed=exploration_seed)
+            self._cache[key] = self._recommend(apply_overrides(request, overrides), served)
+        return self._cache[key]
 
-    def _made(
-        self, account: UserId | None, items: Mapping[ItemId, float], overrides: Overrides, served: Overrides, drawn: str
-    ) -> Shown:
-        if overrides.model not in (None, self.recommender.version):
-            raise ConfigError(
-                f"an arm is served by bundle {overrides.model}; the simulator serves {self.recommender.version} alone"
-            )
-        request = Request(user_id=account, items=items, limit=self.places, exploration_seed=drawn)
-        answer = self.recommender.recommend(apply_overrides(request, overrides))
+    def _recommend(self, request: Request, served: Overrides) -> ServedList:
+        answer = self.recommender.recommend(request)
         catalog, found = self.bundle.catalog, answer.recommendations
-        rows = np.full(self.places, NO_ROW, dtype=np.int64)
+        rows = np.full(self.length, NO_ROW, dtype=np.int64)
         rows[: len(found)] = [int(catalog.ids.row(one.item_id)) for one in found]
-        propensities = np.ones(self.places, dtype=np.float32)
+        propensities = np.ones(self.length, dtype=np.float32)
         propensities[: len(found)] = [one.propensity for one in found]
-        taste = answer.taste
-        direction = None
-        target = None
+        # A scene's style reference comes before the user's own taste.
+        taste, target, direction = answer.taste, None, None
         if served.scene is not None:
             target = StyleTarget.resolve(self.recommender, taste=taste, scene=served.scene)
         if target is not None:
@@ -94,13 +102,13 @@ class Lists:
         elif taste:
             direction = taste.directions[0]
         restyled = served.restyle is not False and direction is not None
-        return Shown(
+        return ServedList(
             rows=rows,
             propensities=propensities,
             strength=float(served.strength or 0.0) if restyled else 0.0,
             direction=direction,
-            occasion=TriggerContext(
-                positions=self.places,
+            trigger=TriggerContext(
+                positions=self.length,
                 photos=bool(catalog.images.astype(bool).any()),
                 taste=bool(taste),
                 personal=answer.basis is not Basis.POPULAR,

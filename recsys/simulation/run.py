@@ -1,4 +1,4 @@
-"""Run of an experiment on users with hidden tastes: assigned like in the service, with a known truth."""
+"""Run of an experiment on users with hidden tastes: assignment as in the service, and a known true effect."""
 
 from __future__ import annotations
 
@@ -10,39 +10,51 @@ import numpy as np
 from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import ConfigError
 from recsys.experiments.analysis.unit_table import BEFORE_DAYS
+from recsys.experiments.design import lifecycle
 from recsys.experiments.design.definition import Experiment, Status, UnitKind
 from recsys.experiments.design.exposure import check_trigger
-from recsys.experiments.design.lifecycle import start as started
 from recsys.experiments.design.metric_names import MetricName
 from recsys.experiments.design.registry import ExperimentSet, Identity
 from recsys.experiments.design.targeting import Context
 from recsys.schema import BoolArray, IntArray
+from recsys.simulation.activity import Values, draw_visits
 from recsys.simulation.behavior import BehaviorParams, Draws
 from recsys.simulation.clicks import ClickModel, PositionBased
 from recsys.simulation.lists import Lists
-from recsys.simulation.measures import mean_of, sums_of, variety_of
-from recsys.simulation.people import draw_people, draw_visits
-from recsys.simulation.tastes import Tastes, Values
-from recsys.simulation.world import AS_IT_IS, Service, Simulator, Trace, services_of
+from recsys.simulation.metrics import metric_mean, metric_sums, style_diversity
+from recsys.simulation.simulator import DEFAULT_SERVICE, Service, Simulator, Trace, build_services
+from recsys.simulation.tastes import Tastes
+from recsys.simulation.users import draw_users
 
 OUTSIDE = -1
+"""Arm code of users who are not in the experiment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Plan of a simulation. `days` from `start` (seconds since 1970 UTC, a midnight) on, after `before` days on which
-    nobody is in the experiment. `users`: None for each taste once. `planted`: lifts of attraction by arm.
+    """Plan of a simulation.
+
+    Attributes:
+        start: Start of the experiment, a midnight (UTC), in seconds since 1970.
+        days: Length of the experiment.
+        users: Number of users, or None for each taste once.
+        seed: Seed of users, visits and responses.
+        days_before: Days before the start, on which all users get the default service.
+        adaptive: True if lists react to events of the simulation.
+        planted: Relative lifts of attraction by arm.
+        model: Click model.
+        behavior: Parameters of the behavior model.
     """
 
     start: int
     days: int = 28
     users: int | None = None
     seed: int = 0
-    before: int = BEFORE_DAYS
-    remembers: bool = True
+    days_before: int = BEFORE_DAYS
+    adaptive: bool = True
     planted: Mapping[str, float] = field(default_factory=dict)
     model: ClickModel = field(default_factory=PositionBased)
-    habits: BehaviorParams = field(default_factory=BehaviorParams)
+    behavior: BehaviorParams = field(default_factory=BehaviorParams)
 
     @property
     def end(self) -> int:
@@ -52,24 +64,34 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Run:
-    """Simulated experiment. `arms`: names; `arm` (P,): codes of these, OUTSIDE for people in none; `exposed` (V,):
-    visits at which the arms differ, of people with an arm, since the start.
+    """Simulated experiment.
+
+    Attributes:
+        experiment: Definition, as started.
+        plan: Plan of the simulation.
+        simulator: Users, visits and lists.
+        arms: Names of the arms.
+        services: Default service, then the service of each arm.
+        arm: Arm code of each user (P,), OUTSIDE for users in none.
+        trace: Visits and responses.
+        exposed: True for visits since the start in which the arms differ, of users in an arm (V,).
     """
 
     experiment: Experiment
     plan: Plan
-    world: Simulator
+    simulator: Simulator
     arms: tuple[str, ...]
     services: tuple[Service, ...]
     arm: IntArray
-    story: Trace
+    trace: Trace
     exposed: BoolArray
 
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """True effect of an arm on a metric: the means of the same users on the same days in both arms, and
-    `lift`, arm / control - 1, with its `error` (standard error of the simulation, 0 where nothing is random).
+    """True effect of an arm on a metric: the means of the same users on the same days in both arms.
+
+    `lift` is arm / control - 1, and `error` its standard error by simulation, 0 if nothing is random.
     """
 
     metric: MetricName
@@ -81,107 +103,110 @@ class Truth:
 
 
 def run_experiment(experiment: Experiment, lists: Lists, tastes: Tastes, plan: Plan) -> Run:
-    """Run an experiment from its start on, whatever its status was; nothing is written anywhere.
+    """Run an experiment of any status from its start on; nothing is written.
 
-    Raises ConfigError for an experiment of sessions, a planted lift of an arm that it does not have, and a start that
-    is no midnight.
+    Raises:
+        ConfigError: The unit is the session, a lift is planted in an unknown arm, or the start is no midnight.
     """
     if experiment.unit is not UnitKind.USER:
-        raise ConfigError(f"{experiment.key}: its unit is {experiment.unit}; the simulator has users alone")
+        raise ConfigError(f"{experiment.key}: its unit is {experiment.unit}; the simulator has users only")
     if plan.start % SECONDS_PER_DAY:
         raise ConfigError(f"start is {plan.start}: give midnight of a day (UTC), in seconds since 1970")
-    fresh = restart(experiment, plan.start)
-    people = draw_people(tastes, plan.users, plan.seed)
-    begin = plan.start - plan.before * SECONDS_PER_DAY
-    visits = draw_visits(people, begin, plan.before + plan.days, plan.seed)
-    world = Simulator(lists, tastes, people, visits, plan.model, plan.habits, plan.remembers)
-    by_name = services_of({name: arm.overrides for name, arm in fresh.arms.items()}, plan.planted)
+    draft = {"status": Status.DRAFT, "started_at": None, "stopped_at": None, "history": ()}
+    fresh = lifecycle.start(experiment.model_copy(update=draft), plan.start)
+    users = draw_users(tastes, plan.users, plan.seed)
+    begin = plan.start - plan.days_before * SECONDS_PER_DAY
+    visits = draw_visits(users.rate, begin, plan.days_before + plan.days, plan.seed)
+    simulator = Simulator(lists, tastes, users, visits, plan.model, plan.behavior, plan.adaptive)
+    by_name = build_services({name: arm.overrides for name, arm in fresh.arms.items()}, plan.planted)
     arms = tuple(sorted(by_name))
-    services = (AS_IT_IS, *(by_name[name] for name in arms))
-    arm = _assigned(fresh, world, arms)
-    story = _story(world, services, arm, plan, 0)
-    return Run(fresh, plan, world, arms, services, arm, story, _exposed(fresh, story, arm, plan))
+    services = (DEFAULT_SERVICE, *(by_name[name] for name in arms))
+    arm = _assign(fresh, simulator, arms)
+    trace = _simulate(simulator, services, arm, plan, 0)
+    return Run(fresh, plan, simulator, arms, services, arm, trace, _exposures(fresh, trace, arm, plan))
 
 
-def truths(run: Run, metrics: tuple[MetricName, ...] = tuple(MetricName), replicates: int = 5) -> list[Truth]:
+def true_effects(run: Run, metrics: tuple[MetricName, ...] = tuple(MetricName), replicates: int = 5) -> list[Truth]:
     """Compute the true effects by the counterfactual: all users of the experiment in each arm.
 
-    Both arms have the same people, visits and draws (common random numbers), so that the lift is known far better than
-    any experiment could know it. `replicates` courses of events after the same past are averaged; the first one has the
-    run's own draws. Raises ConfigError for fewer than 1.
+    Both arms have the same users, visits and draws (common random numbers). The lift is hence known much better than
+    by any experiment.
+
+    Args:
+        run: Simulated experiment.
+        metrics: Metrics whose effects are wanted.
+        replicates: Number of random courses after the same past to average; the first has the run's own draws.
+
+    Raises:
+        ConfigError: `replicates` is below 1.
     """
     if replicates < 1:
         raise ConfigError(f"replicates is {replicates}: give 1 or more")
-    variety = MetricName.STYLE_DIVERSITY in metrics
+    diversity = MetricName.STYLE_DIVERSITY in metrics
     means: dict[tuple[MetricName, str], list[float]] = {}
     for replicate in range(replicates):
         for name in run.arms:
-            for metric, sums in counterfactual(run, name, replicate, variety=variety).items():
-                means.setdefault((metric, name), []).append(mean_of(sums))
+            for metric, sums in counterfactual(run, name, replicate, diversity=diversity).items():
+                means.setdefault((metric, name), []).append(metric_mean(sums))
     control = run.experiment.control
     return [
-        _truth(metric, name, np.array(means[metric, control]), np.array(means[metric, name]))
+        _true_effect(metric, name, np.array(means[metric, control]), np.array(means[metric, name]))
         for metric in metrics
         for name in run.experiment.other_arms
     ]
 
 
 def counterfactual(
-    run: Run, arm: str, replicate: int = 0, *, variety: bool = False
+    run: Run, arm: str, replicate: int = 0, *, diversity: bool = False
 ) -> dict[MetricName, tuple[Values, Values]]:
-    """Return sums of each metric for each user (P,), as `measures.sums_of`, had everybody of the experiment been in
-    `arm`.
+    """Return the sums of each metric for each user (P,), if all users of the experiment were in `arm`.
 
-    `variety`: also of the looks in lists, which takes longer.
+    The sums are those of `metric_sums`. `diversity` adds style diversity, which takes longer.
     """
-    everybody = np.where(run.arm == OUTSIDE, OUTSIDE, run.arms.index(arm))
-    story = _story(run.world, run.services, everybody, run.plan, replicate)
-    where = _exposed(run.experiment, story, everybody, run.plan)
-    varied = variety_of(story.rows, run.world.lists.bundle.space.vectors) if variety else None
-    return sums_of(story, where, len(run.world.people), varied)
+    arms = np.where(run.arm == OUTSIDE, OUTSIDE, run.arms.index(arm))
+    trace = _simulate(run.simulator, run.services, arms, run.plan, replicate)
+    mask = _exposures(run.experiment, trace, arms, run.plan)
+    values = style_diversity(trace.rows, run.simulator.lists.bundle.space.vectors) if diversity else None
+    return metric_sums(trace, mask, len(run.simulator.users), values)
 
 
-def restart(experiment: Experiment, at: int) -> Experiment:
-    """Return the same definition, started at `at` as if it never had been."""
-    anew = {"status": Status.DRAFT, "started_at": None, "stopped_at": None, "history": ()}
-    return started(experiment.model_copy(update=anew), at)
-
-
-def _assigned(experiment: Experiment, world: Simulator, arms: tuple[str, ...]) -> IntArray:
-    """Arm codes of all people (P,) by the service's own assignment; whether somebody is known is as of the start."""
-    loaded, people = ExperimentSet.from_experiments([experiment]), world.people
-    found = []
-    for unit, taste in zip(people.ids, people.taste.tolist(), strict=True):
-        context = Context(known_user=world.tastes.known(taste))
+def _assign(experiment: Experiment, simulator: Simulator, arms: tuple[str, ...]) -> IntArray:
+    """Return arm codes of all users (P,) by the service's own assignment; users are known or not as of the start."""
+    loaded, users = ExperimentSet.from_experiments([experiment]), simulator.users
+    codes = []
+    for unit, taste in zip(users.ids, users.taste.tolist(), strict=True):
+        context = Context(known_user=simulator.tastes.known(taste))
         arm = loaded.assign(Identity(user=unit), context)[experiment.key].arm
-        found.append(OUTSIDE if arm is None else arms.index(arm))
-    return np.array(found, dtype=np.int64)
+        codes.append(OUTSIDE if arm is None else arms.index(arm))
+    return np.array(codes, dtype=np.int64)
 
 
-def _story(world: Simulator, services: tuple[Service, ...], arm: IntArray, plan: Plan, replicate: int) -> Trace:
-    """Everybody in their arm from the start on, and served as always before."""
-    during = world.visits.time >= plan.start
-    service = np.where(during, arm[world.visits.person], OUTSIDE) + 1
-    past = Draws.from_seed(len(world.visits), world.lists.places, plan.seed)
-    own = past if replicate == 0 else Draws.from_seed(len(world.visits), world.lists.places, plan.seed, replicate)
-    return world.live(services, service, own.where(during, past))
+def _simulate(simulator: Simulator, services: tuple[Service, ...], arm: IntArray, plan: Plan, replicate: int) -> Trace:
+    """Simulate all users in their arms since the start, and with the default service before."""
+    during = simulator.visits.time >= plan.start
+    # OUTSIDE + 1 is the default service.
+    service = np.where(during, arm[simulator.visits.user], OUTSIDE) + 1
+    count, length = len(simulator.visits), simulator.lists.length
+    past = Draws.from_seed(count, length, plan.seed)
+    own = past if replicate == 0 else Draws.from_seed(count, length, plan.seed, replicate)
+    return simulator.simulate(services, service, own.where(during, past))
 
 
-def _exposed(experiment: Experiment, story: Trace, arm: IntArray, plan: Plan) -> BoolArray:
-    kept: dict[tuple[bool, bool], bool] = {}
-    found = np.zeros(len(story.visits), dtype=np.bool_)
-    inside = (story.visits.time >= plan.start) & (arm[story.visits.person] != OUTSIDE)
+def _exposures(experiment: Experiment, trace: Trace, arm: IntArray, plan: Plan) -> BoolArray:
+    matters: dict[tuple[bool, bool], bool] = {}
+    exposed = np.zeros(len(trace.visits), dtype=np.bool_)
+    inside = (trace.visits.time >= plan.start) & (arm[trace.visits.user] != OUTSIDE)
     for visit in np.flatnonzero(inside).tolist():
-        occasion = story.shown[visit].occasion
-        key = (occasion.taste, occasion.personal)
-        if key not in kept:
-            # What was planted is a difference that no override tells.
-            kept[key] = check_trigger(experiment, occasion).matters or any(plan.planted.values())
-        found[visit] = kept[key]
-    return found
+        trigger = trace.lists[visit].trigger
+        key = (trigger.taste, trigger.personal)
+        if key not in matters:
+            # A planted lift is a difference that overrides do not show.
+            matters[key] = check_trigger(experiment, trigger).matters or any(plan.planted.values())
+        exposed[visit] = matters[key]
+    return exposed
 
 
-def _truth(metric: MetricName, treatment: str, control: np.ndarray, treated: np.ndarray) -> Truth:
+def _true_effect(metric: MetricName, treatment: str, control: np.ndarray, treated: np.ndarray) -> Truth:
     lifts = treated / control - 1.0
     error = float(lifts.std(ddof=1) / len(lifts) ** 0.5) if len(lifts) > 1 else float("nan")
     lift = float(treated.mean() / control.mean() - 1.0)

@@ -1,4 +1,4 @@
-"""Planted effects, and how soon the harness finds them: `python tests/benchmarks/experiments.py PROJECT [RUNS]`.
+"""Planted effects, and how soon the harness finds them: `python -m tests.benchmarks.experiments PROJECT [RUNS]`.
 
 PROJECT: a built project of the packaged sample. Of each effect: the truth by the counterfactual, how often the interval
 of the last day covers it, what is decided on which day with a look each week from `minimum_days` on, and how many lists
@@ -22,11 +22,11 @@ from recsys.experiments.analysis.decision import LONGEST_DAYS, Advice
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.metric_names import MetricName
 from recsys.ranking.recommender import Recommender
-from recsys.simulation.interleaved import interleaved, needed
 from recsys.simulation.lists import Lists
-from recsys.simulation.logs import analyze_run, logs_of
-from recsys.simulation.run import Plan, Run, run_experiment, truths
-from recsys.simulation.tastes import sample_tastes
+from recsys.simulation.run import Plan, Run, run_experiment, true_effects
+from recsys.simulation.run_logs import analyze_run, build_logs
+from recsys.simulation.tastes import load_sample_tastes
+from tests.simulated.interleaving import interleave_run, required_lists
 
 START = 1_789_948_800 // SECONDS_PER_DAY * SECONDS_PER_DAY
 USERS, LOOKS = 2_000, (14, 21, 28, 35, 42, 49, 56)
@@ -59,7 +59,7 @@ def declared(key: str, overrides: dict[str, Any]) -> Experiment:
 
 def decided(run: Run) -> tuple[str, int]:
     """The first decision on one of the days of LOOKS, and that day."""
-    logs = logs_of(run)
+    logs = build_logs(run).logs
     for day in LOOKS:
         found = analyze(run.experiment, logs, run.plan.end, until=START + day * SECONDS_PER_DAY)
         if found.decision.advice is not Advice.KEEP_GOING:
@@ -73,15 +73,15 @@ def main() -> None:
     project = Project.open(Path(sys.argv[1]))
     runs = int(sys.argv[2]) if len(sys.argv) > 2 else 10
     lists = Lists(Recommender(load_bundle(project.bundles, project.root)))
-    tastes = sample_tastes(lists.bundle, 0)
+    tastes = load_sample_tastes(lists.bundle, 0)
     print("| effect | true lift of CTR | found, first run | covered | decisions | days | lists: A/B / interleaving |")
     print("|---|---|---|---|---|---|---|")
     for name, (overrides, lift) in EFFECTS.items():
-        plan = Plan(START, days=LONGEST_DAYS, users=USERS, remembers=False, planted={"other": lift})
+        plan = Plan(START, days=LONGEST_DAYS, users=USERS, adaptive=False, planted={"other": lift})
         large = run_experiment(
             declared("truth", overrides), lists, tastes, replace(plan, users=10_000, seed=9, days=14)
         )
-        truth = truths(large, (MetricName.CTR,), replicates=3)[0].lift
+        truth = true_effects(large, (MetricName.CTR,), replicates=3)[0].lift
         covered, decisions, first = [], [], ""
         for seed in range(runs):
             key = f"{name.split()[0].lower()}-{seed}".replace("/", "")
@@ -98,7 +98,7 @@ def main() -> None:
         both = "-"
         # Interleaving compares rankings: not pictures, nor what is planted.
         if "blend" in overrides or "diversity" in overrides:
-            size = needed(large, "other", interleaved(large, "other"))
+            size = required_lists(large, "other", interleave_run(large, "other"))
             both = f"{size.ab:,.0f} / {size.interleaving:,.0f} = {size.ratio:.1f}"
         days = np.median([day for _, day in decisions])
         print(

@@ -13,7 +13,7 @@ from recsys.experiments.analysis.analyze import analyze
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.lifecycle import start
 from recsys.experiments.design.metric_names import MetricName
-from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
+from recsys.simulation.synthetic_logs import Planted, Population, simulate_logs
 
 START, DAY, RUNS = 1_790_000_000, 86_400, 300
 LIFT = 0.1
@@ -37,7 +37,7 @@ def test_lifts_are_covered() -> None:
     inside = {name: np.zeros(RUNS) for name in MetricName}
     off = {name: np.zeros(RUNS) for name in MetricName}
     for run in range(RUNS):
-        logs = simulate_logs(experiment, planted, People(users=2_000), seed=run).logs
+        logs = simulate_logs(experiment, planted, Population(users=2_000), seed=run).logs
         found = analyze(experiment, logs, START + 15 * DAY)
         assert found.healthy, found.health
         for one in found.comparisons:

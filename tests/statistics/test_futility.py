@@ -13,12 +13,12 @@ from recsys.experiments.analysis.analyze import analyze
 from recsys.experiments.analysis.decision import LONGEST_DAYS, Advice
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.lifecycle import start
-from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
+from recsys.simulation.synthetic_logs import Planted, Population, simulate_logs
 
 pytestmark = pytest.mark.slow
 
 START, RUNS, LOOKS = 1_790_000_000, 40, (14, 21, 28, 35, 42, 49, 56)
-PEOPLE = People(users=3_000, days=LONGEST_DAYS)
+PEOPLE = Population(users=3_000, days=LONGEST_DAYS)
 
 
 def decided(run: int, lift: float) -> tuple[Advice, int, bool]:

@@ -22,7 +22,7 @@ from recsys.experiments.off_policy.restyling import always, collect_ratings, eva
 from recsys.restyling.feedback_bandit import RestyleBandit
 from recsys.restyling.satisfaction_model import Action
 from recsys.rng import generator
-from recsys.simulation.synthetic_policies import World
+from recsys.simulation.synthetic_policies import SyntheticBandit
 
 LOGS = 500
 LOGS_OF_A_WORLD = 1_000
@@ -49,8 +49,8 @@ def bias_and_coverage(evaluations: list[Evaluation], name: Estimator, truth: flo
 
 
 WORLDS = {
-    "four decisions a person": (World(), 4),
-    "one decision a person, a model that is wrong": (World(bend=1.5, explored=0.4, seed=3), 1),
+    "four decisions per user": (SyntheticBandit(), 4),
+    "one decision per user, wrong model": (SyntheticBandit(bend=1.5, explored=0.4, seed=3), 1),
 }
 
 
@@ -58,10 +58,10 @@ WORLDS = {
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", WORLDS)
 def test_bias_and_coverage(case: str, record: Record) -> None:
-    world, a_person = WORLDS[case]
-    truth = world.truth(GREED)
-    logs = (world.log(2_000, seed=seed, a_person=a_person) for seed in range(LOGS_OF_A_WORLD))
-    found = [evaluate(log, world.better(log.contexts, GREED), seed=seed) for seed, log in enumerate(logs)]
+    world, per_user = WORLDS[case]
+    truth = world.true_value(GREED)
+    logs = (world.draw_log(2_000, seed=seed, per_user=per_user) for seed in range(LOGS_OF_A_WORLD))
+    found = [evaluate(log, world.target_policy(log.contexts, GREED), seed=seed) for seed, log in enumerate(logs)]
     measured = {name: bias_and_coverage(found, name, truth) for name in Estimator}
     for name, (bias, covered, resampled) in measured.items():
         record(f"{case}, {name}: bias {bias:+.4f}, coverage {covered:.3f}, bootstrap {resampled:.3f}")
@@ -78,14 +78,14 @@ def test_bias_and_coverage(case: str, record: Record) -> None:
 @pytest.mark.timeout(900)
 def test_decisions_are_not_taken_for_people(record: Record) -> None:
     """A mood moves all rewards of a person, up or down: intervals over decisions would be far too short."""
-    world = World(seed=5)
-    truth = world.truth(GREED)
+    world = SyntheticBandit(seed=5)
+    truth = world.true_value(GREED)
     covered = {"people": 0, "decisions": 0}
     for seed in range(LOGS):
-        log = world.log(1_000, seed=seed, a_person=20)
+        log = world.draw_log(1_000, seed=seed, per_user=20)
         moods = generator(seed, "moods").normal(0.0, 0.5, 50)
         log = replace(log, rewards=log.rewards + moods[log.units])
-        policy = world.better(log.contexts, GREED)
+        policy = world.target_policy(log.contexts, GREED)
         for name, units in (("people", log.units), ("decisions", np.arange(len(log)))):
             one = evaluate(replace(log, units=units), policy, only=[Estimator.SNIPS]).answer.value
             covered[name] += one.low <= truth <= one.high
@@ -163,18 +163,18 @@ class _Said:
 
 def test_a_log_without_overlap_is_called_so_and_one_with_it_is_not() -> None:
     """Where what the policy wants has next to no chance in the log, the figure is wrong, and no conclusion is drawn."""
-    world = World(sharpness=6.0, explored=0.0)
-    truth = world.truth(GREED)
+    world = SyntheticBandit(sharpness=6.0, explored=0.0)
+    truth = world.true_value(GREED)
     silent, wrong = 0, 0
     for seed in range(50):
-        log = world.log(1_000, seed=seed)
-        one = evaluate(log, world.better(log.contexts, GREED), only=[Estimator.IPS], seed=seed)
+        log = world.draw_log(1_000, seed=seed)
+        one = evaluate(log, world.target_policy(log.contexts, GREED), only=[Estimator.IPS], seed=seed)
         missed = not one.answer.value.low <= truth <= one.answer.value.high
         wrong += missed
         silent += missed and not one.support.problems
     assert wrong >= 30
     assert silent == 0
-    fair = World()
+    fair = SyntheticBandit()
     for seed in range(50):
-        log = fair.log(1_000, seed=seed)
-        assert not evaluate(log, fair.better(log.contexts, GREED), only=[Estimator.IPS]).support.problems
+        log = fair.draw_log(1_000, seed=seed)
+        assert not evaluate(log, fair.target_policy(log.contexts, GREED), only=[Estimator.IPS]).support.problems

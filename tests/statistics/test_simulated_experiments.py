@@ -1,7 +1,7 @@
-"""The harness before people with hidden tastes and the real pipeline: what is true is found, and what is not is not.
+"""Experiments on users with hidden tastes and the real pipeline find true effects, and no others.
 
-Every repetition has other people (drawn from the sample's), another split, other visits and other clicks. The truth is
-the counterfactual, everybody in both arms, of 20,000 people; its standard error is far below that of any experiment.
+Every repetition has other users (drawn from the sample's), another split, other visits and other clicks. The truth is
+the counterfactual of 20,000 users, all of them in both arms; its standard error is far below that of any experiment.
 Over 200 experiments a share near 95 % has a standard error of 1.5 points: 91 % to 99 % is 2.6 of them.
 """
 
@@ -20,22 +20,23 @@ from recsys.experiments.analysis.interleaving import outcome_of
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.metric_names import MetricName
 from recsys.ranking.recommender import Recommender
-from recsys.simulation.clicks import PositionBased, naive_rates, unbiased_rates
-from recsys.simulation.interleaved import interleaved, needed
+from recsys.simulation.clicks import PositionBased
 from recsys.simulation.lists import Lists
-from recsys.simulation.logs import analyze_run
-from recsys.simulation.run import Plan, Truth, run_experiment, truths
-from recsys.simulation.tastes import Tastes, sample_tastes
+from recsys.simulation.run import Plan, Truth, run_experiment, true_effects
+from recsys.simulation.run_logs import analyze_run
+from recsys.simulation.tastes import Tastes, load_sample_tastes
+from tests.simulated.click_rates import naive_rates, unbiased_rates
+from tests.simulated.interleaving import interleave_run, required_lists
 
 pytestmark = pytest.mark.slow
 
 START, RUNS = 1_789_948_800 // 86_400 * 86_400, 200
 METRICS = (MetricName.CTR, MetricName.ADD_TO_CART, MetricName.CONVERSION, MetricName.DWELL, MetricName.STYLE_DIVERSITY)
 SAME = {"mode": "full"}
-"""Nothing that the simulator shows: an A/A, or a planted lift alone."""
+"""Overrides without effect in the simulator: an A/A test, or only a planted lift."""
 NO_STYLE = {"blend": {"style": 0.0}}
 POPULAR = {"blend": dict.fromkeys(("factors", "neighbors", "style", "category"), 0.0)}
-PLAN = Plan(START, days=14, before=7, users=1_000, remembers=False)
+PLAN = Plan(START, days=14, days_before=7, users=1_000, adaptive=False)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def lists(recommender: Recommender) -> Lists:
 
 @pytest.fixture(scope="module")
 def tastes(lists: Lists) -> Tastes:
-    return sample_tastes(lists.bundle, 0)
+    return load_sample_tastes(lists.bundle, 0)
 
 
 def declared(key: str, now: Mapping[str, Any], other: Mapping[str, Any], looks: str = "fixed") -> Experiment:
@@ -73,7 +74,7 @@ def many(lists: Lists, tastes: Tastes, other: Mapping[str, Any], plan: Plan, loo
 def truth_of(lists: Lists, tastes: Tastes, other: Mapping[str, Any], plan: Plan) -> dict[MetricName, Truth]:
     large = replace(plan, users=20_000, seed=1_000_000)
     run = run_experiment(declared("truth", {}, other), lists, tastes, large)
-    return {one.metric: one for one in truths(run, METRICS, replicates=3)}
+    return {one.metric: one for one in true_effects(run, METRICS, replicates=3)}
 
 
 @pytest.mark.parametrize(("other", "planted"), [(NO_STYLE, 0.0), (SAME, 0.15)], ids=["worse pipeline", "planted"])
@@ -97,7 +98,7 @@ def test_intervals_cover_the_truth(lists: Lists, tastes: Tastes, other: Mapping[
             assert 0.91 <= np.mean(covered) <= 0.99, (metric, np.mean(covered))
 
 
-def test_nothing_is_found_where_nothing_is(lists: Lists, tastes: Tastes) -> None:
+def test_an_a_a_test_finds_nothing(lists: Lists, tastes: Tastes) -> None:
     found = many(lists, tastes, SAME, PLAN, "sequential")
     healthy = [one for one in found if one.healthy]
     assert len(healthy) > 0.97 * RUNS
@@ -120,15 +121,15 @@ def test_interleaving_finds_the_better_ranker_with_fewer_lists(lists: Lists, tas
     """As planned from one run: at the size that gives interleaving a power of 80 %, it has about that."""
     plan = replace(PLAN, users=3_000)
     run = run_experiment(declared("both", {}, NO_STYLE), lists, tastes, plan)
-    whole = interleaved(run, "other")
-    size = needed(run, "other", whole)
+    whole = interleave_run(run, "other")
+    size = required_lists(run, "other", whole)
     assert size.ratio > 2
-    people = int(size.interleaving / (whole.lists / whole.outcome.users))
+    users = int(size.interleaving / (whole.lists / whole.outcome.users))
     random, right, wrong = np.random.default_rng(0), 0, 0
     for _ in range(300):
-        some = random.choice(whole.outcome.users, people, replace=False)
-        kept = np.isin(whole.people, some)
-        codes = np.unique(whole.people[kept], return_inverse=True)[1]
+        some = random.choice(whole.outcome.users, users, replace=False)
+        kept = np.isin(whole.users, some)
+        codes = np.unique(whole.users[kept], return_inverse=True)[1]
         found = outcome_of(codes, whole.winners[kept])
         right += found.preference.low > 0
         wrong += found.preference.high < 0
@@ -138,10 +139,10 @@ def test_interleaving_finds_the_better_ranker_with_fewer_lists(lists: Lists, tas
 
 def test_position_bias_of_real_lists_is_undone(lists: Lists, tastes: Tastes) -> None:
     run = run_experiment(declared("bias", {}, POPULAR), lists, tastes, replace(PLAN, users=5_000))
-    rows, clicked = run.story.rows, run.story.acts.clicked
+    rows, clicked = run.trace.rows, run.trace.responses.clicked
     assert np.all(rows >= 0)
-    _, scene = run.world.scene(run.services, run.story.service, run.story.shown, np.arange(len(rows)))
-    attraction, items = scene.attraction(run.world.habits), len(lists.bundle.catalog)
+    _, seen = run.simulator.visit_lists(run.services, run.trace.service, run.trace.lists, np.arange(len(rows)))
+    attraction, items = seen.attraction(run.simulator.behavior), len(lists.bundle.catalog)
     shown = np.bincount(rows.ravel(), minlength=items)
     true = np.bincount(rows.ravel(), attraction.ravel(), items) / np.maximum(shown, 1)
     often = shown > 300
@@ -149,9 +150,9 @@ def test_position_bias_of_real_lists_is_undone(lists: Lists, tastes: Tastes) -> 
     examination = PositionBased().examination(rows.shape[1])
     unbiased = unbiased_rates(rows, clicked, examination, items)[often]
     naive = naive_rates(rows, clicked, items)[often]
-    places = np.bincount(rows.ravel(), np.tile(np.arange(rows.shape[1]), len(rows)), items)
-    place = places[often] / shown[often]
-    low = place >= np.median(place)
+    positions = np.bincount(rows.ravel(), np.tile(np.arange(rows.shape[1]), len(rows)), items)
+    position = positions[often] / shown[often]
+    low = position >= np.median(position)
     # A click is worth less the lower an item stands, in naive rates; in unbiased ones it is not.
     naively, rightly = (
         [float(rates[half].sum() / true[often][half].sum()) for half in (~low, low)] for rates in (naive, unbiased)

@@ -17,7 +17,7 @@ from recsys.experiments.design.files import load_experiment
 from recsys.experiments.design.metric_names import MetricName
 from recsys.experiments.design.overrides import Overrides
 from recsys.schema import ItemId, UserId
-from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
+from recsys.simulation.synthetic_logs import Planted, Population, simulate_logs
 from recsys.storage.database import Database
 from recsys.storage.live.exposures import Exposure, ExposureLog
 
@@ -129,7 +129,7 @@ def test_analyze(shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("recsys.clock.now", lambda: began)
     _done(_run(shop, "start", "mild"))
     one = load_experiment(shop.experiments / "mild.toml")
-    simulate_logs(one, {"mild": Planted(ctr=0.5)}, People(users=2_000)).write(tmp_path)
+    simulate_logs(one, {"mild": Planted(ctr=0.5)}, Population(users=2_000)).write(tmp_path)
     monkeypatch.setattr("recsys.clock.now", lambda: began + 15 * 86_400)
     _said_no(_run(shop, "analyze", "mild", "--exposures", tmp_path / "exposures.parquet"), "both --exposures", code=2)
     logs = [

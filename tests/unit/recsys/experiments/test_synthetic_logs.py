@@ -10,10 +10,10 @@ import pytest
 
 from recsys.errors import ConfigError, ExperimentError
 from recsys.experiments.design.definition import Experiment
-from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
+from recsys.simulation.synthetic_logs import Planted, Population, simulate_logs
 
 Maker = Callable[..., Experiment]
-PEOPLE = People(users=500)
+PEOPLE = Population(users=500)
 
 
 def test_the_same_seed_gives_the_same(trial: Maker) -> None:

@@ -18,11 +18,11 @@ from recsys.plots.off_policy import (
     weight_chart,
 )
 from recsys.reports.drawing import Drawing
-from recsys.simulation.synthetic_policies import World
+from recsys.simulation.synthetic_policies import SyntheticBandit
 from style.provenance.mark import ImageFormat
 
-LOG = World().log(500, seed=1)
-FOUND = evaluate(LOG, World().better(LOG.contexts))
+LOG = SyntheticBandit().draw_log(500, seed=1)
+FOUND = evaluate(LOG, SyntheticBandit().target_policy(LOG.contexts))
 
 
 def shown(drawing: Drawing) -> Drawing:

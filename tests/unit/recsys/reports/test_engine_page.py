@@ -20,7 +20,7 @@ from recsys.experiments.design.files import create_experiment
 from recsys.experiments.design.lifecycle import start
 from recsys.reports.engine_behavior import UNCHANGED, Behavior, behavior_of
 from recsys.reports.engine_page import MISSING, render_engines, table_rows, write_engine_page
-from recsys.simulation.synthetic_logs import People, Planted, simulate_logs
+from recsys.simulation.synthetic_logs import Planted, Population, simulate_logs
 from style.benchmarks.engines import Comparison, EngineResult
 
 START = 1_790_000_000
@@ -45,7 +45,7 @@ def experiment(arms: dict[str, dict[str, object]]) -> Experiment:
 def behavior() -> Behavior:
     one = experiment(ARMS)
     planted = {"palette": Planted(ctr=0.4, satisfaction=0.3), "plain": Planted(ctr=-0.3)}
-    return behavior_of(analyze(one, simulate_logs(one, planted, People(users=3_000)).logs, NOW), "film")
+    return behavior_of(analyze(one, simulate_logs(one, planted, Population(users=3_000)).logs, NOW), "film")
 
 
 def figures(name: str, **changed: object) -> EngineResult:
@@ -74,18 +74,18 @@ def test_planted_effects_are_in_the_columns_of_their_engines(behavior: Behavior)
 
 def test_an_experiment_that_compares_no_engines_is_refused() -> None:
     one = experiment({"now": {}, "mild": {"overrides": {"strength": 0.3}}})
-    found = analyze(one, simulate_logs(one, {}, People(users=300)).logs, NOW)
+    found = analyze(one, simulate_logs(one, {}, Population(users=300)).logs, NOW)
     with pytest.raises(ExperimentError, match="all its arms show film"):
         behavior_of(found, "film")
     one = experiment(ARMS | {"mild": {"overrides": {"strength": 0.3}}})
-    found = analyze(one, simulate_logs(one, {}, People(users=300)).logs, NOW)
+    found = analyze(one, simulate_logs(one, {}, Population(users=300)).logs, NOW)
     with pytest.raises(ExperimentError, match="arms now and mild both show film"):
         behavior_of(found, "film")
 
 
 def test_unsound_logs_give_no_columns() -> None:
     one = experiment(ARMS)
-    logs = simulate_logs(one, {}, People(users=2_000))
+    logs = simulate_logs(one, {}, Population(users=2_000))
     units = logs.exposures.loc[logs.exposures["arm"] == "palette", "unit"].unique()[::3]
     torn = replace(logs, exposures=logs.exposures[~logs.exposures["unit"].isin(units)])
     found = behavior_of(analyze(one, torn.logs, NOW), "film")

@@ -16,7 +16,7 @@ from recsys.experiments.design.lifecycle import start
 from recsys.reports.drawing import Drawing
 from recsys.reports.experiment_charts import effect_chart, health_chart, segment_chart, time_chart
 from recsys.reports.experiment_page import analysis_json, decision_text, render_experiment, write_experiment_page
-from recsys.simulation.synthetic_logs import People, Planted, SimulatedLogs, simulate_logs
+from recsys.simulation.synthetic_logs import Planted, Population, SimulatedLogs, simulate_logs
 
 START = 1_790_000_000
 NOW = START + 15 * 86_400
@@ -38,7 +38,7 @@ def _experiment() -> Experiment:
 
 @pytest.fixture(scope="module")
 def simulated() -> SimulatedLogs:
-    return simulate_logs(_experiment(), {"mild": Planted(ctr=0.3)}, People(users=3_000))
+    return simulate_logs(_experiment(), {"mild": Planted(ctr=0.3)}, Population(users=3_000))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Experiments before the people of the packaged sample."""
+"""Experiments with the users of the packaged sample."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from recsys.experiments.design.definition import Experiment
 from recsys.ranking.recommender import Recommender
 from recsys.simulation.lists import Lists
-from recsys.simulation.tastes import Tastes, sample_tastes
+from recsys.simulation.tastes import Tastes, load_sample_tastes
 
 START = 1_789_948_800 // 86_400 * 86_400
-PEOPLE = 300
+USERS = 300
 POPULAR = {"blend": dict.fromkeys(("factors", "neighbors", "style", "category"), 0.0)}
-"""An arm that is worse: the same for everybody."""
+"""An arm that is worse: the same list for all users."""
 
 Declare = Callable[..., Experiment]
 
@@ -28,16 +28,16 @@ def lists(recommender: Recommender) -> Lists:
 
 @pytest.fixture(scope="session")
 def tastes(lists: Lists) -> Tastes:
-    """Half of the sample's people."""
-    everybody = sample_tastes(lists.bundle, 0)
-    return Tastes(*(getattr(everybody, name)[:PEOPLE] for name in Tastes.__slots__))
+    """Half of the sample's users."""
+    sample = load_sample_tastes(lists.bundle, 0)
+    return Tastes(*(getattr(sample, name)[:USERS] for name in Tastes.__slots__))
 
 
 @pytest.fixture(scope="session")
 def declare() -> Declare:
-    """Makes an experiment of `now` against `other` with these overrides."""
+    """Make an experiment of `now` against `other` with these overrides."""
 
-    def made(overrides: Mapping[str, Any], key: str = "tried", metrics: tuple[str, ...] = ("ctr",)) -> Experiment:
+    def build(overrides: Mapping[str, Any], key: str = "tried", metrics: tuple[str, ...] = ("ctr",)) -> Experiment:
         return Experiment.model_validate(
             {
                 "key": key,
@@ -49,4 +49,4 @@ def declare() -> Declare:
             }
         )
 
-    return made
+    return build

@@ -1,4 +1,4 @@
-"""The shoppers: what they draw follows from the seed and the catalog, and the hidden truth shows in it."""
+"""Simulated interactions follow from the seed and the catalog, and show the hidden truth."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_every_purchase_follows_its_cart_click_and_view(drawn: Simulation) -> No
         assert all(earlier in kinds for kinds in pairs if later in kinds)
 
 
-def test_fidelity_is_what_the_log_shows() -> None:
+def test_the_log_shows_fidelity() -> None:
     # Of the rest, 1 or 2 of 4 styles are the user's own by chance.
     assert in_taste(draw(fidelity=1.0)).all()
     loyal, fickle = in_taste(draw(fidelity=0.7)).mean(), in_taste(draw(fidelity=0.0)).mean()
@@ -93,7 +93,7 @@ def test_fidelity_is_what_the_log_shows() -> None:
     assert fickle < 0.5
 
 
-def test_two_styles_for_the_share_asked(drawn: Simulation) -> None:
+def test_the_requested_share_has_two_styles(drawn: Simulation) -> None:
     two = drawn.truth["second_style"] != ""
     assert 0.3 < two.mean() < 0.5
     assert (drawn.truth.loc[~two, "style_share"] == 1).all()
@@ -112,7 +112,7 @@ def test_activity_and_popularity_have_heavy_tails() -> None:
     assert steep.iloc[:5].sum() > 1.5 * flat.iloc[:5].sum()
 
 
-def test_unavailable_items_are_seen_but_not_bought() -> None:
+def test_unavailable_items_are_viewed_but_not_bought() -> None:
     items, labels = shop()
     gone = items["item_id"].isin(["p000", "p020"])
     events = simulate_interactions(items.assign(available=~gone), labels, users=300, end=END, seed=1).interactions
@@ -153,13 +153,13 @@ def test_wrong_catalogs_are_named() -> None:
         ("days", 0),
         ("fidelity", 1.1),
         ("second_share", -0.1),
-        ("mean_looks", 1.0),
+        ("mean_views", 1.0),
         ("popularity_exponent", -1.0),
         ("fidelity", float("nan")),
-        ("mean_looks", float("nan")),
+        ("mean_views", float("nan")),
         ("popularity_exponent", float("inf")),
     ],
 )
-def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
+def test_numbers_out_of_range_are_rejected(name: str, value: float) -> None:
     with pytest.raises(ConfigError, match=name):
         draw(**{name: value})  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from recsys.experiments.design.lifecycle import stop
 from recsys.experiments.design.metric_names import MetricName
 from recsys.rng import generator
 from recsys.schema import EventKind, ItemId, UserId
-from recsys.simulation.synthetic_logs import People, Planted, SimulatedLogs, simulate_logs
+from recsys.simulation.synthetic_logs import Planted, Population, SimulatedLogs, simulate_logs
 from recsys.storage.database import Database
 from recsys.storage.live.events import Event, EventStore
 from recsys.storage.live.exposures import Exposure, ExposureLog
@@ -32,7 +32,7 @@ from recsys.storage.live.feedback import FeedbackStore, Rating
 Maker = Callable[..., Experiment]
 START, DAY = 1_790_000_000, 86_400
 NOW = START + 15 * DAY
-PEOPLE = People(users=4_000)
+PEOPLE = Population(users=4_000)
 LIFTS = Planted(ctr=0.2, add_to_cart=0.3, conversion=0.4, amount=0.2, dwell=0.1, satisfaction=0.2, style_diversity=0.1)
 EXPECTED = {
     MetricName.CTR: 0.2,
@@ -45,7 +45,7 @@ EXPECTED = {
 }
 
 
-def with_lift(trial: Maker, lifts: Planted, people: People = PEOPLE, **changes: Any) -> Analysis:
+def with_lift(trial: Maker, lifts: Planted, people: Population = PEOPLE, **changes: Any) -> Analysis:
     experiment = trial(**changes)
     return analyze(experiment, simulate_logs(experiment, {"mild": lifts}, people).logs, NOW)
 
@@ -160,7 +160,7 @@ def test_a_stopped_experiment_ends_at_its_stop(trial: Maker, simulated: Simulate
 def test_several_treatments_are_corrected(trial: Maker) -> None:
     arms = {"now": {}, "mild": {"overrides": {"strength": 0.3}}, "none": {"overrides": {"restyle": False}}}
     experiment = trial(arms=arms, decision={"looks": "sequential"})
-    logs = simulate_logs(experiment, {"mild": Planted(ctr=0.3)}, People(users=6_000)).logs
+    logs = simulate_logs(experiment, {"mild": Planted(ctr=0.3)}, Population(users=6_000)).logs
     found = analyze(experiment, logs, NOW)
     primary = {one.arm: one for one in found.primary}
     assert set(primary) == {"mild", "none"}
@@ -203,7 +203,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def test_a_database_gives_the_same(trial: Maker, database: Database) -> None:
     metrics = [{"name": name} for name in ("ctr", "conversion", "revenue_per_user", "satisfaction")]
     experiment = trial(metrics=metrics)
-    simulated = simulate_logs(experiment, {"mild": LIFTS}, People(users=600))
+    simulated = simulate_logs(experiment, {"mild": LIFTS}, Population(users=600))
     _store(database, simulated)
     exposures = simulated.exposures.drop(columns=["platform", "style_diversity"])
     wanted = analyze(experiment, Logs.from_frames(exposures, simulated.events, simulated.feedback), NOW)

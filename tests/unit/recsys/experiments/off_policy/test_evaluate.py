@@ -11,11 +11,11 @@ from recsys.errors import ConfigError, DataError
 from recsys.experiments.off_policy.estimators import Estimator
 from recsys.experiments.off_policy.evaluate import WITHOUT_MODEL, compute_terms, evaluate
 from recsys.experiments.off_policy.words import conclusion, format_evaluation
-from recsys.simulation.synthetic_policies import World
+from recsys.simulation.synthetic_policies import SyntheticBandit
 
-WORLD = World()
-LOG = WORLD.log(2_000, seed=1)
-BETTER = WORLD.better(LOG.contexts)
+WORLD = SyntheticBandit()
+LOG = WORLD.draw_log(2_000, seed=1)
+BETTER = WORLD.target_policy(LOG.contexts)
 FOUND = evaluate(LOG, BETTER, seed=4)
 
 
@@ -31,15 +31,15 @@ def test_every_estimator_answers_and_the_same_seed_says_the_same() -> None:
 
 
 def test_the_true_model_makes_dm_right_and_dr_sharper() -> None:
-    exact = evaluate(LOG, BETTER, predictions=WORLD.rates(LOG.contexts))
-    truth = WORLD.truth()
+    exact = evaluate(LOG, BETTER, predictions=WORLD.expected_rewards(LOG.contexts))
+    truth = WORLD.true_value()
     assert exact.estimates[Estimator.DM].value.value == pytest.approx(truth, abs=0.02)
     widths = {name: one.value.high - one.value.low for name, one in exact.estimates.items()}
     assert widths[Estimator.DR] < 0.8 * widths[Estimator.IPS]
 
 
 def test_the_logs_own_policy_is_worth_what_was_logged() -> None:
-    same = evaluate(LOG, WORLD.logging(LOG.contexts), only=WITHOUT_MODEL)
+    same = evaluate(LOG, WORLD.logging_policy(LOG.contexts), only=WITHOUT_MODEL)
     assert same.main is Estimator.IPS
     assert same.answer.value.value == pytest.approx(LOG.rewards.mean(), abs=1e-12)
     assert same.answer.gain.high == pytest.approx(0.0, abs=1e-12)

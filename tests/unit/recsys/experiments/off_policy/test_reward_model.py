@@ -10,15 +10,15 @@ import pytest
 from recsys.errors import ConfigError
 from recsys.experiments.off_policy.log import Log
 from recsys.experiments.off_policy.reward_model import RewardModel, cross_fit
-from recsys.simulation.synthetic_policies import World
+from recsys.simulation.synthetic_policies import SyntheticBandit
 
-WORLD = World(bend=0.0)
+WORLD = SyntheticBandit(bend=0.0)
 
 
 @pytest.mark.parametrize("kind", [None, *RewardModel])
 def test_every_kind_finds_the_rates(kind: RewardModel | None) -> None:
-    log = WORLD.log(6_000, seed=1)
-    truth = WORLD.rates(log.contexts)
+    log = WORLD.draw_log(6_000, seed=1)
+    truth = WORLD.expected_rewards(log.contexts)
     found = cross_fit(log, kind, seed=2)
     assert found.shape == truth.shape
     assert np.abs(found - truth).mean() < (0.03 if kind in (None, RewardModel.LOGISTIC) else 0.12)
@@ -28,7 +28,7 @@ def test_every_kind_finds_the_rates(kind: RewardModel | None) -> None:
 
 @pytest.mark.parametrize("kind", list(RewardModel))
 def test_a_persons_own_rewards_do_not_count(kind: RewardModel) -> None:
-    log = WORLD.log(300, seed=3, a_person=3)
+    log = WORLD.draw_log(300, seed=3, per_user=3)
     person = log.units == 7
     other = replace(log, rewards=np.where(person, 1.0 - log.rewards, log.rewards))
     before, after = (cross_fit(one, kind, seed=1) for one in (log, other))
@@ -37,7 +37,7 @@ def test_a_persons_own_rewards_do_not_count(kind: RewardModel) -> None:
 
 
 def test_rewards_beyond_0_and_1() -> None:
-    log = WORLD.log(2_000, seed=1)
+    log = WORLD.draw_log(2_000, seed=1)
     amounts = replace(log, rewards=5.0 + 10.0 * log.contexts[:, 0] + log.actions)
     found = cross_fit(amounts)
     np.testing.assert_allclose(found, 5.0 + 10.0 * log.contexts[:, :1] + np.arange(5), atol=0.2)
@@ -52,7 +52,7 @@ def test_what_cannot_be_learned_is_constant() -> None:
 
 
 def test_an_action_that_is_absent_gets_a_figure() -> None:
-    log = WORLD.log(500, seed=1)
+    log = WORLD.draw_log(500, seed=1)
     wider = replace(log, names=(*log.names, "new"))
     assert np.isfinite(cross_fit(wider)).all()
     plain = replace(wider, contexts=np.zeros((500, 0)))
@@ -62,4 +62,4 @@ def test_an_action_that_is_absent_gets_a_figure() -> None:
 @pytest.mark.parametrize("folds", [1, 11])
 def test_folds_out_of_range(folds: int) -> None:
     with pytest.raises(ConfigError, match="folds"):
-        cross_fit(WORLD.log(10, seed=1), folds=folds)
+        cross_fit(WORLD.draw_log(10, seed=1), folds=folds)

@@ -10,7 +10,7 @@ import pytest
 from recsys.experiments.off_policy.log import Log
 from recsys.experiments.off_policy.support import Support, compute_support, measure_support
 from recsys.experiments.off_policy.weights import importance_weights
-from recsys.simulation.synthetic_policies import World
+from recsys.simulation.synthetic_policies import SyntheticBandit
 
 
 def support(log: Log, policy: dict[str, float]) -> Support:
@@ -29,16 +29,16 @@ def test_by_hand() -> None:
 
 
 def test_a_good_log_has_no_problem() -> None:
-    world = World()
-    log = world.log(3_000, seed=1)
-    policy = world.better(log.contexts, 1.0)
+    world = SyntheticBandit()
+    log = world.draw_log(3_000, seed=1)
+    policy = world.target_policy(log.contexts, 1.0)
     found = compute_support(log, policy, importance_weights(log, policy))
     assert found.problems == ()
     assert found.effective > 1_000
 
 
 def test_an_action_never_tried_is_named_with_how_much_it_is_wanted() -> None:
-    log = World().log(2_000, seed=1)
+    log = SyntheticBandit().draw_log(2_000, seed=1)
     log = replace(log, names=(*log.names, "holiday"))
     found = support(log, {"action 0": 0.8, "holiday": 0.2})
     assert found.never_tried == (("holiday", pytest.approx(0.2)),)
@@ -59,7 +59,7 @@ def test_choices_that_were_certain_leave_the_rest_out_of_reach() -> None:
 
 
 def test_wrong_propensities_show_in_the_mean_weight() -> None:
-    log = World().log(3_000, seed=1)
+    log = SyntheticBandit().draw_log(3_000, seed=1)
     wrong = replace(log, propensities=np.sqrt(log.propensities))
     found = support(wrong, {"action 0": 1.0})
     assert any("propensities are not those that were used" in problem for problem in found.problems)
@@ -75,11 +75,11 @@ def test_luck_does_not_hide_that_the_log_next_to_never_tries_what_is_wanted() ->
 
 
 def test_the_attainable_size_bounds_the_expected_one() -> None:
-    world = World(seed=2)
-    log = world.log(50_000, seed=1)
-    policy = world.better(log.contexts)
+    world = SyntheticBandit(seed=2)
+    log = world.draw_log(50_000, seed=1)
+    policy = world.target_policy(log.contexts)
     found = compute_support(log, policy, importance_weights(log, policy))
-    squares = (policy**2 / world.logging(log.contexts)).sum(axis=1).mean()
+    squares = (policy**2 / world.logging_policy(log.contexts)).sum(axis=1).mean()
     assert found.attainable >= 50_000 / squares
     assert found.effective == pytest.approx(50_000 / squares, rel=0.1)
 
