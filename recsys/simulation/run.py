@@ -175,7 +175,7 @@ def _assign(experiment: Experiment, simulator: Simulator, arms: tuple[str, ...])
     loaded, users = ExperimentSet.from_experiments([experiment]), simulator.users
     codes = []
     for unit, taste in zip(users.ids, users.taste.tolist(), strict=True):
-        context = Context(known_user=simulator.tastes.known(taste))
+        context = Context(known_user=simulator.tastes.is_known(taste))
         arm = loaded.assign(Identity(user=unit), context)[experiment.key].arm
         codes.append(OUTSIDE if arm is None else arms.index(arm))
     return np.array(codes, dtype=np.int64)

@@ -66,7 +66,7 @@ class Tastes:
     def __len__(self) -> int:
         return len(self.accounts)
 
-    def known(self, taste: int) -> bool:
+    def is_known(self, taste: int) -> bool:
         """Return True if the pipeline has data of the user with this taste."""
         return self.accounts[taste] is not None or bool(self.past[taste])
 

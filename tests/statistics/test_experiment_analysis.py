@@ -1,7 +1,7 @@
-"""From logs to lifts: what was planted lies in the 95 % interval in 95 % of simulated experiments, for each metric.
+"""From logs to lifts: the planted lift is within the 95 % interval in 95 % of simulated experiments, for each metric.
 
 Over 300 experiments a share has a standard error of 1.3 points: 91.5 % to 98.5 % is 2.8 of them. The mean error in
-standard errors is within 3 / sqrt(300) = 0.17 of 0, but for what is capped and what deltas of skewed ratios cost: 0.25.
+standard errors is within 3 / sqrt(300) = 0.17 of 0, but for capped values and the delta method on skewed ratios: 0.25.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ Analysis = Callable[[Values, Values], Effect]
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Record:
-    """Keeps what was measured in the report of `pytest --junitxml`."""
+    """Write measured values to the report of `pytest --junitxml`."""
     return lambda text: request.node.user_properties.append(("measured", text))
 
 
@@ -49,7 +49,7 @@ def lognormal(random: np.random.Generator, size: tuple[int, ...]) -> Values:
 
 
 def revenue(random: np.random.Generator, size: tuple[int, ...]) -> Values:
-    """One person in ten buys: skewness about 8."""
+    """One user in ten buys: skewness about 8."""
     return np.where(random.random(size) < 0.1, np.exp(0.8 * random.standard_normal(size)), 0.0)
 
 
@@ -65,7 +65,7 @@ def with_past(random: np.random.Generator, size: tuple[int, ...]) -> Values:
 
 
 def clicks(random: np.random.Generator, size: tuple[int, ...]) -> Values:
-    """Clicks and requests (..., 2), with people who differ in both."""
+    """Clicks and requests (..., 2), with users who differ in both."""
     requests = 1 + random.poisson(random.gamma(2.0, 2.0, size))
     return np.stack([random.binomial(requests, random.beta(2.0, 8.0, size)), requests], axis=-1)
 

@@ -1,6 +1,6 @@
-"""When waiting is given up: soon where there is nothing, and hardly ever where there is something to be found.
+"""Experiments are given up soon without an effect, and hardly ever with an effect that can be found.
 
-Weekly looks for eight weeks at a shop to which new people come all the time. To stop by the estimate alone (more than a
+Weekly looks for eight weeks at a shop with new users all the time. To stop by the estimate only (more than a
 year for an effect as estimated) would lose an eighth of the effects that eight weeks find in 99 of 100 experiments.
 """
 
@@ -18,11 +18,11 @@ from recsys.simulation.synthetic_logs import Planted, Population, simulate_logs
 pytestmark = pytest.mark.slow
 
 START, RUNS, LOOKS = 1_790_000_000, 40, (14, 21, 28, 35, 42, 49, 56)
-PEOPLE = Population(users=3_000, days=LONGEST_DAYS)
+POPULATION = Population(users=3_000, days=LONGEST_DAYS)
 
 
-def decided(run: int, lift: float) -> tuple[Advice, int, bool]:
-    """The decision, its day, and whether the last day would have found a better treatment."""
+def decide(run: int, lift: float) -> tuple[Advice, int, bool]:
+    """Return the decision, its day, and whether the last day finds a better treatment."""
     draft = {
         "key": f"wait-{run}",
         "title": "Wait",
@@ -32,7 +32,7 @@ def decided(run: int, lift: float) -> tuple[Advice, int, bool]:
         "metrics": [{"name": "ctr"}],
     }
     experiment = start(Experiment.model_validate(draft), START)
-    logs = simulate_logs(experiment, {"mild": Planted(ctr=lift)}, PEOPLE, seed=run).logs
+    logs = simulate_logs(experiment, {"mild": Planted(ctr=lift)}, POPULATION, seed=run).logs
     end = START + LONGEST_DAYS * SECONDS_PER_DAY
     first, last = None, False
     for day in LOOKS:
@@ -44,14 +44,14 @@ def decided(run: int, lift: float) -> tuple[Advice, int, bool]:
     return *first, last
 
 
-def test_nothing_is_waited_for_no_longer_than_needed() -> None:
-    found = [decided(run, 0.0) for run in range(RUNS)]
+def test_experiments_without_an_effect_stop_early() -> None:
+    found = [decide(run, 0.0) for run in range(RUNS)]
     assert sum(advice is Advice.STOP for advice, *_ in found) >= 0.9 * RUNS
     assert sum(day for _, day, _ in found) / RUNS < 30
 
 
-def test_what_can_be_found_is_waited_for() -> None:
-    found = [decided(run, 0.16) for run in range(RUNS)]
+def test_effects_that_can_be_found_are_waited_for() -> None:
+    found = [decide(run, 0.16) for run in range(RUNS)]
     in_the_end = sum(last for *_, last in found)
     shipped = sum(advice is Advice.SHIP for advice, *_ in found)
     assert in_the_end >= 0.9 * RUNS

@@ -1,6 +1,6 @@
-"""The sample's hidden truth is recovered: what a user is drawn to, and what each product looks like.
+"""The sample's hidden truth is recovered: the style that a user likes, and the style of each product.
 
-Thresholds lie well below what was measured and far above chance, which is one in the number of styles.
+Thresholds are well below measured values and far above chance, which is one in the number of styles.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def judged(recommender: Recommender, surfaces: tuple[list[str], FloatArray]) -> 
     return pd.DataFrame(rows, columns=["style", "second", "ranking", "cosine"])
 
 
-def test_looks_are_told_apart_whatever_the_product(recommender: Recommender) -> None:
+def test_styles_are_told_apart_for_all_products(recommender: Recommender) -> None:
     ids = recommender.bundle.catalog.ids.values
     labels = sample.load_truth().set_index("item_id").loc[ids, "surface_style"].tolist()
     assert retrieval_score(recommender.bundle.space.directions, labels).recall_at_1 > 0.8
@@ -67,7 +67,7 @@ def test_both_hidden_tastes_are_found(judged: pd.DataFrame) -> None:
     assert np.mean(among_three) > 0.5
 
 
-def test_one_click_moves_the_list_toward_what_was_clicked(recommender: Recommender) -> None:
+def test_one_click_moves_the_list_toward_the_clicked_item(recommender: Recommender) -> None:
     truth = sample.load_truth().set_index("item_id")["surface_style"]
     matching = []
     for item_id in list(truth.index)[:40]:
@@ -76,5 +76,5 @@ def test_one_click_moves_the_list_toward_what_was_clicked(recommender: Recommend
     assert np.mean(matching) > 3 / truth.nunique()
 
 
-def test_the_bundle_says_what_it_measured(sample_project: Project, recommender: Recommender) -> None:
+def test_the_bundle_has_its_validation_metric(sample_project: Project, recommender: Recommender) -> None:
     assert 0.05 < recommender.bundle.metrics["validation_ndcg@10"] < 1

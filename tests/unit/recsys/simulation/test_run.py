@@ -113,13 +113,13 @@ def test_interleaving_finds_the_better_ranker_with_fewer_lists(lists: Lists, tas
 def test_users_are_drawn_for_any_catalog(lists: Lists) -> None:
     drawn = draw_tastes(lists.bundle, 40, 0)
     assert drawn.accounts == (None,) * 40
-    assert 0 < sum(drawn.known(taste) for taste in range(40)) < 40
+    assert 0 < sum(drawn.is_known(taste) for taste in range(40)) < 40
     own = drawn.relevance.max(axis=1)
     assert np.all(own > 3 * np.median(drawn.relevance, axis=1))
     # With their short past, the pipeline does better than with the general list.
     better = []
     for taste in range(40):
-        if drawn.known(taste):
+        if drawn.is_known(taste):
             personal = lists.recommender.recommend(Request(items=drawn.past[taste]))
             general = lists.recommender.recommend(Request())
             means = [

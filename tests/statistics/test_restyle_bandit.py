@@ -1,4 +1,4 @@
-"""Planted likings are found: pictures come to satisfy, and logged propensities tell what another policy would do."""
+"""The restyling bandit finds planted preferences, and its logged propensities estimate another policy without bias."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recsys.restyling.feedback_bandit import NO_RATINGS, TASTE, RestyleBandit
 from recsys.restyling.satisfaction_model import ORIGINAL, Action, Ratings
 from recsys.rng import generator
 
-PICTURES = 30
+IMAGES = 30
 BANDIT = RestyleBandit(FeedbackSettings(), 0.6)
 ACTIONS = BANDIT.actions(["marble", "ukiyo-e"])
 MILD = Action(TASTE, 0.3)
@@ -24,11 +24,11 @@ def _mild(action: Action) -> float:
     return {0.0: 0.5, 0.3: 0.9, 0.6: 0.3, 0.9: 0.1}[action.strength]
 
 
-def _hates_restyling(action: Action) -> float:
+def _dislikes_restyling(action: Action) -> float:
     return 0.95 if action.target == ORIGINAL else 0.1
 
 
-def _another_look(action: Action) -> float:
+def _another_style(action: Action) -> float:
     return 0.9 if action.target == "style:ukiyo-e" else 0.25
 
 
@@ -44,8 +44,8 @@ def _nothing_else(action: Action) -> float:
 
 KINDS = {
     "mild": _mild,
-    "hates": _hates_restyling,
-    "another": _another_look,
+    "hates": _dislikes_restyling,
+    "another": _another_style,
     "content": _content,
     "nothing else": _nothing_else,
 }
@@ -53,10 +53,10 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Logged:
-    """One picture's verdict, with what was shown and how probable that was."""
+    """Rating of one image, with the action and its propensity."""
 
     kind: str
-    person: str
+    user: str
     turn: int
     action: str
     strength: float
@@ -65,16 +65,16 @@ class Logged:
 
 
 def simulate(
-    kind: str, seed: int, people: int = 40, everybody: Ratings = NO_RATINGS, bandit: RestyleBandit = BANDIT
+    kind: str, seed: int, users: int = 40, others: Ratings = NO_RATINGS, bandit: RestyleBandit = BANDIT
 ) -> Iterator[Logged]:
-    """People of one kind who give a verdict on each of their PICTURES."""
-    for person in (f"{kind}-{n}" for n in range(people)):
-        answers = generator(seed, "verdicts", person).random(PICTURES)
+    """Simulate users of one kind, each of whom rates IMAGES images."""
+    for user in (f"{kind}-{n}" for n in range(users)):
+        answers = generator(seed, "verdicts", user).random(IMAGES)
         own: list[Logged] = []
-        for turn in range(PICTURES):
-            shown = bandit.policy(ACTIONS, own, everybody).choose(seed, person, str(turn))
+        for turn in range(IMAGES):
+            shown = bandit.policy(ACTIONS, own, others).choose(seed, user, str(turn))
             likes = bool(answers[turn] < KINDS[kind](shown.action))
-            own.append(Logged(kind, person, turn, shown.action.target, shown.action.strength, shown.propensity, likes))
+            own.append(Logged(kind, user, turn, shown.action.target, shown.action.strength, shown.propensity, likes))
         yield from own
 
 
@@ -85,7 +85,7 @@ def counts(log: list[Logged]) -> Ratings:
     return Ratings.from_counts({shown: (good[shown], total[shown]) for shown in total})
 
 
-def share(log: list[Logged], turns: range = range(PICTURES)) -> float:
+def share(log: list[Logged], turns: range = range(IMAGES)) -> float:
     return float(np.mean([one.satisfied for one in log if one.turn in turns]))
 
 
@@ -101,36 +101,35 @@ def share(log: list[Logged], turns: range = range(PICTURES)) -> float:
         ("nothing else", 0.75, 0.77),
     ],
 )
-def test_pictures_come_to_satisfy_whoever_tells(kind: str, overall: float, in_the_end: float) -> None:
+def test_images_satisfy_users_who_rate(kind: str, overall: float, in_the_end: float) -> None:
     log = [one for seed in (0, 1) for one in simulate(kind, seed)]
     assert share(log) == pytest.approx(overall, abs=0.04)
     assert share(log, range(20, 30)) == pytest.approx(in_the_end, abs=0.05)
 
 
-def test_three_verdicts_move_pictures() -> None:
+def test_three_ratings_change_images() -> None:
     before, after = ([one for one in simulate("hates", 1) if one.turn in turns] for turns in (range(1), range(3, 10)))
     assert share(after) > share(before) + 0.3
 
 
-def test_a_person_without_verdicts_profits_from_everybodys() -> None:
+def test_a_user_without_ratings_profits_from_those_of_others() -> None:
     log = list(simulate("mild", 0))
     first = BANDIT.policy(ACTIONS, [], counts(log))
     assert first.best.strength == MILD.strength
     assert first.probabilities.max() == 1
-    # The first pictures of new people like these then satisfy as often as the last ones of those.
-    later = list(simulate("mild", 5, everybody=counts(log)))
+    # The first images of new users like these then satisfy as often as the last ones of earlier users.
+    later = list(simulate("mild", 5, others=counts(log)))
     assert share(later, range(5)) > share(log, range(5)) + 0.1
 
 
-def test_logged_propensities_tell_without_bias_what_another_policy_would_do() -> None:
-    # Always mild restyling, asked of logs of the bandit: from the second picture on each action is tried sometimes.
-    # Half of the pictures are tries, or the estimate would hang on few verdicts of weight 100, too few for a standard
-    # error.
+def test_logged_propensities_estimate_another_policy_without_bias() -> None:
+    # The policy of always mild restyling, from logs of the bandit: from the second image on it tries each action.
+    # Half of the images explore; otherwise few ratings of weight 100 decide the estimate, too few for a standard error.
     curious = RestyleBandit(FeedbackSettings(exploration=0.5), 0.6)
     scores, naive = [], []
     for seed in range(6):
         kinds = ("mild", "hates", "another")
-        log = [one for kind in kinds for one in simulate(kind, seed, people=20, bandit=curious) if one.turn]
+        log = [one for kind in kinds for one in simulate(kind, seed, users=20, bandit=curious) if one.turn]
         planted = float(np.mean([KINDS[one.kind](MILD) for one in log]))
         same = np.array([(one.action, one.strength) == (MILD.target, MILD.strength) for one in log])
         satisfied = np.array([one.satisfied for one in log])
@@ -140,5 +139,5 @@ def test_logged_propensities_tell_without_bias_what_another_policy_would_do() ->
     # The mean of six standard scores has a standard error of 0.41.
     assert abs(np.mean(scores)) < 0.9
     assert np.abs(scores).max() < 3
-    # Without weights the estimate is of those who like it, because it is shown to them.
+    # Without weights, the estimate is biased toward users who like it, because they see it more often.
     assert min(naive) > 0.15
