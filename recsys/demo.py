@@ -74,9 +74,19 @@ def run_demo(folder: Path, say: Say) -> Demo:
 def sample_shop(path: Path, say: Say) -> Project:
     """Import and build the sample as a project at `path`; a second call does it again. Raises like `run_demo`."""
     say(f"[1/4] Creating the sample shop in {path}")
-    project = _open_sample_project(path)
+    if (path / SETTINGS_FILE).exists():
+        project = Project.open(path)
+        if project.settings.name != SAMPLE_NAME:
+            raise ProjectError(f"{path}: holds the project {project.settings.name!r}; give the demo another folder")
+    else:
+        project = Project.init(path, SAMPLE_NAME)
     say("[2/4] Importing products, photos, users and events")
-    say(str(_import_sample(project)))
+    shutil.copytree(sample.sample_folder() / "styles", project.styles / "styles", dirs_exist_ok=True)
+    shutil.copy(sample.styles_file(), project.styles)
+    report = import_data(
+        project, items=sample.items_file(), interactions=sample.interactions_file(), users=sample.users_file()
+    )
+    say(str(report))
     say("[3/4] Building: style vectors, factors, tastes, and the blend that ranks")
     build(project)
     return project
@@ -94,23 +104,6 @@ def project_or_sample(path: Path | None = None) -> Project:
     folder = Path(tempfile.mkdtemp(prefix="style-recsys-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return sample_shop(folder / "shop", lambda _: None)
-
-
-def _open_sample_project(path: Path) -> Project:
-    if not (path / SETTINGS_FILE).exists():
-        return Project.init(path, SAMPLE_NAME)
-    project = Project.open(path)
-    if project.settings.name != SAMPLE_NAME:
-        raise ProjectError(f"{path}: holds the project {project.settings.name!r}; give the demo another folder")
-    return project
-
-
-def _import_sample(project: Project) -> ImportReport:
-    shutil.copytree(sample.sample_folder() / "styles", project.styles / "styles", dirs_exist_ok=True)
-    shutil.copy(sample.styles_file(), project.styles)
-    return import_data(
-        project, items=sample.items_file(), interactions=sample.interactions_file(), users=sample.users_file()
-    )
 
 
 def simulate_project(project: Project, users: int, style_by: str | None = None, clock: Clock = now) -> ImportReport:
@@ -132,7 +125,12 @@ def simulate_project(project: Project, users: int, style_by: str | None = None, 
     if project.interactions_file.exists():
         raise ProjectError(f"{project.root}: has interactions; simulate for a new project with the same items")
     items = project.load_items()
-    labels = _cluster_items(project, items) if style_by is None else _read_labels(items, style_by)
+    if style_by is None:
+        labels = _cluster_items(project, items)
+    elif style_by in items:
+        labels = items.set_index(ITEM_ID)[style_by].fillna("").astype(str)
+    else:
+        raise DataError(f"the items have no column {style_by!r}; they have {', '.join(map(str, items.columns))}")
     today = clock() // SECONDS_PER_DAY * SECONDS_PER_DAY
     simulated = simulate_interactions(items, labels, users=users, end=today, seed=project.settings.seed)
     with tempfile.TemporaryDirectory() as name:
@@ -145,12 +143,6 @@ def simulate_project(project: Project, users: int, style_by: str | None = None, 
 def is_simulated(project: Project) -> bool:
     """Return True if `simulate_project` simulated the users of this project."""
     return project.users_file.exists() and SIMULATED in project.load_users()
-
-
-def _read_labels(items: pd.DataFrame, name: str) -> pd.Series:
-    if name not in items:
-        raise DataError(f"the items have no column {name!r}; they have {', '.join(map(str, items.columns))}")
-    return items.set_index(ITEM_ID)[name].fillna("").astype(str)
 
 
 def _cluster_items(project: Project, items: pd.DataFrame) -> pd.Series:

@@ -57,7 +57,12 @@ def diagnose(path: Path | None = None) -> Iterator[Finding]:
 
     Never raises for problems that it is meant to find.
     """
-    yield _check_python()
+    python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info < OLDEST_PYTHON:
+        cure = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer"
+        yield Finding(Level.FAIL, "python", python, cure)
+    else:
+        yield Finding(Level.OK, "python", python)
     yield from _check_packages()
     torch = _run("torch build", _describe_torch, "install builds that match: torch 2.13 goes with torchvision 0.28")
     yield torch
@@ -73,13 +78,6 @@ def _run(subject: str, check: Callable[[], str], cure: str = "") -> Finding:
         return Finding(Level.OK, subject, check())
     except (RecsysError, StyleError, OSError, ImportError, RuntimeError) as error:
         return Finding(Level.FAIL, subject, str(error), cure)
-
-
-def _check_python() -> Finding:
-    text = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    if sys.version_info < OLDEST_PYTHON:
-        return Finding(Level.FAIL, "python", text, f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer")
-    return Finding(Level.OK, "python", text)
 
 
 def _check_packages() -> Iterator[Finding]:
@@ -167,11 +165,6 @@ def _check_project(path: Path) -> Iterator[Finding]:
     yield _run("interactions", lambda: f"{len(project.load_interactions()):,}")
     yield _run("images", lambda: _describe_images(project), "put them back, or import the items again")
     yield _run("bundle", lambda: _describe_bundle(project))
-    yield from _check_service(project)
-
-
-def _check_service(project: Project) -> Iterator[Finding]:
-    """Check the databases and keys of a running service."""
     from recsys.storage.health import check_database, check_redis
 
     yield _run("database", lambda: check_database(project.database_url))

@@ -31,7 +31,16 @@ def ciede2000(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
     rotation = -2 * _saturation(chroma) * np.sin(np.radians(2 * angle))
     l_part = (b[..., 0] - a[..., 0]) / lightness_weight
     c_part = (c2 - c1) / (1 + 0.045 * chroma)
-    h_part = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * _hue_weight(hue))
+    # T, equation 15.
+    h = np.radians(hue)
+    hue_weight = (
+        1
+        - 0.17 * np.cos(h - np.radians(30))
+        + 0.24 * np.cos(2 * h)
+        + 0.32 * np.cos(3 * h + np.radians(6))
+        - 0.20 * np.cos(4 * h - np.radians(63))
+    )
+    h_part = 2 * np.sqrt(c1 * c2) * np.sin(np.radians(turn / 2)) / (1 + 0.015 * chroma * hue_weight)
     square = l_part**2 + c_part**2 + h_part**2 + rotation * c_part * h_part
     return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
@@ -45,15 +54,3 @@ def _chroma_and_hue(lab: NDArray[np.float64], stretch: NDArray[np.float64]) -> t
 def _saturation(chroma: NDArray[np.float64]) -> NDArray[np.float64]:
     power = chroma**7
     return np.asarray(np.sqrt(power / (power + 25.0**7)))
-
-
-def _hue_weight(hue: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return T, equation 15."""
-    h = np.radians(hue)
-    return np.asarray(
-        1
-        - 0.17 * np.cos(h - np.radians(30))
-        + 0.24 * np.cos(2 * h)
-        + 0.32 * np.cos(3 * h + np.radians(6))
-        - 0.20 * np.cos(4 * h - np.radians(63))
-    )

@@ -101,7 +101,15 @@ class StyleEmbedder:
 
     def statistics(self, pixels: Pixels, mask: Mask | None = None) -> Tensor:
         """Compute the statistics `(S,)` before whitening; see `StyleStatistics`."""
-        pixels = _working_size(pixels)
+        # Resize to about WORKING_SIDE squared pixels, sides multiples of 16, proportions kept within that. Sides have
+        # at least 64 pixels: at half size the deepest tap then still has more than one position.
+        height, width = pixels.shape[:2]
+        scale = WORKING_SIDE / (height * width) ** 0.5
+        working = tuple(int(np.clip(round(side * scale / 16), 4, 40)) * 16 for side in (height, width))
+        if working != (height, width):
+            photo = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+            resized = F.interpolate(photo, size=working, mode="bilinear", antialias=True, align_corners=False)
+            pixels = np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
         weights = torch.from_numpy(np.ascontiguousarray(product_mask(pixels) if mask is None else mask))[None, None]
         if weights.shape[2:] != pixels.shape[:2]:
             size = (pixels.shape[0], pixels.shape[1])
@@ -158,18 +166,3 @@ def _statistics(features: dict[str, Tensor], weights: Tensor, gram_taps: Sequenc
             parts.append(upper_triangle(gram(maps, weights)))
         weights = F.avg_pool2d(weights, 2)  # as the network pools, from one tap to the next
     return parts
-
-
-def _working_size(pixels: Pixels) -> Pixels:
-    """Resize to about WORKING_SIDE squared pixels, sides multiples of 16, proportions kept within that.
-
-    Sides have at least 64 pixels: at half size the deepest tap then still has more than one position.
-    """
-    height, width = pixels.shape[:2]
-    scale = WORKING_SIDE / (height * width) ** 0.5
-    size = tuple(int(np.clip(round(side * scale / 16), 4, 40)) * 16 for side in (height, width))
-    if size == (height, width):
-        return pixels
-    image = torch.from_numpy(pixels).permute(2, 0, 1)[None]
-    resized = F.interpolate(image, size=size, mode="bilinear", antialias=True, align_corners=False)
-    return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())

@@ -210,7 +210,14 @@ def _upright(image: Image.Image) -> Image.Image:
 def _to_srgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
-        image = _from_deep(image)
+        values = np.asarray(image)
+        if np.isnan(values).any():
+            raise ValueError("it has values that are not numbers")
+        gray = _bytes(values.astype(np.float32) / np.float32(1.0 if image.mode == "F" else 65535.0))
+        transparent = image.info.get("transparency")
+        if isinstance(transparent, int):
+            gray[values == transparent] = 255
+        image = Image.fromarray(gray, "L")
     if not image.has_transparency_data:
         # Copy the pixels only: `info` may carry a location, a device or a name.
         bare = Image.new("RGB", image.size)
@@ -235,17 +242,6 @@ def _without_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
             # A photo with a broken profile is still a good photo, and most are sRGB.
             pass
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _from_deep(image: Image.Image) -> Image.Image:
-    values = np.asarray(image)
-    if np.isnan(values).any():
-        raise ValueError("it has values that are not numbers")
-    gray = _bytes(values.astype(np.float32) / np.float32(1.0 if image.mode == "F" else 65535.0))
-    transparent = image.info.get("transparency")
-    if isinstance(transparent, int):
-        gray[values == transparent] = 255
-    return Image.fromarray(gray, "L")
 
 
 def _bytes(values: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -44,9 +44,15 @@ def product_mask(pixels: Pixels, *, tolerance: float = 0.07, plain_share: float 
     small = _downscale(pixels, factor)
     frame = _frame(*small.shape[1:])
     whole = np.ones(pixels.shape[:2], dtype=np.float32)
+    # Edges: pixels at which any channel changes more steeply than in a soft shadow (Sobel's operator).
+    wide = np.pad(small, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    down, across = wide[:, 2:] - wide[:, :-2], wide[:, :, 2:] - wide[:, :, :-2]
+    down = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
+    across = across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]
+    edges = (down * down + across * across).max(axis=0) > (8 * _SHADOW_SLOPE) ** 2
     # Edges stop the fill: a white product on white paper differs from it by little more than its outline. Edges also
     # separate paper from a painted ground.
-    plain = _like_backdrop(small, frame, tolerance) & ~_edges(small)
+    plain = _like_backdrop(small, frame, tolerance) & ~edges
     if plain[frame.border].mean() < plain_share:
         return whole
     product = ndimage.binary_closing(~_connected_to(plain, frame.border), _DISC, iterations=2)
@@ -140,24 +146,7 @@ def _connected_to(area: _Area, start: _Area) -> _Area:
 
 def _like_backdrop(small: _Planes, frame: _Frame, tolerance: float) -> _Area:
     """Return the pixels with the backdrop's color, or that color in shadow: times 0.5 to 1."""
-    backdrop = _backdrop(small, frame)
-    distance = ndimage.uniform_filter(np.abs(small - backdrop).max(axis=0), size=3)
-    share = (small * backdrop).sum(axis=0) / np.maximum((backdrop * backdrop).sum(axis=0), 1e-6)
-    tint = np.abs(small - share * backdrop).max(axis=0)
-    return np.asarray((distance < tolerance) | ((share > 0.5) & (share < 1.02) & (tint < 0.03)))
-
-
-def _edges(small: _Planes) -> _Area:
-    """Return the pixels at which any channel changes more steeply than in a soft shadow (Sobel's operator)."""
-    wide = np.pad(small, ((0, 0), (1, 1), (1, 1)), mode="edge")
-    down, across = wide[:, 2:] - wide[:, :-2], wide[:, :, 2:] - wide[:, :, :-2]
-    down = down[:, :, :-2] + 2 * down[:, :, 1:-1] + down[:, :, 2:]
-    across = across[:, :-2] + 2 * across[:, 1:-1] + across[:, 2:]
-    return np.asarray((down * down + across * across).max(axis=0) > (8 * _SHADOW_SLOPE) ** 2)
-
-
-def _backdrop(small: _Planes, frame: _Frame) -> _Planes:
-    """Fit the quadratic surface through the border's colors twice, the second time without outliers."""
+    # Fit the quadratic surface through the border's colors twice, the second time without outliers.
     terms, colors = frame.border_terms, small[:, frame.border]
     middle = np.median(colors, axis=1, keepdims=True)
     inliers = np.abs(colors - middle).max(axis=0) < 0.2
@@ -168,5 +157,8 @@ def _backdrop(small: _Planes, frame: _Frame) -> _Planes:
         # Normal equations, 6 x 6: least squares over all border pixels would take longer than the rest of the fit.
         solution = np.linalg.lstsq(weighted @ terms.T, weighted @ colors.T, rcond=1e-9)[0].T  # (3, 6)
         inliers = np.abs(colors - solution @ terms).max(axis=0) < 0.08
-    surface: _Planes = (solution.astype(np.float32) @ frame.terms).reshape(small.shape)
-    return surface
+    backdrop: _Planes = (solution.astype(np.float32) @ frame.terms).reshape(small.shape)
+    distance = ndimage.uniform_filter(np.abs(small - backdrop).max(axis=0), size=3)
+    share = (small * backdrop).sum(axis=0) / np.maximum((backdrop * backdrop).sum(axis=0), 1e-6)
+    tint = np.abs(small - share * backdrop).max(axis=0)
+    return np.asarray((distance < tolerance) | ((share > 0.5) & (share < 1.02) & (tint < 0.03)))

@@ -77,7 +77,13 @@ class Cursors:
             ProblemError: The token was changed or has another asker or query (bad-cursor, 400), or another model
                 (stale-cursor, 410).
         """
-        sealed = _from_text(token)
+        try:
+            sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise _bad_cursor("The cursor is not one of this service.") from None
+        # The last character may have unused bits; only one spelling is valid.
+        if _to_text(sealed) != token:
+            raise _bad_cursor("The cursor was changed.")
         tag, content = sealed[:_TAG_BYTES], sealed[_TAG_BYTES:]
         # Only signed content is decompressed, so a token cannot be a decompression bomb.
         if not hmac.compare_digest(tag, self._tag(content)):
@@ -106,17 +112,6 @@ def _bad_cursor(what: str) -> ProblemError:
 
 def _to_text(sealed: bytes) -> str:
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
-
-
-def _from_text(token: str) -> bytes:
-    try:
-        sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        raise _bad_cursor("The cursor is not one of this service.") from None
-    # The last character may have unused bits; only one spelling is valid.
-    if _to_text(sealed) != token:
-        raise _bad_cursor("The cursor was changed.")
-    return sealed
 
 
 def _encode_varint(number: int) -> bytes:

@@ -104,7 +104,14 @@ class Metrics:
     def watch_counter(self, name: str, text: str, read: Read) -> None:
         """Report a count that another object keeps and only increases, such as swaps of a model host."""
         counter = Counter(name, text, registry=self._registry)
-        self._watched.append(_Watched(read, _increase(counter)))
+        last = 0.0
+
+        def write(value: float) -> None:
+            nonlocal last
+            counter.inc(max(0.0, value - last))
+            last = value
+
+        self._watched.append(_Watched(read, write))
 
     def sample(self) -> None:
         """Read all watched numbers."""
@@ -125,7 +132,18 @@ class Metrics:
         self.sample()
         if self._directory is None:
             return generate_latest(self._registry)
-        _drop_dead_workers(Path(self._directory))
+        # Remove the gauges of dead workers from the sums.
+        directory = Path(self._directory)
+        for file in directory.glob("gauge_live*.db"):
+            number = re.search(r"_(\d+)\.db$", file.name)
+            if number is None:
+                continue
+            try:
+                os.kill(int(number[1]), 0)
+            except ProcessLookupError:
+                mark_process_dead(int(number[1]), str(directory))  # type: ignore[no-untyped-call]
+            except PermissionError:
+                continue
         registry = CollectorRegistry()
         MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]
         registry.register(self._version)
@@ -143,17 +161,6 @@ class _Watched:
     write: Callable[[float], None]
 
 
-def _increase(counter: Counter) -> Callable[[float], None]:
-    last = 0.0
-
-    def write(value: float) -> None:
-        nonlocal last
-        counter.inc(max(0.0, value - last))
-        last = value
-
-    return write
-
-
 class _Version(Collector):
     """Version of the served model, read on request: a label per version would accumulate."""
 
@@ -162,17 +169,3 @@ class _Version(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield InfoMetricFamily("recsys_model", "The served model.", {"version": self._read()})
-
-
-def _drop_dead_workers(directory: Path) -> None:
-    """Remove the gauges of dead workers from the sums."""
-    for file in directory.glob("gauge_live*.db"):
-        number = re.search(r"_(\d+)\.db$", file.name)
-        if number is None:
-            continue
-        try:
-            os.kill(int(number[1]), 0)
-        except ProcessLookupError:
-            mark_process_dead(int(number[1]), str(directory))  # type: ignore[no-untyped-call]
-        except PermissionError:
-            continue

@@ -35,7 +35,13 @@ def describe(app: FastAPI, is_open: Callable[[], bool]) -> None:
         if not descriptions:
             closed = generate()
             _complete(closed)
-            descriptions.update({False: closed, True: _without_key(closed)})
+            # OpenAPI expresses a service without keys by an empty alternative.
+            description = copy.deepcopy(closed)
+            for operations in description["paths"].values():
+                for operation in operations.values():
+                    if "security" in operation:
+                        operation["security"].append({})
+            descriptions.update({False: closed, True: description})
         return descriptions[is_open()]
 
     app.openapi = openapi  # type: ignore[method-assign]
@@ -44,8 +50,21 @@ def describe(app: FastAPI, is_open: Callable[[], bool]) -> None:
 def _complete(description: dict[str, Any]) -> None:
     for route in ROUTES:
         responses = description["paths"][route.described_path][route.method.lower()]["responses"]
-        _add_problems(responses, _middleware_problems(route))
-        _move_problems(responses)
+        for kind in _middleware_problems(route):
+            response = problem_responses(kind)[kind.status]
+            described = responses.setdefault(
+                str(kind.status),
+                {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+            )
+            examples = described["content"].setdefault(MEDIA_TYPE, {}).setdefault("examples", {})
+            if kind.slug not in examples:
+                described["description"] = "; ".join(filter(None, [described["description"], kind.title]))
+                examples[kind.slug] = response["content"][MEDIA_TYPE]["examples"][kind.slug]
+        # FastAPI puts problems under plain JSON; move them to their own media type.
+        for status, response in responses.items():
+            content = response.get("content", {})
+            if status >= "400" and "application/json" in content:
+                content.setdefault(MEDIA_TYPE, {})["schema"] = content.pop("application/json")["schema"]
     components = description["components"]
     # Routes parse these bodies on their own, so FastAPI does not know them.
     own: dict[str, Any] = {}
@@ -64,16 +83,6 @@ def _complete(description: dict[str, Any]) -> None:
     image["parameters"] = [one for one in image["parameters"] if one["name"] != SIGNATURE]
 
 
-def _without_key(closed: dict[str, Any]) -> dict[str, Any]:
-    """Return the description of a service without keys, which OpenAPI expresses by an empty alternative."""
-    description = copy.deepcopy(closed)
-    for operations in description["paths"].values():
-        for operation in operations.values():
-            if "security" in operation:
-                operation["security"].append({})
-    return description
-
-
 def _middleware_problems(route: Route) -> list[ProblemType]:
     """Return the problems with which the layers around a route may answer."""
     if route.guard is Guard.NONE:
@@ -84,24 +93,3 @@ def _middleware_problems(route: Route) -> list[ProblemType]:
     if route.idempotent:
         kinds += [IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_MISMATCH, STORAGE_FULL]
     return kinds
-
-
-def _add_problems(responses: dict[str, Any], kinds: list[ProblemType]) -> None:
-    for kind in kinds:
-        response = problem_responses(kind)[kind.status]
-        described = responses.setdefault(
-            str(kind.status),
-            {"description": "", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
-        )
-        examples = described["content"].setdefault(MEDIA_TYPE, {}).setdefault("examples", {})
-        if kind.slug not in examples:
-            described["description"] = "; ".join(filter(None, [described["description"], kind.title]))
-            examples[kind.slug] = response["content"][MEDIA_TYPE]["examples"][kind.slug]
-
-
-def _move_problems(responses: dict[str, Any]) -> None:
-    """Move problems from plain JSON, where FastAPI puts them, to their own media type."""
-    for status, response in responses.items():
-        content = response.get("content", {})
-        if status >= "400" and "application/json" in content:
-            content.setdefault(MEDIA_TYPE, {})["schema"] = content.pop("application/json")["schema"]

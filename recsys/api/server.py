@@ -8,7 +8,6 @@ import signal
 import sys
 import tempfile
 from contextlib import ExitStack
-from typing import NoReturn
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -72,7 +71,7 @@ def serve(
             os.environ.pop(DIRECTORY_VARIABLE, None)
         # The server raises the signal that stopped it again; by default that would kill this process.
         for number in SIGNALS:
-            stack.callback(signal.signal, number, signal.signal(number, _exit))
+            stack.callback(signal.signal, number, signal.signal(number, lambda *_: sys.exit(0)))
         config = uvicorn.Config(
             "recsys.api.worker:service",
             factory=True,
@@ -118,7 +117,3 @@ class _Supervisor(Multiprocess):
         super().run()
         if any(process.exitcode == STARTUP_FAILURE for process in self.processes):
             raise SystemExit(STARTUP_FAILURE)
-
-
-def _exit(*_: object) -> NoReturn:
-    raise SystemExit(0)

@@ -82,7 +82,10 @@ def event_lines(url: str = "", batches: int = BATCHES, size: int = BATCH, seed: 
                 store = make(Path(folder))
                 try:
                     rounds_by_name[name].append(_time_append(store.append, draw_batches(batches, size, seed + turn)))
-                    lookups[name].append(_time_lookup(store.last_user_seq))
+                    start = time.perf_counter()
+                    for n in range(LOOKUPS):
+                        store.last_user_seq(UserId(f"user-{n}"))
+                    lookups[name].append((time.perf_counter() - start) / LOOKUPS)
                 finally:
                     store.close()
     yield f"batches of {size} events, {batches} of them, {ROUNDS} rounds; median round, batches durable one by one"
@@ -127,11 +130,3 @@ def _time_append(
         if not all(accepted):
             raise RuntimeError("a new event was rejected as a duplicate")
     return seconds
-
-
-def _time_lookup(last_user_seq: Callable[[UserId], int]) -> float:
-    """Return the seconds of one lookup of a user's newest event."""
-    start = time.perf_counter()
-    for n in range(LOOKUPS):
-        last_user_seq(UserId(f"user-{n}"))
-    return (time.perf_counter() - start) / LOOKUPS

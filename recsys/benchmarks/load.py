@@ -275,7 +275,8 @@ async def at_rate(client: Client, asks: Iterable[HttpRequest], rate: float, chec
     number = 0
     for number, ask in enumerate(asks, start=1):
         due = started + (number - 1) / rate
-        await _until(due)
+        while (left := due - time.perf_counter()) > 0:
+            await asyncio.sleep(left - SPIN_S if left > SPIN_S else 0)
         task = asyncio.create_task(tally.one(client, ask, due))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
@@ -333,8 +334,3 @@ async def _with_client(port: int, load: Callable[[Client], Coroutine[Any, Any, L
         return await load(client)
     finally:
         client.close()
-
-
-async def _until(due: float) -> None:
-    while (left := due - time.perf_counter()) > 0:
-        await asyncio.sleep(left - SPIN_S if left > SPIN_S else 0)

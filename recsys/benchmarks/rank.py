@@ -85,7 +85,14 @@ def active_users(bundle: Bundle, count: int, seed: int = 0) -> IntArray:
 def request_lines(recommender: Recommender, bundle: Bundle, users: IntArray) -> Iterator[str]:
     """Yield median and 95th percentile of requests for ten items, by step, and of scoring all items instead."""
     ids = bundle.user_ids.ids(users)
-    for title, filters in _request_kinds(bundle):
+    catalog = bundle.catalog
+    common = catalog.category_names[int(np.bincount(catalog.category_codes).argmax())]
+    kinds = {
+        "known user": Filters(),
+        "known user, one category": Filters(categories=frozenset([common])),
+        "known user, cheapest 1 %": Filters(price_max=float(np.quantile(catalog.prices, 0.01))),
+    }
+    for title, filters in kinds.items():
         watch = Stopwatch()
         requests = [Request(user_id=user, filters=filters) for user in ids]
         recommender.recommend(requests[0])
@@ -95,7 +102,13 @@ def request_lines(recommender: Recommender, bundle: Bundle, users: IntArray) -> 
                     recommender.recommend(request)
         for user in ids[:: max(1, len(ids) // 20)]:
             with watch.lap(EXHAUSTIVE):
-                _score_all(recommender, Request(user_id=user, filters=filters))
+                request = Request(user_id=user, filters=filters)
+                profile = recommender.profile(request)
+                allowed = recommender.catalog.filter_items(request.filters, profile)
+                contributions = recommender._contributions(recommender.blend, profile, np.arange(len(allowed)))
+                scores = np.where(allowed, contributions.sum(axis=1), -np.inf)
+                best = np.argpartition(-scores, min(request.limit, len(scores) - 1))[: request.limit]
+                best[np.argsort(-scores[best], kind="stable")].tolist()
         yield f"{title:<40} {'median ms':>10} {'95 % ms':>10} {'median CPU ms':>14}"
         for step, laps in watch.laps.items():
             wall, cpu = np.array([(1000 * lap.wall, 1000 * lap.cpu) for lap in laps]).T
@@ -137,23 +150,6 @@ def new_item_line(recommender: Recommender, times: int = 5) -> str:
         Recommender(add_items(bundle, item, vector), previous=recommender)
         seconds.append(time.perf_counter() - start)
     return f"{NEW_ITEM}: median {1000 * np.median(seconds):.0f} ms"
-
-
-def _request_kinds(bundle: Bundle) -> Iterator[tuple[str, Filters]]:
-    prices = bundle.catalog.prices
-    common = bundle.catalog.category_names[int(np.bincount(bundle.catalog.category_codes).argmax())]
-    yield "known user", Filters()
-    yield "known user, one category", Filters(categories=frozenset([common]))
-    yield "known user, cheapest 1 %", Filters(price_max=float(np.quantile(prices, 0.01)))
-
-
-def _score_all(recommender: Recommender, request: Request) -> None:
-    profile = recommender.profile(request)
-    allowed = recommender.catalog.filter_items(request.filters, profile)
-    contributions = recommender._contributions(recommender.blend, profile, np.arange(len(allowed)))
-    scores = np.where(allowed, contributions.sum(axis=1), -np.inf)
-    best = np.argpartition(-scores, min(request.limit, len(scores) - 1))[: request.limit]
-    best[np.argsort(-scores[best], kind="stable")].tolist()
 
 
 def _masks(bundle: Bundle, seed: int) -> Iterator[tuple[str, BoolArray]]:

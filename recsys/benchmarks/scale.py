@@ -74,12 +74,19 @@ def measure_size(size: Size, iterations: int | None = None, seed: int = 0) -> li
     users = active_users(bundle, USERS, seed)
     with threadpool_limits(1):
         requests = [*request_lines(recommender, bundle, users), "", *recall_lines(recommender, bundle, users, seed)]
-    return [
+    lines = [
         f"{size}; ALS with {settings.als.factors} factors, {settings.als.iterations} iterations",
-        *_table(watch),
-        *_ratios(watch),
-        *requests,
+        f"{'stage':<32} {'runs':>5} {'s / run':>9} {'CPU s':>9} {'peak GiB':>9}",
     ]
+    for stage, laps in watch.laps.items():
+        wall, cpu = median(lap.wall for lap in laps), median(lap.cpu for lap in laps)
+        lines.append(f"{stage:<32} {len(laps):>5} {wall:>9.2f} {cpu:>9.2f} {max(lap.peak for lap in laps):>9.2f}")
+    lines.append(f"{'peak of all':<32} {'':>5} {'':>9} {'':>9} {peak_gib():>9.2f}")
+    # Ratio of our time to that of implicit's fit, run by run.
+    runs = list(zip(watch.laps["plain ALS"], watch.laps["  of which implicit's own fit"], strict=True))
+    wall, cpu = median(ours.wall / own.wall for ours, own in runs), median(ours.cpu / own.cpu for ours, own in runs)
+    lines.append(f"plain ALS / implicit's own fit: {wall:.3f} of seconds, {cpu:.3f} of CPU seconds")
+    return [*lines, "", *requests]
 
 
 def _build(watch: Stopwatch, shop: Shop, given: Ingredients, folder: Path) -> Recommender:
@@ -97,20 +104,3 @@ def _build(watch: Stopwatch, shop: Shop, given: Ingredients, folder: Path) -> Re
         bundle = load_bundle(folder, folder)
     with watch.watching({(Retriever, "build"): "indexes"}):
         return Recommender(bundle)
-
-
-def _table(watch: Stopwatch) -> Iterator[str]:
-    yield f"{'stage':<32} {'runs':>5} {'s / run':>9} {'CPU s':>9} {'peak GiB':>9}"
-    for stage, laps in watch.laps.items():
-        wall, cpu = median(lap.wall for lap in laps), median(lap.cpu for lap in laps)
-        yield f"{stage:<32} {len(laps):>5} {wall:>9.2f} {cpu:>9.2f} {max(lap.peak for lap in laps):>9.2f}"
-    yield f"{'peak of all':<32} {'':>5} {'':>9} {'':>9} {peak_gib():>9.2f}"
-
-
-def _ratios(watch: Stopwatch) -> Iterator[str]:
-    """Yield the ratio of our seconds to those of implicit's fit, run by run."""
-    runs = list(zip(watch.laps["plain ALS"], watch.laps["  of which implicit's own fit"], strict=True))
-    wall = [ours.wall / own.wall for ours, own in runs]
-    cpu = [ours.cpu / own.cpu for ours, own in runs]
-    yield f"plain ALS / implicit's own fit: {median(wall):.3f} of seconds, {median(cpu):.3f} of CPU seconds"
-    yield ""

@@ -39,7 +39,17 @@ def check_bundle(bundle: Bundle) -> None:
         check_unit("item_vectors.npy", bundle.space.vectors)
         check_unit("style_vectors.npy", bundle.style_vectors)
         bundle.descriptors.check(len(bundle.catalog))
-        _check_models(bundle)
+        users, items = len(bundle.user_ids), len(bundle.catalog)
+        for part, model in (("factors", bundle.factors), ("neighbors", bundle.neighbors)):
+            try:
+                model.check()
+            except DataError as error:
+                raise DataError(f"{part}: {error}") from None
+            if model.shape[1] != items:
+                raise DataError(f"{part}: knows {model.shape[1]} items, and the catalog has {items}")
+        # A model without events has no users.
+        if bundle.factors.shape[0] not in (0, users):
+            raise DataError(f"factors: knows {bundle.factors.shape[0]} users, and there are {users}")
         _check_learned(bundle)
     except DataError as error:
         raise BundleError(f"bundle {bundle.version}: {error}; `recsys build` makes a new bundle") from None
@@ -79,20 +89,6 @@ def _arrays(bundle: Bundle) -> Iterator[tuple[str, FloatArray, Expected]]:
     yield "taste_bias.npy", bundle.taste.bias, Expected((DIMENSIONS,))
     words = len(bundle.text_style.terms)
     yield "word_weights.npy", bundle.text_style.weights, Expected((words, DIMENSIONS))
-
-
-def _check_models(bundle: Bundle) -> None:
-    users, items = len(bundle.user_ids), len(bundle.catalog)
-    for part, model in (("factors", bundle.factors), ("neighbors", bundle.neighbors)):
-        try:
-            model.check()
-        except DataError as error:
-            raise DataError(f"{part}: {error}") from None
-        if model.shape[1] != items:
-            raise DataError(f"{part}: knows {model.shape[1]} items, and the catalog has {items}")
-    # A model without events has no users.
-    if bundle.factors.shape[0] not in (0, users):
-        raise DataError(f"factors: knows {bundle.factors.shape[0]} users, and there are {users}")
 
 
 def _check_learned(bundle: Bundle) -> None:

@@ -94,6 +94,10 @@ def read_files(folder: Path, manifest: Mapping[str, Any], image_root: Path) -> B
     learned = read_json(folder / "learned.json")
     vectors = read_array(folder / "item_vectors.npy")
     check_array("item_vectors.npy", vectors, Expected((len(catalog), DIMENSIONS)))
+    words = read_json(folder / "words.json")
+    word_weights = read_array(folder / "word_weights.npy")
+    if len(words["terms"]) != len(word_weights):
+        raise DataError(f"{folder}: {len(words['terms'])} words have {len(word_weights)} weights")
     return Bundle(
         items=items,
         user_ids=user_ids,
@@ -123,17 +127,9 @@ def read_files(folder: Path, manifest: Mapping[str, Any], image_root: Path) -> B
         version=str(manifest["version"]),
         items_through=int(learned["items_through"]),
         events_through=int(learned["events_through"]),
-        text_style=_read_text_style(folder),
+        text_style=TextStyleMap(tuple(words["terms"]), word_weights, tuple(words["silent"])),
         descriptors=_read_descriptors(folder),
     )
-
-
-def _read_text_style(folder: Path) -> TextStyleMap:
-    words = read_json(folder / "words.json")
-    weights = read_array(folder / "word_weights.npy")
-    if len(words["terms"]) != len(weights):
-        raise DataError(f"{folder}: {len(words['terms'])} words have {len(weights)} weights")
-    return TextStyleMap(tuple(words["terms"]), weights, tuple(words["silent"]))
 
 
 def _read_descriptors(folder: Path) -> ProductDescriptors:

@@ -68,7 +68,13 @@ def save_bundle(bundle: Bundle, bundles: Path, created: int, *, current: bool = 
         }
         version = manifest_version(manifest)
         write_json(folder / MANIFEST, {**manifest, "version": version, "created": created})
-    if _is_whole(bundles / version):
+    try:
+        _checked_manifest(bundles / version)
+    except BundleError:
+        is_whole = False
+    else:
+        is_whole = True
+    if is_whole:
         # The same version may be serving, so its folder must not disappear even for a moment.
         shutil.rmtree(bundles / "next")
     else:
@@ -151,11 +157,3 @@ def manifest_version(manifest: Mapping[str, Any]) -> str:
     """Return 16 hexadecimal digits of the SHA-256 of a manifest, without the time of creation."""
     content = {name: value for name, value in manifest.items() if name not in ("version", "created")}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        _checked_manifest(folder)
-    except BundleError:
-        return False
-    return True

@@ -41,9 +41,15 @@ def versions(bundles: Path) -> tuple[BundleVersion, ...]:
     except BundleError:
         current = ""
     folders = [path for path in bundles.iterdir() if is_version(path.name)] if bundles.is_dir() else []
-    return tuple(
-        sorted((_read_version(path, current) for path in folders), key=lambda found: (-found.created, found.version))
-    )
+    found = []
+    for folder in folders:
+        try:
+            manifest = read_json(folder / MANIFEST)
+            created, counts, metrics = int(manifest["created"]), dict(manifest["counts"]), dict(manifest["metrics"])
+        except (DataError, LookupError, TypeError, ValueError):
+            created, counts, metrics = 0, {}, {}
+        found.append(BundleVersion(folder.name, created, counts, metrics, folder.name == current))
+    return tuple(sorted(found, key=lambda version: (-version.created, version.version)))
 
 
 def delete_old_versions(bundles: Path, keep: int = KEEP) -> tuple[str, ...]:
@@ -55,12 +61,3 @@ def delete_old_versions(bundles: Path, keep: int = KEEP) -> tuple[str, ...]:
     for version in old:
         shutil.rmtree(bundles / version)
     return tuple(old)
-
-
-def _read_version(folder: Path, current: str) -> BundleVersion:
-    try:
-        manifest = read_json(folder / MANIFEST)
-        created, counts, metrics = int(manifest["created"]), dict(manifest["counts"]), dict(manifest["metrics"])
-    except (DataError, LookupError, TypeError, ValueError):
-        created, counts, metrics = 0, {}, {}
-    return BundleVersion(folder.name, created, counts, metrics, folder.name == current)

@@ -59,7 +59,12 @@ def evaluate(
     from recsys.storage.artifacts import write_text
 
     method = None if split is None else choose(SplitMethod, split, "--split")
-    _check_split(method, share, events)
+    if share is not None and not 0.0 < share < 1.0:
+        raise typer.BadParameter(f"--share {share}: must lie between 0 and 1")
+    if share is not None and method in (SplitMethod.LEAVE_LAST, SplitMethod.PREDEFINED):
+        raise typer.BadParameter(f"--share says nothing of --split {method}; leave it out")
+    if events is not None and method is not SplitMethod.LEAVE_LAST:
+        raise typer.BadParameter("--events goes with --split leave-last")
     form = None if table is None else choose(TableFormat, table, "--table")
     file_form = None if output is None else checked_output(output, form)
     with show_progress(quiet), open_project_or_split(path, train, test, file_format, method) as project:
@@ -116,17 +121,6 @@ def tune(
         typer.echo(
             "\n".join(["to use them, run again with --write, or put into recsys.toml:", *als_lines(report.best)])
         )
-
-
-def _check_split(method: SplitMethod | None, share: float | None, events: int | None) -> None:
-    from recsys.dataset.splits import SplitMethod
-
-    if share is not None and not 0.0 < share < 1.0:
-        raise typer.BadParameter(f"--share {share}: must lie between 0 and 1")
-    if share is not None and method in (SplitMethod.LEAVE_LAST, SplitMethod.PREDEFINED):
-        raise typer.BadParameter(f"--share says nothing of --split {method}; leave it out")
-    if events is not None and method is not SplitMethod.LEAVE_LAST:
-        raise typer.BadParameter("--events goes with --split leave-last")
 
 
 def open_project_or_split(

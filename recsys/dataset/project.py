@@ -202,7 +202,14 @@ class Project:
         with self._open_events() as events:
             frame = events.frame(self.settings.events, through)
         if self.interactions_file.exists():
-            frame = _append_live(self.load_imported_interactions(), frame)
+            imported = self.load_imported_interactions()
+            if frame.empty:
+                frame = imported
+            else:
+                if SPLIT_PART in imported:
+                    frame = frame.assign(**{SPLIT_PART: SplitPart.TRAIN.value})
+                order = [TIMESTAMP, USER_ID, ITEM_ID, EVENT]
+                frame = pd.concat([imported, frame]).sort_values(order, kind="stable", ignore_index=True)
         known = frame[ITEM_ID].isin(self.load_items()[ITEM_ID])
         return frame if known.all() else frame[known].reset_index(drop=True)
 
@@ -268,15 +275,6 @@ def _format_settings(section: Settings, names: list[str]) -> list[str]:
         lines += textwrap.wrap(docs[name], 118, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
         lines.append(f"{name} = {format_toml_value(getattr(section, name))}")
     return lines
-
-
-def _append_live(imported: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
-    if live.empty:
-        return imported
-    if SPLIT_PART in imported:
-        live = live.assign(**{SPLIT_PART: SplitPart.TRAIN.value})
-    order = [TIMESTAMP, USER_ID, ITEM_ID, EVENT]
-    return pd.concat([imported, live]).sort_values(order, kind="stable", ignore_index=True)
 
 
 def _load_table(path: Path, columns: tuple[str, ...], table: str) -> pd.DataFrame:

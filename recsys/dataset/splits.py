@@ -306,10 +306,13 @@ def _pairs(interactions: Interactions) -> _Pairs:
 def _random_pairs(interactions: Interactions, share: float, seed: int, least: int = 0) -> Split:
     _check_share(share)
     pairs = _pairs(interactions)
-    draws = _mix(
-        _draws(interactions.user_ids, seed, "user")[pairs.users],
-        _draws(interactions.item_ids, seed, "item")[pairs.items],
-    )
+    of_user = _draws(interactions.user_ids, seed, "user")[pairs.users]
+    of_item = _draws(interactions.item_ids, seed, "item")[pairs.items]
+    # Combine both draws by the finalizer of SplitMix64 (Steele et al. 2014); arithmetic is modulo 2^64.
+    mixed = of_user + of_item * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    draws = mixed ^ (mixed >> np.uint64(31))
     # Within each user, pairs in the order of their draws; ties by item.
     order = np.lexsort((pairs.items, draws, pairs.users))
     rank = np.empty(len(order), dtype=np.int64)
@@ -325,14 +328,6 @@ def _draws(ids: UserIdentifiers | ItemIdentifiers, seed: int, purpose: str) -> N
     """Return a random number per id, (N,), that depends on no other id: SipHash keyed by seed and purpose."""
     key = f"{derive_seed(seed, 'split', purpose):016x}"
     return np.asarray(pd.util.hash_array(ids.values, hash_key=key, categorize=False), dtype=np.uint64)
-
-
-def _mix(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Combine two draws by the finalizer of SplitMix64 (Steele et al. 2014); arithmetic is modulo 2^64."""
-    mixed = one + other * np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(mixed ^ (mixed >> np.uint64(31)), dtype=np.uint64)
 
 
 def _check_share(share: float) -> None:

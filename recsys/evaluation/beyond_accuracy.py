@@ -50,7 +50,9 @@ def novelty(rows: IntArray, touched: IntArray, users: int) -> Values:
     """
     information = -np.log2(np.maximum(touched, 1) / users)
     shown = rows >= 0
-    return _mean(np.where(shown, information[rows], 0.0).sum(axis=1), shown.sum(axis=1))
+    sums = np.where(shown, information[rows], 0.0).sum(axis=1)
+    counts = shown.sum(axis=1)
+    return np.asarray(np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0))
 
 
 def style_diversity(rows: IntArray, vectors: FloatArray) -> Values:
@@ -59,9 +61,12 @@ def style_diversity(rows: IntArray, vectors: FloatArray) -> Values:
     `vectors` (I, D), zero or not finite for items without a picture, which are left out; NaN for lists with fewer than
     two others. Source: Smyth and McClave 2001; Ziegler et al. 2005 (as similarity).
     """
-    unit, styled = _unit(vectors)
+    # Unit vectors (I, D), zero for items without a style vector.
+    finite = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0.0).astype(np.float64)
+    lengths = np.linalg.norm(finite, axis=1, keepdims=True)
+    unit = np.divide(finite, lengths, out=np.zeros_like(finite), where=lengths > 0)
     lists = shown_items(rows, len(vectors))
-    counts = lists @ styled.astype(np.float64)
+    counts = lists @ (lengths[:, 0] > 0).astype(np.float64)
     sums = lists @ unit  # (Q, D)
     # |sum of n unit vectors|^2 is n plus twice the cosines of all pairs.
     twice_cosines = (sums**2).sum(axis=1) - counts
@@ -105,19 +110,7 @@ def shown_items(rows: IntArray, items: int) -> csr_matrix:
     return csr_matrix((np.ones(int(shown.sum())), rows[shown], indptr), shape=(len(rows), items))
 
 
-def _unit(vectors: FloatArray) -> tuple[Values, Values]:
-    """Unit vectors (I, D), zero where there is none, and which are there (I,)."""
-    finite = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0.0).astype(np.float64)
-    lengths = np.linalg.norm(finite, axis=1, keepdims=True)
-    unit = np.divide(finite, lengths, out=np.zeros_like(finite), where=lengths > 0)
-    return unit, np.asarray(lengths[:, 0] > 0, dtype=np.float64)
-
-
 def _shares(sums: Values) -> tuple[Values, BoolArray]:
     totals = sums.sum(axis=1, keepdims=True)
     shares = np.divide(sums, totals, out=np.zeros_like(sums, dtype=np.float64), where=totals > 0)
     return shares, totals[:, 0] > 0
-
-
-def _mean(sums: Values, counts: IntArray) -> Values:
-    return np.asarray(np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0))

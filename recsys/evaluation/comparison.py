@@ -229,32 +229,22 @@ def compare_values(
         table = np.column_stack([values[name][metric] for name in values])
         if np.isnan(table).all(axis=0).any():
             continue
-        differences = _differences(values, metric, others, baseline)
+        differences = {other: values[other][metric] - values[baseline][metric] for other in others}
+        # A model needs at least one user in common with the baseline for whom the metric is defined.
+        differences = {other: each for other, each in differences.items() if not np.isnan(each).all()}
         # Side by side, so that figures and differences are of the same resamples.
         intervals = bootstrap_means(np.column_stack([table, *differences.values()]), seed=seed)
         paired = dict(zip(differences, intervals[len(values) :], strict=True))
-        p_values = _p_values(differences, seed)
+        p_values: dict[str, float] = {}
+        if differences:
+            raw = permutation_p_values(np.column_stack(list(differences.values())), seed=seed)
+            p_values = dict(zip(differences, map(float, raw), strict=True))
         corrected = dict(zip(p_values, holm(np.array(list(p_values.values()))), strict=True))
         for name, interval in zip(values, intervals, strict=False):
             count = int(np.count_nonzero(~np.isnan(values[name][metric])))
             adjusted = float(corrected[name]) if name in corrected else None
             found[name][metric] = MetricValue(interval, count, p_values.get(name), adjusted, paired.get(name))
     return found
-
-
-def _differences(
-    values: Mapping[str, Mapping[str, Values]], metric: str, others: Sequence[str], baseline: str
-) -> dict[str, Values]:
-    """By model, for those that share at least one user with the baseline for whom the metric is defined."""
-    found = {name: values[name][metric] - values[baseline][metric] for name in others}
-    return {name: difference for name, difference in found.items() if not np.isnan(difference).all()}
-
-
-def _p_values(differences: Mapping[str, Values], seed: int) -> dict[str, float]:
-    if not differences:
-        return {}
-    found = permutation_p_values(np.column_stack(list(differences.values())), seed=seed)
-    return dict(zip(differences, map(float, found), strict=True))
 
 
 def _part(results: Mapping[str, Result], part: Slice, baseline: str, seed: int) -> SliceReport:

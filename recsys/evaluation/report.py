@@ -111,7 +111,10 @@ def compare_holdout(
     """
     _check_names(models, baseline if extra is None else BASELINE, controls)
     makers = _makers(ingredients, holdout)
-    wanted = _select_models(models, baseline, ingredients)
+    wanted = {baseline, *(OWN if models is None else models)}
+    if models is not None and ALL in models:
+        has_photos = ingredients.space.vectors.any()
+        wanted |= {name for name in EVERY if has_photos or name not in STYLE}
     chosen = {name: maker for name, maker in makers.items() if name in wanted}
     if controls:
         chosen |= _control_makers(ingredients, holdout, colors)
@@ -137,15 +140,6 @@ def _check_names(models: Collection[str] | None, baseline: str, controls: bool) 
     possible = (*EVERY, *(control_name(BLEND, control) for control in (*Control, COLORS))) if controls else EVERY
     if baseline not in possible:
         raise RequestError("baseline", f"unknown model {baseline!r}; use one of {', '.join(possible)}")
-
-
-def _select_models(models: Collection[str] | None, baseline: str, ingredients: Ingredients) -> set[str]:
-    if models is None:
-        return {*OWN, baseline}
-    if ALL not in models:
-        return {*models, baseline}
-    pictured = ingredients.space.vectors.any()
-    return {baseline, *models, *(name for name in EVERY if pictured or name not in STYLE)}
 
 
 def _makers(ingredients: Ingredients, holdout: Holdout) -> Makers:
@@ -229,12 +223,12 @@ def _blend(recommender: Recommender, holdout: Holdout) -> ScoreFunction:
 
     From their rows or, where nothing of them was learned, from their history.
     """
-    profile = _folded_in(recommender, holdout) if holdout.folds_in else _known_profile(recommender)
+    profile = (
+        _folded_in(recommender, holdout)
+        if holdout.folds_in
+        else (lambda user: recommender.profile_of_row(UserRow(user)))
+    )
     return lambda users: np.stack([recommender.scores(profile(user), holdout.items) for user in users.tolist()])
-
-
-def _known_profile(recommender: Recommender) -> Callable[[int], Profile]:
-    return lambda user: recommender.profile_of_row(UserRow(user))
 
 
 def _folded_in(recommender: Recommender, holdout: Holdout) -> Callable[[int], Profile]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from recsys.errors import RequestError
-from recsys.evaluation.comparison import ComparisonReport, MetricValue, SliceReport
+from recsys.evaluation.comparison import ComparisonReport, SliceReport
 from recsys.evaluation.protocol import at_k
 
 
@@ -158,16 +158,16 @@ def _table(report: ComparisonReport, part: SliceReport, metrics: Sequence[str]) 
     rows = [["model", *(at_k(metric, report.k, report.sampled) for metric in metrics)]]
     for name, figures in part.figures.items():
         label = f"{name} (baseline)" if name == report.baseline else name
-        rows.append([label, *(_cell(figures[metric], part.users) for metric in metrics)])
+        cells = [label]
+        for metric in metrics:
+            value = figures[metric]
+            interval = value.interval
+            text = f"{interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
+            if value.corrected is not None:
+                text += " p<0.001" if value.corrected < 0.001 else f" p={value.corrected:.3f}"
+            cells.append(text if value.users == part.users else f"{text} n={value.users:,}")
+        rows.append(cells)
     return rows
-
-
-def _cell(figure: MetricValue, users: int) -> str:
-    interval = figure.interval
-    text = f"{interval.mean:.4f} [{interval.low:.4f}, {interval.high:.4f}]"
-    if figure.corrected is not None:
-        text += " p<0.001" if figure.corrected < 0.001 else f" p={figure.corrected:.3f}"
-    return text if figure.users == users else f"{text} n={figure.users:,}"
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -138,21 +138,17 @@ def _read_or_compute(
     parts: list[FloatArray] = []
     with stage(describe, len(paths), "image") as counting:
         for chunk in chunks:
-            file = folder / f"{_fingerprint(chunk)}.npy"
+            # The file is named by a hash of the paths, sizes and times of change of its photos.
+            digest = hashlib.sha256()
+            for path in chunk:
+                status = path.stat()
+                digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            file = folder / f"{digest.hexdigest()[:32]}.npy"
             if not file.is_file():
                 write_array(file, compute(chunk))
             parts.append(read_array(file))
             counting.advance(len(chunk))
     return np.concatenate(parts)
-
-
-def _fingerprint(paths: Sequence[Path]) -> str:
-    """Hash the path, size and time of change of all files."""
-    digest = hashlib.sha256()
-    for path in paths:
-        status = path.stat()
-        digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:32]
 
 
 @lru_cache(maxsize=2)

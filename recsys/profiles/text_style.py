@@ -254,14 +254,23 @@ def _terms_of(text: str) -> list[str]:
 
 
 def _fit(texts: Sequence[str], names: Sequence[str], styles: NDArray[np.float64]) -> TextStyleMap:
+    from sklearn.feature_extraction.text import CountVectorizer
+
     counts = Counter(term for text in texts for term in dict.fromkeys(_terms_of(text)))
     frequent = sorted((term for term in counts if counts[term] >= FEWEST), key=lambda term: (-counts[term], term))
     named = {term for name in names for term in _terms_of(name) if len(term) >= SHORTEST_NAME}
     known = sorted({*frequent[:MOST_TERMS], *sorted(named)[:MOST_TERMS]})
     if not known:
         return TextStyleMap.none(styles.shape[1])
-    table = _presence([*texts, *names], known)
-    weights = np.concatenate([_item_weights(styles[: len(texts)]), np.full(len(names), REFERENCE_WEIGHT)])
+    # Table (n, V): 1 if a text has a term.
+    vectorizer = CountVectorizer(analyzer=_terms_of, vocabulary=list(known), binary=True, dtype=np.float64)
+    table = csr_matrix(vectorizer.fit_transform([*texts, *names]))
+    item_weights = np.zeros(0)
+    if len(texts):
+        # Sizes of one product share a photo and count as one item together.
+        _, group, sizes = np.unique(styles[: len(texts)], axis=0, return_inverse=True, return_counts=True)
+        item_weights = 1.0 / sizes[group.ravel()]
+    weights = np.concatenate([item_weights, np.full(len(names), REFERENCE_WEIGHT)])
     if len(texts):
         # The mean style of all items is the meaning of no word.
         styles = styles - np.average(styles[: len(texts)], axis=0, weights=weights[: len(texts)])
@@ -341,22 +350,6 @@ class _TrainingData:
         chance = float(np.trace(covariance)) + CLEAR * float(np.sqrt(2 * np.square(covariance).sum()))
         beyond = totals * np.square(means).sum(axis=1) / max(chance, 1e-12) - 1.0
         return np.where(totals >= FEWEST - 1e-6, np.maximum(beyond, 0.0), 0.0)
-
-
-def _item_weights(styles: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the weight (n,) of each item: sizes of one product share a photo and count as one item together."""
-    if not len(styles):
-        return np.zeros(0)
-    _, group, sizes = np.unique(styles, axis=0, return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / sizes[group.ravel()])
-
-
-def _presence(texts: Sequence[str], known: Sequence[str]) -> csr_matrix:
-    """Return a table (n, V) with 1 if a text has a term."""
-    from sklearn.feature_extraction.text import CountVectorizer
-
-    vectorizer = CountVectorizer(analyzer=_terms_of, vocabulary=list(known), binary=True, dtype=np.float64)
-    return csr_matrix(vectorizer.fit_transform(texts))
 
 
 def _without_a_letter(word: str) -> list[str]:

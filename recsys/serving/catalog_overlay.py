@@ -184,8 +184,20 @@ def _apply_changes(bundle: Bundle, changes: Sequence[ItemChange]) -> tuple[Bundl
     moved |= known.columns[CATEGORY].to_numpy() != bundle.items[CATEGORY].to_numpy()[known.rows]
     moved_rows, vectors = known.rows[moved], known.vectors[moved]
     rows = np.concatenate([moved_rows, np.arange(len(bundle.catalog), len(catalog))])
+    # Centers (categories, 128) by the catalog's codes; new categories get the global center.
+    codes = {name: code for code, name in enumerate(bundle.catalog.category_names)}
+    centers = np.array(
+        [
+            bundle.space.centers[codes[name]] if name in codes else bundle.space.center
+            for name in catalog.category_names
+        ],
+        dtype=np.float32,
+    )
     space = bundle.space.with_changes(
-        rows, np.concatenate([vectors, new.vectors]), catalog.category_codes[rows], _centers(bundle, catalog)
+        rows,
+        np.concatenate([vectors, new.vectors]),
+        catalog.category_codes[rows],
+        centers,
     )
     if len(moved_rows):
         bundle = replace(bundle, factors=copy.copy(bundle.factors).describe_items(moved_rows, vectors))
@@ -213,12 +225,3 @@ def _frame(items: pd.DataFrame, known: _ItemStates, new: _ItemStates) -> pd.Data
         return frame
     dtypes = {column: items.dtypes[column] for column in ITEM_COLUMNS}
     return pd.concat([frame, new.columns.reindex(columns=items.columns)], ignore_index=True).astype(dtypes)
-
-
-def _centers(bundle: Bundle, catalog: Catalog) -> FloatArray:
-    """Return the centers (categories, 128) by the catalog's codes; new categories get the global center."""
-    codes = {name: code for code, name in enumerate(bundle.catalog.category_names)}
-    centers, global_center = bundle.space.centers, bundle.space.center
-    return np.array(
-        [centers[codes[name]] if name in codes else global_center for name in catalog.category_names], dtype=np.float32
-    )

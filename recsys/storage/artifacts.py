@@ -117,20 +117,18 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             members = archive.infolist()
             if sum(member.file_size for member in members) > path.stat().st_size:
                 raise ValueError("its arrays would be larger than the file")
-            return {member.filename.removesuffix(".npy"): _read_member(archive, member) for member in members}
+            arrays: dict[str, NDArray[Any]] = {}
+            for member in members:
+                with archive.open(member) as file:
+                    _check_declared_size(file, member.file_size)
+                with archive.open(member) as file:
+                    arrays[member.filename.removesuffix(".npy")] = np.lib.format.read_array(file, allow_pickle=False)
+            return arrays
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     # An encrypted member raises RuntimeError, an unknown compression its subclass NotImplementedError.
     except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: not a plain .npz file: {error}") from None
-
-
-def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
-    with archive.open(member) as file:
-        _check_declared_size(file, member.file_size)
-    with archive.open(member) as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return array
 
 
 def _check_declared_size(file: IO[bytes], size: int) -> None:
@@ -167,7 +165,13 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     staging.mkdir()
     try:
         yield staging
-        _sync_tree(staging)
+        for path in staging.rglob("*"):
+            if path.is_dir():
+                _sync_folder(path)
+            else:
+                with path.open("rb") as file:
+                    os.fsync(file.fileno())
+        _sync_folder(staging)
         staging.rename(_next(target))
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
@@ -226,16 +230,6 @@ def _next(target: Path) -> Path:
 
 def _previous(target: Path) -> Path:
     return target.with_name(f".{target.name}.previous")
-
-
-def _sync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_dir():
-            _sync_folder(path)
-        else:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -65,7 +65,14 @@ class Database:
             MissingExtraError: the driver is not installed.
             StorageError: the database cannot be reached or created.
         """
-        parsed = _parse_url(url)
+        try:
+            parsed = make_url(url)
+            parsed = parsed.set(drivername=SPELLINGS[parsed.drivername])
+        except (ArgumentError, KeyError, ValueError):
+            parsed = None
+        if parsed is None or (parsed.drivername == SQLITE and not parsed.database):
+            # The message omits the URL: it may hold a password.
+            raise ConfigError("storage.database: use sqlite:///FILE or postgresql+psycopg://user:password@host/name")
         try:
             engine = create_engine(parsed, pool_pre_ping=parsed.drivername != SQLITE, hide_parameters=True)
         except ModuleNotFoundError as error:
@@ -192,18 +199,6 @@ class Database:
         # Use in a forked process breaks both kinds of connections, SQLite's silently.
         if os.getpid() != self._process:
             raise StorageError("the database was opened before a fork: open it again in the new process")
-
-
-def _parse_url(url: str) -> URL:
-    try:
-        parsed = make_url(url)
-        parsed = parsed.set(drivername=SPELLINGS[parsed.drivername])
-    except (ArgumentError, KeyError, ValueError):
-        parsed = None
-    if parsed is None or (parsed.drivername == SQLITE and not parsed.database):
-        # The message omits the URL: it may hold a password.
-        raise ConfigError("storage.database: use sqlite:///FILE or postgresql+psycopg://user:password@host/name")
-    return parsed
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -45,21 +45,19 @@ def to_storage_error(fault: BaseException) -> StorageError:
     full = getattr(fault, "sqlite_errorcode", None) in _SQLITE_FULL or state == _POSTGRES_FULL
     if full or (isinstance(fault, OSError) and fault.errno in (errno.ENOSPC, errno.EDQUOT)):
         return StorageFullError(_FULL)
-    return StorageError(f"the database of live data: {_describe(fault, state)}")
-
-
-def _describe(fault: BaseException, state: str | None) -> str:
     if isinstance(fault, sqlite3.Error):
         # SQLite's messages name tables and columns, never values.
-        return str(fault)
-    if isinstance(fault, OSError):
-        return str(fault.strerror)
-    if state is not None:
-        return f"PostgreSQL rejects this ({type(fault).__name__}, SQLSTATE {state})"
-    if _is_psycopg(fault) and type(fault).__name__ == "OperationalError":
+        cause = str(fault)
+    elif isinstance(fault, OSError):
+        cause = str(fault.strerror)
+    elif state is not None:
+        cause = f"PostgreSQL rejects this ({type(fault).__name__}, SQLSTATE {state})"
+    elif _is_psycopg(fault) and type(fault).__name__ == "OperationalError":
         # No connection: the message has the host and the cause. PostgreSQL has sent nothing yet with a value.
-        return " ".join(str(fault).split())
-    return type(fault).__name__
+        cause = " ".join(str(fault).split())
+    else:
+        cause = type(fault).__name__
+    return StorageError(f"the database of live data: {cause}")
 
 
 def _is_psycopg(fault: BaseException) -> bool:

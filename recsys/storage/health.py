@@ -25,7 +25,11 @@ def check_database(url: str) -> str:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _describe_sqlite(Path(parsed.database or ""))
+            # Opening the file would create it, or upgrade its schema: describe it only.
+            file = Path(parsed.database or "")
+            if not file.name:
+                raise ConfigError("storage.database: a database in memory ends with its process: name a file")
+            return f"SQLite, {file}" if file.is_file() else f"SQLite, {file}, which the service creates"
         if parsed.get_backend_name() != "postgresql":
             raise ConfigError(_WRONG_URL)
         engine = create_engine(parsed, connect_args={"connect_timeout": TIMEOUT_S})
@@ -76,10 +80,3 @@ def check_redis(url: str) -> str:
     finally:
         client.close()
     return f"Redis {version} at {where}"
-
-
-def _describe_sqlite(file: Path) -> str:
-    """Describe a file without opening it: that would create it, or upgrade its schema."""
-    if not file.name:
-        raise ConfigError("storage.database: a database in memory ends with its process: name a file")
-    return f"SQLite, {file}" if file.is_file() else f"SQLite, {file}, which the service creates"

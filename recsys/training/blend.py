@@ -123,7 +123,18 @@ def fit_blend(cases: BlendCases, new: BlendCases) -> Blend:
     if not len(new):
         return Blend(_by_feature(weights), _by_feature(weights), curves=curves)
     scores = cases.weighted_scores(weights) if curves is None else curve_scores(cases, curves)
-    new_weights, offset = _place_new_items(cases, scores, new, _best(new))
+    # Weights of new items in units of the others' scores.
+    known, new_weights = scores[~cases.padding], _best(new)
+    found = new.weighted_scores(new_weights)[~new.padding]
+    ratio = known.std() / max(float(found.std()), 1e-9)
+    center = float(known.mean() - found.mean() * known.std() / max(float(found.std()), 1e-9))
+    new_weights = (new_weights * ratio).astype(np.float32)
+    # The offset of new items is the largest that costs nothing.
+    offsets = [center + step * float(known.std()) for step in NEW_ITEM_OFFSETS]
+    placed = cases.weighted_scores(new_weights)
+    reached = [float(cases.ndcg(np.where(cases.new, placed + offset, scores)).mean()) for offset in offsets]
+    least = max(reached) - SMALLEST_GAIN
+    offset = next(offset for offset, each in zip(offsets, reached, strict=True) if each >= least)
     return Blend(_by_feature(weights), _by_feature(new_weights), round(offset, 6), curves)
 
 
@@ -139,7 +150,12 @@ def fit_weights(cases: BlendCases) -> FloatArray:
 
 
 def _best(cases: BlendCases) -> FloatArray:
-    starts = _starts(cases.spread())
+    # Start from equal features and from each one above the others: ascent finds only the nearest maximum.
+    spread = cases.spread()
+    alike = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0).astype(np.float32)
+    alike /= max(float(alike.max()), 1e-9)
+    favored = [alike * np.where(np.arange(len(alike)) == feature, 1.0, 0.1) for feature in np.flatnonzero(alike)]
+    starts = [alike, *(start.astype(np.float32) for start in favored)]
     with stage("blend weights", len(starts), "start") as counting:
         tops = []
         for start in starts:
@@ -183,21 +199,6 @@ def _by_person(cases: BlendCases, contributions: Callable[[FloatArray, BoolArray
     return scores
 
 
-def _place_new_items(
-    cases: BlendCases, scores: FloatArray, new: BlendCases, weights: FloatArray
-) -> tuple[FloatArray, float]:
-    """Weights of new items in units of the others' `scores` (U, n), and an offset, the largest that costs nothing."""
-    known = scores[~cases.padding]
-    found = new.weighted_scores(weights)[~new.padding]
-    weights = (weights * (known.std() / max(float(found.std()), 1e-9))).astype(np.float32)
-    center = float(known.mean() - found.mean() * known.std() / max(float(found.std()), 1e-9))
-    offsets = [center + step * float(known.std()) for step in NEW_ITEM_OFFSETS]
-    placed = cases.weighted_scores(weights)
-    reached = [float(cases.ndcg(np.where(cases.new, placed + offset, scores)).mean()) for offset in offsets]
-    least = max(reached) - SMALLEST_GAIN
-    return weights, next(offset for offset, each in zip(offsets, reached, strict=True) if each >= least)
-
-
 def _by_feature(weights: FloatArray) -> dict[str, float]:
     return {name: round(float(weight), 6) for name, weight in zip(FEATURES, weights, strict=True)}
 
@@ -218,17 +219,6 @@ def personal(cases: BlendCases, weights: FloatArray) -> FloatArray:
     return weights
 
 
-def _starts(spread: FloatArray) -> list[FloatArray]:
-    """Return starting points: all features alike, and each one above the others.
-
-    Several are needed because ascent finds the nearest maximum only.
-    """
-    alike = np.where(spread > 1e-6, 1.0 / np.maximum(spread, 1e-6), 0.0).astype(np.float32)
-    alike /= max(float(alike.max()), 1e-9)
-    favored = [alike * np.where(np.arange(len(alike)) == feature, 1.0, 0.1) for feature in np.flatnonzero(alike)]
-    return [alike, *(start.astype(np.float32) for start in favored)]
-
-
 def ascend(quality: Callable[[FloatArray], float], start: FloatArray, rounds: int = 4) -> FloatArray:
     """Coordinate ascent (Metzler and Croft 2007): the weights (F,) >= 0 that make `quality` large.
 
@@ -239,7 +229,15 @@ def ascend(quality: Callable[[FloatArray], float], start: FloatArray, rounds: in
     for _ in range(rounds):
         before = reached
         for feature in range(len(best)):
-            trials = [_with(best, feature, value) for value in _steps(best, feature)]
+            # Try multiples of the weight, and shares of the largest one.
+            here, largest = float(best[feature]), float(best.max())
+            around = (here * step for step in (0.5, 0.7, 0.85, 1.2, 1.4, 2.0))
+            values = [0.0, *around, *(largest * share for share in (0.01, 0.03, 0.1, 0.3, 1.0))]
+            trials = []
+            for value in values:
+                trial = best.copy()
+                trial[feature] = value
+                trials.append(trial)
             found = [quality(trial) for trial in trials]
             winner = int(np.argmax(found))
             if found[winner] > reached + SMALLEST_GAIN:
@@ -247,18 +245,6 @@ def ascend(quality: Callable[[FloatArray], float], start: FloatArray, rounds: in
         if reached <= before:
             break
     return best
-
-
-def _steps(weights: FloatArray, feature: int) -> list[float]:
-    here, largest = float(weights[feature]), float(weights.max())
-    around = [here * step for step in (0.5, 0.7, 0.85, 1.2, 1.4, 2.0)]
-    return [0.0, *around, *(largest * share for share in (0.01, 0.03, 0.1, 0.3, 1.0))]
-
-
-def _with(weights: FloatArray, feature: int, value: float) -> FloatArray:
-    changed = weights.copy()
-    changed[feature] = value
-    return changed
 
 
 def _cases(each: Round, seed: int, counting: Stage) -> Iterator[Case]:

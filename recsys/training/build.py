@@ -222,6 +222,13 @@ def fit(
     if neighbors is None:
         with stage("neighbors"):
             neighbors = fit_neighbors(matrix)
+    # Recency halves with each half-life since an item's first event; 0 without events, or if all have one time.
+    recency = np.zeros(interactions.shape[1], dtype=np.float32)
+    times = interactions.timestamps
+    if len(times) and times.min() < times.max():
+        rows, first = np.unique(interactions.items, return_index=True)  # events are in time order
+        age_days = (times.max() - times[first]) / SECONDS_PER_DAY
+        recency[rows] = 0.5 ** (age_days / settings.rank.recency_half_life_days)
     return Bundle(
         items=ingredients.items,
         user_ids=interactions.user_ids,
@@ -232,8 +239,8 @@ def fit(
         blend=blend,
         recent=recent,
         interacted=interactions.interaction_mask(),
-        trend=_trend(interactions, settings.rank.trend_half_life_days),
-        recency=_recency(interactions, settings.rank.recency_half_life_days),
+        trend=unit_peak(log_popularity(interactions.matrix(half_life_days=settings.rank.trend_half_life_days))),
+        recency=recency,
         styles=ingredients.styles,
         style_vectors=ingredients.style_vectors,
         settings=settings,
@@ -287,25 +294,3 @@ def strongest(matrix: csr_matrix, count: int) -> csr_matrix:
         keep[entries] = False
         keep[matrix.indptr[row] + np.argsort(-matrix.data[entries], kind="stable")[:count]] = True
     return keep_entries(matrix, keep)
-
-
-def _recency(interactions: Interactions, half_life_days: float) -> FloatArray:
-    """How new each item is, (I,) in [0, 1]: halved with each half-life since its first event; 0 where it has none.
-
-    0 everywhere, too, where all events have one time.
-    """
-    recency = np.zeros(interactions.shape[1], dtype=np.float32)
-    times = interactions.timestamps
-    if len(times) and times.min() < times.max():
-        rows, first = np.unique(interactions.items, return_index=True)  # events are in time order
-        age_days = (times.max() - times[first]) / SECONDS_PER_DAY
-        recency[rows] = 0.5 ** (age_days / half_life_days)
-    return recency
-
-
-def _trend(interactions: Interactions, half_life_days: float) -> FloatArray:
-    """Return how popular each item is at present, (I,) in [0, 1].
-
-    It is the log-popularity of events faded by age, over its maximum.
-    """
-    return unit_peak(log_popularity(interactions.matrix(half_life_days=half_life_days)))

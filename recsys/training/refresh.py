@@ -96,7 +96,9 @@ def add_items(bundle: Bundle, items: pd.DataFrame, vectors: FloatArray) -> Bundl
     catalog = Catalog.from_frame(frame, sort=False)
     space = bundle.space.with_items(vectors, catalog.category_codes)
     grown = replace(with_room(bundle, vectors), items=frame, catalog=catalog, space=space)
-    return replace(grown, version=_version(bundle.version, items))
+    # A version for serving before the bundle is saved; saving replaces it by the hash of the content.
+    ids = "\n".join(map(str, items[ITEM_ID]))
+    return replace(grown, version=hashlib.sha256(f"{bundle.version}\n{ids}".encode()).hexdigest()[:16])
 
 
 def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
@@ -115,9 +117,3 @@ def with_room(bundle: Bundle, vectors: FloatArray) -> Bundle:
         recency=np.pad(bundle.recency, (0, new), constant_values=1.0),
         descriptors=bundle.descriptors.with_room(new),
     )
-
-
-def _version(before: str, items: pd.DataFrame) -> str:
-    """Return a version for a bundle that is served before it is saved; saving replaces it by the content hash."""
-    ids = "\n".join(map(str, items[ITEM_ID]))
-    return hashlib.sha256(f"{before}\n{ids}".encode()).hexdigest()[:16]

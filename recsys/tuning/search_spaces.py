@@ -83,7 +83,10 @@ class Space:
 
     def round_values(self, values: Values) -> dict[str, Value]:
         """`values` with fractions rounded to `DIGITS` significant digits, in the order of the parameters."""
-        return {name: _rounded(values[name]) for name in self.parameters}
+        return {
+            name: float(f"{value:.{DIGITS}g}") if isinstance(value := values[name], float) else value
+            for name in self.parameters
+        }
 
     def up_to(self, name: str, high: int) -> Space:
         """Return the space with a lower upper bound of one whole number, for models that must stay small.
@@ -122,22 +125,6 @@ _EASE: Mapping[str, Parameter] = {"regularization": Real(1.0, 10_000.0, log=True
 _STYLE_RIDGE = Real(0.1, 1000.0, log=True)
 
 
-def _als(values: Values, vectors: FloatArray, seed: int) -> Model:  # noqa: ARG001
-    return AlsModel(AlsSettings.model_validate(values), seed=seed)
-
-
-def _item_knn(values: Values, vectors: FloatArray, seed: int) -> Model:  # noqa: ARG001
-    return ItemKnnModel(ItemKnnSettings.model_validate(values))
-
-
-def _rp3beta(values: Values, vectors: FloatArray, seed: int) -> Model:  # noqa: ARG001
-    return Rp3BetaModel(Rp3BetaSettings.model_validate(values))
-
-
-def _ease(values: Values, vectors: FloatArray, seed: int) -> Model:  # noqa: ARG001
-    return EaseModel(EaseSettings.model_validate(values))
-
-
 def _style_space(model: type[StyleFactorsModel]) -> Space:
     def make(values: Values, vectors: FloatArray, seed: int) -> Model:
         als = AlsSettings.model_validate({name: values[name] for name in _ALS})
@@ -153,10 +140,26 @@ def _defaults(settings: Settings, parameters: Mapping[str, Parameter]) -> dict[s
 
 
 SPACES: Mapping[Tunable, Space] = {
-    Tunable.ALS: Space(_ALS, _defaults(AlsSettings(), _ALS), _als),
-    Tunable.ITEM_KNN: Space(_ITEM_KNN, _defaults(ItemKnnSettings(), _ITEM_KNN), _item_knn),
-    Tunable.RP3BETA: Space(_RP3BETA, _defaults(Rp3BetaSettings(), _RP3BETA), _rp3beta),
-    Tunable.EASE: Space(_EASE, _defaults(EaseSettings(), _EASE), _ease),
+    Tunable.ALS: Space(
+        _ALS,
+        _defaults(AlsSettings(), _ALS),
+        lambda values, _vectors, seed: AlsModel(AlsSettings.model_validate(values), seed=seed),
+    ),
+    Tunable.ITEM_KNN: Space(
+        _ITEM_KNN,
+        _defaults(ItemKnnSettings(), _ITEM_KNN),
+        lambda values, _vectors, _seed: ItemKnnModel(ItemKnnSettings.model_validate(values)),
+    ),
+    Tunable.RP3BETA: Space(
+        _RP3BETA,
+        _defaults(Rp3BetaSettings(), _RP3BETA),
+        lambda values, _vectors, _seed: Rp3BetaModel(Rp3BetaSettings.model_validate(values)),
+    ),
+    Tunable.EASE: Space(
+        _EASE,
+        _defaults(EaseSettings(), _EASE),
+        lambda values, _vectors, _seed: EaseModel(EaseSettings.model_validate(values)),
+    ),
     Tunable.STYLE_ALS: _style_space(StyleAlsModel),
     Tunable.STYLE_HEAD: _style_space(StyleHeadModel),
 }
@@ -166,7 +169,3 @@ def _within(parameter: Parameter, value: Value) -> bool:
     if isinstance(parameter, OneOf):
         return value in parameter.names
     return not isinstance(value, str) and parameter.low <= value <= parameter.high
-
-
-def _rounded(value: Value) -> Value:
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

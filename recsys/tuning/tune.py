@@ -27,7 +27,7 @@ from scipy.sparse import csr_matrix
 from recsys.config import AlsSettings
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
-from recsys.dataset.interactions import Interactions, drop_unknown_items
+from recsys.dataset.interactions import drop_unknown_items
 from recsys.dataset.project import SETTINGS_FILE, Project
 from recsys.dataset.splits import (
     Holdout,
@@ -133,14 +133,26 @@ def tune(
     nothing can be held out or kept trials cannot be read, ProjectError before the first import or while another
     process tunes the same project.
     """
-    _check(trials, minutes, metric, k, split)
+    check_k(k)
+    if trials < 1:
+        raise RequestError("trials", f"must be at least 1, not {trials}")
+    if minutes is not None and not minutes > 0:
+        raise RequestError("timeout", f"must be above 0 minutes, not {minutes}")
+    if metric not in ACCURACY:
+        raise RequestError("metric", f"{metric!r} is not known; use one of {', '.join(ACCURACY)}")
+    if split not in (None, *ROUND_SHARE):
+        raise RequestError("split", f"{split} is no split for validation; use one of {', '.join(ROUND_SHARE)}")
     _library()
     space = space or SPACES[model]
     catalog = Catalog.from_frame(project.load_items())
     seed = project.settings.seed
     events = drop_unknown_items(project.load_interactions(), catalog.ids)
     validation = validation_of(events, catalog.ids, split, seed=seed)
-    vectors = _style_vectors(project, catalog, model) if space.needs_style else np.empty((0, 0), dtype=np.float32)
+    vectors = np.empty((0, 0), dtype=np.float32)
+    if space.needs_style:
+        vectors = catalog_vectors(project, catalog)
+        if not vectors.any():
+            raise DataError(f"{model} learns from photos and no item has one; tune {Tunable.ALS} instead")
     bench = _Bench(validation, space, vectors, metric, k, seed)
     own = {**space.defaults, **project.settings.als.model_dump()} if "factors" in space.parameters else {}
     starts = [dict(space.defaults), *([space.round_values(own)] if space.holds(own) else [])]
@@ -162,14 +174,33 @@ def validation_of(
     where nothing can be held out.
     """
     known = hold_out(frame, item_ids, split_of_test(frame), share=TEST_SHARE, seed=seed).train
-    events = _among_own_users(known)
+    # Only the users who have an event.
+    rows, users = np.unique(known.users, return_inverse=True)
+    ids: UserIdentifiers = UserIdentifiers(known.user_ids.kind, known.user_ids.ids(rows))
+    events = replace(known, user_ids=ids, users=users.astype(np.int64))
     method = split or (SplitMethod.TIME if _has_times(events.timestamps) else SplitMethod.RANDOM)
     rounds = ROUNDS if len(events) <= FEW_EVENTS else 1
-    drawn = _time_rounds(events, rounds) if method is SplitMethod.TIME else _random_rounds(events, rounds, seed)
-    holdouts = [each for each in drawn if _asks_for_something(each)]
+    share = ROUND_SHARE[method]
+    if method is SplitMethod.TIME:
+        drawn = [weak_generalization(each) for each in rolling_splits(events, share, rounds)]
+    else:
+        seeds = (derive_seed(seed, "tune", "round", number) for number in range(rounds))
+        drawn = [random_per_user(events, share, seed=each) for each in seeds]
+    holdouts = []
+    for each in drawn:
+        later: csr_matrix = each.test.matrix()
+        # A round needs a user who later likes an item without an earlier interaction.
+        if ((later > 0) > each.history.interaction_mask()).nnz:
+            holdouts.append(each)
     if not holdouts:
         raise DataError(f"nothing can be held out by {method} of the events that are not the test's: import more")
-    return Validation(method, tuple(_fewer_users(each, seed, number) for number, each in enumerate(holdouts)))
+    measured = []
+    for number, each in enumerate(holdouts):
+        users = each.users
+        if len(users) > MOST_USERS:
+            users = np.sort(generator(seed, "tune", "users", number).choice(users, MOST_USERS, replace=False))
+        measured.append(replace(each, users=users))
+    return Validation(method, tuple(measured))
 
 
 def split_of_test(frame: pd.DataFrame) -> SplitMethod:
@@ -220,23 +251,19 @@ class _Bench:
         digest = hashlib.sha256(json.dumps(about).encode())
         for holdout in self.validation.rounds:
             for events in (holdout.train, holdout.test):
-                _add_events(digest.update, events)
+                for ids in (events.user_ids, events.item_ids):
+                    digest.update(json.dumps(ids.values.tolist()).encode())
+                for array in (events.users, events.items, events.kinds, events.weights, events.timestamps):
+                    digest.update(array.tobytes())
             digest.update(holdout.users.tobytes())
         digest.update(self.vectors.tobytes())
         return digest.hexdigest()[:32]
 
 
-def _add_events(update: Callable[[bytes], None], events: Interactions) -> None:
-    for ids in (events.user_ids, events.item_ids):
-        update(json.dumps(ids.values.tolist()).encode())
-    for array in (events.users, events.items, events.kinds, events.weights, events.timestamps):
-        update(array.tobytes())
-
-
 def _search(study: Study, bench: _Bench, starts: Sequence[SettingValues], trials: int, deadline: float | None) -> bool:
     """Run trials until `trials` are complete or the time is up; True where Ctrl-C ended it."""
     optuna = _library()
-    distributions = _distributions(bench.space)
+    distributions = {name: _distribution(parameter) for name, parameter in bench.space.parameters.items()}
     done = len(_complete(study))
     with stage("trials", max(trials - done, 0), "trial") as counting:
         try:
@@ -295,24 +322,16 @@ def _open_study(path: Path, name: str) -> Study:
     optuna = _library()
     # A process killed while it wrote leaves its lock, and half a line that the next would be glued to.
     path.with_name(path.name + ".lock").unlink(missing_ok=True)
-    _drop_half_line(path)
+    data = path.read_bytes() if path.exists() else b""
+    whole = data[: data.rfind(b"\n") + 1]
+    if whole != data:
+        write_bytes(path, whole)
     try:
         storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(path)))
         study: Study = optuna.create_study(storage=storage, study_name=name, direction="maximize", load_if_exists=True)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: not a readable record of trials ({error!r}); delete it to begin anew") from None
     return study
-
-
-def _drop_half_line(path: Path) -> None:
-    data = path.read_bytes() if path.exists() else b""
-    whole = data[: data.rfind(b"\n") + 1]
-    if whole != data:
-        write_bytes(path, whole)
-
-
-def _distributions(space: Space) -> dict[str, BaseDistribution]:
-    return {name: _distribution(parameter) for name, parameter in space.parameters.items()}
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
@@ -338,53 +357,5 @@ def _library() -> Any:
     return optuna
 
 
-def _check(trials: int, minutes: float | None, metric: str, k: int, split: SplitMethod | None) -> None:
-    check_k(k)
-    if trials < 1:
-        raise RequestError("trials", f"must be at least 1, not {trials}")
-    if minutes is not None and not minutes > 0:
-        raise RequestError("timeout", f"must be above 0 minutes, not {minutes}")
-    if metric not in ACCURACY:
-        raise RequestError("metric", f"{metric!r} is not known; use one of {', '.join(ACCURACY)}")
-    if split not in (None, *ROUND_SHARE):
-        raise RequestError("split", f"{split} is no split for validation; use one of {', '.join(ROUND_SHARE)}")
-
-
-def _style_vectors(project: Project, catalog: Catalog, model: Tunable) -> FloatArray:
-    vectors = catalog_vectors(project, catalog)
-    if not vectors.any():
-        raise DataError(f"{model} learns from photos and no item has one; tune {Tunable.ALS} instead")
-    return vectors
-
-
 def _has_times(timestamps: Any) -> bool:
     return len(np.unique(timestamps)) > 1
-
-
-def _among_own_users(events: Interactions) -> Interactions:
-    """Return the same events over only those users who have one."""
-    rows, users = np.unique(events.users, return_inverse=True)
-    ids: UserIdentifiers = UserIdentifiers(events.user_ids.kind, events.user_ids.ids(rows))
-    return replace(events, user_ids=ids, users=users.astype(np.int64))
-
-
-def _time_rounds(events: Interactions, rounds: int) -> list[Holdout]:
-    return [weak_generalization(split) for split in rolling_splits(events, ROUND_SHARE[SplitMethod.TIME], rounds)]
-
-
-def _random_rounds(events: Interactions, rounds: int, seed: int) -> list[Holdout]:
-    share = ROUND_SHARE[SplitMethod.RANDOM]
-    return [random_per_user(events, share, seed=derive_seed(seed, "tune", "round", number)) for number in range(rounds)]
-
-
-def _asks_for_something(holdout: Holdout) -> bool:
-    """Return if any user later liked an item without an earlier interaction."""
-    later: csr_matrix = holdout.test.matrix()
-    return bool(((later > 0) > holdout.history.interaction_mask()).nnz)
-
-
-def _fewer_users(holdout: Holdout, seed: int, number: int) -> Holdout:
-    if len(holdout.users) <= MOST_USERS:
-        return holdout
-    random = generator(seed, "tune", "users", number)
-    return replace(holdout, users=np.sort(random.choice(holdout.users, MOST_USERS, replace=False)))

@@ -34,6 +34,7 @@ SIDE = 256
 LIKENESS = ("SSIM photo", "SSIM film", "PSNR film")
 """Likeness to the photo, and to the original's painting."""
 CALIBRATION = 16
+TURNS = 31
 """Products for the calibration of 8 bits; none of them is scored."""
 
 
@@ -77,22 +78,18 @@ def compression_lines(
             if isinstance(variant, str):
                 yield variant
                 continue
-            base, own = _time_pair(original, variant.engine, examples[0])
+            # Both engines run in turns, so that other load on the machine affects both; the first turn warms up.
+            example = examples[0]
+            times: list[list[float]] = [[], []]
+            for index in range(2 * (TURNS + 1)):
+                start = time.perf_counter()
+                (original, variant.engine)[index % 2].paint([example[0]], example[2])
+                times[index % 2].append(time.perf_counter() - start)
+            base, own = (float(np.median(each[1:])) for each in times)
             yield (
                 f"{variant.name:34}{variant.size:10d}{1000 * own:8.1f}{base / own:7.2f}"
                 + _score_row(network, variant.engine, examples, references)
             )
-
-
-def _time_pair(original: FilmStylizer, engine: FilmStylizer, example: Example, repeat: int = 31) -> tuple[float, float]:
-    """Measure the median times of both engines in turns, so that other load on the machine affects both."""
-    times: list[list[float]] = [[], []]
-    for index in range(2 * (repeat + 1)):
-        start = time.perf_counter()
-        (original, engine)[index % 2].paint([example[0]], example[2])
-        times[index % 2].append(time.perf_counter() - start)
-    base, own = (float(np.median(each[1:])) for each in times)
-    return base, own
 
 
 def _variants(

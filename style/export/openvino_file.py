@@ -7,7 +7,6 @@ import io
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +30,19 @@ def write_openvino(spec: NetworkSpec, path: Path, precision: Precision, batches:
     for port, name in zip(model.outputs, spec.outputs, strict=True):
         port.get_tensor().set_names({name})
     if not precision.is_float:
-        model = _quantize(model, precision, batches)
+        try:
+            import nncf
+        except ModuleNotFoundError as error:
+            raise ExtraError("nncf", "export") from error
+        logging.getLogger("nncf").setLevel(logging.ERROR)
+        with contextlib.redirect_stdout(io.StringIO()):
+            if precision is Precision.STATIC:
+                # Only convolutions: sums over pixels and the moves of colors become useless in 8 bits.
+                kinds = {node.get_type_name() for node in model.get_ops()}
+                others = nncf.IgnoredScope(types=sorted(kinds - {"Convolution", "Constant", "Parameter", "Result"}))
+                rows = nncf.Dataset([[one.numpy() for one in batch] for batch in batches])
+                model = nncf.quantize(model, rows, subset_size=len(batches), ignored_scope=others)
+            model = nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_ASYM)
     openvino.save_model(model, str(path), compress_to_fp16=precision is Precision.FLOAT16)
 
 
@@ -49,19 +60,3 @@ class OpenVinoRunner:
         """Run the network."""
         outputs = self._request.infer([one.contiguous().numpy() for one in inputs], share_outputs=False)
         return tuple(torch.from_numpy(outputs[index]) for index in range(len(self._compiled.outputs)))
-
-
-def _quantize(model: Any, precision: Precision, batches: Sequence[tuple[Tensor, ...]]) -> Any:
-    try:
-        import nncf
-    except ModuleNotFoundError as error:
-        raise ExtraError("nncf", "export") from error
-    logging.getLogger("nncf").setLevel(logging.ERROR)
-    with contextlib.redirect_stdout(io.StringIO()):
-        if precision is Precision.STATIC:
-            # Only convolutions: sums over pixels and the moves of colors become useless in 8 bits.
-            kinds = {node.get_type_name() for node in model.get_ops()}
-            others = nncf.IgnoredScope(types=sorted(kinds - {"Convolution", "Constant", "Parameter", "Result"}))
-            rows = nncf.Dataset([[one.numpy() for one in batch] for batch in batches])
-            model = nncf.quantize(model, rows, subset_size=len(batches), ignored_scope=others)
-        return nncf.compress_weights(model, mode=nncf.CompressWeightsMode.INT8_ASYM)

@@ -112,8 +112,13 @@ def _axis_angle(mask: Mask) -> float:
 
 
 def _line_angle(pixels: Pixels, most: float) -> float:
-    cv2 = opencv()
-    edges = _outline(pixels)
+    cv2, mask = opencv(), segment(pixels, "border")
+    edges = np.max([cv2.Canny(channel, 50, 150) for channel in np.moveaxis(to_bytes(pixels), 2, 0)], axis=0)
+    if mask.min() < 1:
+        # An outline is usually straight, prints on a product need not be. The mask's outline is a staircase; the
+        # photo's own edges next to it are straight.
+        around = cv2.morphologyEx((mask > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9), dtype=np.uint8))
+        edges = edges * around
     shortest = 0.12 * min(pixels.shape[:2])
     lines = cv2.HoughLinesP(edges, 1, np.pi / 720, 20, minLineLength=shortest, maxLineGap=4)
     if lines is None:
@@ -129,17 +134,6 @@ def _line_angle(pixels: Pixels, most: float) -> float:
     peak = (bounds[:-1] + 0.5)[int(np.argmax(counts))]
     close = near & (np.abs(angles - peak) <= 1.5)
     return float(np.average(angles[close], weights=lengths[close]))
-
-
-def _outline(pixels: Pixels) -> NDArray[np.uint8]:
-    """Return edges for line detection: an outline is usually straight, prints on a product need not be."""
-    cv2, mask = opencv(), segment(pixels, "border")
-    edges = np.max([cv2.Canny(channel, 50, 150) for channel in np.moveaxis(to_bytes(pixels), 2, 0)], axis=0)
-    if mask.min() == 1:
-        return np.asarray(edges)
-    # The mask's outline is a staircase; the photo's own edges next to it are straight.
-    near = cv2.morphologyEx((mask > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9), dtype=np.uint8))
-    return np.asarray(edges * near)
 
 
 def _from_upright(degrees: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -87,7 +87,20 @@ def _by_edges(pixels: Pixels) -> Mask:
 def _by_grabcut(pixels: Pixels) -> Mask:
     cv2 = opencv()
     small = _downscale(pixels)
-    labels = _initial_labels(small, product_mask(small))
+    known = product_mask(small)
+    height, width = small.shape[:2]
+    labels = np.full((height, width), cv2.GC_PR_BGD, dtype=np.uint8)
+    if known.min() < 1:
+        labels[known > 0.5] = cv2.GC_PR_FGD
+        labels[ndimage.maximum_filter(known, 9) < 0.1] = cv2.GC_BGD
+        labels[ndimage.minimum_filter(known, 9) > 0.9] = cv2.GC_FGD
+    else:
+        # Without a mask, the middle is probable product and the border is backdrop.
+        y, x = (max(1, round(0.06 * side)) for side in (height, width))
+        labels[y:-y, x:-x] = cv2.GC_PR_FGD
+        rim = max(1, round(0.03 * min(height, width)))
+        for edge in (labels[:rim], labels[-rim:], labels[:, :rim], labels[:, -rim:]):
+            edge[...] = cv2.GC_BGD
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     try:
         cv2.grabCut(
@@ -97,24 +110,6 @@ def _by_grabcut(pixels: Pixels) -> Mask:
         # Product or backdrop has no pixel left to model: there is nothing to separate.
         return np.ones(pixels.shape[:2], dtype=np.float32)
     return _mask((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD), pixels)
-
-
-def _initial_labels(small: Pixels, known: Mask) -> NDArray[np.uint8]:
-    """Label the border as backdrop, and the known mask, or else the middle, as probable product."""
-    cv2 = opencv()
-    height, width = small.shape[:2]
-    labels = np.full((height, width), cv2.GC_PR_BGD, dtype=np.uint8)
-    if known.min() < 1:
-        labels[known > 0.5] = cv2.GC_PR_FGD
-        labels[ndimage.maximum_filter(known, 9) < 0.1] = cv2.GC_BGD
-        labels[ndimage.minimum_filter(known, 9) > 0.9] = cv2.GC_FGD
-        return labels
-    y, x = (max(1, round(0.06 * side)) for side in (height, width))
-    labels[y:-y, x:-x] = cv2.GC_PR_FGD
-    rim = max(1, round(0.03 * min(height, width)))
-    for edge in (labels[:rim], labels[-rim:], labels[:, :rim], labels[:, -rim:]):
-        edge[...] = cv2.GC_BGD
-    return labels
 
 
 def _mask(area: _Area, pixels: Pixels) -> Mask:

@@ -146,7 +146,18 @@ def read_mark(data: bytes) -> Mark | None:
             packet = image.info.get("xmp", b"")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(f"not a readable image ({error}); accepted: {', '.join(ImageFormat)}") from None
-    return _parse_packet(packet if isinstance(packet, bytes) else str(packet).encode())
+    packet = packet if isinstance(packet, bytes) else str(packet).encode()
+    # XML declarations can expand without bound or read other files; no XMP packet needs one.
+    if len(packet) > _PACKET_LIMIT or b"<!" in packet or b"\0" in packet:
+        return None
+    try:
+        root = ElementTree.fromstring(packet)  # noqa: S314
+    except (ElementTree.ParseError, ValueError):
+        return None
+    found = {element.tag: element.text or "" for element in root.iter()}
+    return Mark.from_properties(
+        {tag.rpartition("}")[2]: text for tag, text in found.items() if tag == _qualified_tag(tag)}
+    )
 
 
 _SAVE_OPTIONS: dict[ImageFormat, dict[str, Any]] = {
@@ -174,20 +185,6 @@ def _packet(mark: Mark) -> bytes:
         ElementTree.SubElement(description, _qualified_tag(name)).text = value
     body = ElementTree.tostring(root, encoding="unicode")
     return f"{_PACKET_BEGIN}{body}{_PACKET_END}".encode()
-
-
-def _parse_packet(packet: bytes) -> Mark | None:
-    # XML declarations can expand without bound or read other files; no XMP packet needs one.
-    if len(packet) > _PACKET_LIMIT or b"<!" in packet or b"\0" in packet:
-        return None
-    try:
-        root = ElementTree.fromstring(packet)  # noqa: S314
-    except (ElementTree.ParseError, ValueError):
-        return None
-    found = {element.tag: element.text or "" for element in root.iter()}
-    return Mark.from_properties(
-        {tag.rpartition("}")[2]: text for tag, text in found.items() if tag == _qualified_tag(tag)}
-    )
 
 
 def _qualified_tag(tag: str) -> str:

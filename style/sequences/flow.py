@@ -37,7 +37,17 @@ def optical_flow(frame: Pixels, other: Pixels) -> Flow:
     if scale < 1:
         sides = (max(16, round(height * scale)), max(16, round(width * scale)))
         lights = [_resize(light[:, :, None], sides)[:, :, 0] for light in lights]
-    flow = _lucas_kanade(*lights)
+    # From the coarsest level of the pyramid (Lucas and Kanade) to the finest.
+    pyramid = [(lights[0], lights[1])]
+    while len(pyramid) < _LEVELS and min(pyramid[-1][0].shape) >= 32:
+        pyramid.append((_halve(pyramid[-1][0]), _halve(pyramid[-1][1])))
+    flow = np.zeros((*pyramid[-1][0].shape, 2), dtype=np.float32)
+    for first, second in reversed(pyramid):
+        if flow.shape[:2] != first.shape:
+            ratio = np.array([first.shape[1] / flow.shape[1], first.shape[0] / flow.shape[0]], dtype=np.float32)
+            flow = _resize(flow, first.shape) * ratio
+        for _ in range(_SWEEPS):
+            flow = _refine(first, second, flow)
     if scale < 1:
         # Offsets are in pixels: they grow with the image.
         ratio = np.array([width / flow.shape[1], height / flow.shape[0]], dtype=np.float32)
@@ -88,20 +98,6 @@ def points_inside(flow: Flow) -> NDArray[np.bool_]:
     y, x = np.mgrid[0:height, 0:width]
     right, down = x + flow[:, :, 0], y + flow[:, :, 1]
     return np.asarray((right >= 0) & (right <= width - 1) & (down >= 0) & (down <= height - 1))
-
-
-def _lucas_kanade(light: Light, other: Light) -> Flow:
-    pyramid = [(light, other)]
-    while len(pyramid) < _LEVELS and min(pyramid[-1][0].shape) >= 32:
-        pyramid.append((_halve(pyramid[-1][0]), _halve(pyramid[-1][1])))
-    flow = np.zeros((*pyramid[-1][0].shape, 2), dtype=np.float32)
-    for first, second in reversed(pyramid):
-        if flow.shape[:2] != first.shape:
-            ratio = np.array([first.shape[1] / flow.shape[1], first.shape[0] / flow.shape[0]], dtype=np.float32)
-            flow = _resize(flow, first.shape) * ratio
-        for _ in range(_SWEEPS):
-            flow = _refine(first, second, flow)
-    return flow
 
 
 def _refine(light: Light, other: Light, flow: Flow, calm: float = 1e-4) -> Flow:

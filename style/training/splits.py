@@ -64,7 +64,13 @@ class Splits:
         if len(ordered) < FEWEST_TO_SPLIT:
             everything = tuple(names)
             return cls(everything, everything, everything, names)
-        splits = _assign(ordered)
+        # An empty split receives one image from the largest split; the choice depends only on the images.
+        splits = {key: split_from_hash(key) for key in ordered}
+        for split in Split:
+            if split not in splits.values():
+                assigned = list(splits.values())
+                largest = max(Split, key=assigned.count)
+                splits[[key for key in ordered if splits[key] is largest][-1]] = split
         files = {split: tuple(first[key] for key in ordered if splits[key] is split) for split in Split}
         return cls(files[Split.TRAIN], files[Split.VALIDATION], files[Split.TEST], names)
 
@@ -75,17 +81,3 @@ def split_from_hash(sha256: str) -> Split:
     if number < SHARES[Split.TRAIN]:
         return Split.TRAIN
     return Split.VALIDATION if number < SHARES[Split.TRAIN] + SHARES[Split.VALIDATION] else Split.TEST
-
-
-def _assign(ordered: Sequence[str]) -> dict[str, Split]:
-    """Return the split of each hash.
-
-    An empty split receives one image from the largest split; the choice depends only on the images.
-    """
-    splits = {key: split_from_hash(key) for key in ordered}
-    for split in Split:
-        if split not in splits.values():
-            assigned = list(splits.values())
-            largest = max(Split, key=assigned.count)
-            splits[[key for key in ordered if splits[key] is largest][-1]] = split
-    return splits

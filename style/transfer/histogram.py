@@ -73,7 +73,10 @@ def fit_transport(colors: Colors, targets: Sequence[tuple[Colors, float]]) -> Co
     for frame in axes:
         knots = np.quantile(colors @ frame, levels, axis=0).T  # (3, K)
         aim = np.sum([weight * np.quantile(target @ frame, levels, axis=0).T for target, weight in targets], axis=0)
-        shifts = _limit_stretch(knots, aim) - knots
+        # Limit the targets: the same mean, and steps at most MOST_GAIN times those of the knots.
+        steps = np.minimum(np.diff(aim, axis=1), MOST_GAIN * np.diff(knots, axis=1))
+        limited = np.concatenate([np.zeros((3, 1)), np.cumsum(steps, axis=1)], axis=1)
+        shifts = np.asarray(limited + (aim - limited).mean(axis=1, keepdims=True)) - knots
         colors = _step(colors, frame, knots, shifts)
         all_knots.append(knots)
         all_shifts.append(shifts)
@@ -128,10 +131,3 @@ def _step(colors: Colors, axes: NDArray[np.float64], knots: NDArray[np.float64],
     # Interpolate shifts, not positions: colors beyond the last knot then shift by the same amount.
     moves = np.stack([np.interp(along[:, i], knots[i], shifts[i]) for i in range(3)], axis=1)
     return np.asarray(colors + moves @ axes.T)
-
-
-def _limit_stretch(knots: NDArray[np.float64], aim: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the quantiles `aim` `(3, K)` with the same mean, at most `MOST_GAIN` times as far apart as the knots."""
-    steps = np.minimum(np.diff(aim, axis=1), MOST_GAIN * np.diff(knots, axis=1))
-    limited = np.concatenate([np.zeros((3, 1)), np.cumsum(steps, axis=1)], axis=1)
-    return np.asarray(limited + (aim - limited).mean(axis=1, keepdims=True))

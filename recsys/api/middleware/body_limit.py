@@ -30,22 +30,17 @@ class BodyLimit:
         if declared.isdigit() and int(declared) > max_bytes:
             await ProblemResponse(TOO_LARGE, _too_large_text(max_bytes))(scope, receive, send)
         else:
-            await self.app(scope, _limit(receive, max_bytes), send)
+            received = 0
 
+            async def receive_counted() -> Message:
+                nonlocal received
+                message = await receive()
+                received += len(message.get("body", b""))
+                if received > max_bytes:
+                    raise HTTPException(TOO_LARGE.status, _too_large_text(max_bytes))
+                return message
 
-def _limit(receive: Receive, max_bytes: int) -> Receive:
-    """Wrap `receive` so that it raises HTTPException once the body has more than `max_bytes`."""
-    received = 0
-
-    async def receive_counted() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > max_bytes:
-            raise HTTPException(TOO_LARGE.status, _too_large_text(max_bytes))
-        return message
-
-    return receive_counted
+            await self.app(scope, receive_counted, send)
 
 
 def _too_large_text(max_bytes: int) -> str:

@@ -82,7 +82,13 @@ class Idempotency:
             case InProgress():
                 await ProblemResponse(IDEMPOTENCY_IN_PROGRESS, "", headers={"Retry-After": "1"})(scope, receive, send)
             case Stored():
-                await _replay(state, send)
+                headers = [REPLAYED]
+                if state.media_type:
+                    headers.append((b"content-type", state.media_type.encode()))
+                if state.status != 204:
+                    headers.append((b"content-length", str(len(state.body)).encode()))
+                await send({"type": "http.response.start", "status": state.status, "headers": headers})
+                await send({"type": "http.response.body", "body": state.body})
             case NewRequest():
                 await self._run(scope, _replay_body(body, receive), send, key)
             case _:
@@ -147,16 +153,6 @@ class _HeldAnswer:
     def answer(self) -> Stored:
         assert self.start is not None  # noqa: S101
         return Stored(self.start["status"], _media_type(self.start), self.body)
-
-
-async def _replay(stored: Stored, send: Send) -> None:
-    headers = [REPLAYED]
-    if stored.media_type:
-        headers.append((b"content-type", stored.media_type.encode()))
-    if stored.status != 204:
-        headers.append((b"content-length", str(len(stored.body)).encode()))
-    await send({"type": "http.response.start", "status": stored.status, "headers": headers})
-    await send({"type": "http.response.body", "body": stored.body})
 
 
 async def _read_body(receive: Receive) -> bytes | None:

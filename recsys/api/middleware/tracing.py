@@ -40,28 +40,24 @@ def tracer_provider(environment: Mapping[str, str]) -> TracerProvider | None:
     try:
         from opentelemetry.sdk.resources import OTELResourceDetector, Resource
         from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
     except ModuleNotFoundError:
         raise MissingExtraError("opentelemetry-sdk", EXTRA) from None
+    exporter: SpanExporter
+    if name == "console":
+        exporter = ConsoleSpanExporter()
+    elif name == "otlp":
+        try:
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        except ModuleNotFoundError:
+            raise MissingExtraError("opentelemetry-exporter-otlp-proto-http", EXTRA) from None
+        exporter = OTLPSpanExporter()
+    else:
+        raise ConfigError(f"{EXPORTER_VARIABLE}={name}: set it to otlp, console or none")
     resource = Resource({"service.name": SERVICE_NAME}).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(_create_exporter(name)))
+    provider.add_span_processor(BatchSpanProcessor(exporter))
     return provider
-
-
-def _create_exporter(name: str) -> SpanExporter:
-    from opentelemetry.sdk.trace.export import ConsoleSpanExporter
-
-    if name == "console":
-        return ConsoleSpanExporter()
-    if name != "otlp":
-        raise ConfigError(f"{EXPORTER_VARIABLE}={name}: set it to otlp, console or none")
-    try:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    except ModuleNotFoundError:
-        raise MissingExtraError("opentelemetry-exporter-otlp-proto-http", EXTRA) from None
-    exporter: SpanExporter = OTLPSpanExporter()
-    return exporter
 
 
 class Tracing:

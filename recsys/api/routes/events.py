@@ -104,7 +104,11 @@ def _parse_event(entry: Any, received_at: int, services: Served) -> Event | Even
     try:
         event = _ADAPTER.validate_python(entry)
     except ValidationError as error:
-        return _reject(entry, "; ".join(map(_describe, error.errors(include_url=False, include_context=False))))
+        reasons = [
+            f"{'.'.join(map(str, one['loc'])) or 'event'}: {str(one['msg']).removeprefix('Value error, ')}"
+            for one in error.errors(include_url=False, include_context=False)
+        ]
+        return _reject(entry, "; ".join(reasons))
     timestamp = received_at if event.timestamp is None else event.timestamp
     if timestamp > received_at + SECONDS_PER_DAY:
         return _reject(entry, f"timestamp: {timestamp} is more than a day ahead; seconds since 1970 UTC are meant")
@@ -122,11 +126,6 @@ def _parse_event(entry: Any, received_at: int, services: Served) -> Event | Even
         position=event.position,
         session_id=event.session_id,
     )
-
-
-def _describe(error: Any) -> str:
-    place = ".".join(map(str, error["loc"])) or "event"
-    return f"{place}: {str(error['msg']).removeprefix('Value error, ')}"
 
 
 def _reject(entry: Any, reason: str) -> EventResult:

@@ -23,8 +23,7 @@ from recsys.api.problems.types import (
 from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery
 from recsys.api.schemas.images import ImageOptions
 from recsys.api.schemas.recommendations import Item
-from recsys.api.services import Served, Services
-from recsys.restyling.render_result import RenderResult
+from recsys.api.services import Served
 from recsys.schema import ItemId
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -65,7 +64,16 @@ async def item_image(
     if options.signature is None:
         # Signed links come from lists, whose exposures log the user.
         log_render(services, request, result, options.user, item_id)
-    cache_control = _cache_control(result, options, services, is_current=is_current)
+    if not result.settled:
+        cache_control = "no-cache"
+    elif options.user is not None:
+        cache_control = "private, max-age=300"
+    elif options.signature is not None and is_current:
+        cache_control = "public, max-age=31536000, immutable"
+    else:
+        # A signed link gives the right to see the image, hence any cache may store it.
+        is_public = services.security.is_open or options.signature is not None
+        cache_control = f"{'public' if is_public else 'private'}, max-age=86400"
     return image_response(result, render_request.target, cache_control, request)
 
 
@@ -78,15 +86,3 @@ async def item_image(
 async def item(item_id: ItemPath, _: NoQuery, services: Served, links: LinkMaker) -> Item:
     """Return the title, category, price, availability and image of an item."""
     return item_view(services.recommender.catalog.card(ItemId(item_id)), links)
-
-
-def _cache_control(result: RenderResult, options: ImageOptions, services: Services, *, is_current: bool) -> str:
-    if not result.settled:
-        return "no-cache"
-    if options.user is not None:
-        return "private, max-age=300"
-    if options.signature is not None and is_current:
-        return "public, max-age=31536000, immutable"
-    # A signed link gives the right to see the image, hence any cache may store it.
-    is_public = services.security.is_open or options.signature is not None
-    return f"{'public' if is_public else 'private'}, max-age=86400"

@@ -33,14 +33,12 @@ from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery, UserPath
 from recsys.api.schemas.recommendations import (
     RecommendationList,
     RecommendationOptions,
-    SessionItem,
     SessionRequest,
     SimilarList,
     SimilarOptions,
 )
 from recsys.api.services import Served
 from recsys.api.uploads import decode_image_field, embed_image
-from recsys.config import EventSettings
 from recsys.ranking.request import Request
 from recsys.schema import EventKind, ItemId, Scope, UserId
 
@@ -95,9 +93,14 @@ async def recommend_for_session(
     The list rests on items of the session, chosen styles and a liked image.
     """
     _check_force(body, request)
+    weights: defaultdict[ItemId, float] = defaultdict(float)
+    for item in body.items:
+        event = item.event or EventKind.CLICK
+        weights[ItemId(item.item_id)] += services.events.weight(event) if item.weight is None else item.weight
     ranking_request = replace(
         _ranking_request(body),
-        items=_sum_weights(body.items, services.events),
+        # Weights that cancel out, such as a like and a dislike, say nothing.
+        items={item_id: weight for item_id, weight in weights.items() if weight != 0},
         styles=tuple(dict.fromkeys(body.styles)),
         liked_styles=()
         if body.image_base64 is None
@@ -146,12 +149,3 @@ def _ranking_request(options: RecommendationOptions) -> Request:
         shown=frozenset(map(ItemId, options.shown)),
         exploration_seed=options.exploration_seed or "",
     )
-
-
-def _sum_weights(items: list[SessionItem], events: EventSettings) -> dict[ItemId, float]:
-    weights: defaultdict[ItemId, float] = defaultdict(float)
-    for item in items:
-        event = item.event or EventKind.CLICK
-        weights[ItemId(item.item_id)] += events.weight(event) if item.weight is None else item.weight
-    # Weights that cancel out, such as a like and a dislike, say nothing.
-    return {item_id: weight for item_id, weight in weights.items() if weight != 0}

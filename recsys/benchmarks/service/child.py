@@ -84,10 +84,21 @@ def _run_command(
             env={**os.environ, **(environment or {})},
         )
     try:
-        _await_ready(process, port, path, log)
+        until = time.monotonic() + START_S
+        while not answers(port, path):
+            if process.poll() is not None or time.monotonic() > until:
+                text = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+                raise ServerError(f"the server did not start (exit code {process.poll()}): {text}")
+            time.sleep(0.05)
         yield Server(process, port)
     finally:
-        _stop(process)
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def free_port() -> int:
@@ -107,22 +118,3 @@ def answers(port: int, path: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _await_ready(process: subprocess.Popen[bytes], port: int, path: str, log: Path) -> None:
-    until = time.monotonic() + START_S
-    while not answers(port, path):
-        if process.poll() is not None or time.monotonic() > until:
-            output = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise ServerError(f"the server did not start (exit code {process.poll()}): {output}")
-        time.sleep(0.05)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from recsys.benchmarks.load import HttpReply, HttpRequest, Load, closed_loop
+from recsys.benchmarks.load import HttpReply, HttpRequest, closed_loop
 from recsys.benchmarks.service.child import run_server
 from recsys.benchmarks.service.results import NO_ROUTE, Bench, ResultRow
 from recsys.benchmarks.service.shops import Served
@@ -43,25 +43,21 @@ def measure_events(bench: Bench) -> Iterator[ResultRow]:
                 raw.append(_measure_sqlite(list(islice(batches, effort.batches)), bench.folder))
                 asks = [_post(batch) for batch in islice(batches, effort.batches)]
                 loads.append(closed_loop(server.port, asks, connections, check=all_accepted))
-            yield _result_row(connections, loads, median(raw))
+            rate = median(BATCH * load.goodput for load in loads)
+            wrong = sum(load.failures for load in loads)
+            yield ResultRow(
+                f"events, batches of {BATCH}, {connections} connection{'s' if connections > 1 else ''}",
+                AIM,
+                f"{rate:,.0f} events/s, a batch p50 {median(load.ms(0.5) for load in loads):.1f} ms, "
+                f"p99 {median(load.ms(0.99) for load in loads):.1f}; {wrong} of {sum(map(len, loads))} batches failed",
+                f"raw SQLite {median(raw):,.0f} events/s",
+            )
 
 
 def all_accepted(_: HttpRequest, reply: HttpReply) -> str | None:
     """Check that all events of a batch were accepted."""
     statuses = [result["status"] for result in orjson.loads(reply.body)["results"]]
     return None if statuses == ["accepted"] * BATCH else "not all events were accepted"
-
-
-def _result_row(connections: int, loads: list[Load], raw: float) -> ResultRow:
-    rate = median(BATCH * load.goodput for load in loads)
-    wrong = sum(load.failures for load in loads)
-    return ResultRow(
-        f"events, batches of {BATCH}, {connections} connection{'s' if connections > 1 else ''}",
-        AIM,
-        f"{rate:,.0f} events/s, a batch p50 {median(load.ms(0.5) for load in loads):.1f} ms, "
-        f"p99 {median(load.ms(0.99) for load in loads):.1f}; {wrong} of {sum(map(len, loads))} batches failed",
-        f"raw SQLite {raw:,.0f} events/s",
-    )
 
 
 def _batches(shop: Served, seed: int) -> Iterator[list[dict[str, Any]]]:

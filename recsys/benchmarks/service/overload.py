@@ -33,7 +33,21 @@ def measure_overload(bench: Bench) -> Iterator[ResultRow]:
             health = process.submit(request_health, server.port, effort.seconds)
             load, refusals = run(_flood(server.port, offered, TIMES * peak))
             health_load = health.result()
-    yield from _result_rows(load, refusals, peak)
+    refused = sum(load.statuses == status for status in REFUSALS) > 0
+    yield ResultRow(
+        f"overload, {TIMES} times {peak:.0f}/s",
+        "rejected within 10 ms (p99), with Retry-After",
+        f"{refused.mean():.0%} rejected, p50 {load.ms(0.5, refused):.1f} ms, p99 {load.ms(0.99, refused):.1f} ms; "
+        f"{sum(refusals)} of {len(refusals)} with Retry-After; sent {load.rate:.0f}/s, statuses {load.counts}",
+    )
+    good = load.valid
+    yield ResultRow(
+        "  goodput",
+        ">= 90 % of peak",
+        f"{load.goodput:.0f}/s, {load.goodput / peak:.0%}; "
+        f"p50 {load.ms(0.5, good):.0f} ms, p99 {load.ms(0.99, good):.0f} ms",
+        f"peak {peak:.0f}/s, closed loop",
+    )
     yield ResultRow(
         "  health meanwhile",
         "answers throughout",
@@ -67,21 +81,3 @@ async def _flood(port: int, asks: list[HttpRequest], rate: float) -> tuple[Load,
     load = await at_rate(client, asks, rate, check_version)
     client.close()
     return load, [has_header for _, has_header in client.refusals]
-
-
-def _result_rows(load: Load, refusals: list[bool], peak: float) -> Iterator[ResultRow]:
-    refused = sum(load.statuses == status for status in REFUSALS) > 0
-    yield ResultRow(
-        f"overload, {TIMES} times {peak:.0f}/s",
-        "rejected within 10 ms (p99), with Retry-After",
-        f"{refused.mean():.0%} rejected, p50 {load.ms(0.5, refused):.1f} ms, p99 {load.ms(0.99, refused):.1f} ms; "
-        f"{sum(refusals)} of {len(refusals)} with Retry-After; sent {load.rate:.0f}/s, statuses {load.counts}",
-    )
-    good = load.valid
-    yield ResultRow(
-        "  goodput",
-        ">= 90 % of peak",
-        f"{load.goodput:.0f}/s, {load.goodput / peak:.0%}; "
-        f"p50 {load.ms(0.5, good):.0f} ms, p99 {load.ms(0.99, good):.0f} ms",
-        f"peak {peak:.0f}/s, closed loop",
-    )

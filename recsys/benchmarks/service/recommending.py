@@ -13,7 +13,6 @@ from recsys.benchmarks.service.child import Server, run_application, run_server
 from recsys.benchmarks.service.results import Bench, ResultRow
 from recsys.benchmarks.service.shops import Served
 from recsys.benchmarks.service.traffic import UNIFORM, ZIPF, check_version, recommendation_requests
-from recsys.schema import BoolArray
 
 BARE = HttpRequest("/items")
 WARM_UP = 50
@@ -31,11 +30,16 @@ def measure_recommendations(bench: Bench) -> Iterator[ResultRow]:
             for law in (ZIPF, UNIFORM):
                 with run_server(shop.project, bench.folder / "recommending.log") as server:
                     yield from _latency(bench, shop, law, server)
-                    yield _capacity(bench, f"{shop.name}, {law}", server, bare, _new_requests(bench, shop, law))
+                    yield _capacity(
+                        bench, f"{shop.name}, {law}", server, bare, recommendation_requests(shop, law, bench.seed + 1)
+                    )
                     if law == ZIPF:
-                        yield _capacity(
-                            bench, f"{shop.name}, asked again", server, bare, _repeated_requests(bench, shop, server)
+                        # A few users request their lists over and over; each list was requested once before.
+                        asks = list(
+                            dict.fromkeys(islice(recommendation_requests(shop, UNIFORM, bench.seed + 2), KNOWN))
                         )
+                        closed_loop(server.port, asks, 1)
+                        yield _capacity(bench, f"{shop.name}, asked again", server, bare, cycle(asks))
 
 
 def _latency(bench: Bench, shop: Served, law: str, server: Server) -> Iterator[ResultRow]:
@@ -46,7 +50,12 @@ def _latency(bench: Bench, shop: Served, law: str, server: Server) -> Iterator[R
     loads, first = [], []
     for _ in range(effort.repeats):
         wanted = list(islice(asks, count))
-        first.append(_first_time(wanted, sent))
+        # Mark requests that were never sent before.
+        unmet = []
+        for ask in wanted:
+            unmet.append(ask not in sent)
+            sent.add(ask)
+        first.append(np.array(unmet, dtype=np.bool_))
         loads.append(open_loop(server.port, wanted, effort.rate, check_version))
     title = f"recommendations, {shop.name}, {law}, {effort.rate:.0f}/s"
     p50, p99 = (median(load.ms(q) for load in loads) for q in (0.5, 0.99))
@@ -61,17 +70,6 @@ def _latency(bench: Bench, shop: Served, law: str, server: Server) -> Iterator[R
     shares = f"{np.mean(np.concatenate(first)):.0%} of answers"
     latency = f"p50 {1000 * np.median(new):.2f} ms, p99 {1000 * np.quantile(new, 0.99):.2f} ms" if len(new) else "-"
     yield ResultRow("  of these, requested for the first time", "", f"{shares}: {latency}")
-
-
-def _new_requests(bench: Bench, shop: Served, law: str) -> Iterator[HttpRequest]:
-    return recommendation_requests(shop, law, bench.seed + 1)
-
-
-def _repeated_requests(bench: Bench, shop: Served, server: Server) -> Iterator[HttpRequest]:
-    """Yield the lists of a few users over and over; each was requested once before."""
-    asks = list(dict.fromkeys(islice(recommendation_requests(shop, UNIFORM, bench.seed + 2), KNOWN)))
-    closed_loop(server.port, asks, 1)
-    return cycle(asks)
 
 
 def _capacity(bench: Bench, who: str, server: Server, bare: Server, asks: Iterator[HttpRequest]) -> ResultRow:
@@ -89,11 +87,3 @@ def _capacity(bench: Bench, who: str, server: Server, bare: Server, asks: Iterat
         f"{median(ours):.0f} requests/s, {ratio:.2f} of bare",
         f"bare FastAPI {median(theirs):.0f} requests/s",
     )
-
-
-def _first_time(asks: list[HttpRequest], met: set[HttpRequest]) -> BoolArray:
-    unmet = []
-    for ask in asks:
-        unmet.append(ask not in met)
-        met.add(ask)
-    return np.array(unmet, dtype=np.bool_)

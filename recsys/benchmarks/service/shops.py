@@ -17,7 +17,6 @@ import pandas as pd
 
 from recsys.benchmarks.rank import ingredients
 from recsys.bundle.store import CURRENT, load_bundle, save_bundle
-from recsys.bundle.types import Bundle
 from recsys.config import ProjectSettings
 from recsys.dataset import sample
 from recsys.dataset.interactions import KINDS
@@ -25,7 +24,7 @@ from recsys.dataset.project import Project
 from recsys.models.item_knn import ItemKnnModel
 from recsys.profiles.style_vectors import embedder_version, library_vectors
 from recsys.schema import EVENT, IMAGE, INTERACTION_COLUMNS, ITEM_ID, TIMESTAMP, USER_ID, WEIGHT
-from recsys.simulation.large_catalog import Shop, Size, style_vectors, synthetic_shop
+from recsys.simulation.large_catalog import Size, style_vectors, synthetic_shop
 from recsys.storage.artifacts import write_frame, write_json
 from recsys.training.build import DEFAULT_BLEND, fit
 
@@ -78,7 +77,13 @@ class Shops:
     def _prepare(self, name: str, make: Callable[[Path], Project]) -> Served:
         path = self.folder / name
         project = Project.open(path) if (path / "bundles" / CURRENT).is_file() else make(path)
-        first = _ensure_variant(project)
+        # Swaps need a second version beside the served one.
+        versions = sorted(folder.name for folder in project.bundles.iterdir() if folder.is_dir())
+        first = load_bundle(project.bundles, project.root)
+        if len(versions) == 1:
+            blend = replace(first.blend, new_offset=first.blend.new_offset + VARIANT)
+            save_bundle(replace(first, blend=blend), project.bundles, created=1)
+            write_json(project.bundles / CURRENT, {"version": first.version})
         folders = (folder.name for folder in project.bundles.iterdir() if folder.is_dir())
         variant = next(version for version in folders if version != first.version)
         catalog = first.catalog
@@ -95,61 +100,40 @@ class Shops:
     def _make_large(self, path: Path) -> Project:
         shutil.rmtree(path, ignore_errors=True)
         project = Project.init(path, f"synthetic shop of {self.size.items:,} items")
-        shop = _add_photos(synthetic_shop(self.size, self.seed), project)
+        # Give each item a photo, and the project the sample's styles.
+        shop = synthetic_shop(self.size, self.seed)
+        photos = sorted((sample.sample_folder() / "images").iterdir())[:PHOTOS]
+        folder = project.root / "images"
+        folder.mkdir()
+        for photo in photos:
+            shutil.copy(photo, folder)
+        shutil.copytree(sample.sample_folder() / "styles", project.styles / "styles")
+        shutil.copy(sample.styles_file(), project.styles)
+        names = [f"images/{photos[row % len(photos)].name}" for row in range(len(shop.items))]
+        shop = replace(shop, items=shop.items.assign(**{IMAGE: names}))
         project.data.mkdir()
         write_frame(project.items_file, shop.items)
-        write_frame(project.interactions_file, _interaction_frame(shop))
-        save_bundle(_train_bundle(shop, project), project.bundles, created=0)
+        # The events in the form in which an import stores them.
+        events = shop.interactions
+        columns = {
+            USER_ID: events.user_ids.ids(events.users),
+            ITEM_ID: events.item_ids.ids(events.items),
+            EVENT: np.array([kind.value for kind in KINDS], dtype=object)[events.kinds],
+            WEIGHT: events.weights,
+            TIMESTAMP: events.timestamps,
+        }
+        write_frame(project.interactions_file, pd.DataFrame(columns)[list(INTERACTION_COLUMNS)])
+        settings = ProjectSettings(name=project.settings.name, seed=project.settings.seed)
+        cards, _ = library_vectors(project)
+        given = replace(
+            ingredients(shop, settings),
+            styles=cards,
+            # Synthetic like those of the items, and in the same space.
+            style_vectors=style_vectors(np.arange(len(cards)), np.zeros(len(cards), dtype=np.int64), settings.seed),
+            embedder=embedder_version(settings.style.backbone),
+            image_root=project.root,
+        )
+        likes = shop.interactions.matrix()
+        bundle = fit(given, shop.interactions, DEFAULT_BLEND, {}, neighbors=ItemKnnModel().fit(likes))
+        save_bundle(bundle, project.bundles, created=0)
         return project
-
-
-def _train_bundle(shop: Shop, project: Project) -> Bundle:
-    settings = ProjectSettings(name=project.settings.name, seed=project.settings.seed)
-    cards, _ = library_vectors(project)
-    given = replace(
-        ingredients(shop, settings),
-        styles=cards,
-        # Synthetic like those of the items, and in the same space.
-        style_vectors=style_vectors(np.arange(len(cards)), np.zeros(len(cards), dtype=np.int64), settings.seed),
-        embedder=embedder_version(settings.style.backbone),
-        image_root=project.root,
-    )
-    likes = shop.interactions.matrix()
-    return fit(given, shop.interactions, DEFAULT_BLEND, {}, neighbors=ItemKnnModel().fit(likes))
-
-
-def _add_photos(shop: Shop, project: Project) -> Shop:
-    """Give each item a photo, and the project the sample's styles."""
-    photos = sorted((sample.sample_folder() / "images").iterdir())[:PHOTOS]
-    folder = project.root / "images"
-    folder.mkdir()
-    for photo in photos:
-        shutil.copy(photo, folder)
-    shutil.copytree(sample.sample_folder() / "styles", project.styles / "styles")
-    shutil.copy(sample.styles_file(), project.styles)
-    names = [f"images/{photos[row % len(photos)].name}" for row in range(len(shop.items))]
-    return replace(shop, items=shop.items.assign(**{IMAGE: names}))
-
-
-def _interaction_frame(shop: Shop) -> pd.DataFrame:
-    """Return the events in the form in which an import stores them."""
-    events = shop.interactions
-    columns = {
-        USER_ID: events.user_ids.ids(events.users),
-        ITEM_ID: events.item_ids.ids(events.items),
-        EVENT: np.array([kind.value for kind in KINDS], dtype=object)[events.kinds],
-        WEIGHT: events.weights,
-        TIMESTAMP: events.timestamps,
-    }
-    return pd.DataFrame(columns)[list(INTERACTION_COLUMNS)]
-
-
-def _ensure_variant(project: Project) -> Bundle:
-    """Return the served bundle; save a second version beside it if there is none."""
-    versions = sorted(folder.name for folder in project.bundles.iterdir() if folder.is_dir())
-    first = load_bundle(project.bundles, project.root)
-    if len(versions) == 1:
-        blend = replace(first.blend, new_offset=first.blend.new_offset + VARIANT)
-        save_bundle(replace(first, blend=blend), project.bundles, created=1)
-        write_json(project.bundles / CURRENT, {"version": first.version})
-    return first

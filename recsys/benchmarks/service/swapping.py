@@ -8,7 +8,7 @@ from itertools import cycle, islice
 
 import orjson
 
-from recsys.benchmarks.load import Client, HttpRequest, Load, NoAnswerError, at_rate, closed_loop, run, until
+from recsys.benchmarks.load import Client, HttpRequest, NoAnswerError, at_rate, closed_loop, run, until
 from recsys.benchmarks.service.child import Server, run_server
 from recsys.benchmarks.service.results import NO_ROUTE, Bench, ResultRow
 from recsys.benchmarks.service.shops import Served
@@ -45,10 +45,6 @@ async def _swap_repeatedly(bench: Bench, shop: Served, server: Server, swaps: in
     over.set()
     load = await under_load
     client.close()
-    return _result_rows(shop, swaps, load, memory)
-
-
-def _result_rows(shop: Served, swaps: int, load: Load, memory: list[float]) -> list[ResultRow]:
     title, done = f"hot swap, {shop.name}, {swaps} under {RATE:.0f}/s", len(memory) - 1
     if not done:
         return [

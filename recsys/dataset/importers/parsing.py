@@ -132,7 +132,15 @@ def build_interactions(
         good = frame[~check.bad]
         frames.append(good.assign(**{SPLIT_PART: part.value}) if len(tables) > 1 else good)
         rejects += check.rejects
-        notes |= dict.fromkeys(_interaction_notes(check, others, project.settings.events.rating_threshold))
+        if others:
+            notes[f"columns not used: {', '.join(others)}"] = None
+        if TIMESTAMP not in check.names:
+            notes["no timestamp column: all times are 0, so nothing can be split or decayed by time"] = None
+        if EVENT not in check.names and RATING in check.names:
+            threshold = f"{project.settings.events.rating_threshold:g}"
+            notes[f"no event column: ratings from {threshold} up are likes, the others dislikes"] = None
+        elif EVENT not in check.names:
+            notes[f"no event or rating column: every row is a {EventKind.CLICK}"] = None
     if len(frames) > 1:
         notes[f"{len(frames[1]):,} events are the test part of a split that came with the data"] = None
     if old is not None:
@@ -168,16 +176,3 @@ def drop_orphans(interactions: pd.DataFrame, items: pd.DataFrame, *, skip_bad: b
 def _match(raw: RawTable, known: Aliases, renames: Mapping[str, str]) -> tuple[RowCheck, dict[str, str]]:
     names = match_columns(raw.path, raw.columns, known, renames)
     return RowCheck(raw, names.fields), names.others
-
-
-def _interaction_notes(check: RowCheck, others: Mapping[str, str], rating_threshold: float) -> list[str]:
-    notes = []
-    if others:
-        notes.append(f"columns not used: {', '.join(others)}")
-    if TIMESTAMP not in check.names:
-        notes.append("no timestamp column: all times are 0, so nothing can be split or decayed by time")
-    if EVENT not in check.names and RATING in check.names:
-        notes.append(f"no event column: ratings from {rating_threshold:g} up are likes, the others dislikes")
-    elif EVENT not in check.names:
-        notes.append(f"no event or rating column: every row is a {EventKind.CLICK}")
-    return notes

@@ -130,6 +130,14 @@ def _to_row(item: LiveItem) -> dict[str, Any]:
 
 
 def _to_item(row: Row[Any]) -> LiveItem:
+    vector: FloatArray | None = None
+    if row.vector is not None:
+        if len(row.vector) != DIMENSIONS * _STORED.itemsize:
+            raise DataError(
+                f"item {row.item_id!r}: its stored style vector has {len(row.vector)} bytes; put the item again"
+            )
+        vector = np.frombuffer(row.vector, dtype=_STORED).astype(np.float32)
+        _check_vector(row.item_id, vector)
     return LiveItem(
         item_id=row.item_id,
         title=row.title,
@@ -137,19 +145,11 @@ def _to_item(row: Row[Any]) -> LiveItem:
         price=row.price,
         available=row.available,
         image=row.image,
-        vector=None if row.vector is None else _decode_vector(row.item_id, row.vector),
+        vector=vector,
         embedder=row.embedder,
         deleted=row.deleted,
         seq=row.seq,
     )
-
-
-def _decode_vector(item_id: str, stored: bytes) -> FloatArray:
-    if len(stored) != DIMENSIONS * _STORED.itemsize:
-        raise DataError(f"item {item_id!r}: its stored style vector has {len(stored)} bytes; put the item again")
-    vector = np.frombuffer(stored, dtype=_STORED).astype(np.float32)
-    _check_vector(item_id, vector)
-    return vector
 
 
 def _check_vector(item_id: str, vector: FloatArray) -> None:

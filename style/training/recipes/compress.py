@@ -95,9 +95,21 @@ class CompressTraining(AveragedTraining[FilmNet]):
         """Update weights once, with crops, styles and boxes drawn by the step's number."""
         random = np.random.default_rng((self.settings.seed, 11, step))
         images = self.crops.batch(step, self.settings.batch).to(memory_format=torch.channels_last)
-        # The order of these two draws is part of the recipe.
-        styles = _draw_blends(self.z, random, self.settings.batch)
-        weights = _draw_boxes(random, images)
+        # The order of the draws is part of the recipe.
+        # Style vectors (B, 128): every second one a single style, the others blends of up to three.
+        batch = self.settings.batch
+        shares = random.dirichlet(np.full(3, 1.0), size=batch)
+        shares[::2] = (1.0, 0.0, 0.0)
+        styles = self.z[torch.from_numpy(random.integers(len(self.z), size=(batch, 3)))]  # (B, 3, 128)
+        styles = F.normalize(torch.einsum("bk,bkd->bd", torch.from_numpy(shares).float(), styles), dim=1)
+        # Weights (B, 1, H, W): 1 everywhere in the first half of the batch, in a random box in the second.
+        batch, _, height, width = images.shape
+        weights = torch.ones(batch, 1, height, width)
+        for row in range(batch // 2, batch):
+            top, left = random.integers(height // 2), random.integers(width // 2)
+            inside = torch.zeros(height, width)
+            inside[top : top + height // 2, left : left + width // 2] = 1
+            weights[row, 0] = inside
         losses = distillation_losses(self.network, self.teacher, (images, styles, weights), self.settings.similarity)
         self.descend(losses)
         return losses
@@ -129,23 +141,3 @@ def distillation_losses(
 def read_z(paths: Sequence[Path], embedder: StyleEmbedder) -> Tensor:
     """Return the style vectors of images, `(N, 128)`."""
     return torch.from_numpy(embedder.embed_files(paths))
-
-
-def _draw_blends(z: Tensor, random: np.random.Generator, batch: int) -> Tensor:
-    """Return style vectors `(B, 128)`: every second one a single style, the others blends of up to three."""
-    shares = random.dirichlet(np.full(3, 1.0), size=batch)
-    shares[::2] = (1.0, 0.0, 0.0)
-    styles = z[torch.from_numpy(random.integers(len(z), size=(batch, 3)))]  # (B, 3, 128)
-    return F.normalize(torch.einsum("bk,bkd->bd", torch.from_numpy(shares).float(), styles), dim=1)
-
-
-def _draw_boxes(random: np.random.Generator, images: Tensor) -> Tensor:
-    """Return weights `(B, 1, H, W)`: 1 everywhere in the first half of the batch, in a random box in the second."""
-    batch, _, height, width = images.shape
-    weights = torch.ones(batch, 1, height, width)
-    for row in range(batch // 2, batch):
-        top, left = random.integers(height // 2), random.integers(width // 2)
-        inside = torch.zeros(height, width)
-        inside[top : top + height // 2, left : left + width // 2] = 1
-        weights[row, 0] = inside
-    return weights

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from style.errors import ShapeError
-from style.transfer.film import ColorHead, FilmBlock, FilmNet, FilmShape
+from style.transfer.film import FilmBlock, FilmNet, FilmShape
 
 MULTIPLE = 4
 """Widths are multiples of it, which suits vector units."""
@@ -66,7 +66,12 @@ def prune_film(network: FilmNet, shape: FilmShape) -> FilmNet:
     residual = _largest(torch.stack([_read_size(layer) for layer in readers]).mean(dim=0), shape.width)
     inner = [_largest(_read_size(block.second), shape.width) for block in _blocks(network)]
     fine = _largest(_read_size(network.leave)[: whole.fine], shape.fine)
-    colors = _largest(_color_size(network), shape.colors)
+    # Length of each function of color, times the length of the weights that mix it in.
+    head, last = network.recolor, _linear(network, 4)
+    own = torch.cat([head.weight, head.bias], dim=1).norm(dim=1)
+    mixture = last.weight[-head.coefficients :][: head.sizes[0]]
+    size: Tensor = own * mixture.view(3, len(head.weight), -1).norm(dim=(0, 2))
+    colors = _largest(size, shape.colors)
     _copy_convolution(small.enter, network.enter, outputs=residual)
     for block, source, middle in zip(_blocks(small), _blocks(network), inner, strict=True):
         _copy_convolution(block.first, source.first, outputs=middle, inputs=residual)
@@ -80,7 +85,14 @@ def prune_film(network: FilmNet, shape: FilmShape) -> FilmNet:
     small.recolor.bias.copy_(network.recolor.bias[colors])
     # The condition network's last layer outputs gammas and betas of each normalization, then mixtures of colors.
     pairs = [pair for middle in inner for pair in (_pairs(middle, whole.width), _pairs(residual, whole.width))]
-    rows = [*pairs, _pairs(fine, whole.fine), _mixture_rows(network.recolor, colors)]
+    # Coefficients that mix the functions of color to keep.
+    count = len(network.recolor.weight)
+    mixture = torch.cat([row * count + colors for row in range(3)])
+    rows = [
+        *pairs,
+        _pairs(fine, whole.fine),
+        torch.cat([mixture, torch.arange(3 * count, network.recolor.coefficients)]),
+    ]
     starts = torch.tensor([0, *network.sizes]).cumsum(0)
     _copy_condition(small, network, torch.cat([row + start for row, start in zip(rows, starts, strict=False)]))
     return small
@@ -97,15 +109,6 @@ def _read_size(layer: nn.Conv2d | nn.Linear) -> Tensor:
     size = layer.weight.transpose(0, 1).flatten(1).norm(dim=1)
     relative: Tensor = size / size.mean()
     return relative
-
-
-def _color_size(network: FilmNet) -> Tensor:
-    """Return the length of each function of color, times the length of the weights that mix it in."""
-    head, last = network.recolor, _linear(network, 4)
-    own = torch.cat([head.weight, head.bias], dim=1).norm(dim=1)
-    mixture = last.weight[-head.coefficients :][: head.sizes[0]]
-    size: Tensor = own * mixture.view(3, len(head.weight), -1).norm(dim=(0, 2))
-    return size
 
 
 def _largest(size: Tensor, count: int) -> Tensor:
@@ -146,10 +149,3 @@ def _linear(network: FilmNet, index: int) -> nn.Linear:
 def _pairs(channels: Tensor, width: int) -> Tensor:
     """Return the indices of gammas, then of betas, of the channels to keep, of `width` in all."""
     return torch.cat([channels, width + channels])
-
-
-def _mixture_rows(head: ColorHead, functions: Tensor) -> Tensor:
-    """Return the indices of the coefficients that mix the functions of color to keep."""
-    count = len(head.weight)
-    mixture = torch.cat([row * count + functions for row in range(3)])
-    return torch.cat([mixture, torch.arange(3 * count, head.coefficients)])

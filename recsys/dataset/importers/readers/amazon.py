@@ -74,11 +74,17 @@ def read_products(path: Path, images: Path | None = None) -> RawTable:
         if not item:
             rows.reject(number, "parent_asin", "a product without 'parent_asin'; it is the item's id", line)
             continue
+        price = _text(product.get("price")).strip()
+        if price in _UNKNOWN_PRICES:
+            price = ""
+        elif (match := _PRICE.fullmatch(price)) is not None:
+            price = match.group(1).replace(",", "")
+        # Other text stays, so that the check of prices reports it.
         values = [
             _text(item),
             _text(product.get("title")),
             _text(product.get("main_category")),
-            _parse_price(product.get("price")),
+            price,
             _text(product.get("store")),
             _text(" ".join(_image_urls(product.get("images")))),
         ]
@@ -102,15 +108,6 @@ def _parse_object(rows: Rows, number: int, line: str) -> dict[str, Any] | None:
 def _text(value: object) -> str:
     # Half of a UTF-16 pair is legal in JSON, but cannot be encoded in a file.
     return "" if value is None else str(value).encode(errors="replace").decode()
-
-
-def _parse_price(value: object) -> str:
-    text = _text(value).strip()
-    if text in _UNKNOWN_PRICES:
-        return ""
-    match = _PRICE.fullmatch(text)
-    # Other text stays, so that the check of prices reports it.
-    return match.group(1).replace(",", "") if match else text
 
 
 def _image_urls(images: object) -> list[str]:

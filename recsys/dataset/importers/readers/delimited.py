@@ -86,7 +86,17 @@ def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
     file.seek(0)
     lines = _Lines(file)
     reader = csv.reader(lines, delimiter=delimiter, quoting=quoting, strict=True)  # type: ignore[arg-type]
-    header = _header(path, reader)
+    try:
+        cells = next(reader)
+    except StopIteration:
+        raise DataError(f"{path}: the file is empty; it needs a header line and rows") from None
+    except csv.Error as error:
+        raise DataError(f"{path}: the header is not valid CSV: {error}") from None
+    # pandas writes its index under an empty name.
+    header = [cell.strip() or f"column_{number}" for number, cell in enumerate(cells, start=1)]
+    repeated = sorted({name for name in header if header.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path}: two columns are named {repeated[0]!r}: rename one of them in the header")
     rows = Rows(path, header)
     while True:
         lines.record.clear()
@@ -109,21 +119,6 @@ def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
             counts = f"{len(row)} fields where the header has {len(header)}"
             rows.reject(first, None, f"{counts}; quote values that hold {delimiter!r}", raw)
     return rows.table()
-
-
-def _header(path: Path, reader: Iterator[list[str]]) -> list[str]:
-    try:
-        cells = next(reader)
-    except StopIteration:
-        raise DataError(f"{path}: the file is empty; it needs a header line and rows") from None
-    except csv.Error as error:
-        raise DataError(f"{path}: the header is not valid CSV: {error}") from None
-    # pandas writes its index under an empty name.
-    names = [cell.strip() or f"column_{number}" for number, cell in enumerate(cells, start=1)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise DataError(f"{path}: two columns are named {repeated[0]!r}: rename one of them in the header")
-    return names
 
 
 def _first_undecodable_line(path: Path) -> int:

@@ -113,20 +113,6 @@ def recognize(path: Path) -> FileFormat:
     if name.endswith(_JSON_SUFFIXES):
         return FileFormat.AMAZON_REVIEWS
     first = first_line(path)
-    by_content = _recognize_content(first)
-    if by_content is not None:
-        return by_content
-    if name.endswith(CSV_SUFFIXES):
-        return FileFormat.CSV
-    if name.endswith((".inter", ".item", ".user")):
-        return FileFormat.RECBOLE
-    raise DataError(
-        f"{path}: unknown file format; use one of {', '.join((*CSV_SUFFIXES, _PARQUET_SUFFIX, *_JSON_SUFFIXES))}, "
-        f"or name the format: {', '.join(FileFormat)}"
-    )
-
-
-def _recognize_content(first: str) -> FileFormat | None:
     if _ATOMIC_HEADER.match(first):
         return FileFormat.RECBOLE
     if _is_movielens(first):
@@ -136,7 +122,14 @@ def _recognize_content(first: str) -> FileFormat | None:
     header = {cell.strip().strip('"') for delimiter in DELIMITERS for cell in first.split(delimiter)}
     if any(header >= set(columns) for columns in (hm.TRANSACTION_COLUMNS, hm.ARTICLE_COLUMNS, hm.CUSTOMER_COLUMNS)):
         return FileFormat.HM
-    return None
+    if name.endswith(CSV_SUFFIXES):
+        return FileFormat.CSV
+    if name.endswith((".inter", ".item", ".user")):
+        return FileFormat.RECBOLE
+    raise DataError(
+        f"{path}: unknown file format; use one of {', '.join((*CSV_SUFFIXES, _PARQUET_SUFFIX, *_JSON_SUFFIXES))}, "
+        f"or name the format: {', '.join(FileFormat)}"
+    )
 
 
 def _is_movielens(first: str) -> bool:
