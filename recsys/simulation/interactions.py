@@ -93,9 +93,11 @@ class Taste:
     categories: Values
 
     def draw_style(self, rng: np.random.Generator) -> str:
+        """Draw one of the two styles, the first with probability `share`."""
         return self.style if rng.random() < self.share else self.second_style
 
     def contains(self, style: str) -> bool:
+        """Return if a style is one of the two."""
         return style in (self.style, self.second_style)
 
 

@@ -64,8 +64,9 @@ class Size:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shop:
-    """Synthetic shop. `items` has `recsys.schema.ITEM_COLUMNS`; `vectors` (I, 128) unit style vectors; `interactions`
-    over both.
+    """Synthetic shop.
+
+    `items` has `recsys.schema.ITEM_COLUMNS`; `vectors` (I, 128) are unit style vectors; `interactions` are over both.
     """
 
     items: pd.DataFrame

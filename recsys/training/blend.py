@@ -156,12 +156,21 @@ def _best(cases: BlendCases) -> FloatArray:
     alike /= max(float(alike.max()), 1e-9)
     favored = [alike * np.where(np.arange(len(alike)) == feature, 1.0, 0.1) for feature in np.flatnonzero(alike)]
     starts = [alike, *(start.astype(np.float32) for start in favored)]
+    # One trial in five repeats an earlier one: a weight of 0 has no multiples, and the last round changes nothing.
+    measured: dict[bytes, float] = {}
+
+    def quality(weights: FloatArray) -> float:
+        key = weights.tobytes()
+        if key not in measured:
+            measured[key] = cases.quality(weights)
+        return measured[key]
+
     with stage("blend weights", len(starts), "start") as counting:
         tops = []
         for start in starts:
-            tops.append(ascend(cases.quality, start))
+            tops.append(ascend(quality, start))
             counting.advance()
-    return max(tops, key=cases.quality)
+    return max(tops, key=quality)
 
 
 def curves_pay(cases: BlendCases) -> bool:

@@ -22,7 +22,7 @@ PARTICIPLE = re.compile(
     "|hidden|laid|led|lent|meant|sold|sought|spoken|stolen|struck|taught|thrown|torn|woven|redrawn"
 )
 
-SINGLE_USE_PER_LINE = 8 / 1000
+SINGLE_USE_PER_LINE = 5.8 / 1000
 """Bound of private module functions with one use, per line of source."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
