@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from recsys.ranking.recommender import Recommender
     from recsys.simulation.run import Run, Truth
-    from recsys.simulation.run_logs import analyze_run
     from recsys.simulation.tastes import Tastes
 
 DEFAULT_USERS = 600
@@ -116,6 +115,7 @@ def _parse_lifts(texts: list[str]) -> dict[str, float]:
 
 def _report_lines(run: Run, true_effects: list[Truth]) -> list[str]:
     from recsys.experiments.analysis.decision import METRIC_WORDS, percent
+    from recsys.simulation.run_logs import analyze_run
 
     found = analyze_run(run)
     counts = ", ".join(f"{name} {count:,}" for name, count in found.units.items())
