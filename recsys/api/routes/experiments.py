@@ -162,7 +162,12 @@ async def start(key: Key, _: NoQuery, services: Served) -> ExperimentView:
     return _view(_find(key, services), services)
 
 
-@router.post("/admin/experiments/{key}:ramp", summary="Ramp an experiment", dependencies=_admins, responses=_CHANGES)
+@router.post(
+    "/admin/experiments/{key}:ramp",
+    summary="Ramp an experiment",
+    dependencies=_admins,
+    responses={**_CHANGES, **problem_responses(MALFORMED_JSON)},
+)
 async def ramp(key: Key, body: Ramp, _: NoQuery, services: Served) -> ExperimentView:
     """Expose more units. Units keep the arm that they have."""
 
