@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from recsys.cli.shared import ProjectPath, open_project
 from recsys.cli.simulate import simulate
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from recsys.experiments.analysis.style_diversity import StyleVariety
     from recsys.experiments.design.definition import Experiment, Ranges
 
-ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project folder.")]
 Key = Annotated[str, typer.Argument(metavar="KEY", help="Key of the experiment.")]
 SegmentOption = Annotated[
     list[str] | None, typer.Option("--segments", metavar="FIRST-LAST", help="Segments of the namespace, 0 to 999.")
@@ -98,7 +98,7 @@ def create(
         draft = Experiment.model_validate(raw)
     except ValidationError as error:
         raise ExperimentError("; ".join(list_problems(error))) from None
-    file = create_experiment(_project(path).experiments, draft)
+    file = create_experiment(open_project(path).experiments, draft)
     typer.echo(f"wrote {file}; edit it as you like, then: recsys experiment start {path} {key}")
 
 
@@ -110,7 +110,7 @@ def start(path: ProjectPath, key: Key) -> None:
     from recsys.experiments.design.registry import change_without_conflict
     from recsys.serving.experiments import check_servable
 
-    project = _project(path)
+    project = open_project(path)
 
     def start_servable(draft: Experiment) -> Experiment:
         check_servable(project, draft)
@@ -136,7 +136,9 @@ def ramp(
     wider = _ranges(segments) if segments else None
     _print_state(
         change_without_conflict(
-            _project(path).experiments, key, lambda one: lifecycle.ramp(one, now(), coverage=coverage, segments=wider)
+            open_project(path).experiments,
+            key,
+            lambda one: lifecycle.ramp(one, now(), coverage=coverage, segments=wider),
         )
     )
 
@@ -148,7 +150,7 @@ def stop(path: ProjectPath, key: Key) -> None:
     from recsys.experiments.design.files import stop_experiment
 
     # No other file is checked: errors elsewhere must not prevent stopping a harmful experiment.
-    _print_state(stop_experiment(_project(path).experiments, key, now()))
+    _print_state(stop_experiment(open_project(path).experiments, key, now()))
 
 
 @experiment.command("list")
@@ -156,7 +158,7 @@ def list_(path: ProjectPath) -> None:
     """List all experiments with their status; exit with 1 if a file is wrong."""
     from recsys.experiments.design.registry import Registry
 
-    found = Registry(_project(path).experiments)
+    found = Registry(open_project(path).experiments)
     if not found.experiments and not found.problems:
         typer.echo(f"no experiments yet; create one with: recsys experiment create {path} KEY")
     for key, one in found.experiments.items():
@@ -172,7 +174,7 @@ def show(path: ProjectPath, key: Key) -> None:
     from recsys.experiments.design.fields import format_time
     from recsys.experiments.design.files import find_file, load_experiment
 
-    one = load_experiment(find_file(_project(path).experiments, key))
+    one = load_experiment(find_file(open_project(path).experiments, key))
     _print_state(one)
     typer.echo(f"{one.title}\n{one.hypothesis}\nunit {one.unit}, salt {one.salt}")
     if one.namespace is not None:
@@ -209,7 +211,7 @@ def assign(
     if unit is None and session is None:
         raise typer.BadParameter("give --unit, --session or both")
     context = Context(frozenset(category or ()), platform, country, language, known)
-    found = load_experiments(_project(path).experiments).assign(Identity(unit, session), context)
+    found = load_experiments(open_project(path).experiments).assign(Identity(unit, session), context)
     if not found:
         typer.echo("no experiment is a draft or running")
     for key, one in found.items():
@@ -244,7 +246,7 @@ def analyze(
 
     if (exposures is None) != (events is None) or (feedback is not None and exposures is None):
         raise typer.BadParameter("give both --exposures and --events, or none of them; --feedback needs both")
-    project = _project(path)
+    project = open_project(path)
     one = load_experiment(find_file(project.experiments, key))
     with _logs(project, one, exposures, events, feedback) as logs:
         found = analyze(
@@ -264,12 +266,6 @@ def analyze(
     else:
         typer.echo(f"{key}: {found.decision.advice}; wrote {out}")
     raise typer.Exit(0 if found.healthy else 1)
-
-
-def _project(path: Path) -> Project:
-    from recsys.dataset.project import Project
-
-    return Project.open(path)
 
 
 def analyze_experiment(project: Project, key: str) -> Analysis:
@@ -417,7 +413,7 @@ def off_policy(
             shown = tables.read_table(exposures, lists.EXPOSURE_COLUMNS)
             done = tables.read_table(events, lists.EVENT_COLUMNS)
         else:
-            shown, done = project_logs.load_lists(_project(path))
+            shown, done = project_logs.load_lists(open_project(path))
         logged = lists.Lists.from_tables(shown, done, event)
         found = lists.evaluate_lists(logged, lists.build_ranking(logged, table), level=level, seed=seed)
         typer.echo(f"lists: {event}s per list, over the positions shown")
@@ -425,7 +421,7 @@ def off_policy(
         if feedback is not None:
             frame = tables.read_table(feedback, restyling.COLUMNS)
         else:
-            frame = project_logs.load_feedback(_project(path))
+            frame = project_logs.load_feedback(open_project(path))
         ratings = restyling.collect_ratings(frame)
         if table is not None:
             log, wanted = restyling.build_policy(ratings, table)

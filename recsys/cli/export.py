@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from recsys.cli.shared import choose
 from style.export.formats import ExportFormat, Precision
 
 Share = Annotated[float | None, typer.Option(min=0.01, max=0.95, help="Prune this share of channels, then retrain.")]
@@ -75,13 +76,10 @@ def restyle_sequence(
     from style.modes import PaintMode
     from style.sequences.run import SequenceTask, run_sequence
 
-    if mode not in set(PaintMode):
-        raise typer.BadParameter(f"--mode {mode!r}: use one of {', '.join(PaintMode)}")
+    paint_mode = choose(PaintMode, mode, "--mode")
     if (like is None) == (style is None):
         raise typer.BadParameter("give one of --like and --style")
     library = (styles or sample_folder()) if style is not None else styles
-    task = SequenceTask(
-        frames, out, engine, strength, PaintMode(mode), keep_color, not no_fidelity, memory, size, measure
-    )
+    task = SequenceTask(frames, out, engine, strength, paint_mode, keep_color, not no_fidelity, memory, size, measure)
     for line in run_sequence(task, like, library, style):
         typer.echo(line)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from recsys.cli.shared import ProjectPath, choose, open_project
 from recsys.clock import now
 
 if TYPE_CHECKING:
     from recsys.storage.live.keys import KeyStore
-
-ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")]
 
 key = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys; only their hashes are stored.")
 
@@ -29,11 +28,9 @@ def create(
     """Create a key and print it once; it cannot be shown again."""
     from recsys.schema import Scope
 
-    unknown = [text for text in scope if text not in list(Scope)]
-    if unknown:
-        raise typer.BadParameter(f"--scope {unknown[0]!r}: use one of {', '.join(Scope)}")
+    scopes = [choose(Scope, text, "--scope") for text in scope]
     with _keys(path) as keys:
-        text = keys.create(name, [Scope(text) for text in scope], now())
+        text = keys.create(name, scopes, now())
     typer.echo(text)
     typer.echo("copy it now: only its hash is stored; clients send it in the header X-API-Key", err=True)
 
@@ -61,11 +58,10 @@ def revoke(path: ProjectPath, name: Annotated[str, typer.Option(help="Name of th
 
 @contextmanager
 def _keys(path: Path) -> Iterator[KeyStore]:
-    from recsys.dataset.project import Project
     from recsys.storage.database import Database
     from recsys.storage.live.keys import KeyStore
 
-    database = Database.open(Project.open(path).database_url)
+    database = Database.open(open_project(path).database_url)
     try:
         yield KeyStore(database)
     finally:
