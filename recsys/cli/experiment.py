@@ -64,6 +64,7 @@ def create(
     """Create an experiment as a draft: a file that can be edited until it starts."""
     from pydantic import ValidationError
 
+    from recsys.clock import now
     from recsys.errors import ExperimentError
     from recsys.experiments.design.definition import Experiment
     from recsys.experiments.design.fields import list_problems
@@ -98,7 +99,7 @@ def create(
         draft = Experiment.model_validate(raw)
     except ValidationError as error:
         raise ExperimentError("; ".join(list_problems(error))) from None
-    file = create_experiment(open_project(path).experiments, draft)
+    file = create_experiment(open_project(path).experiments, draft, now())
     typer.echo(f"wrote {file}; edit it as you like, then: recsys experiment start {path} {key}")
 
 

@@ -11,7 +11,7 @@ from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import ConfigError
 from recsys.experiments.analysis.unit_table import BEFORE_DAYS
 from recsys.experiments.design import lifecycle
-from recsys.experiments.design.definition import Experiment, Status, UnitKind
+from recsys.experiments.design.definition import Experiment, Looks, Status, UnitKind
 from recsys.experiments.design.exposure import check_trigger
 from recsys.experiments.design.metric_names import MetricName
 from recsys.experiments.design.registry import ExperimentSet, Identity
@@ -105,6 +105,8 @@ class Truth:
 def run_experiment(experiment: Experiment, lists: Lists, tastes: Tastes, plan: Plan) -> Run:
     """Run an experiment of any status from its start on; nothing is written.
 
+    A declared date, and the end of `fixed` monitoring, become the end of the simulation.
+
     Raises:
         ConfigError: The unit is the session, a lift is planted in an unknown arm, or the start is no midnight.
     """
@@ -112,7 +114,10 @@ def run_experiment(experiment: Experiment, lists: Lists, tastes: Tastes, plan: P
         raise ConfigError(f"{experiment.key}: its unit is {experiment.unit}; the simulator has users only")
     if plan.start % SECONDS_PER_DAY:
         raise ConfigError(f"start is {plan.start}: give midnight of a day (UTC), in seconds since 1970")
-    draft = {"status": Status.DRAFT, "started_at": None, "stopped_at": None, "history": ()}
+    draft: dict[str, object] = {"status": Status.DRAFT, "started_at": None, "stopped_at": None, "history": ()}
+    decision = experiment.decision
+    if decision.looks is Looks.FIXED or decision.end_at is not None:
+        draft["decision"] = decision.model_copy(update={"end_at": plan.end})
     fresh = lifecycle.start(experiment.model_copy(update=draft), plan.start)
     users = draw_users(tastes, plan.users, plan.seed)
     begin = plan.start - plan.days_before * SECONDS_PER_DAY

@@ -28,7 +28,7 @@ def test_lifts_are_covered() -> None:
         "control": "now",
         "arms": {"now": {}, "mild": {"overrides": {"strength": 0.3}}},
         "metrics": [{"name": name} for name in MetricName],
-        "decision": {"looks": "fixed"},
+        "decision": {"looks": "fixed", "end_at": START + 15 * DAY},
     }
     experiment = start(Experiment.model_validate(draft), START)
     names = ("ctr", "add_to_cart", "conversion", "amount", "dwell", "satisfaction", "style_diversity")

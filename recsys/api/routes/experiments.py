@@ -142,7 +142,7 @@ async def create(_: NoQuery, services: Served, request: Request) -> ExperimentVi
         for other in load_experiments(folder).experiments.values():
             if other.status is not Status.STOPPED and (problem := find_conflict(other, draft)) is not None:
                 raise ExperimentError(f"{draft.key}: {problem}")
-        create_experiment(folder, draft)
+        create_experiment(folder, draft, now())
 
     await _apply(services, create_draft)
     return _view(_find(draft.key, services), services)

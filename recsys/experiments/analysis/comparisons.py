@@ -262,7 +262,7 @@ def compute_detectable(
         return None
     decision, units = experiment.decision, t.n + c.n
     design = Design(
-        alpha=alpha, power=decision.power, share=t.n / units, look_any_day=decision.looks is Looks.SEQUENTIAL
+        alpha=alpha, power=decision.power, share=t.n / units, look_any_day=decision.monitoring is Looks.SEQUENTIAL
     )
     baseline = Baseline.from_moments(c)
     found = smallest_effect(baseline, units, design)

@@ -154,7 +154,10 @@ class Guardrail(Declared):
 
 
 class Looks(StrEnum):
-    """Monitoring: results are read on any day, with always-valid intervals, or once at the end."""
+    """Monitoring: results are read on any day, with always-valid intervals, or once at the declared end.
+
+    In files `any` is another word for `sequential`.
+    """
 
     SEQUENTIAL = "sequential"
     FIXED = "fixed"
@@ -163,17 +166,44 @@ class Looks(StrEnum):
 class Decision(Declared):
     """Rules for the decision of an experiment.
 
+    `end_at` and `planned_units` declare when the look is. With `fixed` monitoring the only look is at the first of both
+    that is reached, and no row after it counts. With `sequential` monitoring, `end_at` is the last look, and
+    `planned_units` is the number of units at which intervals are narrowest.
+
     Attributes:
         alpha: two-sided type I error rate, in (0, 0.5).
         power: power for which sample sizes are planned, in (0.5, 1).
-        looks: monitoring, `sequential` or `fixed`.
-        minimum_days: no decision before this many days, whatever the results; whole weeks even out weekdays.
+        looks: monitoring, `sequential` (or `any`) or `fixed`.
+        minimum_days: no decision before this many days, whatever the results; whole weeks even out weekdays. A declared
+            `end_at` may be earlier.
+        end_at: declared end, a date with its time zone.
+        planned_units: declared number of units of all arms.
+        minimal_effect: smallest change of the primary metric that matters, as a share of the control's mean; for
+            planning.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
     power: float = Field(default=0.8, gt=0.5, lt=1)
     looks: Looks = Looks.SEQUENTIAL
     minimum_days: int = Field(default=14, ge=1, le=365)
+    end_at: Moment | None = None
+    planned_units: int | None = Field(default=None, ge=2, le=10**12)
+    minimal_effect: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False)
+
+    @field_validator("looks", mode="before")
+    @classmethod
+    def _accept_any(cls, looks: object) -> object:
+        return Looks.SEQUENTIAL if looks == "any" else looks
+
+    @property
+    def names_its_end(self) -> bool:
+        """True if a date or a number of units declares the end."""
+        return self.end_at is not None or self.planned_units is not None
+
+    @property
+    def monitoring(self) -> Looks:
+        """Monitoring that the analysis uses: `fixed` needs a declared end, without one it is `sequential`."""
+        return Looks.FIXED if self.looks is Looks.FIXED and self.names_its_end else Looks.SEQUENTIAL
 
 
 class Split(Declared):
@@ -187,6 +217,7 @@ class Split(Declared):
         holdout: name=share, or "".
         weights: weight by arm.
         treatments: hash of the overrides by arm (the key in files keeps this name).
+        look: the declared look in words, or "" in histories of older versions.
     """
 
     unit: UnitKind
@@ -196,6 +227,7 @@ class Split(Declared):
     holdout: str
     weights: Mapping[str, float]
     treatments: Mapping[str, str]
+    look: str = ""
 
 
 class Action(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar
 
@@ -21,8 +21,14 @@ Word = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f
 
 def parse_time(value: object) -> object:
     """Convert a date with time zone, from TOML or ISO 8601, to seconds since 1970 UTC; return other values as is."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = value.isoformat()
     if isinstance(value, str):
-        value = datetime.fromisoformat(value)
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            form = "write it as 2026-12-24T09:00:00Z or 2026-12-24T10:00:00+01:00"
+            raise ValueError(f"{value!r} is no date; {form}") from None
     if not isinstance(value, datetime):
         return value
     if value.tzinfo is None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from recsys.errors import ConfigError, ExperimentError
 from recsys.experiments.design.definition import Experiment, Status
 from recsys.experiments.design.fields import NAME_PATTERN, list_problems, unknown_name
-from recsys.experiments.design.lifecycle import config_drift, stop
+from recsys.experiments.design.lifecycle import check_declared_end, config_drift, stop
 from recsys.storage.artifacts import exclusive_lock, write_text
 from recsys.storage.toml_edit import format_toml, format_toml_tables, set_toml_values
 
@@ -81,12 +81,19 @@ def _validate(text: str, path: Path) -> Experiment:
         raise ExperimentError(f"{path}: " + "; ".join(list_problems(error))) from None
 
 
-def create_experiment(folder: Path, experiment: Experiment) -> Path:
+def create_experiment(folder: Path, experiment: Experiment, at: int | None = None) -> Path:
     """Write the file of a new experiment.
 
+    Args:
+        folder: folder of the experiments.
+        experiment: definition of the experiment.
+        at: present time in seconds since 1970 UTC, to check the declared end of a draft; None does not check it.
+
     Raises:
-        ExperimentError: if an experiment with this key exists.
+        ExperimentError: if an experiment with this key exists, or if a declared end is missing or past.
     """
+    if at is not None:
+        check_declared_end(experiment, at)
     path = folder / f"{experiment.key}{SUFFIX}"
     text = _HEAD + format_toml(_plain(experiment))
     _check_same(parse_experiment(text, path), experiment, path)

@@ -13,7 +13,7 @@ import json
 from pydantic import ValidationError
 
 from recsys.errors import ExperimentError
-from recsys.experiments.design.definition import Action, Change, Experiment, Ranges, Split, Status
+from recsys.experiments.design.definition import Action, Change, Decision, Experiment, Looks, Ranges, Split, Status
 from recsys.experiments.design.fields import format_time, list_problems
 
 
@@ -21,7 +21,7 @@ def start(experiment: Experiment, at: int) -> Experiment:
     """Start a draft at `at` (seconds since 1970 UTC).
 
     Raises:
-        ExperimentError: if it is no draft.
+        ExperimentError: if it is no draft, or if its declared end is missing or past.
     """
     if experiment.status is not Status.DRAFT:
         cure = (
@@ -30,6 +30,7 @@ def start(experiment: Experiment, at: int) -> Experiment:
             else "add units with `recsys experiment ramp`"
         )
         raise ExperimentError(f"{experiment.key}: is {experiment.status} already, only a draft can start; {cure}")
+    check_declared_end(experiment, at)
     return _apply(experiment, Action.START, at, status=Status.RUNNING, started_at=at)
 
 
@@ -76,6 +77,26 @@ def stop(experiment: Experiment, at: int) -> Experiment:
     return _apply(experiment, Action.STOP, at, status=Status.STOPPED, stopped_at=at)
 
 
+def check_declared_end(experiment: Experiment, at: int) -> None:
+    """Check that the declared end of a draft can still come, at `at` (seconds since 1970 UTC).
+
+    Raises:
+        ExperimentError: if `fixed` monitoring names no end, or if the end is past.
+    """
+    decision = experiment.decision
+    if decision.looks is Looks.FIXED and not decision.names_its_end:
+        raise ExperimentError(
+            f"{experiment.key}: decision.looks: 'fixed' looks once, at a declared end, and none is declared; give "
+            "end_at (a date with time zone) or planned_units (`recsys experiment plan` computes both), or say "
+            "looks = 'sequential' to look on any day"
+        )
+    if decision.end_at is not None and decision.end_at <= at:
+        raise ExperimentError(
+            f"{experiment.key}: decision.end_at: {format_time(decision.end_at)} is past, it is {format_time(at)} now; "
+            "give a later date"
+        )
+
+
 def build_split(experiment: Experiment) -> Split:
     """Record everything that must not change while the experiment runs."""
     holdout = experiment.holdout
@@ -90,7 +111,17 @@ def build_split(experiment: Experiment) -> Split:
         holdout="" if holdout is None else f"{holdout.name}={holdout.share!r}",
         weights={name: experiment.arms[name].weight for name in names},
         treatments=dict(zip(names, hashes, strict=True)),
+        look=_describe_look(experiment.decision),
     )
+
+
+def _describe_look(decision: Decision) -> str:
+    parts = [decision.looks.value, f"alpha {decision.alpha:g}"]
+    if decision.end_at is not None:
+        parts.append(f"end_at {format_time(decision.end_at)}")
+    if decision.planned_units is not None:
+        parts.append(f"planned_units {decision.planned_units}")
+    return ", ".join(parts)
 
 
 def config_drift(experiment: Experiment) -> str | None:
@@ -106,9 +137,14 @@ def config_drift(experiment: Experiment) -> str | None:
         return f"status: {status}, but the history has no start; set it to draft and run `recsys experiment start`"
     moved = _find_change(history[0].split, build_split(experiment))
     if moved is not None:
+        why = (
+            "results that were seen already could choose when to look"
+            if moved.startswith("look:")
+            else "which would move units between arms or mix two versions of an arm"
+        )
         return (
-            f"{moved} after the start, which would move units between arms or mix two versions of an arm; undo the "
-            "change, or stop this experiment and create another one with a new key"
+            f"{moved} after the start, {why}; undo the change, or stop this experiment and create another one with a "
+            "new key"
         )
     last = history[-1]
     if last.coverage != experiment.coverage or last.segments != _segments(experiment):
@@ -152,7 +188,7 @@ def _apply(experiment: Experiment, action: Action, at: int, **changes: object) -
 def _find_change(before: Split, after: Split) -> str | None:
     for name in Split.model_fields:
         old, new = getattr(before, name), getattr(after, name)
-        if old == new:
+        if old == new or (name == "look" and not old):
             continue
         if name == "treatments" and set(old) == set(new):
             arm = next(arm for arm in old if old[arm] != new[arm])

@@ -54,7 +54,7 @@ def trial(declared: Callable[..., dict[str, Any]]) -> Maker:
     def made(**changes: Any) -> Experiment:
         metrics = [{"name": name} for name in MetricName if name is not MetricName.DWELL]
         guardrails = [{"metric": "dwell", "margin": 0.1}]
-        decision = {"looks": "fixed"}
+        decision = {"looks": "fixed", "end_at": START + 15 * 86_400}
         values = declared(**{"metrics": metrics, "guardrails": guardrails, "decision": decision, **changes})
         return start(Experiment.model_validate(values), START)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -69,6 +70,12 @@ def test_times_carry_their_zone(experiment: Callable[..., Experiment], declared:
         ({"holdout": {"share": 1.0}}, ("holdout.share", "less than 1")),
         ({"decision": {"alpha": 0}}, ("decision.alpha",)),
         ({"decision": {"minimum_days": 0}}, ("decision.minimum_days",)),
+        ({"decision": {"looks": "weekly"}}, ("decision.looks", "'sequential' or 'fixed'")),
+        ({"decision": {"end_at": "2027-01-10"}}, ("decision.end_at", "no time zone", "2027-01-10T00:00:00Z")),
+        ({"decision": {"end_at": date(2027, 1, 10)}}, ("decision.end_at", "no time zone", "2027-01-10T00:00:00Z")),
+        ({"decision": {"end_at": "soon"}}, ("decision.end_at", "'soon' is no date", "+01:00")),
+        ({"decision": {"planned_units": 1}}, ("decision.planned_units",)),
+        ({"decision": {"minimal_effect": 0}}, ("decision.minimal_effect",)),
         ({"status": "running"}, ("status: running", "`recsys experiment start`")),
         ({"started_at": 5}, ("a draft has neither",)),
         ({"status": "stopped", "started_at": 5, "stopped_at": 4}, ("stopped_at: is before",)),
@@ -92,3 +99,13 @@ def test_segments_are_sorted_and_have_a_share(experiment: Callable[..., Experime
     assert namespace is not None
     assert namespace.segments == ((0, 199), (500, 599))
     assert namespace.share == 0.3
+
+
+def test_a_look_declares_its_end(experiment: Callable[..., Experiment]) -> None:
+    dated = experiment(decision={"looks": "fixed", "end_at": "2027-01-10T01:00:00+01:00"}).decision
+    assert dated.end_at == 1_799_539_200
+    assert dated.monitoring is Looks.FIXED
+    assert experiment(decision={"looks": "fixed", "planned_units": 4000}).decision.monitoring is Looks.FIXED
+    # A file of an older version may lack the end: it is read at any time instead.
+    assert experiment(decision={"looks": "fixed"}).decision.monitoring is Looks.SEQUENTIAL
+    assert experiment(decision={"looks": "any"}).decision.looks is Looks.SEQUENTIAL

@@ -94,3 +94,33 @@ def test_what_would_move_units_in_mid_run_is_named(experiment: Maker, changes: d
 def test_what_moves_nobody_may_change(experiment: Maker, changes: dict[str, Any]) -> None:
     running = start(experiment(), 10)
     assert config_drift(Experiment.model_validate({**dict(running), **changes})) is None
+
+
+@pytest.mark.parametrize(
+    ("decision", "words"),
+    [
+        ({"looks": "fixed"}, "'fixed' looks once.*end_at.*planned_units.*looks = 'sequential'"),
+        ({"looks": "fixed", "end_at": 10}, "1970-01-01T00:00:10Z is past.*give a later date"),
+        ({"end_at": 5}, "is past"),
+    ],
+)
+def test_an_end_that_cannot_come_is_refused(experiment: Maker, decision: dict[str, Any], words: str) -> None:
+    with pytest.raises(ExperimentError, match=words):
+        start(experiment(decision=decision), 10)
+
+
+@pytest.mark.parametrize("change", [{"end_at": 200}, {"planned_units": 60}, {"alpha": 0.2}, {"looks": "sequential"}])
+def test_a_look_does_not_move_after_the_start(experiment: Maker, change: dict[str, Any]) -> None:
+    declared = {"looks": "fixed", "end_at": 100, "planned_units": 50}
+    running = start(experiment(decision=declared), 10)
+    assert config_drift(running) is None
+    moved = Experiment.model_validate({**dict(running), "decision": {**declared, **change}})
+    found = config_drift(moved)
+    assert found is not None
+    assert "look: changed" in found
+    assert "choose when to look" in found
+    # Histories of older versions do not record it.
+    split = moved.history[0].split
+    assert split is not None
+    old = moved.history[0].model_copy(update={"split": split.model_copy(update={"look": ""})})
+    assert config_drift(moved.model_copy(update={"history": (old,)})) is None
