@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from recsys.api.limits import MAX_BATCH_BYTES, MAX_BODY_BYTES, MAX_EVENTS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGE_JSON_BYTES
+from recsys.schema import Scope
 
 IDEMPOTENT_METHODS = frozenset({"POST", "PUT", "DELETE"})
 """Methods that accept an Idempotency-Key."""
-_IMAGE_TYPE = b"image/"
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -39,18 +39,22 @@ class Route:
         method: HTTP method.
         path: Path with at most one parameter; `{name:path}` also matches slashes.
         guard: Checks before the route.
+        scope: Scope that the caller's key needs; it is checked before the body is read.
         ranks: Whether the route needs the ranking pool, so that it is rejected under overload.
         cacheable: Whether the response cache holds its answers. Only routes of one user can be cacheable.
         max_body_bytes: Limit of the body.
+        max_text_bytes: Limit of a JSON body without its long strings, which are images in base64.
         max_image_bytes: Limit of a body with an image type, if the route accepts one.
     """
 
     method: str
     path: str
     guard: Guard = Guard.KEY
+    scope: Scope = Scope.READ
     ranks: bool = False
     cacheable: bool = False
     max_body_bytes: int = MAX_BODY_BYTES
+    max_text_bytes: int = MAX_BODY_BYTES
     max_image_bytes: int | None = None
 
     @property
@@ -70,7 +74,7 @@ class Route:
 
     def body_limit(self, content_type: bytes) -> int:
         """Return the largest number of bytes that a body of this type may have."""
-        if self.max_image_bytes is not None and content_type.startswith(_IMAGE_TYPE):
+        if self.max_image_bytes is not None and is_image(content_type):
             return self.max_image_bytes
         return self.max_body_bytes
 
@@ -87,30 +91,30 @@ ROUTES = (
     Route("POST", "/v1/recommendations", ranks=True, max_body_bytes=MAX_IMAGE_JSON_BYTES),
     Route("GET", "/v1/items/{item_id:path}/similar", ranks=True),
     Route("POST", "/v1/search/style", ranks=True, max_image_bytes=MAX_IMAGE_BYTES),
-    Route("POST", "/v1/events", max_body_bytes=MAX_EVENTS_BYTES),
+    Route("POST", "/v1/events", scope=Scope.EVENTS, max_body_bytes=MAX_EVENTS_BYTES, max_text_bytes=MAX_EVENTS_BYTES),
     Route("GET", "/v1/users/{user_id:path}/taste"),
-    Route("PUT", "/v1/users/{user_id:path}/taste"),
-    Route("DELETE", "/v1/users/{user_id:path}/taste"),
-    Route("POST", "/v1/users/{user_id:path}/feedback"),
-    Route("DELETE", "/v1/users/{user_id:path}"),
+    Route("PUT", "/v1/users/{user_id:path}/taste", scope=Scope.EVENTS),
+    Route("DELETE", "/v1/users/{user_id:path}/taste", scope=Scope.EVENTS),
+    Route("POST", "/v1/users/{user_id:path}/feedback", scope=Scope.EVENTS),
+    Route("DELETE", "/v1/users/{user_id:path}", scope=Scope.ADMIN),
     Route("GET", "/v1/styles"),
     Route("POST", "/v1/restyle", max_image_bytes=MAX_IMAGE_BYTES),
     ITEM_IMAGE,
     Route("GET", "/v1/items/{item_id:path}"),
-    Route("PUT", "/v1/items/{item_id:path}", max_body_bytes=MAX_IMAGE_JSON_BYTES),
-    Route("DELETE", "/v1/items/{item_id:path}"),
-    Route("POST", "/v1/items:batch", max_body_bytes=MAX_BATCH_BYTES),
+    Route("PUT", "/v1/items/{item_id:path}", scope=Scope.EVENTS, max_body_bytes=MAX_IMAGE_JSON_BYTES),
+    Route("DELETE", "/v1/items/{item_id:path}", scope=Scope.EVENTS),
+    Route("POST", "/v1/items:batch", scope=Scope.EVENTS, max_body_bytes=MAX_BATCH_BYTES),
     Route("GET", "/v1/experiments"),
     Route("GET", "/v1/experiments/{key}"),
     Route("GET", "/v1/experiments/{key}/assignment"),
-    Route("GET", "/v1/experiments/{key}/results"),
-    Route("POST", "/v1/admin/experiments"),
-    Route("POST", "/v1/admin/experiments/{key}:start"),
-    Route("POST", "/v1/admin/experiments/{key}:ramp"),
-    Route("POST", "/v1/admin/experiments/{key}:stop"),
-    Route("GET", "/v1/models"),
-    Route("POST", "/v1/admin/models/{version}:activate"),
-    Route("POST", "/v1/admin:drain"),
+    Route("GET", "/v1/experiments/{key}/results", scope=Scope.ADMIN),
+    Route("POST", "/v1/admin/experiments", scope=Scope.ADMIN),
+    Route("POST", "/v1/admin/experiments/{key}:start", scope=Scope.ADMIN),
+    Route("POST", "/v1/admin/experiments/{key}:ramp", scope=Scope.ADMIN),
+    Route("POST", "/v1/admin/experiments/{key}:stop", scope=Scope.ADMIN),
+    Route("GET", "/v1/models", scope=Scope.ADMIN),
+    Route("POST", "/v1/admin/models/{version}:activate", scope=Scope.ADMIN),
+    Route("POST", "/v1/admin:drain", scope=Scope.ADMIN),
     Route("GET", "/livez", Guard.NONE),
     Route("GET", "/readyz", Guard.NONE),
     Route("GET", "/metrics", Guard.NONE),
@@ -183,6 +187,11 @@ def allowed_methods(path: str) -> str | None:
     """Return the header `Allow` of a path, None if the table does not have the path."""
     found = _find_path(path)
     return None if found is None else ", ".join(sorted(found.routes))
+
+
+def is_image(content_type: bytes) -> bool:
+    """Return whether a content type is one of images."""
+    return content_type.lower().startswith(b"image/")
 
 
 def image_path(item_id: str) -> str:

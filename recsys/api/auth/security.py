@@ -16,7 +16,7 @@ from fastapi.security import APIKeyHeader
 from starlette.requests import HTTPConnection
 
 from recsys.api.auth.keys import Keyring, StoredKeys
-from recsys.api.context import request_context_of
+from recsys.api.context import RequestContext, request_context_of
 from recsys.api.problems.answers import ProblemError
 from recsys.api.problems.types import BAD_SIGNATURE, MISSING_KEY, MISSING_SCOPE
 from recsys.errors import ConfigError
@@ -132,14 +132,27 @@ class _Require(APIKeyHeader):
 
 def authorize(request: HTTPConnection, scope: Scope) -> None:
     """Raise ProblemError unless the caller has a scope; like `require(scope)`, without the cost of a dependency."""
-    caller = request_context_of(request.scope).caller
+    host = None if request.client is None else request.client.host
+    check_scope(request_context_of(request.scope), host, scope, is_open=_security(request).is_open)
+
+
+def check_scope(context: RequestContext, host: str | None, scope: Scope, *, is_open: bool) -> None:
+    """Raise ProblemError unless a request may use a scope.
+
+    Args:
+        context: Context of the request, with its caller.
+        host: Address of the caller, None if unknown.
+        scope: Scope that the route needs.
+        is_open: Whether the service has no keys.
+    """
+    caller = context.caller
     if caller is None:
         raise ProblemError(MISSING_KEY, "The header X-API-Key is absent or wrong.")
     if scope in caller.scopes:
         return
-    if not _security(request).is_open:
+    if not is_open:
         raise ProblemError(MISSING_SCOPE, f"The key needs the scope {scope}.")
-    if not _is_local(request):
+    if not _is_local(context, host):
         raise ProblemError(
             MISSING_SCOPE,
             f"This service has no keys, so only its own machine has the scope {scope}; {ADMIN_KEYS_VARIABLE} or "
@@ -147,15 +160,15 @@ def authorize(request: HTTPConnection, scope: Scope) -> None:
         )
 
 
-def _is_local(request: HTTPConnection) -> bool:
+def _is_local(context: RequestContext, host: str | None) -> bool:
     """Return whether the request comes from the service's own machine, without a proxy and not from a browser.
 
     A page that is open on that machine can send requests, too; browsers mark them with `Origin`.
     """
-    if request.client is None or not _REMOTE_HEADERS.isdisjoint(request_context_of(request.scope).headers):
+    if host is None or not _REMOTE_HEADERS.isdisjoint(context.headers):
         return False
     try:
-        return ipaddress.ip_address(request.client.host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 

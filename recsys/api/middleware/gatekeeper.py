@@ -7,13 +7,13 @@ import math
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from recsys.api.auth.keys import ANYBODY, Keyring
-from recsys.api.auth.security import SIGNATURE
+from recsys.api.auth.security import SIGNATURE, check_scope
 from recsys.api.context import RequestContext, request_context_of
 from recsys.api.overload.rates import RateLimits, address_of
 from recsys.api.overload.shedding import Shedder
-from recsys.api.problems.answers import ProblemResponse
+from recsys.api.problems.answers import ProblemError, ProblemResponse, problem_response
 from recsys.api.problems.types import TOO_MANY_REQUESTS
-from recsys.api.route_table import Guard
+from recsys.api.route_table import UNMATCHED, Guard
 
 API_KEY_HEADER = b"x-api-key"
 SIGNATURE_PARAMETER = SIGNATURE.encode() + b"="
@@ -49,11 +49,25 @@ class Gatekeeper:
             context.caller = self.keys.caller(context.headers.get(API_KEY_HEADER))
             # A signed link was counted with the list that contains it, and a page opens many of them at once.
             is_link = route.guard is Guard.KEY_OR_LINK and SIGNATURE_PARAMETER in scope["query_string"]
-            if self.rates is None or is_link or self._within_rate(self.rates, scope, context):
-                await self.app(scope, receive, send)
-            else:
+            if self.rates is not None and not is_link and not self._within_rate(self.rates, scope, context):
                 self.shedder.metrics.count_rejection(TOO_MANY_REQUESTS.slug)
                 await ProblemResponse(TOO_MANY_REQUESTS, "")(scope, receive, send)
+            elif (refusal := self._refusal(scope, context, is_link=is_link)) is not None:
+                await refusal(scope, receive, send)
+            else:
+                await self.app(scope, receive, send)
+
+    def _refusal(self, scope: Scope, context: RequestContext, *, is_link: bool) -> ProblemResponse | None:
+        """Return the answer to a caller who may not use the route, before the body is read or parsed."""
+        route = context.route
+        if route is UNMATCHED or route.guard is Guard.RATE or is_link:
+            return None
+        client = scope.get("client")
+        try:
+            check_scope(context, client[0] if client else None, route.scope, is_open=self.keys.is_open)
+        except ProblemError as error:
+            return problem_response(error)
+        return None
 
     def _within_rate(self, rates: RateLimits, scope: Scope, context: RequestContext) -> bool:
         caller = context.caller

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from recsys.api.context import RequestContext, request_context_of
+from recsys.api.middleware.bodies import read_body, replay_body
 from recsys.api.problems.answers import ProblemResponse, storage_problem
 from recsys.api.problems.types import (
     IDEMPOTENCY_IN_PROGRESS,
@@ -62,7 +63,7 @@ class Idempotency:
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, key: bytes, context: RequestContext) -> None:
         try:
-            body = await _read_body(receive)
+            body = await read_body(receive)
         except HTTPException as error:
             # Problem handlers run only around the routes.
             await ProblemResponse(TOO_LARGE, error.detail)(scope, receive, send)
@@ -90,7 +91,7 @@ class Idempotency:
                 await send({"type": "http.response.start", "status": state.status, "headers": headers})
                 await send({"type": "http.response.body", "body": state.body})
             case NewRequest():
-                await self._run(scope, _replay_body(body, receive), send, key)
+                await self._run(scope, replay_body(body, receive), send, key)
             case _:
                 assert_never(state)
 
@@ -153,32 +154,6 @@ class _HeldAnswer:
     def answer(self) -> Stored:
         assert self.start is not None  # noqa: S101
         return Stored(self.start["status"], _media_type(self.start), self.body)
-
-
-async def _read_body(receive: Receive) -> bytes | None:
-    """Return the whole body, which `BodyLimit` bounds; None if the caller disconnected."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
-
-
-def _replay_body(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that first returns a body that was already read."""
-    sent = False
-
-    async def receive_again() -> Message:
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive_again
 
 
 def _media_type(start: Message) -> str:

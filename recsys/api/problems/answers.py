@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from recsys.api.context import request_context_of
+from recsys.api.limits import MAX_ERRORS
 from recsys.api.problems.types import (
     INTERNAL,
     INVALID_REQUEST,
@@ -64,7 +65,7 @@ class Problem(BaseModel):
     title: str = Field(description="Type of problem in a few words.", examples=[INVALID_REQUEST.title])
     status: int = Field(description="HTTP status.", examples=[INVALID_REQUEST.status])
     detail: str = Field(description="Error of this request, and the cure.", examples=[INVALID_REQUEST.cure])
-    errors: list[FieldError] | None = Field(default=None, description="Fields with errors.")
+    errors: list[FieldError] | None = Field(default=None, description="Fields with errors, the first 20.")
 
 
 class ProblemError(Exception):
@@ -164,19 +165,24 @@ def storage_problem(error: StorageError) -> ProblemResponse:
     return ProblemResponse(STORAGE_UNAVAILABLE, "", headers={"Retry-After": "1"})
 
 
-async def _on_problem(_: Request, error: ProblemError) -> Response:
+def problem_response(error: ProblemError) -> ProblemResponse:
+    """Return the answer to an error that ends a request, also for the layers around the routes."""
     headers = {"WWW-Authenticate": "ApiKey"} if error.kind is MISSING_KEY else {}
     return ProblemResponse(error.kind, error.what, error.errors, headers={**headers, **error.headers})
+
+
+async def _on_problem(_: Request, error: ProblemError) -> Response:
+    return problem_response(error)
 
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
     invalid = error.errors()
     if any(one["type"] == "json_invalid" for one in invalid):
         return ProblemResponse(MALFORMED_JSON, _NO_JSON)
-    errors = [_field_error(one, request) for one in invalid]
+    errors = [_field_error(one, request) for one in invalid[:MAX_ERRORS]]
     first = errors[0]
     where = first.parameter or first.pointer or "body"
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    more = f" (and {len(invalid) - 1} more)" if len(invalid) > 1 else ""
     return ProblemResponse(INVALID_REQUEST, f"{where}: {first.detail}{more}.", errors)
 
 

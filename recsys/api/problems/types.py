@@ -126,6 +126,20 @@ ADDRESS_TOO_LONG = ProblemType(
     "Path and query have more than 65,535 characters.",
     "Send fewer ids; POST /v1/recommendations takes them in its body.",
 )
+HEAD_TOO_LARGE = ProblemType(
+    "head-too-large",
+    431,
+    "The head of the request is too large",
+    "Address and headers, or the fields around the chunks of a body, have more than 128 KiB.",
+    "Send fewer or shorter headers.",
+)
+TOO_SLOW = ProblemType(
+    "too-slow",
+    408,
+    "The request arrived too slowly",
+    "The head was not complete after 10 seconds, or the body paused for 10 seconds or had less than 1 KiB a second.",
+    "Send the request again, on a faster connection or with a smaller body.",
+)
 MISSING_SCOPE = ProblemType(
     "missing-scope",
     403,
@@ -256,6 +270,8 @@ PROBLEM_TYPES = (
     METHOD_NOT_ALLOWED,
     TOO_LARGE,
     ADDRESS_TOO_LONG,
+    HEAD_TOO_LARGE,
+    TOO_SLOW,
     MISSING_SCOPE,
     TOO_MANY_REQUESTS,
     OVERLOADED,

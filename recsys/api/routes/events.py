@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import TypeAdapter, ValidationError
 
 from recsys.api.auth.security import require
+from recsys.api.limits import MAX_ERRORS
 from recsys.api.problems.answers import ProblemError, problem_responses
 from recsys.api.problems.types import (
     MALFORMED_JSON,
@@ -56,9 +58,11 @@ async def post_events(request: Request, _: NoQuery, services: Served) -> EventRe
     Each event is accepted, a duplicate of an accepted one, or rejected with a reason; a rejected event does not affect
     the others. Accepted events are on disk, and count in the user's next list.
     """
-    entries = list(_parse_body(await request.body(), request.headers.get("Content-Type", "")))
+    parsed_body = _parse_body(await request.body(), request.headers.get("Content-Type", ""))
+    # One more than the limit: a line that is not JSON takes as long as an exception does.
+    entries = list(islice(parsed_body, MAX_EVENTS + 1))
     if len(entries) > MAX_EVENTS:
-        raise ProblemError(TOO_LARGE, f"{len(entries):,} events are more than {MAX_EVENTS:,}.")
+        raise ProblemError(TOO_LARGE, f"More than {MAX_EVENTS:,} events.")
     received_at = now()
     parsed = [_parse_event(entry, received_at, services) for entry in entries]
     events = [one for one in parsed if isinstance(one, Event)]
@@ -106,7 +110,7 @@ def _parse_event(entry: Any, received_at: int, services: Served) -> Event | Even
     except ValidationError as error:
         reasons = [
             f"{'.'.join(map(str, one['loc'])) or 'event'}: {str(one['msg']).removeprefix('Value error, ')}"
-            for one in error.errors(include_url=False, include_context=False)
+            for one in islice(error.errors(include_url=False, include_context=False, include_input=False), MAX_ERRORS)
         ]
         return _reject(entry, "; ".join(reasons))
     timestamp = received_at if event.timestamp is None else event.timestamp

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from recsys.api.limits import MAX_DEADLINE_MS, MAX_ID_LENGTH, MAX_IMAGE_CHARACTERS
+from recsys.api.limits import MAX_DEADLINE_MS, MAX_ERRORS, MAX_ID_LENGTH, MAX_IMAGE_CHARACTERS
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """Id or name: 1 to 512 characters, no control characters."""
@@ -29,6 +29,14 @@ class Strict(BaseModel):
     """Base of everything that callers send."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bound_unknown_fields(cls, values: Any) -> Any:
+        """Reject many unknown fields as one error: the validator would make an error of each, at great cost."""
+        if isinstance(values, dict) and len(values) > len(cls.model_fields) + MAX_ERRORS:
+            raise ValueError(f"{len(values):,} fields, of which at most {len(cls.model_fields)} can be known")
+        return values
 
 
 JSON = ConfigDict(strict=True)
