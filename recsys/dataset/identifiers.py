@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar, cast
@@ -19,6 +20,11 @@ Id = TypeVar("Id", bound=str)
 Row = TypeVar("Row", bound=int)
 
 _SUFFIX = "_id"
+
+
+def normalize_id(text: str) -> str:
+    """Return an id in Unicode's composed form (NFC), as imports store it: é is one character and not two."""
+    return unicodedata.normalize("NFC", text)
 
 
 class Identifiers(Generic[Id, Row]):

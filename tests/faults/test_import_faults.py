@@ -52,7 +52,7 @@ def write_source(folder: Path, count: int, events_per_item: int = 1) -> Path:
     with (folder / "events.csv").open("w") as file:
         file.write("user_id,item_id,event,timestamp\n")
         for item in items:
-            file.writelines(f"u{item},{item},view,{second}\n" for second in range(events_per_item))
+            file.writelines(f"u{item},{item},view,{1_700_000_000 + second}\n" for second in range(events_per_item))
     return folder
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recsys.config import EventSettings
 from recsys.dataset.importers.table import RowCheck
-from recsys.dataset.importers.values import as_bools, as_series, is_blank, parse_numbers, parse_timestamps
+from recsys.dataset.importers.values import as_bools, as_series, describe_number, describe_time, is_blank
 from recsys.dataset.splits import SPLIT_PART, SplitPart
 from recsys.schema import EVENT, ITEM_ID, RATING, TIMESTAMP, USER_ID, WEIGHT, EventKind, IntArray
 
@@ -110,27 +110,22 @@ def _weights(check: RowCheck, codes: NDArray[np.int8], settings: EventSettings) 
 
 
 def _timestamps(check: RowCheck) -> IntArray:
-    column = check.column(TIMESTAMP)
-    if column is None:
+    if check.column(TIMESTAMP) is None:
         return np.zeros(len(check.table), dtype=np.int64)
-    values, bad = parse_timestamps(column)
-    check.flag(
-        bad,
-        TIMESTAMP,
-        lambda value: f"{value!r} is not a time since 1970; write epoch seconds, milliseconds or 2024-05-31T18:00:00Z",
-    )
-    return values
+    seconds, bad = check.times(TIMESTAMP)
+    check.flag(bad, TIMESTAMP, describe_time)
+    return seconds
 
 
 def _numbers(check: RowCheck, name: str) -> NDArray[np.float32] | None:
     column = check.column(name)
     if column is None:
         return None
-    values, bad = parse_numbers(column)
+    values, bad = check.numbers(name)
     if name == RATING and EVENT in check.names:
         # If there is an event column, most rows have no rating.
         bad &= ~is_blank(column)
-    check.flag(bad, name, lambda value: f"{value!r} is not a usable number; write 3.5")
+    check.flag(bad, name, lambda value: describe_number(value, "write 3.5"))
     return values.astype(np.float32)
 
 

@@ -11,12 +11,15 @@ from recsys.dataset.importers.table import RowCheck
 from recsys.dataset.importers.values import (
     AVAILABILITY_WORDS,
     as_series,
+    describe_number,
     is_blank,
     parse_attribute,
     parse_availability,
-    parse_numbers,
 )
 from recsys.schema import AVAILABLE, CATEGORY, IMAGE, ITEM_COLUMNS, ITEM_ID, PRICE, TITLE
+
+# Float64 holds every cent up to here.
+_LARGEST_PRICE = 2**53 / 100
 
 
 def check_ids(check: RowCheck, name: str) -> None:
@@ -49,17 +52,17 @@ def parse_items(check: RowCheck, others: dict[str, str]) -> pd.DataFrame:
             frame[name] = as_series(_without_blanks(column))
     price = check.column(PRICE)
     if price is not None:
-        amounts, bad = parse_numbers(price)
-        check.flag(
-            bad & ~is_blank(price),
-            PRICE,
-            lambda value: f"{value!r} is not a number; write 12.99, or leave it empty if unknown",
-        )
+        amounts, bad = check.numbers(PRICE)
+        unreadable = bad & ~is_blank(price)
+        check.flag(unreadable, PRICE, lambda value: describe_number(value, "write 12.99, or leave it empty if unknown"))
+        large = amounts >= _LARGEST_PRICE
+        check.flag(large, PRICE, lambda value: f"{value} is too large to be stored to the cent; leave it empty")
         check.flag(amounts < 0, PRICE, lambda value: f"{value} is negative; leave it empty if unknown")
         frame[PRICE] = pd.Series(amounts)
     available = check.column(AVAILABLE)
     if available is not None:
-        words, bad = parse_availability(available)
+        words, bad, notes = parse_availability(available)
+        check.notes += [f"{check.table.path.name}, {AVAILABLE}: {note}" for note in notes]
         check.flag(bad, AVAILABLE, lambda value: f"{value!r} is not an availability; use {AVAILABILITY_WORDS}")
         frame[AVAILABLE] = pd.Series(words).astype("boolean").mask(pd.Series(is_blank(available)))
     for name, source in others.items():

@@ -62,6 +62,7 @@ def build_catalog(
         options: renames, image folder and whether images are decoded.
     """
     frames, rejects = [], []
+    notes: list[str] = []
     rejected_ids: frozenset[str] = frozenset()
     for raw in tables:
         check, others = _match(raw, ITEM_FIELDS, options.columns)
@@ -71,6 +72,7 @@ def build_catalog(
             check_image_files(check, root)
         good = frame[~check.bad]
         rejects += check.rejects
+        notes += check.notes
         rejected_ids |= frozenset(frame.loc[check.bad, ITEM_ID]) - frozenset(good[ITEM_ID])
         if IMAGE in good:
             # A name is absolute or relative to the items file; the catalog's is relative to the project.
@@ -83,7 +85,7 @@ def build_catalog(
     catalog = finish_items(merged.copy())
     if old is not None:
         catalog = finish_items(upsert_rows(old, catalog, ITEM_ID))
-    return ParsedTable(catalog, tuple(rejects), rejected_ids=rejected_ids)
+    return ParsedTable(catalog, tuple(rejects), tuple(notes), rejected_ids)
 
 
 def build_catalog_of_events(tables: Sequence[RawTable], options: ImportOptions) -> ParsedTable:
@@ -101,7 +103,7 @@ def build_users(raw: RawTable, old: pd.DataFrame | None, options: ImportOptions)
     frame = parse_users(check, others)
     good = frame[~check.bad]
     merged = good if old is None else upsert_rows(old, good, USER_ID)
-    return ParsedTable(finish_rows(merged, USER_ID), tuple(check.rejects))
+    return ParsedTable(finish_rows(merged, USER_ID), tuple(check.rejects), tuple(check.notes))
 
 
 def build_interactions(
@@ -132,6 +134,7 @@ def build_interactions(
         good = frame[~check.bad]
         frames.append(good.assign(**{SPLIT_PART: part.value}) if len(tables) > 1 else good)
         rejects += check.rejects
+        notes |= dict.fromkeys(check.notes)
         if others:
             notes[f"columns not used: {', '.join(others)}"] = None
         if TIMESTAMP not in check.names:
@@ -154,8 +157,8 @@ def build_reviews(raw: RawTable, items: pd.DataFrame, options: ImportOptions) ->
     check, _ = _match(raw, REVIEW_FIELDS, options.columns)
     frame = parse_reviews(check, items[ITEM_ID])
     good = frame[~check.bad]
-    notes = (f"{len(good):,} reviews of {good[ITEM_ID].nunique():,} items",)
-    return ParsedTable(add_reviews(items, good, keep=options.appends), tuple(check.rejects), notes)
+    count = f"{len(good):,} reviews of {good[ITEM_ID].nunique():,} items"
+    return ParsedTable(add_reviews(items, good, keep=options.appends), tuple(check.rejects), (*check.notes, count))
 
 
 def drop_orphans(interactions: pd.DataFrame, items: pd.DataFrame, *, skip_bad: bool) -> ParsedTable:

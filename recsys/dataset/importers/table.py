@@ -10,9 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from recsys.dataset.importers.values.ids import describe_id, parse_ids
+from recsys.dataset.importers.values.numbers import parse_numbers
+from recsys.dataset.importers.values.times import DateOrder, parse_times
 from recsys.errors import DataError, Problem
-from recsys.schema import BoolArray, IntArray
+from recsys.schema import ITEM_ID, USER_ID, BoolArray, IntArray
+
+ITEM_GROUP_ID = "item_group_id"
+"""Attribute of items that are variants of one product: the id of the product."""
+_IDS = (ITEM_ID, USER_ID, ITEM_GROUP_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,21 @@ class Reject:
 
     problem: Problem
     raw: str
+
+
+@dataclass(frozen=True, slots=True)
+class Customs:
+    """Ways of writing values in a file.
+
+    Attributes:
+        decimal: decimal sign, "." or ",", if known for certain.
+        suggested: decimal sign that the file suggests; used if a column does not show its own.
+        dates: order of day and month in dates that end with the year; None: each column shows its own.
+    """
+
+    decimal: str = ""
+    suggested: str = ""
+    dates: DateOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +56,9 @@ class RawTable:
         lines: `(N,)` line on which each row begins, 1-based (row number in a Parquet file).
         text_columns: columns that the file declares as text; they stay text even if they look like numbers.
         rejects: rows that could not be split.
+        float_columns: columns that the file stores as floats; ids in them may have lost digits.
+        customs: ways of writing numbers and dates.
+        notes: sentences about how the file was read.
     """
 
     path: Path
@@ -40,6 +66,9 @@ class RawTable:
     lines: IntArray
     text_columns: frozenset[str] = frozenset()
     rejects: list[Reject] = field(default_factory=list)
+    float_columns: frozenset[str] = frozenset()
+    customs: Customs = Customs()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -50,16 +79,26 @@ class RawTable:
 
 
 class RowCheck:
-    """Collects the bad rows of one table. `names` maps the project's fields to the file's columns."""
+    """Collects the bad rows of one table, and notes about guesses.
+
+    `names` maps the project's fields to the file's columns. Ids are brought into one form at once.
+    """
 
     def __init__(self, table: RawTable, names: dict[str, str]) -> None:
         self.table = table
         self.names = names
         self.bad: BoolArray = np.zeros(len(table), dtype=np.bool_)
         self.rejects: list[Reject] = list(table.rejects)
+        self.notes: list[str] = list(table.notes)
+        self._ids: dict[str, pa.StringArray] = {}
+        for name in _IDS:
+            if name in names:
+                self._check_ids(name)
 
     def column(self, name: str) -> pa.StringArray | None:
         """Return the text of a field, or None if the file does not have it."""
+        if name in self._ids:
+            return self._ids[name]
         return self.table.columns[self.names[name]] if name in self.names else None
 
     def require(self, name: str) -> pa.StringArray:
@@ -72,6 +111,25 @@ class RowCheck:
             )
         return column
 
+    def numbers(self, name: str) -> tuple[NDArray[np.float64], BoolArray]:
+        """Parse a field as numbers `(N,)`, NaN if unreadable, and a mask of the unreadable or empty ones.
+
+        Raises DataError if the file does not have the field, or if its decimal sign cannot be decided.
+        """
+        customs = self.table.customs
+        values, bad, notes = parse_numbers(self.require(name), customs.decimal, customs.suggested, self._where(name))
+        self.notes += notes
+        return values, bad
+
+    def times(self, name: str) -> tuple[IntArray, BoolArray]:
+        """Parse a field as seconds since 1970 UTC `(N,)`, and a mask of the unreadable or empty ones.
+
+        Raises DataError if the file does not have the field, or if day and month cannot be told apart.
+        """
+        seconds, bad, notes = parse_times(self.require(name), self.table.customs.dates, self._where(name))
+        self.notes += notes
+        return seconds, bad
+
     def flag(self, rows: BoolArray, name: str, message: Callable[[str], str]) -> None:
         """Mark rows `(N,)` as bad in one field; `message` builds the text from the bad value."""
         column = self.require(name)
@@ -81,6 +139,16 @@ class RowCheck:
                 self.table.path, int(self.table.lines[row]), self.names[name], message(column[row].as_py())
             )
             self.rejects.append(Reject(problem, self.table.raw(row)))
+
+    def _check_ids(self, name: str) -> None:
+        source = self.names[name]
+        ids, bad, notes = parse_ids(self.table.columns[source], source in self.table.float_columns, self._where(name))
+        self._ids[name] = ids
+        self.notes += notes
+        self.flag(bad, name, describe_id)
+
+    def _where(self, name: str) -> str:
+        return f"{self.table.path}, column {self.names[name]!r}"
 
 
 def csv_line(values: Sequence[str]) -> str:

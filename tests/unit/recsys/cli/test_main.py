@@ -166,7 +166,9 @@ class TestInitAndImport:
         assert Project.open(tmp_path).settings.name == "first"
 
     def test_import_reports_what_came_in(self, catalog: Project, tmp_path: Path) -> None:
-        (tmp_path / "log.csv").write_text("who,item_id,event,timestamp\na,p01,click,5\nb,p02,view,6\n")
+        (tmp_path / "log.csv").write_text(
+            "who,item_id,event,timestamp\na,p01,click,1700000005\nb,p02,view,1700000006\n"
+        )
         result = _run("import", catalog.root, "--interactions", tmp_path / "log.csv", "--column", "who=user_id")
         assert result.exit_code == 0, result.output
         assert catalog.load_interactions()["user_id"].tolist() == ["a", "b"]

@@ -25,7 +25,7 @@ def shop(tmp_path: Path) -> Project:
     random = np.random.default_rng(3)
     items = np.concatenate([random.choice(20, 8, replace=False) for _ in range(25)])
     frame = pd.DataFrame({"user_id": np.repeat(np.arange(25), 8), "item_id": items})
-    frame["timestamp"] = random.permutation(len(frame)) * 1000
+    frame["timestamp"] = 1_600_000_000 + random.permutation(len(frame)) * 1000
     frame.to_csv(tmp_path / "events.csv", index=False)
     pd.DataFrame({"item_id": np.arange(20)}).to_csv(tmp_path / "items.csv", index=False)
     project = Project.init(tmp_path / "shop", "shop")

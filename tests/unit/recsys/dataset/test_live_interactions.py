@@ -19,7 +19,9 @@ from recsys.storage.database import Database
 from recsys.storage.live.events import Event, EventStore
 from recsys.training.build import build
 
-IMPORTED = "user_id,item_id,event,timestamp\nanna,a,view,100\nbert,b,purchase,200\ncarl,c,like,300\n"
+IMPORTED = (
+    "user_id,item_id,event,timestamp\nanna,a,view,1700000100\nbert,b,purchase,1700000200\ncarl,c,like,1700000300\n"
+)
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_without_live_data_no_database_is_made(shop: Project) -> None:
 
 
 def test_live_events_come_with_the_imported_ones_by_time(shop: Project) -> None:
-    send(shop, [("dora", "d", EventKind.CART, 150), ("anna", "a", EventKind.CLICK, 300)])
+    send(shop, [("dora", "d", EventKind.CART, 1_700_000_150), ("anna", "a", EventKind.CLICK, 1_700_000_300)])
     frame = shop.load_interactions()
     assert list(frame["user_id"]) == ["anna", "dora", "bert", "anna", "carl"]
     assert list(frame["weight"]) == [1.0, 5.0, 10.0, 2.0, 5.0]
@@ -66,7 +68,7 @@ def test_live_events_come_with_the_imported_ones_by_time(shop: Project) -> None:
 
 
 def test_live_events_of_unknown_items_are_left_out(shop: Project) -> None:
-    send(shop, [("dora", "unknown", EventKind.CART, 150), ("dora", "d", EventKind.CART, 150)])
+    send(shop, [("dora", "unknown", EventKind.CART, 1_700_000_150), ("dora", "d", EventKind.CART, 1_700_000_150)])
     assert list(shop.load_interactions()["item_id"]) == ["a", "d", "b", "c"]
 
 
@@ -75,7 +77,7 @@ def test_live_events_alone_will_do(project: Project, tmp_path: Path) -> None:
     import_data(project, items=tmp_path / "items.csv")
     with pytest.raises(ProjectError, match="recsys import"):
         project.load_interactions()
-    last = send(project, [("anna", "b", EventKind.LIKE, 1)])
+    last = send(project, [("anna", "b", EventKind.LIKE, 1_700_000_001)])
     assert list(project.load_interactions()["user_id"]) == ["anna"]
     assert project.load_interactions(through=last - 1).empty
     build(project)
@@ -84,8 +86,8 @@ def test_live_events_alone_will_do(project: Project, tmp_path: Path) -> None:
 
 
 def test_an_import_does_not_take_live_events_in(shop: Project, tmp_path: Path) -> None:
-    send(shop, [("dora", "d", EventKind.CART, 150)])
-    (tmp_path / "more.csv").write_text("user_id,item_id,event,timestamp\nemil,a,view,400\n")
+    send(shop, [("dora", "d", EventKind.CART, 1_700_000_150)])
+    (tmp_path / "more.csv").write_text("user_id,item_id,event,timestamp\nemil,a,view,1700000400\n")
     import_data(shop, interactions=tmp_path / "more.csv", options=ImportOptions(mode=ImportMode.APPEND))
     assert list(shop.load_imported_interactions()["user_id"]) == ["anna", "bert", "carl", "emil"]
     assert len(shop.load_interactions()) == 5
@@ -96,15 +98,15 @@ def test_live_events_are_to_be_learned_from_in_a_split_that_came_with_the_data(p
     columns = {"item_id": ["a"], "title": [""], "category": [""], "price": [1.0], "available": [True], "image": [""]}
     pd.DataFrame(columns).to_parquet(project.items_file)
     imported = {"user_id": ["u"], "item_id": ["a"], "event": ["view"], "weight": np.ones(1, np.float32)}
-    pd.DataFrame(imported | {"timestamp": [5], "part": ["test"]}).to_parquet(project.interactions_file)
-    send(project, [("v", "a", EventKind.VIEW, 9)])
+    pd.DataFrame(imported | {"timestamp": [1_700_000_005], "part": ["test"]}).to_parquet(project.interactions_file)
+    send(project, [("v", "a", EventKind.VIEW, 1_700_000_009)])
     assert list(project.load_interactions()["part"]) == ["test", "train"]
 
 
 def test_a_bundle_says_which_events_it_contains(shop: Project) -> None:
-    last = send(shop, [("dora", "d", EventKind.CART, 150), ("emil", "d", EventKind.CART, 150)])
+    last = send(shop, [("dora", "d", EventKind.CART, 1_700_000_150), ("emil", "d", EventKind.CART, 1_700_000_150)])
     build(shop)
-    send(shop, [("late", "d", EventKind.CART, 150)])
+    send(shop, [("late", "d", EventKind.CART, 1_700_000_150)])
     bundle = load_bundle(shop.bundles, shop.root)
     assert bundle.events_through == last == 2
     assert {"dora", "emil"} <= set(bundle.user_ids.ids(np.arange(len(bundle.user_ids))))
@@ -113,11 +115,11 @@ def test_a_bundle_says_which_events_it_contains(shop: Project) -> None:
 
 
 def test_events_that_arrive_during_a_build_wait_for_the_next(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    last = send(shop, [("dora", "d", EventKind.CART, 150)])
+    last = send(shop, [("dora", "d", EventKind.CART, 1_700_000_150)])
     load = Project.load_interactions
 
     def arriving(project: Project, through: int | None = None) -> pd.DataFrame:
-        send(project, [("late", "d", EventKind.CART, 150)])
+        send(project, [("late", "d", EventKind.CART, 1_700_000_150)])
         return load(project, through)
 
     monkeypatch.setattr(Project, "load_interactions", arriving)
@@ -129,7 +131,7 @@ def test_events_that_arrive_during_a_build_wait_for_the_next(shop: Project, monk
 
 
 def test_a_bundle_says_which_events_it_has(shop: Project) -> None:
-    send(shop, [("dora", "d", EventKind.CART, 150)])
+    send(shop, [("dora", "d", EventKind.CART, 1_700_000_150)])
     build(shop)
     assert load_bundle(shop.bundles, shop.root).events_through == 1
 

@@ -48,7 +48,7 @@ def events(*, times: bool = True) -> pd.DataFrame:
     for user in range(USERS):
         chance = np.where(np.arange(ITEMS) // (ITEMS // BLOCKS) == user % BLOCKS, 10.0, 1.0)
         items = random.choice(ITEMS, 12, replace=False, p=chance / chance.sum())
-        stamps = 1_000_000 + random.integers(0, 100 * DAY, 12)
+        stamps = 1_600_000_000 + random.integers(0, 100 * DAY, 12)
         frames.append(pd.DataFrame({"user_id": f"u{user:02}", "item_id": [f"i{i:02}" for i in items], "t": stamps}))
     whole = pd.concat(frames, ignore_index=True)
     return whole.rename(columns={"t": "timestamp"}) if times else whole.drop(columns="t")
@@ -208,7 +208,7 @@ class TestKeeping:
         assert tune(shop, Tunable.EASE, trials=1, k=5, metric="map").trials == 1
         assert tune(shop, Tunable.EASE, trials=1, k=5, split=SplitMethod.RANDOM).trials == 1
         extra = shop.root.parent / "extra.csv"
-        extra.write_text("user_id,item_id,timestamp\nu00,i39,1000001\n")
+        extra.write_text("user_id,item_id,timestamp\nu00,i39,1600000001\n")
         import_data(shop, interactions=extra, options=ImportOptions(mode=ImportMode.APPEND))
         assert tune(shop, Tunable.EASE, trials=1, k=5).trials == 1
 
@@ -337,7 +337,7 @@ class TestRefusals:
             tune(Project.init(tmp_path / "shop", "shop"), trials=1)
 
     def test_too_little_to_hold_anything_out(self, tmp_path: Path) -> None:
-        project = make_project(tmp_path / "a", events()[:1].assign(timestamp=5), events()[1:2])
+        project = make_project(tmp_path / "a", events()[:1].assign(timestamp=1_600_000_000), events()[1:2])
         with pytest.raises(DataError, match="holds out nothing"):
             tune(project, trials=1)
 

@@ -42,7 +42,7 @@ def test_events_weights_and_times(shop: Project, write: Write) -> None:
 @pytest.mark.parametrize("kind", EventKind)
 def test_each_kind_and_its_synonyms(shop: Project, write: Write, kind: EventKind) -> None:
     words = (kind.value, kind.value.upper(), *SYNONYMS[kind])
-    rows = "".join(f"u,1,{word},{second}\n" for second, word in enumerate(words))
+    rows = "".join(f"u,1,{word},{1_700_000_000 + second}\n" for second, word in enumerate(words))
     import_data(shop, interactions=write("e.csv", "user_id,item_id,event,timestamp\n" + rows))
     frame = shop.load_interactions()
     assert len(frame) == len(words)
@@ -52,7 +52,7 @@ def test_each_kind_and_its_synonyms(shop: Project, write: Write, kind: EventKind
 
 def test_ratings_become_opinions_by_the_project_s_threshold(shop: Project, write: Write) -> None:
     (shop.root / "recsys.toml").write_text("[events]\nrating_threshold = 3.0\nlike = 2.5\n")
-    path = write("e.csv", "user_id,item_id,stars,timestamp\nu,1,3,1\nu,2,2.5,2\n")
+    path = write("e.csv", "user_id,item_id,stars,timestamp\nu,1,3,1700000001\nu,2,2.5,1700000002\n")
     report = import_data(Project.open(shop.root), interactions=path)
     frame = shop.load_interactions()
     assert frame["event"].tolist() == ["like", "dislike"]
@@ -62,7 +62,7 @@ def test_ratings_become_opinions_by_the_project_s_threshold(shop: Project, write
 
 
 def test_an_event_column_rules_and_its_ratings_may_be_empty(shop: Project, write: Write) -> None:
-    path = write("e.csv", "user_id,item_id,event,rating,timestamp\nu,1,view,,1\nu,2,like,1,2\n")
+    path = write("e.csv", "user_id,item_id,event,rating,timestamp\nu,1,view,,1700000001\nu,2,like,1,1700000002\n")
     import_data(shop, interactions=path)
     frame = shop.load_interactions()
     assert frame["event"].tolist() == ["view", "like"]
@@ -81,12 +81,16 @@ def test_bare_pairs_are_clicks_without_a_time_and_the_report_says_so(shop: Proje
 
 def test_given_weights_are_kept_and_their_sign_is_checked(shop: Project, write: Write) -> None:
     header = "user_id,item_id,event,weight,timestamp\n"
-    import_data(shop, interactions=write("e.csv", header + "u,1,view,0.25,1\nu,1,dislike,-7,2\n"))
+    import_data(shop, interactions=write("e.csv", header + "u,1,view,0.25,1700000001\nu,1,dislike,-7,1700000002\n"))
     assert shop.load_interactions()["weight"].tolist() == [0.25, -7.0]
     with pytest.raises(BadRowsError) as caught:
         import_data(
             shop,
-            interactions=write("e.csv", header + "u,1,view,-1,1\nu,1,dislike,1,2\nu,1,view,x,3\nu,1,view,,4\n"),
+            interactions=write(
+                "e.csv",
+                header
+                + "u,1,view,-1,1700000001\nu,1,dislike,1,1700000002\nu,1,view,x,1700000003\nu,1,view,,1700000004\n",
+            ),
         )
     assert [(p.row, p.field) for p in caught.value.problems] == [(row, "weight") for row in (2, 3, 4, 5)]
 
@@ -94,7 +98,7 @@ def test_given_weights_are_kept_and_their_sign_is_checked(shop: Project, write: 
 def test_every_kind_of_bad_row(shop: Project, write: Write) -> None:
     path = write(
         "e.csv",
-        "user_id,item_id,kind,when\nu,9,view,1\n,1,view,1\nu,,view,1\nu,1,stare,1\nu,1,view,soon\nu,1,view,1\nu,1\n",
+        "user_id,item_id,kind,when\nu,9,view,1700000001\n,1,view,1700000001\nu,,view,1700000001\nu,1,stare,1700000001\nu,1,view,soon\nu,1,view,1700000001\nu,1\n",
     )
     with pytest.raises(BadRowsError) as caught:
         import_data(shop, interactions=path, options=ImportOptions(columns={"kind": "event", "when": "timestamp"}))
@@ -108,7 +112,8 @@ def test_every_kind_of_bad_row(shop: Project, write: Write) -> None:
 
 
 def test_exact_repeats_are_dropped_whatever_their_order(shop: Project, write: Write) -> None:
-    rows = ["u,1,view,1,5\n", "u,1,view,3,5\n", "u,1,view,2,5\n", "u,1,click,1,5\n", "u,1,view,1,6\n"]
+    kinds = ("view,1,1700000005", "view,3,1700000005", "view,2,1700000005", "click,1,1700000005", "view,1,1700000006")
+    rows = [f"u,1,{kind}\n" for kind in kinds]
     frames = []
     for order in (rows, rows[::-1]):
         path = write("e.csv", "user_id,item_id,event,weight,timestamp\n" + "".join(order))
@@ -120,10 +125,10 @@ def test_exact_repeats_are_dropped_whatever_their_order(shop: Project, write: Wr
 
 def test_append_adds_to_what_is_there(shop: Project, write: Write) -> None:
     header = "user_id,item_id,event,timestamp\n"
-    import_data(shop, interactions=write("a.csv", header + "u,1,view,1\nu,2,view,3\n"))
+    import_data(shop, interactions=write("a.csv", header + "u,1,view,1700000001\nu,2,view,1700000003\n"))
     report = import_data(
         shop,
-        interactions=write("b.csv", header + "u,1,view,1\nu,3,view,2\n"),
+        interactions=write("b.csv", header + "u,1,view,1700000001\nu,3,view,1700000002\n"),
         options=ImportOptions(mode=ImportMode.APPEND),
     )
     assert shop.load_interactions()["item_id"].tolist() == ["1", "3", "2"]
@@ -133,7 +138,7 @@ def test_append_adds_to_what_is_there(shop: Project, write: Write) -> None:
 def test_other_tables_stay(shop: Project, write: Write) -> None:
     before = shop.items_file.read_bytes()
     header = "user_id,item_id,event,timestamp\n"
-    import_data(shop, interactions=write("a.csv", header + "u,1,view,1\n"))
+    import_data(shop, interactions=write("a.csv", header + "u,1,view,1700000001\n"))
     import_data(shop, users=write("u.csv", "user,age\nv,30\nu,20\n"))
     assert shop.items_file.read_bytes() == before
     assert len(shop.load_interactions()) == 1
@@ -147,7 +152,7 @@ def test_repeated_users_are_bad_rows(shop: Project, write: Write) -> None:
 
 def test_a_catalog_that_orphans_interactions_is_refused_or_drops_them(shop: Project, write: Write) -> None:
     header = "user_id,item_id,event,timestamp\n"
-    import_data(shop, interactions=write("a.csv", header + "u,1,view,1\nu,2,view,3\n"))
+    import_data(shop, interactions=write("a.csv", header + "u,1,view,1700000001\nu,2,view,1700000003\n"))
     smaller = write("items.csv", "item_id\n1\n")
     with pytest.raises(DataError, match=r"1 of the project's interactions.*'2'"):
         import_data(shop, items=smaller)

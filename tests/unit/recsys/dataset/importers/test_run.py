@@ -15,7 +15,7 @@ from recsys.storage.artifacts import exclusive_lock
 Write = Callable[[str, str | bytes], Path]
 SHARED = Path(__file__).parents[5].parent / "shared" / "data"
 ITEMS = "item_id,price\n1,5\n2,x\n3,7\n"
-EVENTS = "user_id,item_id,event,timestamp\nu,1,view,1\nu,2,view,2\nu,9,view,3\n"
+EVENTS = "user_id,item_id,event,timestamp\nu,1,view,1700000001\nu,2,view,1700000002\nu,9,view,1700000003\n"
 
 
 def snapshot(root: Path) -> dict[str, bytes]:
@@ -44,7 +44,7 @@ def test_skip_bad_imports_the_rest_and_keeps_the_bad_rows(project: Project, writ
     assert report.rejected == {"items": 1, "interactions": 2}
     rows = [list(csv.DictReader(path.read_text().splitlines())) for path in report.rejects]
     assert [(r["file"], r["row"], r["field"], r["raw"]) for r in rows[0]] == [(str(items), "3", "price", "2,x")]
-    assert [(r["row"], r["raw"]) for r in rows[1]] == [("3", "u,2,view,2"), ("4", "u,9,view,3")]
+    assert [(r["row"], r["raw"]) for r in rows[1]] == [("3", "u,2,view,1700000002"), ("4", "u,9,view,1700000003")]
     assert "its own row is bad" in rows[1][0]["message"]
     assert "not in the catalog" in rows[1][1]["message"]
 
@@ -91,7 +91,7 @@ def test_the_report_reads_well(project: Project, write: Write) -> None:
         "items         2 (0 with an image), 1 wrong rows left out",
         "interactions  1, 2 wrong rows left out",
         "events        view 1",
-        "period        1970-01-01 to 1970-01-01",
+        "period        2023-11-14 to 2023-11-14",
         *(f"left out      {path}" for path in report.rejects),
     ]
 

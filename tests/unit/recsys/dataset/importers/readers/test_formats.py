@@ -261,13 +261,13 @@ def test_a_test_file_needs_a_train_file(project: Project, write: Write) -> None:
 
 BAD = [
     ("u.data", U_DATA + "1\t2\t3\n", 3, None, "3 fields"),
-    ("u.data", U_DATA + "1\t2\tgood\t5\n", 3, "rating", "'good' is not a usable number"),
+    ("u.data", U_DATA + "1\t2\tgood\t881250949\n", 3, "rating", "'good' is not a number"),
     ("ratings.dat", "1::2::5::978300760\n1::2::5\n", 2, None, "3 fields"),
     ("ratings.dat", "1::2::5::978300760\n1::2::5::soon\n", 2, "timestamp", "'soon' is not a time"),
     ("train.txt", "0 1 2\n1 2 x 1\n", 2, "item_id", "'x' is not an id"),
     ("data1.txt", "0\t1\t2\n\n0\t2\n", 3, None, "2 fields, but the first line has 3"),
     ("data1.txt", "0\t1\t2\n-1\t2\t1\n", 2, "user_id", "'-1' is not an id"),
-    ("data1.txt", "0\t1\t2\n1\t2\tmany\n", 2, "weight", "'many' is not a usable number"),
+    ("data1.txt", "0\t1\t2\n1\t2\tmany\n", 2, "weight", "'many' is not a number"),
     ("r.jsonl", review(parent_asin="1") + "{\n", 2, None, "not valid JSON"),
     ("r.jsonl", review(parent_asin="1") + "[]\n", 2, None, "not a JSON object"),
     ("r.jsonl", review(parent_asin="1") + review(rating=None), 2, "rating", "without 'rating'"),
