@@ -8,7 +8,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from importlib import metadata
@@ -163,7 +163,9 @@ def _check_project(path: Path) -> Iterator[Finding]:
         yield _run(f"engine {name}", partial(_describe_trained_engine, project.engines / name))
     yield _run("items", lambda: f"{len(project.load_items()):,}")
     yield _run("interactions", lambda: f"{len(project.load_interactions()):,}")
-    yield _run("images", lambda: _describe_images(project), "put them back, or import the items again")
+    images = _run("images", lambda: _describe_images(project), "put them back, or import the items again")
+    # An image that is missing costs its own item's style, nothing else.
+    yield replace(images, level=Level.WARN) if images.level is Level.FAIL else images
     yield _run("bundle", lambda: _describe_bundle(project))
     from recsys.storage.health import check_database, check_redis
 

@@ -33,6 +33,7 @@ WEIGHT = "weight"
 TIMESTAMP = "timestamp"
 TEXT = "text"
 REVIEWS = "reviews"
+IMAGE_URLS = "image_urls"
 RATING = "rating"
 
 ITEM_COLUMNS = (ITEM_ID, TITLE, CATEGORY, PRICE, AVAILABLE, IMAGE)

@@ -38,7 +38,10 @@ _DISC = ndimage.generate_binary_structure(2, 1)
 
 
 class Limit(StrEnum):
-    """Reason for a lower strength: one of the four limits, or a photo without the part that a mode paints."""
+    """Reason for a lower strength: one of the four limits, or a photo without the part that a mode paints.
+
+    `too-narrow`: a side of the photo has fewer pixels than engines can paint.
+    """
 
     MEAN_DIFFERENCE = "mean-difference"
     HIGH_DIFFERENCE = "high-difference"
@@ -46,6 +49,7 @@ class Limit(StrEnum):
     EDGES = "edges"
     NO_BACKDROP = "no-backdrop"
     NO_PRODUCT = "no-product"
+    TOO_NARROW = "too-narrow"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,18 @@ are checked on the header, before any pixel is decoded.
 
 from __future__ import annotations
 
+import importlib
 import io
 import re
 import stat
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError, features
 from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
 
 from style.errors import ImageError
@@ -23,9 +25,26 @@ from style.errors import ImageError
 Pixels = NDArray[np.float32]
 """`(H, W, 3)` float32 sRGB in [0, 1]."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+
+def _accepted_formats() -> tuple[str, ...]:
+    """Return the formats whose decoders are here: AVIF comes with Pillow 11.3, HEIC with the extra `heif`."""
+    formats = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"]
+    if "avif" in features.get_supported_modules():
+        formats.append("AVIF")
+    with suppress(ImportError):
+        importlib.import_module("pillow_heif").register_heif_opener()
+        formats.append("HEIF")
+    return tuple(formats)
+
+
+FORMATS = _accepted_formats()
 _ACCEPTED = f"accepted formats: {', '.join(FORMATS)}"
 _JPEG_SEGMENT = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")
+_JPEG_END = b"\xff\xd9"
+_JPEG_FILLS = tuple(bytes([byte]) * 64 for byte in (0x00, 0x55, 0x77, 0xA5, 0xD2, 0xFE))
+"""Bits that change an image if its pixels are not complete: for each code that they could stand for, another."""
+_AVIF_BRANDS = (b"avif", b"avis")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _SRGB = ImageCms.createProfile("sRGB")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -100,7 +119,7 @@ def decode_image(
 
     EXIF rotation is applied, an ICC profile is converted to sRGB, transparency is laid on white, only the first frame
     is read. Numbers of 16 bits are taken as [0, 65535] and floats as [0, 1]. Broken metadata is ignored: without a
-    valid profile an image is taken as sRGB, without valid EXIF as upright.
+    valid profile an image is taken as sRGB, without valid EXIF as upright. A JPEG may lack its end marker.
 
     Args:
         data: Image file.
@@ -111,36 +130,74 @@ def decode_image(
     Raises:
         ImageError: If the bytes are no image, are truncated, or pass a limit.
     """
+    if not data:
+        raise ImageError(f"{name}: is empty; {_ACCEPTED}")
     if len(data) > limits.max_bytes:
         raise ImageError(f"{name}: {len(data)} bytes; at most {limits.max_bytes} are accepted")
     try:
-        with warnings.catch_warnings():
-            # Pillow warns about sizes that the limits below reject, and about metadata that is dropped.
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-                width, height = opened.size
-                if min(width, height) < limits.min_side:
-                    raise ImageError(f"{name}: {width}x{height} pixels; each side needs at least {limits.min_side}")
-                if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-                    raise ImageError(f"{name}: {width}x{height} pixels; {_size_limits(limits)}")
-                _check_work(opened, data, name, limits)
-                if short_side is not None:
-                    opened.draft("RGB", _shrunk_size(opened.size, short_side))
-                opened.load()
-                image = _to_srgb(_upright(opened))
-        if short_side is None or min(image.size) <= short_side:
-            return image
-        return image.resize(_shrunk_size(image.size, short_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+        image = _decode(data, name, short_side, limits)
     except ImageError:
         raise
     except Image.DecompressionBombError:
         raise ImageError(f"{name}: too many pixels; {_size_limits(limits)}") from None
     except UnidentifiedImageError:
-        raise ImageError(f"{name}: not an image; {_ACCEPTED}") from None
+        raise ImageError(f"{name}: {_missing_decoder(data) or f'not an image; {_ACCEPTED}'}") from None
     except Exception as error:
         # Decoders fail on damaged files with OSError, KeyError, struct.error, OverflowError and more.
         reason = str(error) or type(error).__name__
-        raise ImageError(f"{name}: not a whole image ({reason}); {_ACCEPTED}") from None
+        closed = _close_jpeg(data, name, short_side, limits)
+        if closed is None:
+            raise ImageError(f"{name}: not a whole image ({reason}); {_ACCEPTED}") from None
+        image = closed
+    if short_side is None or min(image.size) <= short_side:
+        return image
+    return image.resize(_shrunk_size(image.size, short_side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+
+
+def _decode(data: bytes, name: str, short_side: int | None, limits: Limits) -> Image.Image:
+    """Decode bytes to an upright RGB image, at least `short_side` pixels a side if it has as many."""
+    with warnings.catch_warnings():
+        # Pillow warns about sizes that the limits below reject, and about metadata that is dropped.
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+            width, height = opened.size
+            if min(width, height) < limits.min_side:
+                raise ImageError(f"{name}: {width}x{height} pixels; each side needs at least {limits.min_side}")
+            if max(width, height) > limits.max_side or width * height > limits.max_pixels:
+                raise ImageError(f"{name}: {width}x{height} pixels; {_size_limits(limits)}")
+            _check_work(opened, data, name, limits)
+            if short_side is not None:
+                opened.draft("RGB", _shrunk_size(opened.size, short_side))
+            opened.load()
+            return _to_srgb(_upright(opened))
+
+
+def _close_jpeg(data: bytes, name: str, short_side: int | None, limits: Limits) -> Image.Image | None:
+    """Decode a JPEG that lacks only its end marker, as browsers do; return None for other data.
+
+    The marker is added. If pixels were missing, too, further bytes before the marker would change the image.
+    """
+    if not data.startswith(b"\xff\xd8"):
+        return None
+    pixels = data.removesuffix(_JPEG_END[:1])
+    try:
+        image = _decode(pixels + _JPEG_END, name, short_side, limits)
+        filled = (_decode(pixels + fill + _JPEG_END, name, short_side, limits) for fill in _JPEG_FILLS)
+        return image if all(other.tobytes() == image.tobytes() for other in filled) else None
+    except Exception:
+        return None
+
+
+def _missing_decoder(data: bytes) -> str:
+    """Return which decoder an image needs that is not installed, "" if none would help."""
+    if data[4:8] != b"ftyp":
+        return ""
+    brands = [data[8:12], *(data[start : start + 4] for start in range(16, min(len(data), 64), 4))]
+    if any(brand in _AVIF_BRANDS for brand in brands):
+        return "" if "AVIF" in FORMATS else "an AVIF image; install Pillow 11.3 or newer, which decodes it"
+    if "HEIF" not in FORMATS and any(brand in _HEIC_BRANDS for brand in brands):
+        return "a HEIC image; `pip install 'style-recsys[heif]'` adds its decoder, or convert it to JPEG"
+    return ""
 
 
 def check_image(path: Path, limits: Limits = DEFAULT_LIMITS) -> None:

@@ -32,6 +32,9 @@ from style.vector import StyleVector
 PALETTE = 2048
 """Colors of a gallery's palette, for all its photos together."""
 
+MIN_SIDE = 8
+"""Fewest pixels of a side that is painted: engines pad by reflection, which needs some, and see textures no smaller."""
+
 MARGIN = 32
 """Rows between a photo and the palette below it, so that no engine's texture carries colors across."""
 
@@ -62,7 +65,8 @@ def restyle_photo(
 ) -> RestyledPhoto:
     """Restyle one photo.
 
-    Strength 0 returns the photo bit for bit. So does an empty mask in a mode that paints the product.
+    Strength 0 returns the photo bit for bit. So does an empty mask in a mode that paints the product, and a photo with
+    a side below `MIN_SIDE`.
 
     Args:
         engine: Engine that paints.
@@ -80,6 +84,8 @@ def restyle_photo(
         return RestyledPhoto(photo.copy(), FidelityReport(options.strength, options.strength, None, ()))
     if not where.any():
         return RestyledPhoto(photo.copy(), unpainted_report(options.strength, Limit.NO_PRODUCT))
+    if min(photo.shape[:2]) < MIN_SIDE:
+        return RestyledPhoto(photo.copy(), unpainted_report(options.strength, Limit.TOO_NARROW))
     painting = engine.paint([photo], style, [judging_mask(product)])[0]
     composite = Composite(photo, painting, product, where, options.keep_color)
     report = limit_strength(composite, options.strength, options.limits)
@@ -107,10 +113,13 @@ def restyle_gallery(
 
     Raises:
         BackdropError: If the mode is `background` and a photo has no backdrop.
-        ImageError: If a mask has another size, or there is no photo.
+        ImageError: If a mask has another size, a photo has a side below `MIN_SIDE`, or there is no photo.
     """
     if not photos:
         raise ImageError("a gallery needs at least one photo")
+    narrow = next((photo.shape for photo in photos if min(photo.shape[:2]) < MIN_SIDE), None)
+    if narrow is not None:
+        raise ImageError(f"a photo of a gallery is {narrow[1]}x{narrow[0]} pixels; each side needs at least {MIN_SIDE}")
     masks = [
         paint_masks(photo, None if products is None else products[index], options.mode)
         for index, photo in enumerate(photos)

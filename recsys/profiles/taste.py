@@ -124,7 +124,8 @@ class TasteModel:
         rows, weights = rows[has_style], weights[has_style]
         expected = np.zeros(space.dimensions) if factors is None else factors @ self.weight + self.bias
         if not len(rows):
-            if factors is None:
+            # In a catalog without photos nothing says what factors mean in style.
+            if factors is None or not expected.any():
                 return Taste.none(space.dimensions)
             return Taste(np.asarray(expected, dtype=np.float32)[None], np.ones(1, np.float32))
         # The heaviest likes first, equal ones by row, so that the result does not depend on the order of events.

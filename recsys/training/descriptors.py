@@ -22,16 +22,17 @@ from style.preprocess.recipe import Recipe
 def catalog_descriptors(project: Project, catalog: Catalog, names: Sequence[str] | None = None) -> ProductDescriptors:
     """Compute the descriptors `names` (default: those in the settings) of the catalog's photos.
 
-    A photo in which no product stands out has no shape. Photos go through the project's recipe first. Raises ExtraError
-    where OpenCV or scikit-image is needed and missing, ImageError that names a photo which cannot be read.
+    A photo in which no product stands out has no shape, and one that cannot be read has zeros in all. Photos go through
+    the project's recipe first. Raises ExtraError if OpenCV or scikit-image is needed and missing.
     """
     recipe = Recipe.from_texts(project.settings.preprocess.steps)
     asked = with_dominant_color(project.settings.descriptors.names) if names is None else tuple(names)
     arrays: dict[str, FloatArray] = {}
     for each in descriptors(asked):
         folder = "-".join(filter(None, (each.name, str(each.version), recipe.identity)))
-        found = cached_photo_arrays(project, catalog, f"descriptors/{folder}", each.name, _Described(each, recipe))
-        arrays[each.name] = np.zeros((len(catalog), each.dimensions), dtype=np.float32) if found is None else found
+        arrays[each.name] = cached_photo_arrays(
+            project, catalog, f"descriptors/{folder}", each.name, _Described(each, recipe), each.dimensions
+        )
     return ProductDescriptors(arrays)
 
 

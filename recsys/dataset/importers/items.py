@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -74,7 +76,7 @@ def parse_items(check: RowCheck, others: dict[str, str]) -> pd.DataFrame:
 
 def merge_rows(first: pd.DataFrame, second: pd.DataFrame, key: str) -> pd.DataFrame:
     """Merge all rows and columns of both, matched by `key`; if both have a value, the first's is used."""
-    left, right = first.set_index(key), second.set_index(key)
+    left, right = _nullable(first.set_index(key)), _nullable(second.set_index(key))
     index = left.index.union(right.index)
     left, right = left.reindex(index), right.reindex(index)
     for name in right.columns:
@@ -83,18 +85,34 @@ def merge_rows(first: pd.DataFrame, second: pd.DataFrame, key: str) -> pd.DataFr
             left[name] = ours.where(ours.notna(), theirs)
         else:
             left[name] = right[name]
-    return left.reset_index(names=key)
+    return _plain(left).reset_index(names=key)
 
 
-def upsert_rows(old: pd.DataFrame, new: pd.DataFrame, key: str) -> pd.DataFrame:
-    """Return the rows of `new`, and those of `old` with other keys."""
-    rest = old[~old[key].isin(new[key])]
-    if rest.empty:
-        return new
-    for name in rest.columns.intersection(new.columns):
-        rest_values, new_values = _same_kind(rest[name], new[name])
-        rest, new = rest.assign(**{name: rest_values}), new.assign(**{name: new_values})
-    return pd.concat([rest, new], ignore_index=True)
+def update_rows(
+    old: pd.DataFrame, frames: Sequence[pd.DataFrame], merged: pd.DataFrame, key: str
+) -> tuple[pd.DataFrame, str]:
+    """Return the rows of `old` with the columns that files bring, and new rows; and a note that counts both.
+
+    An empty value of a column that a file has clears the old value; a column that it does not have changes nothing.
+
+    Args:
+        old: Rows of the project, each key once.
+        frames: Rows of each file.
+        merged: Rows of all files, each key once.
+        key: Name of the column with the ids.
+    """
+    before, after = _nullable(old.set_index(key)), _nullable(merged.set_index(key))
+    index = before.index.append(after.index.difference(before.index))
+    known, rows = after.index.isin(before.index), after.reindex(index)
+    updated = before.reindex(index)
+    for name in after.columns:
+        # Of several files only some may have the column, and then only their rows change.
+        brought = index.isin(np.concatenate([frame[key].to_numpy() for frame in frames if name in frame]))
+        ours, theirs = _same_kind(rows[name], updated[name]) if name in updated else (rows[name], None)
+        updated[name] = ours if theirs is None else ours.where(brought, theirs)
+    columns = ", ".join(after.columns) or "none"
+    note = f"{key.removesuffix('_id')}s: {int(known.sum()):,} updated (columns {columns}), {int((~known).sum()):,} new"
+    return _plain(updated).reset_index(names=key), note
 
 
 def finish_items(frame: pd.DataFrame) -> pd.DataFrame:
@@ -109,6 +127,8 @@ def finish_items(frame: pd.DataFrame) -> pd.DataFrame:
     for name, default in defaults.items():
         if name not in frame:
             frame[name] = default
+    # A column of which no file has a value has no kind of its own.
+    frame = frame.astype(dict.fromkeys((TITLE, CATEGORY, IMAGE), "str"))
     frame[AVAILABLE] = frame[AVAILABLE].astype("boolean").fillna(True).astype(bool)
     attributes = [name for name in frame.columns if name not in ITEM_COLUMNS]
     return finish_rows(frame[[*ITEM_COLUMNS, *attributes]], ITEM_ID)
@@ -122,6 +142,16 @@ def finish_rows(frame: pd.DataFrame, key: str) -> pd.DataFrame:
 
 def _without_blanks(column: pa.StringArray) -> pa.StringArray:
     return pc.if_else(pc.equal(column, ""), None, column)
+
+
+def _nullable(frame: pd.DataFrame) -> pd.DataFrame:
+    # Whole numbers with missing rows would become 7.0, as text too.
+    return frame.astype({name: "Int64" for name in frame.columns if pd.api.types.is_integer_dtype(frame[name])})
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    whole = [name for name in frame.columns if frame[name].dtype == "Int64"]
+    return frame.astype({name: "float64" if frame[name].isna().any() else "int64" for name in whole})
 
 
 def _same_kind(one: pd.Series, other: pd.Series) -> tuple[pd.Series, pd.Series]:

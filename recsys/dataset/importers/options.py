@@ -15,7 +15,7 @@ from recsys.errors import DataError
 class ImportMode(StrEnum):
     """Treatment of rows that the project already has in an imported table.
 
-    REPLACE: they are removed. APPEND: they stay; an item or user with the same id is replaced as a whole.
+    REPLACE: they are removed. APPEND: they stay; of an item or user with the same id only the file's columns change.
     """
 
     REPLACE = "replace"

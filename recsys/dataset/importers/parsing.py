@@ -15,9 +15,15 @@ from recsys.dataset.importers.columns import (
     Aliases,
     match_columns,
 )
-from recsys.dataset.importers.images import check_image_files, locate_image
+from recsys.dataset.importers.images import describe_images, link_fetched_images, locate_images, with_images
 from recsys.dataset.importers.interactions import finish_interactions, parse_interactions
-from recsys.dataset.importers.items import finish_items, finish_rows, merge_rows, parse_items, upsert_rows
+from recsys.dataset.importers.items import (
+    finish_items,
+    finish_rows,
+    merge_rows,
+    parse_items,
+    update_rows,
+)
 from recsys.dataset.importers.options import ImportOptions
 from recsys.dataset.importers.reviews import add_reviews, parse_reviews
 from recsys.dataset.importers.table import RawTable, Reject, RowCheck
@@ -26,7 +32,7 @@ from recsys.dataset.importers.values import as_series
 from recsys.dataset.project import Project
 from recsys.dataset.splits import SPLIT_PART, SplitPart
 from recsys.errors import DataError
-from recsys.schema import EVENT, IMAGE, ITEM_ID, RATING, TIMESTAMP, USER_ID, EventKind
+from recsys.schema import EVENT, ITEM_ID, RATING, TIMESTAMP, USER_ID, EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class ParsedTable:
         notes: sentences for the import's report.
         rejected_ids: ids of items that have a bad row and no good one.
         duplicates: repeated interactions that were dropped.
+        unusable: rows of images that cannot be used; their items are good.
     """
 
     frame: pd.DataFrame
@@ -46,6 +53,7 @@ class ParsedTable:
     notes: tuple[str, ...] = ()
     rejected_ids: frozenset[str] = frozenset()
     duplicates: int = 0
+    unusable: tuple[Reject, ...] = ()
 
 
 def build_catalog(
@@ -57,35 +65,40 @@ def build_catalog(
 
     Args:
         tables: one per file.
-        old: items of the project that stay unless a file has their id; None if all are replaced.
+        old: items of the project that stay; of those in a file only its columns change. None if all are replaced.
         project: receives the images' paths, relative to its folder if they lie inside.
         options: renames, image folder and whether images are decoded.
     """
-    frames, rejects = [], []
+    frames, rejects, located = [], [], []
     notes: list[str] = []
     rejected_ids: frozenset[str] = frozenset()
     for raw in tables:
         check, others = _match(raw, ITEM_FIELDS, options.columns)
         frame = parse_items(check, others)
         root = (raw.path.parent if options.images is None else options.images).absolute()
-        if options.check_images:
-            check_image_files(check, root)
+        images = locate_images(check, root, project, decode=options.check_images)
+        if images is not None:
+            frame = with_images(frame, images)
+            located.append(images)
         good = frame[~check.bad]
         rejects += check.rejects
         notes += check.notes
         rejected_ids |= frozenset(frame.loc[check.bad, ITEM_ID]) - frozenset(good[ITEM_ID])
-        if IMAGE in good:
-            # A name is absolute or relative to the items file; the catalog's is relative to the project.
-            paths = good[IMAGE].map(lambda name, root=root: locate_image(name, root), na_action="ignore")
-            good = good.assign(**{IMAGE: paths.map(project.image_reference, na_action="ignore")})
         frames.append(good)
     merged = frames[0]
     for frame in frames[1:]:
         merged = merge_rows(merged, frame, ITEM_ID)
-    catalog = finish_items(merged.copy())
     if old is not None:
-        catalog = finish_items(upsert_rows(old, catalog, ITEM_ID))
-    return ParsedTable(catalog, tuple(rejects), tuple(notes), rejected_ids)
+        merged, changes = update_rows(old, frames, merged, ITEM_ID)
+        notes.append(changes)
+    catalog = link_fetched_images(finish_items(merged.copy()), project)
+    return ParsedTable(
+        catalog,
+        tuple(rejects),
+        (*notes, *describe_images(located, catalog)),
+        rejected_ids,
+        unusable=tuple(reject for images in located for reject in images.problems),
+    )
 
 
 def build_catalog_of_events(tables: Sequence[RawTable], options: ImportOptions) -> ParsedTable:
@@ -98,12 +111,14 @@ def build_catalog_of_events(tables: Sequence[RawTable], options: ImportOptions) 
 
 
 def build_users(raw: RawTable, old: pd.DataFrame | None, options: ImportOptions) -> ParsedTable:
-    """Build the users table; users of `old` stay unless the file has their id."""
+    """Build the users table; users of `old` stay, and of those in the file only its columns change."""
     check, others = _match(raw, USER_FIELDS, options.columns)
     frame = parse_users(check, others)
     good = frame[~check.bad]
-    merged = good if old is None else upsert_rows(old, good, USER_ID)
-    return ParsedTable(finish_rows(merged, USER_ID), tuple(check.rejects), tuple(check.notes))
+    if old is None:
+        return ParsedTable(finish_rows(good, USER_ID), tuple(check.rejects), tuple(check.notes))
+    merged, changes = update_rows(old, [good], good, USER_ID)
+    return ParsedTable(finish_rows(merged, USER_ID), tuple(check.rejects), (*check.notes, changes))
 
 
 def build_interactions(

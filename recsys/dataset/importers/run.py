@@ -42,10 +42,10 @@ def import_data(
 ) -> ImportReport:
     """Import files into a project, either all of them or, after an error, none.
 
-    Tables without a file stay as they are. A row with any problem is bad as a whole; so is an item with an image that
-    cannot be decoded (empty its image field to import the item without one). With `options.skip_bad`, bad rows and
-    interactions with their items go to the project's `rejects` folder. A format without a catalog builds one from the
-    ids in its events if neither the project nor the import has items.
+    Tables without a file stay as they are. A row with any problem is bad as a whole. An image that cannot be decoded
+    costs itself: its item is imported without one, and the image is listed in the `rejects` folder. With
+    `options.skip_bad`, bad rows and interactions with their items go to that folder, too. A format without a catalog
+    builds one from the ids in its events if neither the project nor the import has items.
 
     Args:
         project: receives the tables.
@@ -92,7 +92,8 @@ def import_data(
                 cause = "" if first is None else f"; the first wrong row is {first}"
                 raise DataError(f"no good row of {name} remains, and nothing was imported{cause}")
         try:
-            reject_files = write_rejects(project.rejects, rejects)
+            unusable = [reject for table in parsed.values() for reject in table.unusable]
+            reject_files = write_rejects(project.rejects, rejects | {"images": unusable})
             with replacing_folder(project.data) as staging:
                 for name, frame in tables.items():
                     write_frame(staging / _FILES[name], frame)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from style.errors import ImageError
-from style.images import Limits, decode_image, from_pixels, open_image, read_image, to_pixels
+from style.images import FORMATS, Limits, decode_image, from_pixels, open_image, read_image, to_pixels
 
 RED = (200, 30, 40)
 
@@ -64,7 +64,9 @@ def test_a_color_profile_is_converted() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "a.jpg: not an image; accepted formats: JPEG, PNG"),
+        (b"", "a.jpg: is empty; accepted formats: JPEG, PNG"),
+        (b"no image", "a.jpg: not an image; accepted formats: JPEG, PNG"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50), "a.jpg: (a HEIC image; `pip install .*heif|not a)"),
         (b"GIF89a nonsense", "a.jpg: not a"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.jpg: not an image"),
         (encoded(Image.new("RGB", (64, 64), RED), "JPEG")[:-200], "a.jpg: not a whole image"),
@@ -87,3 +89,22 @@ def test_limits_are_checked_before_pixels_are_decoded() -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"gone.jpg: no such file"):
         read_image(tmp_path / "gone.jpg")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0, "restart_marker_blocks": 2}])
+def test_a_jpeg_may_lack_its_end_marker_but_no_pixel(options: dict[str, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (60, 90, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(noise), "JPEG", **options)
+    whole = decode_image(data).tobytes()
+    assert decode_image(data[:-2]).tobytes() == whole
+    assert decode_image(data[:-1]).tobytes() == whole
+    for cut in (4, 8, 20, 100, 1000):
+        with pytest.raises(ImageError, match="not a whole image"):
+            decode_image(data[:-cut])
+
+
+def test_avif_is_read_if_its_decoder_is_here() -> None:
+    if "AVIF" not in FORMATS:
+        pytest.skip("this Pillow has no decoder for AVIF")
+    pixels = np.asarray(decode_image(encoded(Image.new("RGB", (64, 64), RED), "AVIF")))
+    assert np.abs(pixels.astype(int) - RED).max() <= 8

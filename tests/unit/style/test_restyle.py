@@ -18,7 +18,8 @@ from style.modes import PaintMode, Strength
 from style.restyle import RestyledPhoto, RestyleOptions, restyle_gallery, restyle_photo
 from style.transfer.base import Painting, Stylizer
 from style.transfer.color import ColorStylizer
-from style.vector import StyleVector
+from style.transfer.film import FilmStylizer
+from style.vector import DIMENSIONS, StyleVector
 
 RED = np.array([0.75, 0.2, 0.2], dtype=np.float32)
 CREAM = np.array([0.9, 0.85, 0.7], dtype=np.float32)
@@ -219,3 +220,20 @@ class TestGallery:
             assert difference(*same) < 0.5
         with pytest.raises(ImageError, match="at least one photo"):
             restyle_gallery(color, [], style(), RestyleOptions(HALF))
+
+
+@pytest.mark.parametrize("size", [(1, 512), (512, 2), (7, 7)])
+def test_a_photo_too_narrow_to_paint_stays_as_it_is_and_the_report_says_why(size: tuple[int, int]) -> None:
+    photo = np.random.default_rng(0).random((*size, 3)).astype(np.float32)
+    engine = FilmStylizer.load()
+    style = StyleVector.from_values(np.ones(DIMENSIONS))
+    answer = restyle_photo(engine, photo, style, RestyleOptions(HALF, mode=PaintMode.FULL))
+    assert np.array_equal(answer.pixels, photo)
+    assert answer.report.limited_by == (Limit.TOO_NARROW,)
+    assert answer.report.used.largest == 0
+    nearly = np.random.default_rng(0).random((8, 64, 3)).astype(np.float32)
+    assert (
+        restyle_photo(engine, nearly, style, RestyleOptions(HALF, mode=PaintMode.FULL, limits=None)).report.used == HALF
+    )
+    with pytest.raises(ImageError, match="each side needs at least 8"):
+        restyle_gallery(engine, [nearly, photo], style, RestyleOptions(HALF))

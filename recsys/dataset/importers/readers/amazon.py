@@ -16,11 +16,10 @@ from typing import Any
 from recsys.dataset.importers.images import find_images
 from recsys.dataset.importers.readers.lines import Rows, numbered_lines
 from recsys.dataset.importers.table import RawTable
-from recsys.schema import CATEGORY, IMAGE, ITEM_ID, PRICE, RATING, TEXT, TIMESTAMP, TITLE, USER_ID
+from recsys.schema import CATEGORY, IMAGE, IMAGE_URLS, ITEM_ID, PRICE, RATING, TEXT, TIMESTAMP, TITLE, USER_ID
 
 _REVIEW_FIELDS = ("user_id", "parent_asin", "rating", "timestamp")
 _NAMES = {"parent_asin": ITEM_ID, "user_id": USER_ID, "rating": RATING, "timestamp": TIMESTAMP}
-IMAGE_URLS = "image_urls"
 _PRODUCT_COLUMNS = (ITEM_ID, TITLE, CATEGORY, PRICE, "store", IMAGE_URLS)
 _SIZES = ("hi_res", "large", "thumb")
 _UNKNOWN_PRICES = ("", "None", "—", "-")

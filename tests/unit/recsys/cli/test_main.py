@@ -190,10 +190,13 @@ class TestInitAndImport:
         assert result.exit_code == 0
         assert "1 wrong rows left out" in result.output
 
-    def test_broken_pictures_are_refused_unless_unchecked(self, catalog: Project, tmp_path: Path) -> None:
+    def test_broken_images_cost_only_themselves(self, catalog: Project, tmp_path: Path) -> None:
         (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8 torn")
         (tmp_path / "one.csv").write_text("item_id,title,image\nx,X,torn.jpg\n")
-        _refused(_run("import", catalog.root, "--items", tmp_path / "one.csv"), "torn.jpg")
+        checked = _run("import", catalog.root, "--items", tmp_path / "one.csv")
+        assert checked.exit_code == 0
+        assert "1 of 1 images cannot be used" in checked.output
+        assert "torn.jpg: not an image" in checked.output
         unchecked = _run("import", catalog.root, "--items", tmp_path / "one.csv", "--no-image-check")
         assert unchecked.exit_code == 0
 

@@ -11,7 +11,7 @@ from PIL import Image
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.importers import import_data
 from recsys.dataset.project import Project
-from recsys.profiles.style_vectors import catalog_colors
+from recsys.profiles.style_vectors import catalog_colors, catalog_vectors
 
 
 @pytest.fixture
@@ -54,3 +54,34 @@ def test_a_catalog_without_photos_has_no_colors(tmp_path: Path) -> None:
     project = Project.init(tmp_path / "shop", "bare")
     import_data(project, items=tmp_path / "items.csv")
     assert not catalog_colors(project, Catalog.from_frame(project.load_items())).any()
+
+
+def test_a_photo_that_cannot_be_read_costs_its_own_item(
+    project: Project, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    catalog = Catalog.from_frame(project.load_items())
+    whole = catalog_colors(project, catalog)
+    kept = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "0.png").unlink()
+    (tmp_path / "1.png").write_bytes(kept[:60])
+    vectors = catalog_vectors(project, catalog)
+    assert not vectors[[0, 1, 6]].any()
+    np.testing.assert_allclose(np.linalg.norm(vectors[2:6], axis=1), 1.0, atol=1e-6)
+    assert "2 of 6 photos cannot be read, and their items have no style" in caplog.text
+    assert "0.png: no such file" in caplog.text
+    colors = catalog_colors(project, catalog)
+    assert not colors[[0, 1, 6]].any()
+    assert colors[2:6].any(axis=1).all()
+    # A photo that comes back is described without the others being computed again.
+    (tmp_path / "1.png").write_bytes(kept)
+    assert catalog_vectors(project, catalog)[1].any()
+    assert whole[1].any()
+
+
+def test_photos_may_all_be_unreadable(project: Project, tmp_path: Path) -> None:
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    catalog = Catalog.from_frame(project.load_items())
+    assert catalog_vectors(project, catalog).shape == (7, 128)
+    assert not catalog_vectors(project, catalog).any()
+    assert not catalog_colors(project, catalog).any()

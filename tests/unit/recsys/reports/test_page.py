@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from recsys.config import RestyleSettings
+from recsys.dataset.importers import import_data
 from recsys.dataset.project import Project
 from recsys.dataset.sample import load_user_truth
 from recsys.errors import ProjectError
@@ -30,6 +31,7 @@ from recsys.restyling.renderer import Renderer
 from recsys.restyling.target import StyleTarget
 from recsys.schema import BASIS_TEXTS, FEATURES, Basis, EventKind, ItemId, UserId
 from recsys.storage.cache import DiskCache
+from recsys.training.build import build
 from style.errors import WeightsError
 from style.provenance.mark import read_mark
 from style.transfer.color import ColorStylizer
@@ -274,3 +276,17 @@ class TestWords:
         assert tuple(FEATURE_WORDS) == FEATURES
         assert set(BASIS_TEXTS) == set(Basis)
         assert set(EVENT_WORDS) == set(EventKind)
+
+
+def test_a_shop_without_photos_has_a_page_without_them(tmp_path: Path, restyler: Renderer) -> None:
+    rows = [f"i{index},Thing {index},{index + 1}.5\n" for index in range(12)]
+    (tmp_path / "i.csv").write_text("item_id,title,price\n" + "".join(rows))
+    events = [f"u{user},i{(user + step) % 12},like,{1700000000 + step}\n" for user in range(8) for step in range(5)]
+    (tmp_path / "e.csv").write_text("user_id,item_id,event,timestamp\n" + "".join(events))
+    project = Project.init(tmp_path / "shop", "bare")
+    import_data(project, items=tmp_path / "i.csv", interactions=tmp_path / "e.csv")
+    build(project)
+    write_page(project, tmp_path / "page.html", restyler=restyler)
+    html = (tmp_path / "page.html").read_text()
+    assert "Thing 3" in html
+    assert "data:image" not in html

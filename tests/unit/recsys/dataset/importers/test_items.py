@@ -93,20 +93,53 @@ def test_a_repeated_id_names_the_first_line(project: Project, write: Write) -> N
         import_data(project, items=write("i.csv", "item_id\n1\n2\n1\n"))
 
 
-def test_images_are_looked_for_beside_the_file_and_checked(project: Project, write: Write, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_used_costs_itself_and_is_named(project: Project, write: Write, tmp_path: Path) -> None:
     picture(tmp_path / "images/1.png")
     write("images/text.png", "no picture")
+    write("images/empty.jpg", "")
+    (tmp_path / "images/folder.jpg").mkdir()
     (tmp_path / "images/cut.png").write_bytes((tmp_path / "images/1.png").read_bytes()[:50])
+    Image.new("RGB", (1, 1)).save(tmp_path / "images/tiny.png")
+    names = ["1.png", "none.png", "text.png", "empty.jpg", "folder.jpg", "cut.png", "tiny.png"]
+    rows = [f"{index},images/{name}\n" for index, name in enumerate(names)]
+    path = write("i.csv", "id,img\n" + "".join(rows) + '7,\n8,"data:image/png;base64,AAAA"\n')
+    report = import_data(project, items=path)
+    frame = project.load_items()
+    assert frame["item_id"].tolist() == list("012345678")
+    assert project.resolve_image(frame["image"][0]) == tmp_path / "images/1.png"
+    assert (frame["image"][1:] == "").all()
+    assert (report.images, report.rejected) == (1, {})
+    (note,) = report.notes
+    assert note.startswith("7 of 8 images cannot be used, and their items are imported without: ")
+    assert "i.csv, row 3, column 'img'" in note
+    assert "none.png: no such file" in note
+    listed = report.rejects[0].read_text().splitlines()
+    assert len(listed) == 1 + 7
+    assert "save it as a file" in listed[-1]
+
+
+def test_a_column_of_images_may_be_empty(project: Project, write: Write) -> None:
+    full, empty = write("a.csv", "item_id,title\na,Red\n"), write("b.csv", "item_id,image,title\na,,\nb,,Blue\n")
+    for files in ([empty], [full, empty]):
+        report = import_data(project, items=files)
+        assert project.load_items()["image"].tolist() == ["", ""]
+        assert str(report).startswith("items         2 (0 with an image)")
+
+
+@pytest.mark.parametrize("check_images", [True, False])
+def test_addresses_of_images_stay_with_their_items(project: Project, write: Write, check_images: bool) -> None:
     path = write(
         "i.csv",
-        "id,img\n1,images/1.png\n2,images/none.png\n3,images/text.png\n4,\n5,images/cut.png\n6,http://a.b/c.png\n",
+        'id,image,image_urls\n1,https://a.b/c.jpg,https://a.b/d.jpg\n2,"http://a.b/1,2.jpg, //a.b/3.jpg",\n3,,\n'
+        "4,s3://bucket/x y.jpg,\n",
     )
-    assert problems(project, path) == [(3, "img"), (4, "img"), (6, "img"), (7, "img")]
-    report = import_data(project, items=path, options=ImportOptions(skip_bad=True))
+    report = import_data(project, items=path, options=ImportOptions(check_images=check_images))
     frame = project.load_items()
-    assert frame["item_id"].tolist() == ["1", "4"]
-    assert project.resolve_image(frame["image"][0]) == tmp_path / "images/1.png"
-    assert (report.images, report.rejected) == (1, {"items": 4})
+    assert frame["image_urls"][:3].tolist() == [
+        "https://a.b/c.jpg https://a.b/d.jpg", "http://a.b/1,2.jpg //a.b/3.jpg", "",
+    ]  # fmt: skip
+    assert (frame["image"][:3] == "").all()
+    assert any("2, such as https://a.b/c.jpg" in note and "recsys images fetch" in note for note in report.notes)
 
 
 def test_an_image_root_can_be_given_and_images_inside_the_project_move_with_it(project: Project, write: Write) -> None:
@@ -133,18 +166,49 @@ def test_two_sources_make_one_catalog(project: Project, write: Write) -> None:
     assert frame["available"].tolist() == [True, True, True]
 
 
-def test_append_adds_and_replaces_by_id(project: Project, write: Write) -> None:
+APPEND = ImportOptions(mode=ImportMode.APPEND)
+
+
+def test_append_adds_items_and_changes_those_it_knows(project: Project, write: Write) -> None:
     import_data(project, items=write("a.csv", "item_id,title,size\n1,One,S\n2,Two,M\n"))
-    report = import_data(
-        project,
-        items=write("b.csv", "item_id,title,size\n2,New,3\n3,Three,4\n"),
-        options=ImportOptions(mode=ImportMode.APPEND),
-    )
+    report = import_data(project, items=write("b.csv", "item_id,title,size\n2,New,3\n3,Three,4\n"), options=APPEND)
     frame = project.load_items()
     assert frame["item_id"].tolist() == ["1", "2", "3"]
     assert frame["title"].tolist() == ["One", "New", "Three"]
     assert frame["size"].tolist() == ["S", "3", "4"]
     assert report.rows == {"items": 3}
+    assert report.notes == ("items: 1 updated (columns title, size), 1 new",)
+
+
+def test_a_price_list_changes_prices_alone(project: Project, write: Write, tmp_path: Path) -> None:
+    picture(tmp_path / "1.png")
+    full = "item_id,title,category,price,available,image,year\n1,One,lamp,5,no,1.png,1999\n2,Two,mug,6,yes,,2001\n"
+    import_data(project, items=write("a.csv", full))
+    before = project.load_items()
+    report = import_data(project, items=write("p.csv", "item_id,price\n1,99\n"), options=APPEND)
+    after = project.load_items()
+    assert after["price"].tolist() == [99.0, 6.0]
+    pd.testing.assert_frame_equal(after.drop(columns="price"), before.drop(columns="price"))
+    assert report.notes == ("items: 1 updated (columns price), 0 new",)
+
+
+def test_an_empty_cell_clears_and_a_missing_column_keeps(project: Project, write: Write) -> None:
+    import_data(project, items=write("a.csv", "item_id,title,price,size\n1,One,5,S\n2,Two,6,M\n"))
+    titles, sizes = write("t.csv", "item_id,title,price\n1,,\n"), write("s.csv", "item_id,size\n2,\n")
+    import_data(project, items=[titles, sizes], options=APPEND)
+    frame = project.load_items()
+    assert frame["title"].tolist() == ["", "Two"]
+    assert frame["price"].isna().tolist() == [True, False]
+    assert frame["size"].tolist() == ["S", ""]
+
+
+def test_users_are_changed_by_column_too(project: Project, write: Write) -> None:
+    import_data(project, users=write("u.csv", "user_id,city,age\na,Rom,31\nb,Oslo,44\n"))
+    report = import_data(project, users=write("v.csv", "user_id,age\na,32\nc,20\n"), options=APPEND)
+    frame = project.load_users()
+    assert frame["city"].tolist() == ["Rom", "Oslo", ""]
+    assert frame["age"].tolist() == [32, 44, 20]
+    assert report.notes == ("users: 1 updated (columns age), 1 new",)
 
 
 def test_replace_forgets_what_was_there(project: Project, write: Write) -> None:
