@@ -53,7 +53,7 @@ def bench_engines(
     project: Annotated[Path | None, typer.Option(help="Project of --experiment.")] = None,
 ) -> None:
     """Compare all engines on the same pairs: metrics, images and experiment results, as a page."""
-    from recsys.cli.experiment import analyze_experiment
+    from recsys.cli.experiments.logs import analyze_experiment
     from recsys.reports.engine_behavior import behavior_of
     from recsys.reports.engine_page import check_page, write_engine_page
     from style.benchmarks.run import bench_engines as compared

@@ -15,7 +15,7 @@ from recsys.cli.bench import bench
 from recsys.cli.build import build, refresh
 from recsys.cli.data import import_files, init, simulate
 from recsys.cli.evaluate import evaluate, tune
-from recsys.cli.experiment import experiment
+from recsys.cli.experiments import experiment
 from recsys.cli.export import export, restyle_sequence
 from recsys.cli.inspect import audit, doctor, rights
 from recsys.cli.key import key

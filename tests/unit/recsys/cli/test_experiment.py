@@ -80,6 +80,23 @@ def test_a_life(shop: Project) -> None:
     assert "no experiment is a draft or running" in _done(_run(shop, "assign", "--unit", "u1"))
 
 
+def test_a_look_is_declared(shop: Project) -> None:
+    """The end has a time zone, lies ahead, and is not left out for a fixed look."""
+    fixed = ("--looks", "fixed")
+    _said_no(_run(shop, "create", "a", *BASICS, *ARMS, *fixed), "end_at", "planned_units", "looks = 'sequential'")
+    _said_no(_run(shop, "create", "a", *BASICS, *ARMS, *fixed, "--end", "2020-01-01T00:00:00Z"), "is past", "later")
+    _said_no(_run(shop, "create", "a", *BASICS, *ARMS, *fixed, "--end", "2099-01-01"), "no time zone", "00:00Z")
+    _said_no(_run(shop, "create", "a", *BASICS, *ARMS, *fixed, "--planned-units", 0), "decision.planned_units")
+    _said_no(_run(shop, "create", "a", *BASICS, *ARMS, "--looks", "weekly"), "decision.looks")
+    assert not list(shop.experiments.glob("*.toml"))
+    options = ("--end", "2099-01-01T01:00:00+01:00", "--planned-units", 5000, "--alpha", 0.1, "--power", 0.9)
+    _done(_run(shop, "create", "a", *BASICS, *ARMS, *fixed, *options, "--minimal-effect", 0.05))
+    decision = load_experiment(shop.experiments / "a.toml").decision
+    assert decision.end_at == 4_070_908_800
+    assert (decision.planned_units, decision.alpha, decision.power, decision.minimal_effect) == (5000, 0.1, 0.9, 0.05)
+    assert "looks fixed, end 2099-01-01T00:00:00Z, 5,000 planned units" in _done(_run(shop, "show", "a"))
+
+
 def test_wrong_input(shop: Project) -> None:
     two = (*BASICS, "--arm", "now", "--arm", "b")
     _said_no(_run(shop, "create", "e", *two, "--metric", "clicks"), "metrics.0.name", "'ctr'")

@@ -1,0 +1,60 @@
+"""Command `recsys experiment analyze`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recsys.cli.experiments.arguments import Key
+from recsys.cli.experiments.logs import load_variety, open_logs
+from recsys.cli.shared import ProjectPath, open_project
+
+
+def analyze(
+    path: ProjectPath,
+    key: Key,
+    exposures: Annotated[Path | None, typer.Option(help="Log of exposures, .parquet or .csv; needs --events.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Log of events. Default of all logs: the live data.")] = None,
+    feedback: Annotated[Path | None, typer.Option(help="Log of ratings of restyled images.")] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Style vectors, .parquet with item_id and vector. Default: the bundle's.")
+    ] = None,
+    planned_units: Annotated[
+        int | None, typer.Option(min=1, help="Units at which always-valid intervals are narrowest.")
+    ] = None,
+    assigned_elsewhere: Annotated[
+        bool, typer.Option("--assigned-elsewhere", help="Do not check arms: another system assigned them.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the page: .html, .md or .json.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
+) -> None:
+    """Analyze logs: health, effects and a decision; exit with 1 if the data are not sound."""
+    from recsys.clock import now
+    from recsys.experiments.analysis.analyze import analyze
+    from recsys.experiments.design.files import find_file, load_experiment
+    from recsys.reports.experiment_page import analysis_json, render_experiment, write_experiment_page
+
+    if (exposures is None) != (events is None) or (feedback is not None and exposures is None):
+        raise typer.BadParameter("give both --exposures and --events, or none of them; --feedback needs both")
+    project = open_project(path)
+    one = load_experiment(find_file(project.experiments, key))
+    with open_logs(project, one, exposures, events, feedback) as logs:
+        found = analyze(
+            one,
+            logs,
+            now(),
+            diversity=load_variety(project, one, vectors),
+            planned_units=planned_units,
+            assigned_here=not assigned_elsewhere,
+        )
+    if out is not None:
+        write_experiment_page(found, out)
+    if json_:
+        typer.echo(analysis_json(found))
+    elif out is None:
+        typer.echo(render_experiment(found, ".md", plots=False), nl=False)
+    else:
+        typer.echo(f"{key}: {found.decision.advice}; wrote {out}")
+    raise typer.Exit(0 if found.healthy else 1)

@@ -1,0 +1,70 @@
+"""Logs and style vectors that commands of experiments read, and the analysis of live data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recsys.dataset.project import Project
+    from recsys.experiments.analysis.analyze import Analysis
+    from recsys.experiments.analysis.log_sources import Logs
+    from recsys.experiments.analysis.style_diversity import StyleVariety
+    from recsys.experiments.design.definition import Experiment
+
+
+def analyze_experiment(project: Project, key: str) -> Analysis:
+    """Analyze an experiment from the project's live data."""
+    from recsys.clock import now
+    from recsys.experiments.analysis.analyze import analyze
+    from recsys.experiments.design.files import find_file, load_experiment
+
+    one = load_experiment(find_file(project.experiments, key))
+    with open_logs(project, one, None, None, None) as logs:
+        return analyze(one, logs, now(), diversity=load_variety(project, one, None))
+
+
+@contextmanager
+def open_logs(
+    project: Project, one: Experiment, exposures: Path | None, events: Path | None, feedback: Path | None
+) -> Iterator[Logs]:
+    """Open logs in files, or by default the live data of a project."""
+    from recsys.errors import ProjectError
+    from recsys.experiments.analysis.log_sources import Logs
+
+    if exposures is not None and events is not None:
+        yield Logs.from_files(exposures, events, feedback)
+        return
+    from recsys.storage.database import Database
+
+    if not project.has_live_data:
+        raise ProjectError(
+            f"{project.root}: no live data to analyze; run `recsys serve`, or give --exposures and --events"
+        )
+    database = Database.open(project.database_url)
+    try:
+        yield Logs.from_database(database, one.unit)
+    finally:
+        database.close()
+
+
+def load_variety(project: Project, one: Experiment, vectors: Path | None) -> StyleVariety | None:
+    """Load style vectors from the given file or the current bundle; None if the experiment does not need them."""
+    from recsys.bundle.store import load_bundle
+    from recsys.errors import BundleError
+    from recsys.experiments.analysis.log_health import declared_metrics
+    from recsys.experiments.analysis.style_diversity import StyleVariety
+    from recsys.experiments.design.metric_names import MetricName
+
+    if vectors is not None:
+        return StyleVariety.from_file(vectors)
+    if MetricName.STYLE_DIVERSITY not in declared_metrics(one):
+        return None
+    try:
+        bundle = load_bundle(project.bundles, project.root)
+    except BundleError:
+        # The log may have the column; if it does not, the analysis says so.
+        return None
+    return StyleVariety.from_vectors(list(bundle.catalog.ids.values), bundle.space.vectors)
