@@ -14,6 +14,7 @@ from recsys.experiments.design.definition import Experiment, Looks
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.bayes_beta import beta_posterior
 from recsys.experiments.stats.bayes_normal import normal_posterior
+from recsys.experiments.stats.checks import check_arms
 from recsys.experiments.stats.cuped import Adjusted, adjust
 from recsys.experiments.stats.effect import Effect
 from recsys.experiments.stats.fixed import welch
@@ -126,7 +127,7 @@ def moments_by_arm(
         adjusted = Adjusted(tuple(moments.marginal() for moments in joint), (), 0.0, 1.0)
     else:
         # An arm without units gets as many columns as the others.
-        width = max(len(moments.means) for moments in joint)
+        width = max((len(moments.means) for moments in joint if moments.n), default=2)
         empty = JointMoments(0, np.zeros(width), np.zeros((width, width)))
         adjusted = adjust([moments if moments.n else empty for moments in joint])
     return Arms(adjusted, tuple(raw), cap, tuple(successes) if proportion else None, before is not None)
@@ -209,6 +210,8 @@ def compute_effects(table: UnitTable, experiment: Experiment, arms: Arms, rule: 
     for name in weighted_arms(experiment):
         code = table.arms.index(name)
         t, c = arms.adjusted.arms[code], arms.adjusted.arms[control]
+        # Checked here first, by the names of this experiment.
+        check_arms(**{name: t, experiment.control: c})
         if rule.looks is Looks.FIXED and arms.successes is not None and min(t.n, c.n) > 0:
             pair = Proportion(arms.successes[code], t.n), Proportion(arms.successes[control], c.n)
             found[name] = two_proportions(*pair, level=rule.level)
