@@ -111,16 +111,21 @@ def build_view(analysis: Analysis) -> View:
         description = one.arms[name].description
         words = f"{description} ({changes})" if description else changes
         arms.append(ArmRow(name, name == one.control, words, f"{share:.1%}", f"{analysis.units[name]:,}"))
-    validity = (
-        "at any time, no matter how often results are read"
-        if one.decision.looks is Looks.SEQUENTIAL
-        else f"if results are read once, after at least {one.decision.minimum_days} days"
-    )
+    look = analysis.look
+    validity, band = _validity(analysis)
+    progress = "" if look.reached or (look.at is None and not look.progress) else f", {look.progress:.0%} of the way"
     return View(
         key=one.key,
         title=one.title,
         hypothesis=one.hypothesis,
-        facts=(one.status.value, run, units, f"{analysis.exposures:,} exposures", f"coverage {one.coverage:.0%}"),
+        facts=(
+            one.status.value,
+            run,
+            units,
+            f"{analysis.exposures:,} exposures",
+            f"coverage {one.coverage:.0%}",
+            ("one look" if look.looks is Looks.FIXED else "any look") + progress,
+        ),
         decision=headline,
         tone=TONES[decision.advice],
         why=decision.why,
@@ -151,7 +156,7 @@ def build_view(analysis: Analysis) -> View:
         ),
         time_words=(
             f"Estimated effect on {METRIC_WORDS[one.primary.name]} at the end of each day. The band holds on all days "
-            "together: if it leaves out 0 on any day, that is a finding, no matter how often results are read."
+            f"together: {band}"
         ),
         segments=tuple(
             SegmentRow(
@@ -169,6 +174,25 @@ def build_view(analysis: Analysis) -> View:
         ),
         notes=_notes(analysis),
         when=_moment(analysis.now),
+    )
+
+
+def _validity(analysis: Analysis) -> tuple[str, str]:
+    """Return when intervals hold, and what the band over time tells, by the declared look."""
+    look = analysis.look
+    if look.waits:
+        return (
+            "at any time. They show the progress and warn of harm; only the declared look decides",
+            "it warns of harm, and the declared look decides.",
+        )
+    if look.looks is Looks.FIXED:
+        return (
+            f"for the one look at the declared end, {_moment(analysis.until)}",
+            "it shows the course, and the look at the declared end decides.",
+        )
+    return (
+        "at any time, no matter how often results are read",
+        "if it leaves out 0 on any day, that is a finding, no matter how often results are read.",
     )
 
 
@@ -229,8 +253,7 @@ def _notes(analysis: Analysis) -> tuple[str, ...]:
     caps = {one.cap for one in analysis.comparisons if one.cap is not None and math.isfinite(one.cap)}
     notes = [
         f"A unit counts from its first exposure on. Its pre-period is the {BEFORE_DAYS} days before that.",
-        "p-values are corrected by Holm: for the primary metric over the arms, for the others over metrics and arms. A "
-        "guardrail holds if its whole interval is better than the margin.",
+        *_family_notes(analysis),
         "An interval of one metric can leave out 0 although the corrected p-value still says “not shown”.",
         "“Not shown” does not mean “equal”: there may be a smaller effect.",
         *(
@@ -240,8 +263,32 @@ def _notes(analysis: Analysis) -> tuple[str, ...]:
         ),
         *(f"{METRIC_WORDS[metric].capitalize()} is not shown: {why}." for metric, why in analysis.unmeasured.items()),
     ]
-    if analysis.experiment.decision.looks is Looks.SEQUENTIAL:
-        notes.append(f"Intervals are narrowest at {analysis.tightest_at:,.0f} units, fixed after the first day.")
+    look = analysis.look
+    if look.words not in analysis.decision.why:
+        notes.append(look.words)
+    if look.looks is Looks.SEQUENTIAL:
+        since = "as declared" if look.planned_units else "fixed after the first day"
+        notes.append(f"Intervals are narrowest at {analysis.tightest_at:,.0f} units, {since}.")
+    return tuple(notes)
+
+
+def _family_notes(analysis: Analysis) -> tuple[str, ...]:
+    """Return what Holm's correction covers, and the chance of any false finding."""
+    one = analysis.experiment
+    alpha = f"{one.decision.alpha:.3g}"
+    notes = [
+        f"Without any effect, the primary metric is called better or worse with a probability of at most {alpha}, over "
+        "all arms together (Holm). Only this family decides to ship."
+    ]
+    if len(one.metrics) > 1:
+        notes.append(
+            f"The other metrics are a second family, over all of them and all arms, also with at most {alpha}. So a "
+            f"false finding in either family has a probability of at most {2 * one.decision.alpha:.3g}."
+        )
+    if one.guardrails:
+        notes.append(
+            "A guardrail holds if its whole interval is better than the margin. All must hold, so nothing is corrected."
+        )
     return tuple(notes)
 
 

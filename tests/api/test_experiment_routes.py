@@ -103,6 +103,30 @@ def test_an_ab_test_from_draft_to_decision(client: httpx.Client) -> None:
     assert client.get("/v1/experiments/style-first/results", headers=ADMINS).json()["units"] == found["units"]
 
 
+def test_a_look_is_declared(client: httpx.Client) -> None:
+    def declared(key: str, first: int = 0, **decision: Any) -> httpx.Response:
+        arms = {"now": {}, "on": {"overrides": {"exploration": 0.1}}}
+        place = {"name": "declared-looks", "segments": [[first, first]]}
+        return admin(client, "", draft(key=key, namespace=place, arms=arms, decision=decision))
+
+    for decision, words in (
+        ({"looks": "fixed"}, "end_at (a date with time zone) or planned_units"),
+        ({"looks": "fixed", "end_at": "2020-01-01T00:00:00Z"}, "is past"),
+    ):
+        answer = declared("no-look", **decision)
+        assert answer.status_code == 409, answer.text
+        assert words in answer.json()["detail"]
+    assert "no time zone" in declared("no-look", looks="fixed", end_at="2099-01-01T00:00:00").text
+    made = declared("dated", looks="fixed", end_at="2099-01-01T00:00:00Z", planned_units=5000, minimal_effect=0.05)
+    assert made.status_code == 201, made.text
+    told = {name: made.json()[name] for name in ("looks", "end_at", "planned_units", "alpha", "minimal_effect")}
+    assert told == {
+        "looks": "fixed", "end_at": 4_070_908_800, "planned_units": 5000, "alpha": 0.05, "minimal_effect": 0.05,
+    }  # fmt: skip
+    seconds = declared("in-seconds", 1, looks="fixed", end_at=4_070_908_800)
+    assert (seconds.status_code, seconds.json()["end_at"]) == (201, 4_070_908_800)
+
+
 def test_coverage_grows_and_never_shrinks(client: httpx.Client) -> None:
     assert admin(client, "", draft(key="slow", coverage=0.1)).status_code == 201
     assert admin(client, "/slow:ramp", {"coverage": 0.5}).json()["type"] == "/problems/experiment-rejected"

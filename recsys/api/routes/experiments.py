@@ -233,6 +233,12 @@ def _view(one: Experiment, services: Services) -> ExperimentView:
             for name, arm in one.arms.items()
         },
         metrics=[metric.name for metric in one.metrics],
+        looks=one.decision.looks,
+        end_at=one.decision.end_at,
+        planned_units=one.decision.planned_units,
+        alpha=one.decision.alpha,
+        power=one.decision.power,
+        minimal_effect=one.decision.minimal_effect,
         guardrails=[guardrail.metric for guardrail in one.guardrails],
         forced=len(one.forced),
         problem=None if problem is None else _strip_folders(problem, services),

@@ -90,6 +90,9 @@ def _other_kinds(
     """Yield the places of JSON scalars that were read as another type, with that type."""
     if isinstance(given, dict) and isinstance(read, dict):
         for key in given.keys() & read.keys():
+            # Times may be dates in text or seconds since 1970.
+            if key.endswith("_at") and type(given[key]) in (int, str):
+                continue
             yield from _other_kinds(given[key], read[key], (*place, key))
     elif isinstance(given, list) and isinstance(read, list):
         for number, pair in enumerate(zip(given, read, strict=False)):
@@ -147,6 +150,12 @@ class ExperimentView(BaseModel):
     control: str = Field(examples=["now"])
     arms: dict[str, ArmView]
     metrics: list[str] = Field(description="Metrics; the first one decides.", examples=[["ctr"]])
+    looks: str = Field(description="When results are read: sequential (any day) or fixed (once).", examples=["fixed"])
+    end_at: int | None = Field(description="Declared end, in seconds since 1970 UTC.")
+    planned_units: int | None = Field(description="Declared number of units of all arms.")
+    alpha: float = Field(description="Two-sided type I error rate.")
+    power: float = Field(description="Planned power.")
+    minimal_effect: float | None = Field(description="Smallest change that matters, as a share of the control's mean.")
     guardrails: list[str]
     forced: int = Field(description="Number of units with a forced arm.")
     problem: str | None = Field(description="Reason why the experiment is not served; null: it is served.")
@@ -190,6 +199,22 @@ class DecisionView(BaseModel):
     why: list[str]
 
 
+class LookView(BaseModel):
+    """Declared look, and how far the experiment is on its way there."""
+
+    looks: str = Field(description="Monitoring that is used: sequential (any day) or fixed (once).", examples=["fixed"])
+    alpha: float = Field(description="Two-sided type I error rate.")
+    power: float = Field(description="Planned power.")
+    end_at: int | None = Field(description="Declared end, in seconds since 1970 UTC.")
+    planned_units: int | None = Field(description="Declared number of units of all arms.")
+    minimal_effect: float | None = Field(description="Smallest change that matters, as a share of the control's mean.")
+    reached: bool = Field(description="Whether the end is reached: the result does not change any more.")
+    at: int | None = Field(description="Time of the end once it is reached.")
+    expected_at: int | None = Field(description="Time of the end at the present rate of new units.")
+    progress: float = Field(description="Share of the way to the end.")
+    words: str = Field(description="The look in words.")
+
+
 class Results(BaseModel):
     """Results of an experiment, health first. Without sound data there are no effects."""
 
@@ -197,6 +222,7 @@ class Results(BaseModel):
     healthy: bool
     health: list[FindingView]
     decision: DecisionView
+    look: LookView
     now: int = Field(description="Time of the analysis, in seconds since 1970 UTC.")
     until: int = Field(description="End of the analyzed period, in seconds since 1970 UTC.")
     days: float

@@ -22,6 +22,14 @@ from recsys.experiments.analysis.comparisons import (
     weighted_arms,
 )
 from recsys.experiments.analysis.decision import Decision, decide
+from recsys.experiments.analysis.declared_look import (
+    DeclaredLook,
+    cut_logs,
+    describe_look,
+    find_end,
+    first_exposures,
+    units_per_day,
+)
 from recsys.experiments.analysis.log_health import Finding, check_health
 from recsys.experiments.analysis.log_sources import Logs
 from recsys.experiments.analysis.over_time import Look, compute_looks
@@ -32,9 +40,6 @@ from recsys.experiments.stats.effect import Effect
 from recsys.experiments.stats.guardrails import guardrail
 from recsys.experiments.stats.multiplicity import Correction, correct_p_values
 from recsys.experiments.stats.power import days_needed
-
-RATE_DAYS = 7
-"""Days over which the rate of new units is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class Analysis:
         segments: effect on the primary metric by segment.
         unmeasured: reason by declared metric that the logs do not contain.
         tightest_at: number of units for which always-valid intervals are tuned.
+        look: declared look, and if it is reached.
         days_left: days by arm until an effect as large as the estimated one would be found; None for never.
         decision: recommendation with its reasons.
     """
@@ -87,6 +93,7 @@ class Analysis:
     segments: tuple[SegmentEffect, ...]
     unmeasured: Mapping[MetricName, str]
     tightest_at: float
+    look: DeclaredLook
     days_left: Mapping[str, int | None]
     decision: Decision
 
@@ -113,6 +120,8 @@ def analyze(
 ) -> Analysis:
     """Analyze an experiment that was started.
 
+    Rows after the declared end are ignored, so that the result stays the same after it.
+
     Args:
         experiment: definition of the experiment.
         logs: exposures, events and ratings.
@@ -121,8 +130,8 @@ def analyze(
             `now` count as wrong clocks.
         diversity: function that computes the style diversity of lists, for logs without that column
             (`style_diversity.StyleVariety`).
-        planned_units: number of units for which always-valid intervals are tuned. Default: the first day's units
-            times `minimum_days`, which is the same in every later analysis.
+        planned_units: number of units for which always-valid intervals are tuned. Default: the declared number, else
+            the first day's units times the planned days, which is the same in every later analysis.
         assigned_here: False if another system assigned the arms.
 
     Raises:
@@ -138,33 +147,44 @@ def analyze(
         raise ExperimentError(f"{experiment.key}: starts after the time of analysis; set this machine's clock")
     if planned_units is not None and planned_units < 1:
         raise ConfigError(f"planned_units is {planned_units}: give a number of units, 1 or more")
+    declared = experiment.decision.planned_units
+    if None not in (planned_units, declared) and planned_units != declared:
+        raise ConfigError(f"planned_units is {planned_units}, but the experiment declares {declared}; leave it out")
+    horizon = now if until is None else until
+    horizon = horizon if experiment.stopped_at is None else min(horizon, experiment.stopped_at)
     columns = read_logs(experiment, logs, diversity)
+    first = first_exposures(columns, experiment, horizon)
+    reached = find_end(columns, experiment, horizon)
+    if reached is not None:
+        columns, until = cut_logs(columns, reached), reached
+    look = describe_look(experiment, first, reached, horizon)
     table = build_unit_table(columns, experiment, now, until)
     health = check_health(table, experiment, columns, assigned_here=assigned_here)
     del columns
-    horizon = now if until is None else until
-    end = horizon if experiment.stopped_at is None else min(horizon, experiment.stopped_at)
+    end = horizon if reached is None else reached
+    units = dict(zip(table.arms, map(int, table.counts()), strict=True))
     days = (end - experiment.started_at) / SECONDS_PER_DAY
-    first_day = int(np.count_nonzero(table.first < table.first.min() + SECONDS_PER_DAY))
-    tightest_at = float(planned_units or first_day * experiment.decision.minimum_days)
+    tightest_at = float(planned_units or declared or _expected_units(table, experiment))
     found = _Effects((), (), (), {}, {}, {})
     if all(finding.sound for finding in health):
-        found = _effects(table, experiment, tightest_at, end)
+        found = _effects(table, experiment, tightest_at, end, look)
     decision = decide(
         experiment,
         health,
         found.comparisons,
+        look=look,
         days=days,
         days_left=found.days_left,
         days_hoped=found.days_hoped,
         unmeasured=found.unmeasured,
+        scarce=[name for name, count in units.items() if count == 1 and experiment.arms[name].weight > 0],
     )
     return Analysis(
         experiment=experiment,
         now=now,
         until=end,
         days=days,
-        units=dict(zip(table.arms, map(int, table.counts()), strict=True)),
+        units=units,
         exposures=table.exposures,
         forced=table.forced,
         health=health,
@@ -173,9 +193,18 @@ def analyze(
         segments=found.segments,
         unmeasured=found.unmeasured,
         tightest_at=tightest_at,
+        look=look,
         days_left=found.days_left,
         decision=decision,
     )
+
+
+def _expected_units(table: UnitTable, experiment: Experiment) -> float:
+    """Return the first day's units times the planned days: known early, and the same in every later analysis."""
+    first_day = int(np.count_nonzero(table.first < table.first.min() + SECONDS_PER_DAY))
+    decision, start = experiment.decision, experiment.started_at or 0
+    days = decision.minimum_days if decision.end_at is None else (decision.end_at - start) / SECONDS_PER_DAY
+    return max(first_day * days, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +227,10 @@ class _DeclaredMetric:
     guardrail: Guardrail | None = None
 
 
-def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until: int) -> _Effects:
-    rule = Rule(experiment.decision.looks, 1.0 - experiment.decision.alpha, tightest_at)
+def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until: int, look: DeclaredLook) -> _Effects:
+    # Before the only look, intervals hold on any day: they show harm, and nobody is misled by reading them early.
+    looks = Looks.SEQUENTIAL if look.waits else look.looks
+    rule = Rule(looks, 1.0 - experiment.decision.alpha, tightest_at)
     comparisons: list[Comparison] = []
     unmeasured: dict[MetricName, str] = {}
     main, *others = experiment.metrics
@@ -213,7 +244,7 @@ def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until
             comparisons += _compare(table, experiment, one, rule)
         except DataError as error:
             unmeasured[one.metric] = str(error).removeprefix(f"{one.metric}: ")
-    comparisons = _correct(comparisons, experiment.decision.alpha)
+    comparisons = _correct(comparisons, experiment.decision.alpha, decides=not look.waits)
     primary = experiment.primary.name
     if primary in unmeasured:
         return _Effects(tuple(comparisons), (), (), unmeasured, {}, {})
@@ -265,8 +296,11 @@ def _compare(table: UnitTable, experiment: Experiment, declared: _DeclaredMetric
     return found
 
 
-def _correct(comparisons: Sequence[Comparison], alpha: float) -> list[Comparison]:
-    """Correct p-values by Holm within each role, and mark the comparisons that are significant after it."""
+def _correct(comparisons: Sequence[Comparison], alpha: float, *, decides: bool) -> list[Comparison]:
+    """Correct p-values by Holm within each role, and mark the comparisons that are significant after it.
+
+    Before the only look (`decides` is False) none is marked as better: that would be a second look.
+    """
     result = list(comparisons)
     for role, method in ((Role.PRIMARY, "holm"), (Role.SECONDARY, "holm"), (Role.GUARDRAIL, None)):
         rows = [row for row, one in enumerate(comparisons) if one.role is role]
@@ -277,7 +311,7 @@ def _correct(comparisons: Sequence[Comparison], alpha: float) -> list[Comparison
             significant, rises = bool(p_value <= alpha), one.effect.absolute.value > 0
             good = rises == (one.direction is Direction.INCREASE)
             result[row] = replace(
-                one, p_corrected=float(p_value), better=significant and good, worse=significant and not good
+                one, p_corrected=float(p_value), better=significant and good and decides, worse=significant and not good
             )
     return result
 
@@ -311,8 +345,7 @@ def _days_left(
     table: UnitTable, experiment: Experiment, comparisons: Sequence[Comparison], until: int
 ) -> dict[str, tuple[int | None, int | None]]:
     """Return by arm the days until the estimated effect would be found, and until the best plausible one would be."""
-    window = min(RATE_DAYS * SECONDS_PER_DAY, max(until - int(table.first.min()), SECONDS_PER_DAY))
-    per_day = float(np.count_nonzero(table.first > until - window)) / (window / SECONDS_PER_DAY)
+    per_day = units_per_day(table.first, until)
     counts = dict(zip(table.arms, map(int, table.counts()), strict=True))
     left: dict[str, tuple[int | None, int | None]] = {}
     for one in comparisons:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from recsys.experiments.analysis.comparisons import Comparison, Role
+from recsys.experiments.analysis.declared_look import DeclaredLook
 from recsys.experiments.analysis.log_health import Finding
-from recsys.experiments.design.definition import Experiment, Looks, Status
+from recsys.experiments.design.definition import Experiment, Status
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.effect import Effect, Estimate
 
@@ -51,10 +53,12 @@ def decide(
     health: Sequence[Finding],
     comparisons: Sequence[Comparison],
     *,
+    look: DeclaredLook,
     days: float,
     days_left: Mapping[str, int | None],
     days_hoped: Mapping[str, int | None],
     unmeasured: Mapping[MetricName, str],
+    scarce: Sequence[str] = (),
 ) -> Decision:
     """Decide what to do next.
 
@@ -65,10 +69,12 @@ def decide(
         experiment: definition of the experiment.
         health: results of the health checks.
         comparisons: comparisons of all arms in all metrics.
+        look: declared look; before the only look there is no decision.
         days: days since the start.
         days_left: days by arm until an effect as large as the estimated one would be found; None for never.
         days_hoped: the same for the best plausible effect, the good end of a 95 % interval.
         unmeasured: reason by declared metric that the logs do not contain.
+        scarce: arms with a single unit, which cannot be compared yet.
     """
     unsound = [finding for finding in health if not finding.sound]
     if unsound:
@@ -76,19 +82,37 @@ def decide(
         return Decision(
             Advice.FIX_DATA, None, (why, *(f"{finding.check.capitalize()}: {finding.words}" for finding in unsound))
         )
+    if scarce:
+        arms = ", ".join(repr(name) for name in scarce)
+        return Decision(Advice.KEEP_GOING, None, (f"Arm {arms} has 1 unit so far; a comparison needs 2 or more.",))
     if experiment.primary.name in unmeasured:
         why = f"The primary metric, {METRIC_WORDS[experiment.primary.name]}, is not in the logs: "
         return Decision(Advice.FIX_DATA, None, (why + unmeasured[experiment.primary.name] + ".",))
     names = dict.fromkeys(one.arm for one in comparisons)
     states = [_ArmState.from_comparisons(name, comparisons, unmeasured, experiment) for name in names]
-    if days < experiment.decision.minimum_days:
+    if look.waits:
+        return _decide_before_look(experiment, states, look)
+    if days < experiment.decision.minimum_days and not look.reached:
         return _decide_early(experiment, states, days)
+    found = _decide_by_results(experiment, states, look, days, days_left, days_hoped)
+    told = look.reached or experiment.decision.looks is not look.looks
+    return replace(found, why=(*found.why, look.words)) if told else found
+
+
+def _decide_by_results(
+    experiment: Experiment,
+    states: Sequence[_ArmState],
+    look: DeclaredLook,
+    days: float,
+    days_left: Mapping[str, int | None],
+    days_hoped: Mapping[str, int | None],
+) -> Decision:
     winners = [state for state in states if state.wins]
     if winners:
         best = max(winners, key=lambda state: state.gain)
         others = [state.result for state in states if state is not best]
         return Decision(Advice.SHIP, best.arm, (best.result, *best.guards, *others))
-    final = experiment.status is Status.STOPPED or experiment.decision.looks is Looks.FIXED
+    final = experiment.status is Status.STOPPED or look.reached
     if all(state.loses for state in states):
         return Decision(Advice.STOP, None, tuple(line for state in states for line in (state.result, *state.guards)))
     lines = [line for state in states for line in (state.result, *state.guards, *state.power)]
@@ -179,14 +203,28 @@ class _ArmState:
         )
 
 
-def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: float) -> Decision:
-    least = experiment.decision.minimum_days
-    harmed = [state for state in states if state.loses]
-    warnings = [
+def _warn_of_harm(states: Sequence[_ArmState]) -> list[str]:
+    return [
         f"But {state.arm} seems harmful already; stop it by hand if that costs too much. "
         + " ".join((state.result, *state.guards))
-        for state in harmed
+        for state in states
+        if state.loses
     ]
+
+
+def _decide_before_look(experiment: Experiment, states: Sequence[_ArmState], look: DeclaredLook) -> Decision:
+    if experiment.status is Status.STOPPED:
+        why = (
+            f"It was stopped before its declared end ({look.progress:.0%} of the way), so that there was no look: too "
+            "early for a decision. Run it again with a new key."
+        )
+        return Decision(Advice.STOP, None, (why,))
+    return Decision(Advice.KEEP_GOING, None, (look.words, *_warn_of_harm(states)))
+
+
+def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: float) -> Decision:
+    least = experiment.decision.minimum_days
+    warnings = _warn_of_harm(states)
     if experiment.status is Status.STOPPED:
         why = (
             f"It was stopped after {days:.1f} of the {least} planned days: too early for a decision. Run it again "
@@ -207,12 +245,16 @@ def effect_words(effect: Effect) -> str:
     which is tested, does not.
     """
     level = f"{effect.level * 100:g} % interval"
-    if effect.relative is None or (_contains_0(effect.relative) and not _contains_0(effect.absolute)):
-        absolute = effect.absolute
-        return f"{absolute.value:+.4g} ({level} {absolute.low:+.4g} to {absolute.high:+.4g})"
-    return (
-        f"{percent(effect.relative.value)} ({level} {percent(effect.relative.low)} to {percent(effect.relative.high)})"
-    )
+    absolute = effect.absolute
+    if effect.relative is None or (_contains_0(effect.relative) and not _contains_0(absolute)):
+        value, low, high = (f"{bound:+.4g}" for bound in (absolute.value, absolute.low, absolute.high))
+    else:
+        value, low, high = (
+            percent(bound) for bound in (effect.relative.value, effect.relative.low, effect.relative.high)
+        )
+    if not (math.isfinite(absolute.low) and math.isfinite(absolute.high)):
+        return f"{value} (its {level} is not known yet)"
+    return f"{value} ({level} {low} to {high})"
 
 
 def _contains_0(estimate: Estimate) -> bool:

@@ -16,4 +16,5 @@ def check_arms(**arms: Moments) -> None:
     """Raise DataError for an arm, named by its keyword, whose variance cannot be estimated."""
     for name, arm in arms.items():
         if arm.n < 2:
-            raise DataError(f"arm {name} has {arm.n} units: wait for at least 2, or leave the arm out of the analysis")
+            units = "1 unit" if arm.n == 1 else f"{arm.n} units"
+            raise DataError(f"arm {name!r} has {units}: wait for at least 2, or leave the arm out of the analysis")

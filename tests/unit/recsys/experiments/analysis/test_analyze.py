@@ -126,7 +126,8 @@ def test_sequential_intervals_are_wider(trial: Maker, simulated: SimulatedLogs, 
 
 
 def test_nothing_is_decided_before_the_minimum(trial: Maker, simulated: SimulatedLogs) -> None:
-    early = analyze(trial(), simulated.logs, NOW, until=START + 10 * DAY)
+    any_look = trial(decision={"looks": "sequential"})
+    early = analyze(any_look, simulated.logs, NOW, until=START + 10 * DAY)
     assert early.decision.advice is Advice.KEEP_GOING
     assert early.decision.why[0].startswith("10.0 of at least 14 days")
 

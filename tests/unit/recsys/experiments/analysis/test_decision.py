@@ -26,3 +26,11 @@ def test_clear_and_absent_differences_are_told_as_lifts() -> None:
         effect, words = told(treatment)
         assert isinstance(effect.relative, Estimate)
         assert words.startswith(f"+{100 * (treatment - 1):.2f} % (95 % interval ")
+
+
+def test_an_unknown_interval_is_not_printed_as_infinite() -> None:
+    for mean in (0.0, 1.0):
+        constant = Moments(50, mean, 0.0)
+        words = effect_words(welch(constant, constant))
+        assert "inf" not in words
+        assert "interval is not known yet" in words

@@ -87,7 +87,7 @@ def test_constant_arms_say_nothing() -> None:
 
 
 def test_bad_input_is_named() -> None:
-    with pytest.raises(DataError, match="arm control has 1 units: wait"):
+    with pytest.raises(DataError, match="arm 'control' has 1 unit: wait"):
         welch(Moments(5, 1.0, 1.0), Moments(1, 1.0, 0.0))
     with pytest.raises(ConfigError, match=r"level is 95: give a number between 0 and 1"):
         welch(Moments(5, 1.0, 1.0), Moments(5, 1.0, 1.0), level=95)
