@@ -10,8 +10,10 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from recsys.api.schemas.experiments import PlanRequest
 from recsys.bundle.types import Bundle
 from recsys.clock import now
+from recsys.errors import DataError
 from recsys.experiments.design.definition import Experiment
 from recsys.serving.live_store import LiveStore
 
@@ -39,6 +41,37 @@ class AnalysisCache:
             results = await run_in_threadpool(self._analyze, experiment, bundle)
             self._cached[experiment.key] = experiment, time.monotonic(), results
             return results
+
+    async def plan(self, request: PlanRequest) -> dict[str, Any]:
+        """Return a plan as `recsys experiment plan --json` prints it. Raises like `plan_from_logs`."""
+        async with self._lock:
+            return await run_in_threadpool(self._plan, request)
+
+    def _plan(self, request: PlanRequest) -> dict[str, Any]:
+        from recsys.experiments.analysis.experiment_plan import Goal, plan_from_logs, plan_from_numbers
+        from recsys.experiments.analysis.log_sources import Logs
+        from recsys.experiments.analysis.planning import Rules
+        from recsys.experiments.stats.power import Baseline
+        from recsys.reports.experiment_page import analysis_json
+
+        total = sum(request.arms.values())
+        shares = {name: weight / total for name, weight in request.arms.items()}
+        control = request.control or next(iter(shares))
+        rules = Rules(shares, control, request.alpha, request.power, request.looks)
+        goal = Goal(request.metric, request.effect, request.direction)
+        given = request.baseline
+        if given is not None:
+            rate = given.deviation is None
+            baseline = Baseline.from_rate(given.mean) if rate else Baseline(given.mean, (given.deviation or 0.0) ** 2)
+            found = plan_from_numbers(baseline, goal, rules, units_per_day=request.units_per_day, days=request.days)
+        else:
+            self.live.exposures.flush()
+            logs = Logs.from_database(self.live.database, request.unit)
+            found = plan_from_logs(logs, [goal], rules, coverage=request.coverage, days=request.days, unit=request.unit)
+            if not found.metrics:
+                raise DataError(f"{goal.metric}: {found.unmeasured[goal.metric]}")
+        plain: dict[str, Any] = json.loads(analysis_json(found))
+        return plain
 
     def _analyze(self, experiment: Experiment, bundle: Bundle) -> dict[str, Any]:
         # Imported on first use: statistics take memory and a second, which most processes never need.

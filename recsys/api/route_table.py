@@ -105,6 +105,7 @@ ROUTES = (
     Route("DELETE", "/v1/items/{item_id:path}", scope=Scope.EVENTS),
     Route("POST", "/v1/items:batch", scope=Scope.EVENTS, max_body_bytes=MAX_BATCH_BYTES),
     Route("GET", "/v1/experiments"),
+    Route("POST", "/v1/experiments:plan", scope=Scope.ADMIN),
     Route("GET", "/v1/experiments/{key}"),
     Route("GET", "/v1/experiments/{key}/assignment"),
     Route("GET", "/v1/experiments/{key}/results", scope=Scope.ADMIN),

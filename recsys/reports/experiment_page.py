@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from recsys.errors import ConfigError, DataError
 from recsys.experiments.analysis.analyze import Analysis
+from recsys.experiments.analysis.experiment_plan import ExperimentPlan
 from recsys.experiments.design.definition import Experiment
 from recsys.reports.drawing import Drawing
 from recsys.reports.experiment_charts import effect_chart, health_chart, segment_chart, time_chart
@@ -81,9 +82,9 @@ def health_text(analysis: Analysis) -> str:
     return "\n".join([view.health_words, "", *rows])
 
 
-def analysis_json(analysis: Analysis) -> str:
-    """Return an analysis as JSON; infinity and NaN become null, and the experiment becomes its key."""
-    return json.dumps(_plain(analysis), indent=2, ensure_ascii=False, allow_nan=False)
+def analysis_json(results: Analysis | ExperimentPlan) -> str:
+    """Return an analysis or a plan as JSON; infinity and NaN become null, and the experiment becomes its key."""
+    return json.dumps(_plain(results), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

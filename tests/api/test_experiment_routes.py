@@ -101,6 +101,26 @@ def test_an_ab_test_from_draft_to_decision(client: httpx.Client) -> None:
     assert stopped.json()["status"] == "stopped"
     assert client.get("/v1/users/visitor-1/recommendations").json()["experiments"] == {}
     assert client.get("/v1/experiments/style-first/results", headers=ADMINS).json()["units"] == found["units"]
+    plan = client.post("/v1/experiments:plan", json={"metric": "ctr", "effect": 0.5}, headers=ADMINS)
+    assert plan.status_code == 200, plan.text
+    assert plan.json()["source"] == "1 day of logs with 400 users"
+    assert plan.json()["metrics"][0]["needs"]["units"] > 0
+
+
+def test_a_plan_from_numbers(client: httpx.Client) -> None:
+    def planned(**body: Any) -> httpx.Response:
+        return client.post("/v1/experiments:plan", json=body, headers=ADMINS)
+
+    numbers = planned(
+        metric="conversion", baseline={"mean": 0.05}, effect=0.2, units_per_day=1000, looks="fixed",
+        arms={"now": 1, "new": 1},
+    )  # fmt: skip
+    assert numbers.status_code == 200, numbers.text
+    (found,) = numbers.json()["metrics"]
+    assert found["needs"] == {"effect": 0.2, "units": 16_316, "units_by_arm": {"now": 8158, "new": 8158}, "days": 21}
+    assert len(found["curve"]) == 28
+    assert planned(baseline={"mean": 0.05}).status_code == 422
+    assert planned(metric="conversion", baseline={"mean": 0.5}, effect=1.5).status_code == 409
 
 
 def test_a_look_is_declared(client: httpx.Client) -> None:

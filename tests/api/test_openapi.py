@@ -33,6 +33,7 @@ def test_the_paths_are_those_of_the_service(description: Any) -> None:
         "/v1/admin/models/{version}:activate",
         "/v1/admin:drain",
         "/v1/experiments",
+        "/v1/experiments:plan",
         "/v1/experiments/{key}",
         "/v1/experiments/{key}/assignment",
         "/v1/experiments/{key}/results",

@@ -41,6 +41,7 @@ ROUTES = [
     ("GET", "/v1/experiments/none", Scope.READ),
     ("GET", "/v1/experiments/none/assignment", Scope.READ),
     ("GET", "/v1/experiments/none/results", Scope.ADMIN),
+    ("POST", "/v1/experiments:plan", Scope.ADMIN),
     ("POST", "/v1/admin/experiments", Scope.ADMIN),
     ("POST", "/v1/admin/experiments/none:start", Scope.ADMIN),
     ("POST", "/v1/admin/experiments/none:ramp", Scope.ADMIN),

@@ -26,6 +26,8 @@ from recsys.api.schemas.experiments import (
     ExperimentList,
     ExperimentView,
     NewExperiment,
+    PlanRequest,
+    PlanView,
     Ramp,
     Results,
 )
@@ -123,6 +125,22 @@ async def results(key: Key, _: NoQuery, services: Served) -> Results:
     except (ConfigError, DataError) as error:
         raise ProblemError(NO_RESULTS, f"{_strip_folders(str(error), services)}.") from None
     return Results.model_validate(found)
+
+
+@router.post(
+    "/experiments:plan",
+    summary="Plan an experiment",
+    dependencies=_admins,
+    responses=problem_responses(MISSING_KEY, MISSING_SCOPE, NO_RESULTS, EXPERIMENT_REJECTED, MALFORMED_JSON),
+)
+async def plan(body: PlanRequest, _: NoQuery, services: Served) -> PlanView:
+    """Return the units and days that an experiment needs, and the smallest effect that each day can find."""
+    try:
+        return PlanView.model_validate(await services.analyses.plan(body))
+    except DataError as error:
+        raise ProblemError(NO_RESULTS, f"{_strip_folders(str(error), services)}.") from None
+    except ConfigError as error:
+        raise ProblemError(EXPERIMENT_REJECTED, f"{_strip_folders(str(error), services)}.") from None
 
 
 @router.post(

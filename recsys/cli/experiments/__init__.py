@@ -7,6 +7,7 @@ import typer
 from recsys.cli.experiments.analyze import analyze
 from recsys.cli.experiments.create import create
 from recsys.cli.experiments.off_policy import off_policy
+from recsys.cli.experiments.plan import plan
 from recsys.cli.experiments.run import ramp, start, stop
 from recsys.cli.experiments.show import assign, list_, show
 from recsys.cli.simulate import simulate
@@ -14,7 +15,7 @@ from recsys.cli.simulate import simulate
 experiment = typer.Typer(
     no_args_is_help=True, help="Run A/B tests on live traffic: plan, create, start, stop, analyze."
 )
-for command in (simulate, create, start, ramp, stop, show, assign, analyze):
+for command in (plan, simulate, create, start, ramp, stop, show, assign, analyze):
     experiment.command()(command)
 experiment.command("list")(list_)
 experiment.command("off-policy")(off_policy)

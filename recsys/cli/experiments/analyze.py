@@ -33,6 +33,7 @@ def analyze(
     """Analyze logs: health, effects and a decision; exit with 1 if the data are not sound."""
     from recsys.clock import now
     from recsys.experiments.analysis.analyze import analyze
+    from recsys.experiments.analysis.log_health import declared_metrics
     from recsys.experiments.design.files import find_file, load_experiment
     from recsys.reports.experiment_page import analysis_json, render_experiment, write_experiment_page
 
@@ -40,12 +41,12 @@ def analyze(
         raise typer.BadParameter("give both --exposures and --events, or none of them; --feedback needs both")
     project = open_project(path)
     one = load_experiment(find_file(project.experiments, key))
-    with open_logs(project, one, exposures, events, feedback) as logs:
+    with open_logs(project, one.unit, exposures, events, feedback) as logs:
         found = analyze(
             one,
             logs,
             now(),
-            diversity=load_variety(project, one, vectors),
+            diversity=load_variety(project, declared_metrics(one), vectors),
             planned_units=planned_units,
             assigned_here=not assigned_elsewhere,
         )

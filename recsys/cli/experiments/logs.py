@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,23 +12,25 @@ if TYPE_CHECKING:
     from recsys.experiments.analysis.analyze import Analysis
     from recsys.experiments.analysis.log_sources import Logs
     from recsys.experiments.analysis.style_diversity import StyleVariety
-    from recsys.experiments.design.definition import Experiment
+    from recsys.experiments.design.definition import UnitKind
+    from recsys.experiments.design.metric_names import MetricName
 
 
 def analyze_experiment(project: Project, key: str) -> Analysis:
     """Analyze an experiment from the project's live data."""
     from recsys.clock import now
     from recsys.experiments.analysis.analyze import analyze
+    from recsys.experiments.analysis.log_health import declared_metrics
     from recsys.experiments.design.files import find_file, load_experiment
 
     one = load_experiment(find_file(project.experiments, key))
-    with open_logs(project, one, None, None, None) as logs:
-        return analyze(one, logs, now(), diversity=load_variety(project, one, None))
+    with open_logs(project, one.unit, None, None, None) as logs:
+        return analyze(one, logs, now(), diversity=load_variety(project, declared_metrics(one), None))
 
 
 @contextmanager
 def open_logs(
-    project: Project, one: Experiment, exposures: Path | None, events: Path | None, feedback: Path | None
+    project: Project, unit: UnitKind, exposures: Path | None, events: Path | None, feedback: Path | None
 ) -> Iterator[Logs]:
     """Open logs in files, or by default the live data of a project."""
     from recsys.errors import ProjectError
@@ -45,22 +47,21 @@ def open_logs(
         )
     database = Database.open(project.database_url)
     try:
-        yield Logs.from_database(database, one.unit)
+        yield Logs.from_database(database, unit)
     finally:
         database.close()
 
 
-def load_variety(project: Project, one: Experiment, vectors: Path | None) -> StyleVariety | None:
-    """Load style vectors from the given file or the current bundle; None if the experiment does not need them."""
+def load_variety(project: Project, metrics: Iterable[MetricName], vectors: Path | None) -> StyleVariety | None:
+    """Load style vectors from the given file or the current bundle; None if no metric needs them."""
     from recsys.bundle.store import load_bundle
     from recsys.errors import BundleError
-    from recsys.experiments.analysis.log_health import declared_metrics
     from recsys.experiments.analysis.style_diversity import StyleVariety
     from recsys.experiments.design.metric_names import MetricName
 
     if vectors is not None:
         return StyleVariety.from_file(vectors)
-    if MetricName.STYLE_DIVERSITY not in declared_metrics(one):
+    if MetricName.STYLE_DIVERSITY not in metrics:
         return None
     try:
         bundle = load_bundle(project.bundles, project.root)

@@ -205,7 +205,10 @@ def _compute_needs(
 
 def _total_units(baseline: Baseline, rules: Rules, effect: float) -> int:
     """Return the units of all arms with which every arm's test has the power."""
-    pairs = {arm: sample_size(baseline, effect * baseline.mean, rules.design(arm)).total for arm in rules.others}
+    try:
+        pairs = {arm: sample_size(baseline, effect * baseline.mean, rules.design(arm)).total for arm in rules.others}
+    except OverflowError:
+        raise ConfigError(f"an effect of {effect:g} is too small to be found by any number of units") from None
     return max(math.ceil(units / rules.pair(arm)) for arm, units in pairs.items())
 
 

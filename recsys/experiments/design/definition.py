@@ -351,3 +351,10 @@ class Experiment(Declared):
         """Share of the experiment's units in each arm, by name; the shares sum to 1."""
         total = sum(arm.weight for arm in self.arms.values())
         return {name: self.arms[name].weight / total for name in sorted(self.arms)}
+
+    @property
+    def exposed_share(self) -> float:
+        """Share of all units that may be exposed, by coverage, namespace and holdout, in [0, 1]."""
+        inside = 1.0 if self.namespace is None else self.namespace.share
+        left = 1.0 if self.holdout is None else 1.0 - self.holdout.share
+        return self.coverage * inside * left

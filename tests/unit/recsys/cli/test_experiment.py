@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from recsys.cli.main import app
 from recsys.dataset.project import Project
+from recsys.experiments.design import lifecycle
 from recsys.experiments.design.definition import Direction, Status
 from recsys.experiments.design.files import load_experiment
 from recsys.experiments.design.metric_names import MetricName
@@ -78,6 +79,38 @@ def test_a_life(shop: Project) -> None:
     assert "stopped" in _done(_run(shop, "stop", "mild"))
     assert load_experiment(shop.experiments / "mild.toml").status is Status.STOPPED
     assert "no experiment is a draft or running" in _done(_run(shop, "assign", "--unit", "u1"))
+
+
+def test_a_plan(shop: Project, tmp_path: Path) -> None:
+    invoke = CliRunner().invoke
+    numbers = ["experiment", "plan", "--baseline", "0.05", "--effect", "0.2", "--units-per-day", "1000"]
+    told = _done(invoke(app, [*numbers, "--looks", "fixed"]))
+    assert "16,316    21  control 8,158, treatment 8,158" in told
+    assert "smallest detectable effect" in told
+    found = json.loads(_done(invoke(app, [*numbers, "--looks", "any", "--arm", "now=9", "--arm", "new", "--json"])))
+    assert found["shares"] == {"now": 0.9, "new": 0.1}
+    assert found["metrics"][0]["needs"]["units"] > 2.5 * 16_316
+    for words, arguments in (
+        ("--deviation", ["--baseline", "0.05", "--metric", "ctr"]),
+        ("PROJECT", ["--effect", "0.1"]),
+        ("--units-per-day need", [str(shop.root), "--units-per-day", "5"]),
+    ):
+        _said_no(invoke(app, ["experiment", "plan", *arguments]), words, code=2)
+    _said_no(invoke(app, ["experiment", "plan", str(shop.root)]), "no live data")
+    # From own logs, for a draft with its arms, metrics and guardrails.
+    _done(_run(shop, "create", "mild", *BASICS, *ARMS, "--minimal-effect", 0.2, "--guardrail", "conversion=0.5"))
+    draft = load_experiment(shop.experiments / "mild.toml")
+    simulate_logs(lifecycle.start(draft, 1_790_000_000), {}, Population(users=1_500)).write(tmp_path)
+    logs = ("--exposures", tmp_path / "exposures.parquet", "--events", tmp_path / "events.parquet")
+    told = _done(_run(shop, "plan", "mild", *logs, "--out", tmp_path / "plan.html"))
+    assert "days of logs with 1,500 users" in told
+    page = (tmp_path / "plan.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64," in page
+    assert "conversion" in page
+    plan = json.loads(_done(_run(shop, "plan", "mild", *logs, "--json")))
+    assert [one["metric"] for one in plan["metrics"]] == ["ctr", "conversion"]
+    assert [one["needs"]["effect"] for one in plan["metrics"]] == [0.2, 0.5]
+    assert plan["metrics"][0]["needs"]["units"] > 0
 
 
 def test_a_look_is_declared(shop: Project) -> None:
