@@ -17,6 +17,7 @@ from recsys.experiments.analysis.comparisons import (
     compute_detectable,
     compute_effects,
     compute_posterior,
+    declared_progress,
     has_enough_units,
     metric_by_arm,
     weighted_arms,
@@ -230,7 +231,7 @@ class _DeclaredMetric:
 def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until: int, look: DeclaredLook) -> _Effects:
     # Before the only look, intervals hold on any day: they show harm, and nobody is misled by reading them early.
     looks = Looks.SEQUENTIAL if look.waits else look.looks
-    rule = Rule(looks, 1.0 - experiment.decision.alpha, tightest_at)
+    rule = Rule(looks, 1.0 - experiment.decision.alpha, tightest_at, declared_progress(experiment, until, len(table)))
     comparisons: list[Comparison] = []
     unmeasured: dict[MetricName, str] = {}
     main, *others = experiment.metrics

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import DataError
 from recsys.experiments.analysis.unit_table import UnitTable
 from recsys.experiments.design.definition import Experiment, Looks
@@ -17,16 +18,18 @@ from recsys.experiments.stats.bayes_normal import normal_posterior
 from recsys.experiments.stats.checks import check_arms
 from recsys.experiments.stats.cuped import Adjusted, adjust
 from recsys.experiments.stats.effect import Effect
-from recsys.experiments.stats.fixed import welch
+from recsys.experiments.stats.fixed import two_means
 from recsys.experiments.stats.guardrails import Guardrail as GuardrailResult
 from recsys.experiments.stats.moments import JointMoments, Moments, Values
 from recsys.experiments.stats.posterior import Posterior
 from recsys.experiments.stats.power import Baseline, Design, sample_size, smallest_effect
-from recsys.experiments.stats.proportions import Proportion, two_proportions
-from recsys.experiments.stats.sequential import FEWEST, always_valid
+from recsys.experiments.stats.proportions import Proportion
+from recsys.experiments.stats.sequential import always_valid
 from recsys.experiments.stats.winsorize import pooled_cap, winsorize
 from recsys.schema import BoolArray
 
+FEWEST_UNITS = 100
+"""Fewest units of each arm in a segment that is shown."""
 HOPE = 1.96
 """Standard errors from the estimate to the best plausible effect: the good end of a 95 % interval."""
 CAP_PERCENTILE = 0.999
@@ -40,18 +43,38 @@ class Rule:
     Attributes:
         looks: monitoring, `sequential` or `fixed`.
         level: confidence level.
-        tightest_at: units of both arms at which always-valid intervals are narrowest.
+        tightest_at: units of both arms at which always-valid intervals are narrowest, if no end was declared.
+        progress: share of the declared run that is over at the look; None if no end was declared.
     """
 
     looks: Looks
     level: float
     tightest_at: float
+    progress: float | None = None
 
     def compare(self, arm: Moments, control: Moments, shared: float = 0.0) -> Effect:
-        """Compare an arm with the control by Welch's test, or by an always-valid one."""
+        """Compare an arm with the control at the only look, or at any look."""
         if self.looks is Looks.FIXED:
-            return welch(arm, control, level=self.level, shared=shared)
-        return always_valid(arm, control, tightest_at=self.tightest_at, level=self.level, shared=shared)
+            return two_means(arm, control, level=self.level, shared=shared)
+        return always_valid(
+            arm, control, tightest_at=self.tightest_at, progress=self.progress, level=self.level, shared=shared
+        )
+
+
+def declared_progress(experiment: Experiment, at: int, units: int) -> float | None:
+    """Return the share of the declared run that is over at a time (seconds since 1970 UTC); None without an end.
+
+    If a date is declared, it is the share of days: information comes in with time, even if all units came in on the
+    first day and only their values grow. If only a number of units is declared, it is the share of `units`, but before
+    `minimum_days` at most the share of these days.
+    """
+    decision, start = experiment.decision, experiment.started_at
+    if start is None or not decision.names_its_end:
+        return None
+    seconds = max(at - start, 1)
+    if decision.end_at is not None:
+        return seconds / max(decision.end_at - start, 1)
+    return min(units / (decision.planned_units or units), seconds / (decision.minimum_days * SECONDS_PER_DAY))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,11 +235,7 @@ def compute_effects(table: UnitTable, experiment: Experiment, arms: Arms, rule: 
         t, c = arms.adjusted.arms[code], arms.adjusted.arms[control]
         # Checked here first, by the names of this experiment.
         check_arms(**{name: t, experiment.control: c})
-        if rule.looks is Looks.FIXED and arms.successes is not None and min(t.n, c.n) > 0:
-            pair = Proportion(arms.successes[code], t.n), Proportion(arms.successes[control], c.n)
-            found[name] = two_proportions(*pair, level=rule.level)
-        else:
-            found[name] = rule.compare(t, c, arms.adjusted.shared)
+        found[name] = rule.compare(t, c, arms.adjusted.shared)
     return found
 
 
@@ -265,7 +284,11 @@ def compute_detectable(
         return None
     decision, units = experiment.decision, t.n + c.n
     design = Design(
-        alpha=alpha, power=decision.power, share=t.n / units, look_any_day=decision.monitoring is Looks.SEQUENTIAL
+        alpha=alpha,
+        power=decision.power,
+        share=t.n / units,
+        look_any_day=decision.monitoring is Looks.SEQUENTIAL,
+        open_end=not decision.names_its_end,
     )
     baseline = Baseline.from_moments(c)
     found = smallest_effect(baseline, units, design)
@@ -278,7 +301,7 @@ def compute_detectable(
 
 
 def has_enough_units(table: UnitTable, subset: BoolArray, experiment: Experiment) -> bool:
-    """Return True if the control and every weighted arm have FEWEST units or more in `subset` (n,)."""
+    """Return True if the control and every weighted arm have FEWEST_UNITS or more in `subset` (n,)."""
     counts = np.bincount(table.arm[subset], minlength=len(table.arms))
     names: Mapping[str, int] = dict(zip(table.arms, map(int, counts), strict=True))
-    return all(names[name] >= FEWEST for name in (experiment.control, *weighted_arms(experiment)))
+    return all(names[name] >= FEWEST_UNITS for name in (experiment.control, *weighted_arms(experiment)))

@@ -12,7 +12,7 @@ from recsys.experiments.analysis.declared_look import DeclaredLook
 from recsys.experiments.analysis.log_health import Finding
 from recsys.experiments.design.definition import Experiment, Status
 from recsys.experiments.design.metric_names import Direction, MetricName
-from recsys.experiments.stats.effect import Effect, Estimate
+from recsys.experiments.stats.effect import Effect
 
 LONGEST_DAYS = 56
 """Longest run. After eight weeks without a finding, waiting does not find an effect that is so small or so slow, and
@@ -239,12 +239,9 @@ def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: flo
 
 
 def effect_words(effect: Effect) -> str:
-    """Format the lift with its interval; the difference if there is no lift, or if both seem to disagree.
-
-    Near significance the lift's interval, by the delta method, may contain 0 although the interval of the difference,
-    which is tested, does not.
-    """
+    """Format the lift with its interval; the difference if there is no lift."""
     level = f"{effect.level * 100:g} % interval"
+<<<<<<< HEAD
     absolute = effect.absolute
     if effect.relative is None or (_contains_0(effect.relative) and not _contains_0(absolute)):
         value, low, high = (f"{bound:+.4g}" for bound in (absolute.value, absolute.low, absolute.high))
@@ -255,10 +252,14 @@ def effect_words(effect: Effect) -> str:
     if not (math.isfinite(absolute.low) and math.isfinite(absolute.high)):
         return f"{value} (its {level} is not known yet)"
     return f"{value} ({level} {low} to {high})"
-
-
-def _contains_0(estimate: Estimate) -> bool:
-    return estimate.low <= 0.0 <= estimate.high
+=======
+    if effect.relative is None:
+        absolute = effect.absolute
+        return f"{absolute.value:+.4g} ({level} {absolute.low:+.4g} to {absolute.high:+.4g})"
+    return (
+        f"{percent(effect.relative.value)} ({level} {percent(effect.relative.low)} to {percent(effect.relative.high)})"
+    )
+>>>>>>> 63ab324 (Two means are compared by the larger of pooled and own errors, and a declared end makes any look cheaper)
 
 
 def percent(share: float) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import DataError
-from recsys.experiments.analysis.comparisons import Rule, compute_effects, moments_by_arm
+from recsys.experiments.analysis.comparisons import Rule, compute_effects, declared_progress, moments_by_arm
 from recsys.experiments.analysis.unit_table import Rows, UnitTable
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.metric_names import MetricName
@@ -50,7 +50,9 @@ def compute_looks(
         exposed = table.first <= edge
         try:
             arms = moments_by_arm(table, metric, exposed, numerator, denominator)
-            found.append(Look(int(edge), int(exposed.sum()), compute_effects(table, experiment, arms, rule)))
+            units = int(exposed.sum())
+            then = replace(rule, progress=declared_progress(experiment, int(edge), units))
+            found.append(Look(int(edge), units, compute_effects(table, experiment, arms, then)))
         except DataError:
             # Nothing to compare yet on this day.
             continue

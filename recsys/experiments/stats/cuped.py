@@ -61,6 +61,7 @@ def adjust(arms: Sequence[JointMoments]) -> Adjusted:
             arm.n,
             float(arm.means[0] - theta @ (arm.means[1:] - center)),
             max(float(weights @ arm.covariance @ weights), 0.0),
+            arm.sizes,
         )
         for arm in arms
     ]

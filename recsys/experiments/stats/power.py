@@ -1,6 +1,6 @@
 """Planning of experiments: number of units, smallest effect, and days.
 
-Normal approximation of the tests in `fixed` and `proportions` (Chow, Shao & Wang 2008, sections 3.2 and 4.2), with any
+Normal approximation of the tests in `fixed` and `sequential` (Chow, Shao & Wang 2008, sections 3.2 and 4.2), with any
 share of units in the treatment. Below some 50 units an arm it asks for about one unit too few.
 """
 
@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from recsys.errors import ConfigError
 from recsys.experiments.stats.checks import check_between_0_and_1
 from recsys.experiments.stats.moments import Moments
-from recsys.experiments.stats.sequential import boundary
+from recsys.experiments.stats.sequential import boundary, planned_boundary, planned_power
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,9 @@ class Design:
     `alpha`: Type-I error. `power`: the chance to find the effect. `two_sided`: or only in the direction of the effect.
     `share`: of units in the treatment, in (0, 1). `correlation`: of the metric with its covariate within arms, which
     CUPED turns into 1 - correlation² of the variance (Deng et al. 2013, eq. 5). `look_any_day`: with
-    `sequential.always_valid`, tuned for the planned size, at which the power then is; two-sided. Raises ConfigError for
-    numbers out of range.
+    `sequential.always_valid`, two-sided; the power is that of all looks until the planned size is reached.
+    `open_end`: without a declared end; then the power is that of the look at the planned size, for which it is tuned.
+    Raises ConfigError for numbers out of range.
     """
 
     alpha: float = 0.05
@@ -58,6 +59,7 @@ class Design:
     share: float = 0.5
     correlation: float = 0.0
     look_any_day: bool = False
+    open_end: bool = False
 
     def __post_init__(self) -> None:
         for name in ("alpha", "power", "share"):
@@ -69,10 +71,25 @@ class Design:
 
     @property
     def critical(self) -> float:
-        """Critical value: standard errors by which an estimate must differ from 0."""
+        """Critical value: standard errors by which the estimate at the planned size must differ from 0."""
         if self.look_any_day:
-            return float(boundary(1.0, tightest_at=1.0, level=1.0 - self.alpha))
+            level = 1.0 - self.alpha
+            tuned = boundary(1.0, tightest_at=1.0, level=level) if self.open_end else planned_boundary(1.0, level)
+            return float(tuned)
         return -float(special.ndtri(self.alpha / 2.0 if self.two_sided else self.alpha))
+
+    @property
+    def quantile(self) -> float:
+        """Standard errors by which the true effect must be beyond the critical value to be found with the power."""
+        if not self.look_any_day or self.open_end:
+            return float(special.ndtri(self.power))
+        return float(brentq(lambda beyond: self.find_beyond(beyond) - self.power, -30.0, 30.0))
+
+    def find_beyond(self, errors: float) -> float:
+        """Return the probability to find an effect, in its direction, that is `errors` beyond the critical value."""
+        if not self.look_any_day or self.open_end:
+            return float(special.ndtr(errors))
+        return planned_power(self.critical + errors, 1.0 - self.alpha)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +123,16 @@ def compute_power(baseline: Baseline, effect: float, units: int, design: Design 
     """
     null, own = _deviations(baseline, effect, design)
     root = math.sqrt(units)
-    found = float(special.ndtr((abs(effect) * root - design.critical * null) / own))
+    found = design.find_beyond((abs(effect) * root - design.critical * null) / own)
     if not design.two_sided:
         return found
-    return found + float(special.ndtr((-abs(effect) * root - design.critical * null) / own))
+    return found + design.find_beyond((-abs(effect) * root - design.critical * null) / own)
 
 
 def sample_size(baseline: Baseline, effect: float, design: Design = _PLAIN) -> Size:
     """Compute the units needed to find an absolute `effect` (a lift times `baseline.mean`) with the design's power.
 
-    units = ((z_alpha s_0 + z_power s_1) / effect)², s the deviations per unit of the difference without and with the
+    units = ((critical s_0 + quantile s_1) / effect)², s the deviations per unit of the difference without and with the
     effect; each arm's share is rounded up.
 
     Raises:
@@ -124,7 +141,7 @@ def sample_size(baseline: Baseline, effect: float, design: Design = _PLAIN) -> S
     if effect == 0.0:
         raise ConfigError("an effect of 0 is never found: give the smallest effect that matters")
     null, own = _deviations(baseline, effect, design)
-    units = ((design.critical * null + float(special.ndtri(design.power)) * own) / effect) ** 2
+    units = ((design.critical * null + design.quantile * own) / effect) ** 2
     return Size(_round_up(units * design.share), _round_up(units * (1.0 - design.share)))
 
 
@@ -134,7 +151,7 @@ def smallest_effect(baseline: Baseline, units: int, design: Design = _PLAIN) -> 
     Raises:
         ConfigError: if not even a rise to 100 % would be found.
     """
-    quantile = float(special.ndtri(design.power))
+    quantile = design.quantile
 
     def missing(effect: float) -> float:
         null, own = _deviations(baseline, effect, design)

@@ -8,7 +8,7 @@ import statsmodels.api as sm
 
 from recsys.errors import DataError
 from recsys.experiments.stats.cuped import adjust, fill_missing
-from recsys.experiments.stats.fixed import welch
+from recsys.experiments.stats.fixed import two_means
 from recsys.experiments.stats.moments import JointMoments, Moments, Values
 
 
@@ -28,8 +28,8 @@ def test_it_is_the_regression_on_the_covariate_within_arms() -> None:
     treatment, control = adjusted.arms
     assert adjusted.coefficients[0] == pytest.approx(fit.params[2], rel=1e-10)
     assert treatment.mean - control.mean == pytest.approx(fit.params[1], rel=1e-10)
-    effect = welch(treatment, control, shared=adjusted.shared)
-    assert effect.p_value < 1e-3 * welch(Moments.from_values(y_t), Moments.from_values(y_c)).p_value
+    effect = two_means(treatment, control, shared=adjusted.shared)
+    assert effect.p_value < 1e-3 * two_means(Moments.from_values(y_t), Moments.from_values(y_c)).p_value
     # OLS has one variance for both arms, this has one each
     assert treatment.variance_of_mean + control.variance_of_mean == pytest.approx(fit.bse[1] ** 2, rel=0.05)
 

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from recsys.errors import ConfigError, DataError
-from recsys.experiments.stats.fixed import welch
+from recsys.experiments.stats.fixed import two_means
 from recsys.experiments.stats.guardrails import guardrail, non_inferiority_p_value
 from recsys.experiments.stats.moments import Moments
 
@@ -27,13 +27,13 @@ def arm(mean: float, n: int = 10_000) -> Moments:
     ],
 )
 def test_verdicts(treatment: Moments, control: Moments, verdict: str) -> None:
-    effect = welch(treatment, control)
+    effect = two_means(treatment, control)
     assert guardrail(effect, 0.03).verdict == verdict
     assert guardrail(effect, 0.3, relative=False).verdict == verdict
 
 
 def test_lower_is_better_turns_it_round() -> None:
-    slower, faster = welch(arm(10.5), arm(10.0)), welch(arm(9.5), arm(10.0))
+    slower, faster = two_means(arm(10.5), arm(10.0)), two_means(arm(9.5), arm(10.0))
     assert guardrail(slower, 0.01, higher_is_better=False).verdict == "harmed"
     assert guardrail(faster, 0.01, higher_is_better=False).verdict == "safe"
     assert guardrail(slower, 0.01).verdict == "safe"
@@ -58,12 +58,12 @@ def test_the_p_value_is_that_of_shifted_data(relative: bool, higher_is_better: b
 @pytest.mark.parametrize("mean", np.linspace(9.0, 10.5, 31))
 def test_p_and_verdict_agree(mean: float) -> None:
     treatment, control = arm(float(mean), 2_000), arm(10.0, 2_000)
-    safe = guardrail(welch(treatment, control), 0.3, relative=False).verdict == "safe"
+    safe = guardrail(two_means(treatment, control), 0.3, relative=False).verdict == "safe"
     assert safe == (non_inferiority_p_value(treatment, control, 0.3, relative=False) < 0.025)
 
 
 def test_bad_input_is_named() -> None:
-    effect = welch(arm(1.0), arm(-1.0))
+    effect = two_means(arm(1.0), arm(-1.0))
     with pytest.raises(DataError, match="give an absolute margin"):
         guardrail(effect, 0.01)
     for margin in (0.0, -0.1, float("nan")):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.errors import DataError
-from recsys.experiments.stats.fixed import welch
-from recsys.experiments.stats.moments import JointMoments, Moments
+from recsys.experiments.stats.fixed import two_means
+from recsys.experiments.stats.moments import JointMoments, Moments, expected_values
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=0, max_size=30)
 
@@ -72,7 +72,7 @@ def test_the_ratio_is_that_of_sums_with_the_variance_of_cluster_robust_regressio
     biased = control.variance_of_mean * 299 / 300 + treatment.variance_of_mean * 399 / 400
     assert treatment.mean - control.mean == pytest.approx(fit.params[1], rel=1e-10)
     assert biased == pytest.approx(fit.bse[1] ** 2, rel=1e-10)
-    assert welch(treatment, control).p_value == pytest.approx(fit.pvalues[1], rel=0.02)
+    assert two_means(treatment, control).p_value == pytest.approx(fit.pvalues[1], rel=0.02)
 
 
 def test_covariates_of_a_ratio_are_those_of_its_linearized_values() -> None:
@@ -92,3 +92,14 @@ def test_what_cannot_be_counted_is_named() -> None:
         JointMoments.from_columns([1.0, 2.0], [1.0])
     with pytest.raises(DataError, match="denominator of a ratio is 0"):
         JointMoments.from_columns([1.0, 2.0], [0.0, 0.0]).ratio()
+
+
+def test_effective_values_count_ones_and_discount_small_values() -> None:
+    ones = Moments.from_values([1.0] * 30 + [0.0] * 970)
+    assert ones.sizes[0].effective == pytest.approx(30)
+    assert expected_values(ones, Moments.from_values([0.0] * 1000)) == pytest.approx(15)
+    assert expected_values(Moments.from_values([0.0] * 1000), Moments.from_values([0.0] * 500)) == 0.0
+    # One list of 5,000 beside 999 of 10: the arm's ratio rests on little more than one unit.
+    lists = JointMoments.from_columns([1.0] * 1000, [5_000.0] + [10.0] * 999).ratio()
+    assert lists.sizes[1].effective == pytest.approx(14_990**2 / (25e6 + 99_900))
+    assert expected_values(lists.marginal(), lists.marginal()) == pytest.approx(lists.sizes[1].effective)

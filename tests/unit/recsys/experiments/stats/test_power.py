@@ -67,8 +67,11 @@ def test_cuped_saves_the_squared_correlation() -> None:
 
 
 def test_looking_any_day_costs_units() -> None:
-    once, any_day = sample_size(MEAN, 0.1), sample_size(MEAN, 0.1, Design(look_any_day=True))
-    assert any_day.total / once.total == pytest.approx(((3.0354 + 0.8416) / (1.95996 + 0.8416)) ** 2, rel=0.05)
+    once = sample_size(MEAN, 0.1).total
+    planned, open_end = (sample_size(MEAN, 0.1, Design(look_any_day=True, open_end=end)).total for end in (False, True))
+    assert open_end / once == pytest.approx(((3.0354 + 0.8416) / (1.95996 + 0.8416)) ** 2, rel=0.01)
+    assert 1.3 < planned / once < 1.35
+    assert compute_power(MEAN, 0.1, planned, Design(look_any_day=True)) == pytest.approx(0.8, abs=1e-3)
 
 
 def test_one_side_needs_fewer_units() -> None:
