@@ -241,25 +241,17 @@ def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: flo
 def effect_words(effect: Effect) -> str:
     """Format the lift with its interval; the difference if there is no lift."""
     level = f"{effect.level * 100:g} % interval"
-<<<<<<< HEAD
     absolute = effect.absolute
-    if effect.relative is None or (_contains_0(effect.relative) and not _contains_0(absolute)):
+    if effect.relative is None:
         value, low, high = (f"{bound:+.4g}" for bound in (absolute.value, absolute.low, absolute.high))
     else:
         value, low, high = (
             percent(bound) for bound in (effect.relative.value, effect.relative.low, effect.relative.high)
         )
     if not (math.isfinite(absolute.low) and math.isfinite(absolute.high)):
-        return f"{value} (its {level} is not known yet)"
+        needed = "" if effect.needed_units is None else f"; it needs about {effect.needed_units:,} units of both arms"
+        return f"{value} (its {level} is not known yet{needed})"
     return f"{value} ({level} {low} to {high})"
-=======
-    if effect.relative is None:
-        absolute = effect.absolute
-        return f"{absolute.value:+.4g} ({level} {absolute.low:+.4g} to {absolute.high:+.4g})"
-    return (
-        f"{percent(effect.relative.value)} ({level} {percent(effect.relative.low)} to {percent(effect.relative.high)})"
-    )
->>>>>>> 63ab324 (Two means are compared by the larger of pooled and own errors, and a declared end makes any look cheaper)
 
 
 def percent(share: float) -> str:

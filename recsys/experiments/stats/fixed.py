@@ -69,7 +69,7 @@ def bound_effect(
             max(2.0 * float(special.stdtr(freedom, -abs(difference) / error)) for error, freedom in tests)
         )
         pooled_critical, critical = (-float(special.stdtrit(freedom, tail)) for _, freedom in tests)
-    if not critical < MOST_ERRORS:
+    if tail == 0.0 or not critical < MOST_ERRORS:
         absolute, relative = Estimate(difference, -math.inf, math.inf), unknown_lift(treatment, control)
     else:
         margin = max(pooled_critical * tests[0][0], critical * tests[1][0])

@@ -128,6 +128,8 @@ def always_valid(
         method = "any look until a declared end"
 
     def correct(p_value: float) -> float:
+        if p_value == 0.0:
+            return 0.0
         z = -special.ndtri(p_value / 2.0)
         if progress is None:
             return float(p_values(z, units, tightest_at=tightest_at, level=level))

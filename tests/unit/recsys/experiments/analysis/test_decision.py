@@ -6,6 +6,7 @@ from recsys.experiments.analysis.decision import effect_words
 from recsys.experiments.stats.effect import Effect, Estimate
 from recsys.experiments.stats.fixed import two_means
 from recsys.experiments.stats.moments import Moments
+from recsys.experiments.stats.proportions import Proportion
 
 
 def told(treatment: float) -> tuple[Effect, str]:
@@ -31,6 +32,11 @@ def test_clear_and_absent_differences_are_told_as_lifts() -> None:
 def test_an_unknown_interval_is_not_printed_as_infinite() -> None:
     for mean in (0.0, 1.0):
         constant = Moments(50, mean, 0.0)
-        words = effect_words(welch(constant, constant))
+        words = effect_words(two_means(constant, constant))
         assert "inf" not in words
         assert "interval is not known yet" in words
+
+
+def test_few_values_say_how_many_units_are_needed() -> None:
+    arm = Proportion(5, 1_000).moments()
+    assert "is not known yet; it needs about 8,000 units of both arms)" in effect_words(two_means(arm, arm))
