@@ -285,6 +285,20 @@ class StorageSettings(Settings):
     """URL like redis://host:6379/0 of the cache of restyled images; empty: files in the project's folder `cache`."""
 
 
+class AlarmSettings(Settings):
+    """Alarms of running experiments, delivered by `recsys experiment watch`; docs/experiments.md has an example."""
+
+    webhook: str = ""
+    """Address (https) that gets alarms as signed JSON by POST; empty: none. The secret is RECSYS_ALARM_SECRET."""
+    command: tuple[str, ...] = Field(default=(), max_length=32)
+    """Command with its arguments, run without a shell, that gets a subject line and the text on its standard input;
+    empty: none. Such as ["/usr/sbin/sendmail", "shop@example.org"]."""
+    timeout_s: float = Field(default=10.0, gt=0, le=300)
+    """Longest time for one try."""
+    retries: int = Field(default=3, ge=0, le=10)
+    """Further tries after a failure, with 1, 2, 4, ... seconds between them."""
+
+
 class ProjectSettings(Settings):
     """All settings of a project. Absent sections take their defaults."""
 
@@ -304,6 +318,7 @@ class ProjectSettings(Settings):
     feedback: FeedbackSettings = FeedbackSettings()
     service: ServiceSettings = ServiceSettings()
     storage: StorageSettings = StorageSettings()
+    alarms: AlarmSettings = AlarmSettings()
 
 
 ENVIRONMENT_PREFIX = "RECSYS__"

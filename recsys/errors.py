@@ -12,6 +12,7 @@
     ├── RequestError           a recommendation request asks for something impossible
     ├── StorageError           the database of live data cannot be reached, read or written
     │   └── StorageFullError   the disk or the quota is full; the same call works once there is room
+    ├── DeliveryError          a webhook or mail command did not accept a message
     └── MissingExtraError      an optional dependency is needed; names the extra
 
 All messages state the problem, the place and the cure.
@@ -88,6 +89,10 @@ class MissingExtraError(RecsysError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed: pip install 'style-recsys[{extra}]'")
+
+
+class DeliveryError(RecsysError):
+    """Message was not accepted by a webhook or mail command."""
 
 
 class DataError(RecsysError):

@@ -63,6 +63,7 @@ ORDER = {
         "evaluation",
         "tuning",
         "experiments",
+        "alarms",
         "serving",
         "simulation",
         "reports",

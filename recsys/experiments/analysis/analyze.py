@@ -165,7 +165,7 @@ def analyze(
     end = horizon if reached is None else reached
     units = dict(zip(table.arms, map(int, table.counts()), strict=True))
     days = (end - experiment.started_at) / SECONDS_PER_DAY
-    tightest_at = float(planned_units or declared or _expected_units(table, experiment))
+    tightest_at = float(planned_units or declared or expected_units(table, experiment))
     found = _Effects((), (), (), {}, {}, {})
     if all(finding.sound for finding in health):
         found = _effects(table, experiment, tightest_at, end, look)
@@ -200,7 +200,7 @@ def analyze(
     )
 
 
-def _expected_units(table: UnitTable, experiment: Experiment) -> float:
+def expected_units(table: UnitTable, experiment: Experiment) -> float:
     """Return the first day's units times the planned days: known early, and the same in every later analysis."""
     first_day = int(np.count_nonzero(table.first < table.first.min() + SECONDS_PER_DAY))
     decision, start = experiment.decision, experiment.started_at or 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from recsys.cli.main import app
+from recsys.clock import now
 from recsys.dataset.project import Project
 from recsys.experiments.design import lifecycle
 from recsys.experiments.design.definition import Direction, Status
-from recsys.experiments.design.files import load_experiment
+from recsys.experiments.design.files import change_experiment, load_experiment
 from recsys.experiments.design.metric_names import MetricName
 from recsys.experiments.design.overrides import Overrides
 from recsys.schema import ItemId, UserId
@@ -111,6 +113,32 @@ def test_a_plan(shop: Project, tmp_path: Path) -> None:
     assert [one["metric"] for one in plan["metrics"]] == ["ctr", "conversion"]
     assert [one["needs"]["effect"] for one in plan["metrics"]] == [0.2, 0.5]
     assert plan["metrics"][0]["needs"]["units"] > 0
+
+
+def test_watch_sends_each_alarm_once(shop: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no alarm" not in _done(_run(shop, "watch"))
+    _done(_run(shop, "create", "mild", *BASICS, *ARMS))
+    draft = load_experiment(shop.experiments / "mild.toml")
+    begin = now() - 15 * 86_400
+    change_experiment(shop.experiments, "mild", lambda one: lifecycle.start(one, begin))
+    started = lifecycle.start(draft, begin)
+    simulate_logs(started, {"mild": Planted(ctr=-0.6)}, Population(users=1_500)).write(tmp_path)
+    logs = ("mild", "--exposures", tmp_path / "exposures.parquet", "--events", tmp_path / "events.parquet")
+    assert "nothing is sent: [alarms]" in _done(_run(shop, "watch", *logs))
+    script = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read())"
+    command = json.dumps([sys.executable, "-c", script, str(tmp_path / "mail")])
+    monkeypatch.setenv("RECSYS__ALARMS__COMMAND", command)
+    told = _done(_run(shop, "watch", *logs))
+    assert "Click-through rate of mild is worse" in told
+    assert f"sent: Experiment mild: harm (mild/{begin}/harm/ctr/mild)" in told
+    assert "sent:" not in _done(_run(shop, "watch", *logs))
+    assert "sent: Experiments on" in _done(_run(shop, "watch", *logs, "--digest"))
+    assert "sent:" not in _done(_run(shop, "watch", *logs, "--digest"))
+    mail = (tmp_path / "mail").read_text(encoding="utf-8")
+    assert mail.count("Subject: ") == 2
+    assert "mild (15.0 days, mild " in mail
+    _said_no(_run(shop, "watch"), "no live data", code=1)
+    _said_no(_run(shop, "watch", "--exposures", tmp_path / "exposures.parquet"), "need KEY", code=2)
 
 
 def test_a_look_is_declared(shop: Project) -> None:

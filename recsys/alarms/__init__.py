@@ -1,0 +1,1 @@
+"""Delivery of alarms: by webhook and mail command, each alarm once."""
