@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 
 from recsys.experiments.analysis.analyze import Analysis
-from recsys.experiments.analysis.comparisons import CAP_PERCENTILE, Comparison
+from recsys.experiments.analysis.comparisons import Comparison
 from recsys.experiments.analysis.decision import METRIC_WORDS, Advice, p_words, percent
 from recsys.experiments.analysis.unit_table import BEFORE_DAYS
 from recsys.experiments.design.definition import Looks
 from recsys.experiments.design.fields import format_time
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.effect import Effect, Estimate
+from recsys.experiments.stats.winsorize import most_cut
 
 TONES = {Advice.SHIP: "ship", Advice.STOP: "stop", Advice.KEEP_GOING: "wait", Advice.FIX_DATA: "repair"}
 SHARES = (MetricName.CTR, MetricName.ADD_TO_CART, MetricName.CONVERSION, MetricName.SATISFACTION)
@@ -250,17 +251,12 @@ def _amount(metric: MetricName, value: float) -> str:
 
 
 def _notes(analysis: Analysis) -> tuple[str, ...]:
-    caps = {one.cap for one in analysis.comparisons if one.cap is not None and math.isfinite(one.cap)}
     notes = [
         f"A unit counts from its first exposure on. Its pre-period is the {BEFORE_DAYS} days before that.",
         *_family_notes(analysis),
         "An interval of one metric can leave out 0 although the corrected p-value still says “not shown”.",
         "“Not shown” does not mean “equal”: there may be a smaller effect.",
-        *(
-            f"Revenue of one unit counts up to {cap:,.2f}, the {CAP_PERCENTILE:.1%} point of buyers, so that one large "
-            "order decides nothing."
-            for cap in sorted(caps)
-        ),
+        *_cap_notes(analysis),
         *(f"{METRIC_WORDS[metric].capitalize()} is not shown: {why}." for metric, why in analysis.unmeasured.items()),
     ]
     look = analysis.look
@@ -290,6 +286,26 @@ def _family_notes(analysis: Analysis) -> tuple[str, ...]:
             "A guardrail holds if its whole interval is better than the margin. All must hold, so nothing is corrected."
         )
     return tuple(notes)
+
+
+def _cap_notes(analysis: Analysis) -> list[str]:
+    """Describe the cap of revenue: its value, what it cut, and how it changes each arm's effect."""
+    capped = [one for one in analysis.comparisons if one.cap is not None and math.isfinite(one.cap.value)]
+    if not capped or (cap := capped[0].cap) is None:
+        return []
+    text = (
+        f"Revenue of one unit counts up to {cap.value:,.2f}. That is the largest value but {most_cut(cap.positive):,} "
+        f"of the {cap.positive:,} buyers of all arms together."
+    )
+    if not cap.cut:
+        return [f"{text} It cuts no unit."]
+    cut = f"It cuts {cap.cut:,} {'unit' if cap.cut == 1 else 'units'} and removes {cap.removed:.2%} of all revenue."
+    names = list(analysis.experiment.shares)
+    control = cap.bias[names.index(analysis.experiment.control)]
+    changes = "; ".join(f"{one.arm} {cap.bias[names.index(one.arm)] - control:+,.4g}" for one in capped)
+    return [
+        f"{text} {cut} Effects are on revenue up to the cap. Without it, differences per unit change by: {changes}."
+    ]
 
 
 def _moment(seconds: int) -> str:

@@ -75,7 +75,7 @@ def mean(t: Values, c: Values) -> Effect:
 
 
 def capped(t: Values, c: Values) -> Effect:
-    cap = pooled_cap(np.concatenate([t, c]), 0.99)
+    cap = pooled_cap(np.concatenate([t, c]))
     return mean(winsorize(t, cap), winsorize(c, cap))
 
 

@@ -160,15 +160,18 @@ def analyze(
         columns, until = cut_logs(columns, reached), reached
     look = describe_look(experiment, first, reached, horizon)
     table = build_unit_table(columns, experiment, now, until)
-    health = check_health(table, experiment, columns, assigned_here=assigned_here)
-    del columns
     end = horizon if reached is None else reached
     units = dict(zip(table.arms, map(int, table.counts()), strict=True))
     days = (end - experiment.started_at) / SECONDS_PER_DAY
     tightest_at = float(planned_units or declared or expected_units(table, experiment))
+    # Before the only look, intervals hold on any day: they show harm, and nobody is misled by reading them early.
+    looks = Looks.SEQUENTIAL if look.waits else look.looks
+    rule = Rule(looks, 1.0 - experiment.decision.alpha, tightest_at, declared_progress(experiment, end, len(table)))
+    health = check_health(table, experiment, columns, rule, assigned_here=assigned_here)
+    del columns
     found = _Effects((), (), (), {}, {}, {})
     if all(finding.sound for finding in health):
-        found = _effects(table, experiment, tightest_at, end, look)
+        found = _effects(table, experiment, rule, end, decides=not look.waits)
     decision = decide(
         experiment,
         health,
@@ -228,10 +231,7 @@ class _DeclaredMetric:
     guardrail: Guardrail | None = None
 
 
-def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until: int, look: DeclaredLook) -> _Effects:
-    # Before the only look, intervals hold on any day: they show harm, and nobody is misled by reading them early.
-    looks = Looks.SEQUENTIAL if look.waits else look.looks
-    rule = Rule(looks, 1.0 - experiment.decision.alpha, tightest_at, declared_progress(experiment, until, len(table)))
+def _effects(table: UnitTable, experiment: Experiment, rule: Rule, until: int, *, decides: bool) -> _Effects:
     comparisons: list[Comparison] = []
     unmeasured: dict[MetricName, str] = {}
     main, *others = experiment.metrics
@@ -245,7 +245,7 @@ def _effects(table: UnitTable, experiment: Experiment, tightest_at: float, until
             comparisons += _compare(table, experiment, one, rule)
         except DataError as error:
             unmeasured[one.metric] = str(error).removeprefix(f"{one.metric}: ")
-    comparisons = _correct(comparisons, experiment.decision.alpha, decides=not look.waits)
+    comparisons = _correct(comparisons, experiment.decision.alpha, decides=decides)
     primary = experiment.primary.name
     if primary in unmeasured:
         return _Effects(tuple(comparisons), (), (), unmeasured, {}, {})

@@ -10,6 +10,7 @@ import numpy as np
 
 from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import DataError
+from recsys.experiments.analysis.unit_caps import UnitSums, cap_units
 from recsys.experiments.analysis.unit_table import UnitTable
 from recsys.experiments.design.definition import Experiment, Looks
 from recsys.experiments.design.metric_names import Direction, MetricName
@@ -25,15 +26,13 @@ from recsys.experiments.stats.posterior import Posterior
 from recsys.experiments.stats.power import Baseline, Design, sample_size, smallest_effect
 from recsys.experiments.stats.proportions import Proportion
 from recsys.experiments.stats.sequential import always_valid
-from recsys.experiments.stats.winsorize import pooled_cap, winsorize
+from recsys.experiments.stats.winsorize import Cap
 from recsys.schema import BoolArray
 
 FEWEST_UNITS = 100
 """Fewest units of each arm in a segment that is shown."""
 HOPE = 1.96
 """Standard errors from the estimate to the best plausible effect: the good end of a 95 % interval."""
-CAP_PERCENTILE = 0.999
-"""Percentile of revenues above 0, of all arms together, at which revenues are winsorized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,14 @@ class Arms:
     Attributes:
         adjusted: moments adjusted by CUPED.
         raw: means (k,) without adjustment.
-        cap: cap of winsorized values, else None.
+        cap: cap of revenue, else None.
         successes: successes (k,) of a proportion that is not adjusted, else None.
         cuped: True if the moments are adjusted.
     """
 
     adjusted: Adjusted
     raw: tuple[float, ...]
-    cap: float | None
+    cap: Cap | None
     successes: tuple[int, ...] | None
     cuped: bool
 
@@ -125,14 +124,8 @@ def moments_by_arm(
     table: UnitTable, metric: MetricName, included: BoolArray, numerator: Values, denominator: Values | None
 ) -> Arms:
     """Compute `metric_by_arm` from given sums (n,) of numerator and denominator, for `included` units (n,)."""
-    before, cap = table.metrics[metric].before, None
-    if metric is MetricName.REVENUE_PER_USER:
-        # One cap for all arms, and another one for the pre-period, so that both are capped alike.
-        cap = pooled_cap(numerator[included], CAP_PERCENTILE, above_zero=True)
-        numerator = winsorize(numerator, cap)
-        if before is not None:
-            past_cap = pooled_cap(before[included, 0], CAP_PERCENTILE, above_zero=True)
-            before = np.column_stack([winsorize(before[:, 0], past_cap), before[:, 1:]])
+    sums, cap = cap_units(table, metric, UnitSums(numerator, denominator, table.metrics[metric].before), included)
+    numerator, denominator, before = sums.numerator, sums.denominator, sums.before
     joint, raw, successes = [], [], []
     for code, name in enumerate(table.arms):
         own = included & (table.arm == code)
@@ -201,7 +194,7 @@ class Comparison:
         guardrail: result of the non-inferiority test; None for other roles.
         posterior: Bayesian comparison; None if the data do not give one.
         detectable: smallest effect that could have been found; None if the control has no variance.
-        cap: cap of a unit's value; None without winsorizing.
+        cap: cap of a unit's revenue, and what it cut; None for other metrics.
         variance_left: share of the variance that CUPED leaves, 1 without CUPED.
     """
 
@@ -218,7 +211,7 @@ class Comparison:
     guardrail: GuardrailResult | None
     posterior: Posterior | None
     detectable: Detectable | None
-    cap: float | None
+    cap: Cap | None
     variance_left: float
 
 

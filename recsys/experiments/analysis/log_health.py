@@ -10,9 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from recsys.experiments.analysis.columnar_logs import ColumnarLogs
+from recsys.experiments.analysis.comparisons import Rule
+from recsys.experiments.analysis.dominant_units import TOP, Dominance, measure_dominance
 from recsys.experiments.analysis.unit_table import Tally, UnitTable
 from recsys.experiments.design.assignment import Plan
 from recsys.experiments.design.definition import Experiment
+from recsys.experiments.design.fields import format_time
 from recsys.experiments.design.lifecycle import config_drift
 from recsys.experiments.design.metric_names import MetricName
 from recsys.experiments.stats.health import THRESHOLD, pre_period_imbalance, sample_ratio
@@ -22,6 +25,8 @@ LARGEST_SHARE = 0.01
 """Largest tolerated share of units in several arms, of lost exposures, and of clocks out of order."""
 FEWEST_LOST = 10
 """Fewest rows from which a share is judged."""
+LARGEST_SPREAD = 1.25
+"""Largest tolerated ratio of the jackknife's standard error to that of the delta method."""
 
 
 class Check(StrEnum):
@@ -36,6 +41,7 @@ class Check(StrEnum):
     EXPOSURES = "no exposure lost"
     CLOCKS = "clocks in order"
     POSITIONS = "positions inside lists"
+    DOMINANT = "no unit decides alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Finding:
 
 
 def check_health(
-    table: UnitTable, experiment: Experiment, logs: ColumnarLogs, *, assigned_here: bool = True
+    table: UnitTable, experiment: Experiment, logs: ColumnarLogs, rule: Rule, *, assigned_here: bool = True
 ) -> tuple[Finding, ...]:
     """Run all health checks.
 
@@ -57,6 +63,7 @@ def check_health(
         table: units of the experiment.
         experiment: definition of the experiment.
         logs: logs of the experiment.
+        rule: rule of comparison, to see if findings depend on single units.
         assigned_here: True if this project assigned the arms, so that each unit's arm can be checked.
     """
     exposures, events = logs.files
@@ -78,6 +85,7 @@ def check_health(
         _check_lost(table, events),
         _check_clocks(table, exposures, events),
         _check_positions(table, events),
+        _check_dominant(table, experiment, rule),
     ]
     return tuple(found)
 
@@ -229,6 +237,49 @@ def _check_positions(table: UnitTable, file: Path) -> Finding:
     if beyond.share <= LARGEST_SHARE:
         return Finding(Check.POSITIONS, True, f"{text}: few enough.")
     return Finding(Check.POSITIONS, False, f"{text}: count positions from 1, within one list.")
+
+
+def _check_dominant(table: UnitTable, experiment: Experiment, rule: Rule) -> Finding:
+    names = [name for name in declared_metrics(experiment) if name in table.metrics]
+    deciding = {experiment.primary.name, *(one.metric for one in experiment.guardrails)}
+    found = [measure_dominance(table, experiment, name, rule) for name in names]
+    texts, sound = [], True
+    for one in found:
+        wide = one.spread > LARGEST_SPREAD
+        if one.units:
+            texts.append(_describe_dominant(one))
+        if wide:
+            texts.append(
+                f"{one.metric}: the jackknife's standard error is {one.spread:.2f} times that of the delta method, so "
+                "intervals would be too narrow: wait for more units"
+            )
+        if one.metric in deciding and (one.depends or wide):
+            sound = False
+    if texts:
+        return Finding(Check.DOMINANT, sound, "; ".join(texts) + ".")
+    if not found:
+        return Finding(Check.DOMINANT, True, "No declared metric is in the logs, so this was not tested.")
+    most = max(found, key=lambda one: one.share)
+    return Finding(
+        Check.DOMINANT,
+        True,
+        f"No unit is far above all others. The largest holds {most.share:.1%} of {most.metric} in {most.arm}, the "
+        f"{TOP} largest {most.top_share:.1%}.",
+    )
+
+
+def _describe_dominant(one: Dominance) -> str:
+    many = one.units > 1
+    text = (
+        f"{one.metric}: {one.units:,} {'units are' if many else 'unit is'} far above all others, the largest share is "
+        f"{one.share:.1%} of {one.arm} (first exposure of {'these' if many else 'it'} at {format_time(one.first or 0)})"
+    )
+    if not one.depends:
+        return f"{text}; capped like the most active others, {'they change' if many else 'it changes'} no finding"
+    return (
+        f"{text}; the finding for {_list_arms(one.depends)} is another one without {'them' if many else 'it'}: look "
+        "for crawlers, test accounts and resellers, and leave their rows out of both logs"
+    )
 
 
 def declared_metrics(experiment: Experiment) -> tuple[MetricName, ...]:

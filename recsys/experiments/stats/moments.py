@@ -144,3 +144,23 @@ def expected_values(arm: Moments, other: Moments) -> float:
     both = [own + more for own, more in zip(arm.sizes, other.sizes, strict=False)]
     share = min(arm.n, other.n) / (arm.n + other.n)
     return min((sizes.effective * share for sizes in both), default=float("inf"))
+
+
+def jackknife_variance(numerator: Values, denominator: Values) -> float:
+    """Compute the delete-one jackknife variance of sum(numerator) / sum(denominator), units (n,) of one arm.
+
+    (n - 1) / n times the sum of squared deviations of the n ratios without one unit (Efron & Stein 1981, eq. 1.2). It
+    is much above the delta method's variance if one unit holds much of the denominator, so the delta method fails.
+    Infinite if one unit holds the whole denominator.
+
+    Raises:
+        DataError: for fewer than 2 units.
+    """
+    n = len(numerator)
+    if n < 2:
+        raise DataError(f"{n} units: the jackknife leaves one out, so it needs 2")
+    rest = denominator.sum() - denominator
+    if not (rest > 0.0).all():
+        return float("inf")
+    without = (numerator.sum() - numerator) / rest
+    return float((n - 1) / n * np.sum(np.square(without - without.mean())))
