@@ -8,7 +8,7 @@ import numpy as np
 
 from recsys.errors import DataError
 from recsys.experiments.analysis.comparisons import Rule, compute_effects, moments_by_arm
-from recsys.experiments.analysis.unit_caps import UnitSums, cap_units, find_dominant
+from recsys.experiments.analysis.unit_caps import UnitSums, cap_units, find_largest
 from recsys.experiments.analysis.unit_table import UnitTable
 from recsys.experiments.design.definition import Experiment, MarginScale
 from recsys.experiments.design.metric_names import Direction, MetricName
@@ -17,6 +17,7 @@ from recsys.experiments.stats.moments import JointMoments, jackknife_variance
 from recsys.experiments.stats.multiplicity import correct_p_values
 from recsys.schema import BoolArray
 
+_NONE = "unclear"
 TOP = 5
 """Units whose joint share of an arm is computed."""
 
@@ -27,12 +28,13 @@ class Dominance:
 
     Attributes:
         metric: name of the metric.
-        units: number of units far above all others, see `unit_caps.find_dominant`.
+        units: number of units far above all others, see `unit_caps.find_largest`.
         share: largest share of an arm's numerator or denominator held by one unit, before caps, in [0, 1].
         top_share: share held by the `TOP` largest units of the same sum.
         arm: name of that arm.
+        largest: number of the largest units, without which findings are tried.
         first: earliest first exposure of the units far above all others, seconds since 1970 UTC; None without any.
-        depends: arms whose finding in this metric is another one without these units.
+        depends: arms whose finding in this metric is lost without the largest units.
         spread: largest ratio, over arms, of the jackknife's standard error to that of the delta method, after caps; 1
             for metrics that are no ratios.
     """
@@ -43,6 +45,7 @@ class Dominance:
     top_share: float
     arm: str
     first: int | None
+    largest: int
     depends: tuple[str, ...]
     spread: float
 
@@ -53,16 +56,17 @@ def measure_dominance(table: UnitTable, experiment: Experiment, metric: MetricNa
     denominator = None if measured.denominator is None else measured.denominator.sums(len(table))
     sums = UnitSums(measured.numerator.sums(len(table)), denominator, measured.before)
     everybody = np.ones(len(table), dtype=np.bool_)
-    dominant = find_dominant(sums, everybody)
+    far, largest = find_largest(sums)
     found = _largest_share(table, sums)
     return Dominance(
         metric=metric,
-        units=int(dominant.sum()),
+        units=int(far.sum()),
         share=found[0],
         top_share=found[1],
         arm=found[2],
-        first=int(table.first[dominant].min()) if dominant.any() else None,
-        depends=_find_dependent(table, experiment, metric, rule, dominant, sums) if dominant.any() else (),
+        first=int(table.first[far].min()) if far.any() else None,
+        largest=int(largest.sum()),
+        depends=_find_dependent(table, experiment, metric, rule, largest, sums) if largest.any() else (),
         spread=_jackknife_spread(table, cap_units(table, metric, sums, everybody)[0]),
     )
 
@@ -85,13 +89,13 @@ def _find_dependent(
     experiment: Experiment,
     metric: MetricName,
     rule: Rule,
-    dominant: BoolArray,
+    largest: BoolArray,
     sums: UnitSums,
 ) -> tuple[str, ...]:
-    """Return the arms whose finding differs if the dominant units are left out."""
+    """Return the arms whose finding is lost if the largest units are left out."""
     declared = next((one for one in experiment.guardrails if one.metric is metric), None)
     labels: list[dict[str, str]] = []
-    for included in (np.ones(len(table), dtype=np.bool_), ~dominant):
+    for included in (np.ones(len(table), dtype=np.bool_), ~largest):
         try:
             arms = moments_by_arm(table, metric, included, sums.numerator, sums.denominator)
             effects = compute_effects(table, experiment, arms, rule)
@@ -114,11 +118,11 @@ def _find_dependent(
         p_values = correct_p_values([effect.p_value for effect in effects.values()], "holm")
         labels.append(
             {
-                name: ("more" if effect.absolute.value > 0.0 else "less") if p <= experiment.decision.alpha else "none"
+                name: ("more" if effect.absolute.value > 0.0 else "less") if p <= experiment.decision.alpha else _NONE
                 for (name, effect), p in zip(effects.items(), p_values, strict=True)
             }
         )
-    return tuple(name for name, label in labels[0].items() if labels[1][name] != label)
+    return tuple(name for name, label in labels[0].items() if label not in (_NONE, labels[1][name]))
 
 
 def _jackknife_spread(table: UnitTable, capped: UnitSums) -> float:

@@ -247,7 +247,13 @@ def _check_dominant(table: UnitTable, experiment: Experiment, rule: Rule) -> Fin
     for one in found:
         wide = one.spread > LARGEST_SPREAD
         if one.units:
-            texts.append(_describe_dominant(one))
+            texts.append(_describe_far(one))
+        if one.depends:
+            texts.append(
+                f"{one.metric}: the finding for {_list_arms(one.depends)} is lost without the {one.largest:,} largest "
+                f"units, of which one has {one.share:.1%} of {one.arm}: look for crawlers, test accounts and resellers "
+                "among them and leave their rows out of both logs, or wait for more units"
+            )
         if wide:
             texts.append(
                 f"{one.metric}: the jackknife's standard error is {one.spread:.2f} times that of the delta method, so "
@@ -256,7 +262,7 @@ def _check_dominant(table: UnitTable, experiment: Experiment, rule: Rule) -> Fin
         if one.metric in deciding and (one.depends or wide):
             sound = False
     if texts:
-        return Finding(Check.DOMINANT, sound, "; ".join(texts) + ".")
+        return Finding(Check.DOMINANT, sound, ". ".join(text[0].upper() + text[1:] for text in texts) + ".")
     if not found:
         return Finding(Check.DOMINANT, True, "No declared metric is in the logs, so this was not tested.")
     most = max(found, key=lambda one: one.share)
@@ -268,18 +274,14 @@ def _check_dominant(table: UnitTable, experiment: Experiment, rule: Rule) -> Fin
     )
 
 
-def _describe_dominant(one: Dominance) -> str:
-    many = one.units > 1
+def _describe_far(one: Dominance) -> str:
     text = (
-        f"{one.metric}: {one.units:,} {'units are' if many else 'unit is'} far above all others, the largest share is "
-        f"{one.share:.1%} of {one.arm} (first exposure of {'these' if many else 'it'} at {format_time(one.first or 0)})"
+        f"{one.metric}: {one.units:,} {'units are' if one.units > 1 else 'unit is'} far above all others; the largest "
+        f"has {one.share:.1%} of {one.arm}, first exposed at {format_time(one.first or 0)}"
     )
-    if not one.depends:
-        return f"{text}; capped like the most active others, {'they change' if many else 'it changes'} no finding"
-    return (
-        f"{text}; the finding for {_list_arms(one.depends)} is another one without {'them' if many else 'it'}: look "
-        "for crawlers, test accounts and resellers, and leave their rows out of both logs"
-    )
+    if one.metric is MetricName.REVENUE_PER_USER:
+        return f"{text}. The cap cuts the amount"
+    return f"{text}. This metric leaves out units with so many rows, as of crawlers, or cuts what they add"
 
 
 def declared_metrics(experiment: Experiment) -> tuple[MetricName, ...]:

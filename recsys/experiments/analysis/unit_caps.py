@@ -12,10 +12,10 @@ from recsys.experiments.stats.moments import Values
 from recsys.experiments.stats.winsorize import Cap, pooled_cap, winsorize
 from recsys.schema import BoolArray
 
-COUNT_SLACK = 2.0
-"""Counts are cut only above twice the largest count that is not cut, so that usual logs stay as they are."""
-DOMINANT = 3.0
-"""Multiple of the largest value that is not cut, from which a unit is called dominant."""
+FAR = 3.0
+"""Multiple of the largest usual count from which a unit is far above all others."""
+COUNT_TAIL = 0.005
+"""Share of units that may lie above the largest usual count, at least 5 units (`winsorize.most_cut`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,20 +28,20 @@ class UnitSums:
 
 
 def cap_units(table: UnitTable, metric: MetricName, sums: UnitSums, included: BoolArray) -> tuple[UnitSums, Cap | None]:
-    """Cap the sums of each unit by values of the included units (n,) of all arms.
+    """Limit the sums of each unit by values of the included units (n,) of all arms.
 
-    A unit of a ratio keeps its own ratio: if its denominator is cut, its numerator is cut by the same factor, so that a
-    crawler weighs as much as the most active people. Its numerator is capped after that. Covariates are capped alike.
-    Revenue never counts below 0, which refunds of earlier purchases would give.
+    Revenue is winsorized. Units whose denominator of a ratio is far above all others', as of crawlers, count 0 in both
+    sums, so they are left out of the ratio. Numerators of ratios and covariates are cut only if they are far above.
+    Usual logs stay as they are. Revenue never counts below 0, which refunds of earlier purchases would give.
 
     Returns:
-        Capped sums, and what the cap did, for revenue only; other metrics are cut only if a unit is far off.
+        Limited sums, and for revenue what its cap did.
     """
     before = None if sums.before is None else sums.before.copy()
     money = metric is MetricName.REVENUE_PER_USER
     for column in () if before is None else range(before.shape[1]):
-        slack = 1.0 if money and column == 0 else COUNT_SLACK
-        before[:, column] = winsorize(before[:, column], pooled_cap(before[included, column], slack=slack))
+        values = before[included, column]
+        before[:, column] = winsorize(before[:, column], pooled_cap(values) if money and column == 0 else _far(values))
     if money:
         revenue = np.maximum(sums.numerator, 0.0)
         limit = pooled_cap(revenue[included])
@@ -49,18 +49,25 @@ def cap_units(table: UnitTable, metric: MetricName, sums: UnitSums, included: Bo
         return UnitSums(winsorize(revenue, limit), None, before), cap
     if sums.denominator is None:
         return UnitSums(sums.numerator, None, before), None
-    most = pooled_cap(sums.denominator[included], slack=COUNT_SLACK)
-    over = sums.denominator > most
-    factor = np.divide(most, sums.denominator, out=np.ones(len(over)), where=over)
-    scaled = sums.numerator * factor
-    limit = pooled_cap(scaled[included], slack=COUNT_SLACK)
-    return UnitSums(winsorize(scaled, limit), sums.denominator * factor, before), None
+    usual = sums.denominator <= _far(sums.denominator[included])
+    numerator = np.where(usual, sums.numerator, 0.0)
+    numerator = winsorize(numerator, _far(numerator[included]))
+    return UnitSums(numerator, np.where(usual, sums.denominator, 0.0), before), None
 
 
-def find_dominant(sums: UnitSums, included: BoolArray) -> BoolArray:
-    """Return a mask (n,) of the included units whose numerator or denominator is far above all others'."""
-    found = np.zeros(len(included), dtype=np.bool_)
-    for values in (sums.numerator, sums.denominator):
-        if values is not None:
-            found |= included & (values > pooled_cap(values[included], slack=DOMINANT))
-    return found
+def find_largest(sums: UnitSums) -> tuple[BoolArray, BoolArray]:
+    """Find the units that weigh most.
+
+    Returns:
+        A mask (n,) of the units that are far above all others, and one of the units of largest weight: the denominator
+        of a ratio, else the value. The latter are at most as many as `pooled_cap` cuts.
+    """
+    if sums.denominator is None:
+        cap = pooled_cap(sums.numerator)
+        return sums.numerator > FAR * cap, sums.numerator > cap
+    far = (sums.numerator > _far(sums.numerator)) | (sums.denominator > _far(sums.denominator))
+    return far, sums.denominator > pooled_cap(sums.denominator)
+
+
+def _far(values: Values) -> float:
+    return pooled_cap(values, slack=FAR, tail=COUNT_TAIL)

@@ -12,8 +12,9 @@ from recsys.schema import IntArray
 
 MOST_CUT = 5
 """Values that a cap may cut at any size."""
+TAIL = 0.001
+"""Share of the values above 0 that a cap may cut if that is more."""
 _FEW = 10
-_TAIL = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,12 @@ class Cap:
         )
 
 
-def most_cut(positive: int) -> int:
-    """Return how many of `positive` values above 0 a cap may cut: 5, or 0.1 % if that is more; at most a tenth."""
-    return max(min(MOST_CUT, -(-positive // _FEW)), int(positive * _TAIL))
+def most_cut(positive: int, tail: float = TAIL) -> int:
+    """Return how many of `positive` values above 0 a cap may cut: 5, or the share `tail` if more; at most a tenth."""
+    return max(min(MOST_CUT, -(-positive // _FEW)), int(positive * tail))
 
 
-def pooled_cap(values: Values, *, slack: float = 1.0) -> float:
+def pooled_cap(values: Values, *, slack: float = 1.0, tail: float = TAIL) -> float:
     """Compute the cap of values (n,) of all arms together: the largest value that is not cut, times `slack`.
 
     The cap is one of the values, never between two: an interpolated quantile of fewer than 1,000 values grows with the
@@ -71,7 +72,7 @@ def pooled_cap(values: Values, *, slack: float = 1.0) -> float:
     used = values[values > 0.0]
     if len(used) < 2:
         return float("inf")
-    rank = len(used) - 1 - most_cut(len(used))
+    rank = len(used) - 1 - most_cut(len(used), tail)
     return slack * float(np.partition(used, rank)[rank])
 
 
