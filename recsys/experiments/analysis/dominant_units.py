@@ -94,6 +94,9 @@ def _find_dependent(
 ) -> tuple[str, ...]:
     """Return the arms whose finding is lost if the largest units are left out."""
     declared = next((one for one in experiment.guardrails if one.metric is metric), None)
+    live = [code for code, name in enumerate(table.arms) if experiment.arms[name].weight > 0]
+    if np.bincount(table.arm[~largest], minlength=len(table.arms))[live].min() < 2:
+        return ()
     labels: list[dict[str, str]] = []
     for included in (np.ones(len(table), dtype=np.bool_), ~largest):
         try:

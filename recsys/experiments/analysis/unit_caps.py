@@ -37,11 +37,14 @@ def cap_units(table: UnitTable, metric: MetricName, sums: UnitSums, included: Bo
     Returns:
         Limited sums, and for revenue what its cap did.
     """
-    before = None if sums.before is None else sums.before.copy()
     money = metric is MetricName.REVENUE_PER_USER
-    for column in () if before is None else range(before.shape[1]):
-        values = before[included, column]
-        before[:, column] = winsorize(before[:, column], pooled_cap(values) if money and column == 0 else _far(values))
+    before = sums.before
+    if before is not None:
+        columns = []
+        for column, values in enumerate(before.T):
+            own = values[included]
+            columns.append(winsorize(values, pooled_cap(own) if money and column == 0 else _far(own)))
+        before = np.column_stack(columns)
     if money:
         revenue = np.maximum(sums.numerator, 0.0)
         limit = pooled_cap(revenue[included])
