@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -67,8 +67,12 @@ class EventSettings(Settings):
     """Weight of a like."""
     dislike: float = -5.0
     """Weight of a dislike."""
-    rating_threshold: float = 4.0
-    """Ratings at or above it are imported as likes, the others as dislikes."""
+    rating_threshold: float | Literal["auto"] = "auto"
+    """Ratings at or above it are imported as likes, the others as dislikes. "auto" finds the scale of each import: 4 of
+    5, 8 of 10, 80 of 100, 0.5 of fractions up to 1, 1 of 0 and 1; from -1 to 1, likes are above 0, dislikes below."""
+    seen: tuple[EventKind, ...] = tuple(EventKind)
+    """Events that make an item seen, so that lists leave it out. ["purchase"] brings back what was only viewed.
+    Disliked items are left out always."""
 
     @model_validator(mode="after")
     def _check_order(self) -> EventSettings:

@@ -6,7 +6,8 @@ positions in arrays and are used inside. They are different types so that a type
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterable, Mapping
+from enum import IntFlag, StrEnum
 from typing import NewType
 
 import numpy as np
@@ -35,11 +36,15 @@ TEXT = "text"
 REVIEWS = "reviews"
 IMAGE_URLS = "image_urls"
 RATING = "rating"
+QUANTITY = "quantity"
+EVENT_ID = "event_id"
+ITEM_GROUP_ID = "item_group_id"
 
 ITEM_COLUMNS = (ITEM_ID, TITLE, CATEGORY, PRICE, AVAILABLE, IMAGE)
 """`item_id` string, unique; `title` and `category` string ("" if unknown); `price` float64 (NaN if unknown);
 `available` bool; `image` string, "" if none, else a path (relative ones start at the project folder).
-Any further columns are attributes and are kept as strings or numbers."""
+Any further columns are attributes and are kept as strings or numbers. `item_group_id` is one of them: items that share
+it are variants of one product, such as sizes of a shirt."""
 
 INTERACTION_COLUMNS = (USER_ID, ITEM_ID, EVENT, WEIGHT, TIMESTAMP)
 """`event` one of `EventKind`; `weight` float32, negative for dislikes; `timestamp` int64 seconds since 1970 UTC.
@@ -69,6 +74,46 @@ class EventKind(StrEnum):
     PURCHASE = "purchase"
     LIKE = "like"
     DISLIKE = "dislike"
+
+
+class Undo(StrEnum):
+    """Event that takes back an earlier event of the same user and item; it is no opinion by itself."""
+
+    REMOVE_FROM_CART = "remove_from_cart"
+    REFUND = "refund"
+    UNLIKE = "unlike"
+    UNDISLIKE = "undislike"
+
+
+TAKES_BACK: Mapping[Undo, EventKind] = {
+    Undo.REMOVE_FROM_CART: EventKind.CART,
+    Undo.REFUND: EventKind.PURCHASE,
+    Undo.UNLIKE: EventKind.LIKE,
+    Undo.UNDISLIKE: EventKind.DISLIKE,
+}
+"""Kind of the events that each undo takes back."""
+
+
+class Kinds(IntFlag):
+    """Set of kinds of events, in one byte."""
+
+    NONE = 0
+    VIEW = 1
+    CLICK = 2
+    CART = 4
+    PURCHASE = 8
+    LIKE = 16
+    DISLIKE = 32
+
+    @classmethod
+    def from_kind(cls, kind: EventKind) -> Kinds:
+        """Return the set with one kind."""
+        return cls[kind.name]
+
+    @classmethod
+    def from_kinds(cls, kinds: Iterable[EventKind]) -> Kinds:
+        """Return the set of several kinds."""
+        return cls(sum({int(cls.from_kind(kind)) for kind in kinds}))
 
 
 class Reranker(StrEnum):

@@ -35,7 +35,7 @@ def check_bundle(bundle: Bundle) -> None:
             check_array(name, array, expected)
         shape = (len(bundle.user_ids), len(bundle.catalog))
         check_matrix("recent", bundle.recent, shape)
-        check_matrix("interacted", bundle.interacted, shape, np.bool_)
+        check_matrix("interacted", bundle.interacted, shape, np.uint8)
         check_unit("item_vectors.npy", bundle.space.vectors)
         check_unit("style_vectors.npy", bundle.style_vectors)
         bundle.descriptors.check(len(bundle.catalog))

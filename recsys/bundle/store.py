@@ -26,7 +26,7 @@ from recsys.bundle.types import Bundle
 from recsys.errors import BundleError, DataError
 from recsys.storage.artifacts import read_json, replacing_folder, sha256_file, write_json
 
-FORMAT = 4
+FORMAT = 5
 MANIFEST = "manifest.json"
 CURRENT = "current.json"
 _VERSION = re.compile(r"[0-9a-f]{16}")

@@ -38,7 +38,7 @@ class Bundle:
         taste: Model that derives a taste from likes and factors.
         blend: Weights or curves that turn features into scores.
         recent: (U, I) event weights faded by age.
-        interacted: (U, I) an entry for each pair with at least one interaction.
+        interacted: (U, I) uint8 the kinds of events of each pair with at least one, as `recsys.schema.Kinds`.
         trend: (I,) present popularity, in [0, 1].
         recency: (I,) how new items are, in [0, 1].
         styles: Style references.

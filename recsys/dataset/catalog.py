@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recsys.dataset.categories import in_category
 from recsys.dataset.identifiers import ItemIdentifiers
 from recsys.errors import UnknownIdError
 from recsys.schema import (
@@ -95,7 +96,8 @@ class Catalog:
         """Return a mask `(I,)` of the items that are not deleted and pass all filters.
 
         Args:
-            categories: names; `Comedy|Drama` is matched by its whole name and by each part.
+            categories: names. `Comedy|Drama` is matched by its whole name and by each part, `Clothing > Hats` by any
+                level, and by levels that follow each other (`recsys.dataset.categories.in_category`).
             min_price: inclusive; items without a price do not pass.
             max_price: inclusive; items without a price do not pass.
             available_only: leave out items that are not available.
@@ -115,8 +117,7 @@ class Catalog:
         return passing
 
     def _category_codes(self, name: str) -> list[int]:
-        wholes = enumerate(self.category_names)
-        codes = [code for code, whole in wholes if name == whole or name in whole.split("|")]
+        codes = [code for code, whole in enumerate(self.category_names) if in_category(whole, name)]
         if not codes:
             raise UnknownIdError("category", name)
         return codes

@@ -21,6 +21,7 @@ from recsys.schema import (
     EventKind,
     FloatArray,
     IntArray,
+    Kinds,
 )
 
 KINDS = tuple(EventKind)
@@ -124,6 +125,21 @@ class Interactions:
         pairs = np.unique(self.users * self.shape[1] + self.items)
         rows, columns = np.divmod(pairs, self.shape[1])
         return csr_matrix((np.ones(len(pairs), dtype=np.bool_), (rows, columns)), shape=self.shape)
+
+    def kinds_matrix(self) -> csr_matrix[np.uint8]:
+        """Return the kinds of events that stand for each user and item, `(U, I)` uint8 sparse, as `Kinds`.
+
+        Of like and dislike, the latest stands.
+        """
+        pairs, inverse = np.unique(self.users * self.shape[1] + self.items, return_inverse=True)
+        kinds = np.zeros(len(pairs), dtype=np.uint8)
+        np.bitwise_or.at(kinds, inverse, (1 << self.kinds.astype(np.uint8)).astype(np.uint8))
+        latest = self._latest_opinions(inverse, len(pairs))
+        # Without an opinion the index is -1, and both bits are 0 anyway.
+        disliked = self.kinds[latest] == _DISLIKE if len(self) else np.zeros(0, dtype=np.bool_)
+        kinds &= np.where(disliked, ~np.uint8(Kinds.LIKE), ~np.uint8(Kinds.DISLIKE))
+        rows, columns = np.divmod(pairs, self.shape[1])
+        return csr_matrix((kinds, (rows, columns)), shape=self.shape)
 
     def _latest_opinions(self, inverse: NDArray[np.intp], pairs: int) -> IntArray:
         latest = np.full(pairs, -1, dtype=np.int64)

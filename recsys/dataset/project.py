@@ -199,6 +199,8 @@ class Project:
         """
         if not self.has_live_data:
             return self.load_imported_interactions()
+        from recsys.dataset.undo import standing_events
+
         with self._open_events() as events:
             frame = events.frame(self.settings.events, through)
         if self.interactions_file.exists():
@@ -208,8 +210,10 @@ class Project:
             else:
                 if SPLIT_PART in imported:
                     frame = frame.assign(**{SPLIT_PART: SplitPart.TRAIN.value})
-                order = [TIMESTAMP, USER_ID, ITEM_ID, EVENT]
-                frame = pd.concat([imported, frame]).sort_values(order, kind="stable", ignore_index=True)
+                frame = pd.concat([imported, frame], ignore_index=True)
+        # Imported events came first; live ones may take them back.
+        frame = standing_events(frame).frame
+        frame = frame.sort_values([TIMESTAMP, USER_ID, ITEM_ID, EVENT], kind="stable", ignore_index=True)
         known = frame[ITEM_ID].isin(self.load_items()[ITEM_ID])
         return frame if known.all() else frame[known].reset_index(drop=True)
 

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from recsys.config import EventSettings
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
 from recsys.models.als import AlsModel
 from recsys.models.item_item import ItemItemModel
+from recsys.profiles.session import ItemState, share_left
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.taste import Taste, TasteModel, evidence_weights
-from recsys.schema import Basis, FloatArray, IntArray, ItemId, UserId, UserRow
+from recsys.schema import Basis, FloatArray, IntArray, ItemId, Kinds, UserId, UserRow
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +26,8 @@ class Profile:
     Attributes:
         liked: (n,) rows of liked items.
         weights: (n,) how much each liked item counts as evidence of taste, above 0.
-        interacted: (m,) rows of all items with at least one interaction.
+        interacted: (m,) rows of all items with at least one event that stands, ascending.
+        kinds: (m,) uint8 the kinds of these events, as `recsys.schema.Kinds`.
         events: (1, I) the event weights from which factors were folded in.
         factors: (F,) user factors; None without likes.
         neighbors: (I,) evidence for each item from co-liked items; None without likes.
@@ -37,6 +40,7 @@ class Profile:
     liked: IntArray
     weights: FloatArray
     interacted: IntArray
+    kinds: NDArray[np.uint8]
     events: csr_matrix
     factors: FloatArray | None
     neighbors: FloatArray | None
@@ -55,9 +59,10 @@ class Profiler:
         factors: Factor model; its own events are not faded by age.
         neighbors: Item-item model.
         recent: (U, I) event weights faded by age, for taste.
-        interacted: (U, I) an entry for each pair with at least one interaction.
+        interacted: (U, I) uint8 the kinds of events of each pair with at least one, as `recsys.schema.Kinds`.
         space: Style space of the items.
         taste: Model that derives a taste from likes and factors.
+        weights: Weights of events, to take back parts of a history.
     """
 
     user_ids: UserIdentifiers
@@ -68,11 +73,12 @@ class Profiler:
     interacted: csr_matrix
     space: StyleSpace
     taste: TasteModel
+    weights: EventSettings
 
     def profile(
         self,
         user_id: UserId | None = None,
-        session: Mapping[ItemId, float] | None = None,
+        session: Mapping[ItemId, ItemState] | None = None,
         chosen: Sequence[FloatArray] = (),
         *,
         ignore_style_history: bool = False,
@@ -81,7 +87,7 @@ class Profiler:
 
         Args:
             user_id: An unknown user has no history, like None.
-            session: Events of this session, item id to weight.
+            session: Items of this session with their states.
             chosen: Style vectors (128,) that the user chose; they replace the taste from events.
             ignore_style_history: Derive the taste from this session only; everything else still uses the history.
 
@@ -89,35 +95,34 @@ class Profiler:
             UnknownIdError: If the catalog does not have an item of the session.
         """
         row = self.user_ids.row(user_id) if user_id is not None and user_id in self.user_ids else None
-        events = self._session_row(session) if session else None
-        return self.profile_of_row(row, events, chosen, ignore_style_history=ignore_style_history)
+        return self.profile_of_row(row, session, chosen, ignore_style_history=ignore_style_history)
 
     def profile_of_row(
         self,
         row: UserRow | None,
-        session: csr_matrix | None = None,
+        session: Mapping[ItemId, ItemState] | None = None,
         chosen: Sequence[FloatArray] = (),
         *,
         ignore_style_history: bool = False,
     ) -> Profile:
-        """Build the profile of a user's row (None: no history) with a session's events (1, I); see `profile`."""
-        if row is None:
-            events, interacted = self._session_row({}), np.zeros(0, dtype=np.int64)
-        else:
-            events, interacted = self.factors.history[row], _entries(self.interacted, row)[0].astype(np.int64)
-        trained = row is not None
-        if session is not None and session.nnz:
-            trained = False
-            events = csr_matrix(events + session)
-            interacted = np.union1d(interacted, session.indices)
-            recent = csr_matrix((self._session_row({}) if row is None else self.recent[row]) + session)
+        """Build the profile of a user's row (None: no history) with a session; see `profile`."""
+        events = self._row({}) if row is None else self.factors.history[row]
+        columns, bits = _entries(self.interacted, row)
+        interacted, kinds = columns.astype(np.int64), bits.astype(np.uint8)
+        if session:
+            states = dict(zip(self.item_ids.rows(list(session)).tolist(), session.values(), strict=True))
+            before = {column: Kinds(kind) for column, kind in zip(interacted.tolist(), kinds.tolist(), strict=True)}
+            events = self._with_session(events, before, states)
+            recent = self._with_session(self._row({}) if row is None else self.recent[row], before, states)
             liked, weights = _likes(recent.indices, recent.data)
+            interacted, kinds = _merge_kinds(interacted, kinds, states)
         else:
             liked, weights = _likes(*_entries(self.recent, row))
         factors = None
         if len(liked):
             # Trained factors hold for a history without new events; otherwise events are folded in.
-            factors = np.asarray(self.factors.user_factors[row] if trained else self.factors.fold_in(events)[0])
+            trained = self.factors.user_factors[row] if row is not None and not session else None
+            factors = np.asarray(self.factors.fold_in(events)[0] if trained is None else trained)
         if ignore_style_history:
             taste_items, taste = self._session_taste(session, chosen)
         else:
@@ -129,6 +134,7 @@ class Profiler:
             liked=liked,
             weights=weights,
             interacted=interacted,
+            kinds=kinds,
             events=events,
             factors=factors,
             neighbors=self.neighbors.evidence(events)[0] if len(liked) else None,
@@ -137,17 +143,44 @@ class Profiler:
             taste_items=taste_items,
         )
 
-    def _session_taste(self, session: csr_matrix | None, chosen: Sequence[FloatArray]) -> tuple[IntArray, Taste]:
+    def _session_taste(
+        self, session: Mapping[ItemId, ItemState] | None, chosen: Sequence[FloatArray]
+    ) -> tuple[IntArray, Taste]:
         """Return the liked items of this session and their taste, as for a user without a history."""
-        events = self._session_row({}) if session is None else session
-        liked, weights = _likes(events.indices, events.data)
+        states = session or {}
+        rows = self.item_ids.rows(list(states)).tolist()
+        weights = {row: state.weight for row, state in zip(rows, states.values(), strict=True) if state.weight}
+        events = self._row(weights)
+        liked, evidence = _likes(events.indices, events.data)
         factors = np.asarray(self.factors.fold_in(events)[0]) if len(liked) else None
-        return liked, self._taste(liked, weights, factors, chosen)
+        return liked, self._taste(liked, evidence, factors, chosen)
 
-    def _session_row(self, session: Mapping[ItemId, float]) -> csr_matrix:
-        rows = self.item_ids.rows(list(session))
-        weights = np.array(list(session.values()), dtype=np.float32)
-        return csr_matrix((weights, (np.zeros_like(rows), rows)), shape=(1, len(self.item_ids)))
+    def _row(self, weights: Mapping[int, float]) -> csr_matrix:
+        """Return weights by item row as a matrix (1, I)."""
+        columns = np.array(list(weights), dtype=np.int64)
+        values = np.array(list(weights.values()), dtype=np.float32)
+        return csr_matrix((values, (np.zeros_like(columns), columns)), shape=(1, len(self.item_ids)))
+
+    def _with_session(
+        self, history: csr_matrix, before: Mapping[int, Kinds], states: Mapping[int, ItemState]
+    ) -> csr_matrix:
+        """Return the weights of a history (1, I) after a session: less what it takes back, plus what it adds."""
+        added = {row: state.weight for row, state in states.items() if state.weight}
+        changed: dict[int, float] = {}
+        for row, state in states.items():
+            earlier = before.get(row, Kinds.NONE)
+            if state.kinds & Kinds.DISLIKE:
+                # A dislike replaces everything before it.
+                changed[row] = 0.0
+            elif earlier & state.undone:
+                changed[row] = share_left(earlier, state.undone, self.weights)
+            elif earlier & Kinds.DISLIKE:
+                # A dislike that stands is not outweighed by views.
+                added.pop(row, None)
+        if changed:
+            factors = np.array([changed.get(row, 1.0) for row in history.indices.tolist()], dtype=np.float32)
+            history = csr_matrix((history.data * factors, history.indices, history.indptr), shape=history.shape)
+        return csr_matrix(history + self._row(added))
 
     def _taste(
         self, liked: IntArray, weights: FloatArray, factors: FloatArray | None, chosen: Sequence[FloatArray]
@@ -156,6 +189,19 @@ class Profiler:
             directions = np.stack([self.space.to_direction(style) for style in chosen])
             return Taste(directions, np.full(len(chosen), 1.0 / len(chosen), dtype=np.float32))
         return self.taste.taste(self.space, liked, weights, factors)
+
+
+def _merge_kinds(
+    interacted: IntArray, kinds: NDArray[np.uint8], states: Mapping[int, ItemState]
+) -> tuple[IntArray, NDArray[np.uint8]]:
+    """Return the rows (m,) and kinds (m,) of a history after a session; items without events that stand are gone."""
+    rows = np.union1d(interacted, np.array(list(states), dtype=np.int64))
+    merged = np.zeros(len(rows), dtype=np.uint8)
+    merged[np.searchsorted(rows, interacted)] = kinds
+    for row, state in states.items():
+        position = np.searchsorted(rows, row)
+        merged[position] = (int(merged[position]) & ~int(state.undone)) | int(state.kinds)
+    return rows[merged != 0], merged[merged != 0]
 
 
 def _entries(matrix: csr_matrix, row: UserRow | None) -> tuple[NDArray[np.int32], FloatArray]:

@@ -13,7 +13,7 @@ from recsys.bundle.types import Bundle
 from recsys.errors import RequestError
 from recsys.profiles.cold_start import Profile
 from recsys.ranking.request import Filters
-from recsys.schema import BoolArray, FloatArray, ItemId, ItemRow
+from recsys.schema import BoolArray, FloatArray, ItemId, ItemRow, Kinds
 from style.vector import StyleVector
 
 
@@ -35,6 +35,7 @@ class CatalogView:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._catalog = bundle.catalog
+        self._seen = Kinds.from_kinds(bundle.settings.events.seen)
 
     def __len__(self) -> int:
         return len(self._catalog)
@@ -79,9 +80,15 @@ class CatalogView:
             allowed &= self._bundle.descriptors.near_color(filters.color, filters.color_tolerance)
         if filters.exclude:
             allowed &= ~self.mask(filters.exclude)
-        if not filters.seen:
-            allowed[profile.interacted] = False
+        allowed[profile.interacted[self._is_hidden(filters, profile)]] = False
         return allowed
+
+    def _is_hidden(self, filters: Filters, profile: Profile) -> BoolArray:
+        """Return a mask (m,) of the items of a history that are left out: disliked ones, and those that were seen."""
+        hidden = Kinds.DISLIKE
+        if not filters.seen:
+            hidden |= self._seen if filters.seen_kinds is None else filters.seen_kinds
+        return np.asarray((profile.kinds & np.uint8(hidden)) != 0)
 
     def card(self, item_id: ItemId) -> ItemCard:
         """Return the facts of an item for display. Raises UnknownIdError."""

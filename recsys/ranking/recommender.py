@@ -80,6 +80,7 @@ class Recommender:
             interacted=bundle.interacted,
             space=bundle.space,
             taste=bundle.taste,
+            weights=bundle.settings.events,
         )
         self.similar = SimilarItems(bundle, self.catalog, self._retriever, self._profiler, self.styles)
 
@@ -108,7 +109,7 @@ class Recommender:
         chosen = [self.styles.reference(style_id).values for style_id in request.styles]
         chosen += [style.values for style in request.liked_styles]
         return self._profiler.profile(
-            request.user_id, request.items, chosen, ignore_style_history=request.ignore_style_history
+            request.user_id, request.session, chosen, ignore_style_history=request.ignore_style_history
         )
 
     def profile_of_row(self, user: UserRow) -> Profile:

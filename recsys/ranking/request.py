@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys.errors import RequestError
+from recsys.profiles.session import ItemState
 from recsys.profiles.style_library import StyleNeighbor
 from recsys.profiles.taste import Taste
 from recsys.profiles.text_style import WordShare
-from recsys.schema import FEATURES, Basis, FloatArray, ItemId, Reranker, UserId
+from recsys.schema import FEATURES, Basis, FloatArray, ItemId, Kinds, Reranker, UserId
 from style.descriptors.words import lab_of_hex
 from style.vector import StyleVector
 
@@ -28,7 +29,8 @@ class Filters:
         price_min: Inclusive; an item without a price fails.
         price_max: Inclusive; an item without a price fails.
         exclude: Items that are never recommended.
-        seen: Include items with which the user has interacted.
+        seen: Include items that the user has seen. Items that the user dislikes are left out all the same.
+        seen_kinds: Events that make an item seen; None: those of the settings.
         unavailable: Include items that cannot be bought at present.
         color: Only items whose dominant color is near "#rrggbb"; needs a bundle with color descriptors.
         color_tolerance: Largest color difference (CIEDE2000, 1 is just visible), in [0, MAX_COLOR_TOLERANCE].
@@ -39,6 +41,7 @@ class Filters:
     price_max: float | None = None
     exclude: frozenset[ItemId] = frozenset()
     seen: bool = False
+    seen_kinds: Kinds | None = None
     unavailable: bool = False
     color: str | None = None
     color_tolerance: float = 20.0
@@ -68,6 +71,8 @@ class Request:
     Attributes:
         user_id: A known or unknown user, or None for an anonymous session.
         items: Items of this session, each with an event weight (negative: disliked); they count beside the history.
+        states: Items of this session with their kinds of events; other `items` are clicks, or dislikes if negative. An
+            item that is here alone has no weight, but may be seen, or taken back from the history.
         styles: Ids of chosen style references; together with `liked_styles` they replace the taste from events.
         limit: Number of items, in 1 .. MAX_LIMIT.
         filters: Conditions that recommended items pass.
@@ -87,6 +92,7 @@ class Request:
 
     user_id: UserId | None = None
     items: Mapping[ItemId, float] = field(default_factory=dict)
+    states: Mapping[ItemId, ItemState] = field(default_factory=dict)
     styles: tuple[str, ...] = ()
     limit: int = 10
     filters: Filters = Filters()
@@ -115,6 +121,12 @@ class Request:
         for item, weight in self.items.items():
             if not np.isfinite(weight) or weight == 0:
                 raise RequestError("items", f"weight of {item!r} must be a number other than 0, got {weight}")
+
+    @property
+    def session(self) -> Mapping[ItemId, ItemState]:
+        """Return all items of the session with their states."""
+        others = {item: weight for item, weight in self.items.items() if item not in self.states}
+        return {**self.states, **{item: ItemState.from_weight(weight) for item, weight in others.items()}}
 
 
 @dataclass(frozen=True, slots=True)

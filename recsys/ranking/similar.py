@@ -9,7 +9,7 @@ import numpy as np
 
 from recsys.bundle.types import Bundle
 from recsys.errors import RequestError
-from recsys.profiles.cold_start import Profiler
+from recsys.profiles.cold_start import Profile, Profiler
 from recsys.profiles.product_descriptors import ProductDescriptors
 from recsys.profiles.style_library import StyleLibrary
 from recsys.ranked import NO_ROW, top_k
@@ -69,6 +69,7 @@ class SimilarItems:
         limit: int = 10,
         filters: Filters | None = None,
         user_id: UserId | None = None,
+        profile: Profile | None = None,
     ) -> Answer:
         """Return the items most similar to one item, most similar first.
 
@@ -77,7 +78,8 @@ class SimilarItems:
             by: The property to compare by.
             limit: Largest number of items.
             filters: Conditions that returned items pass.
-            user_id: Items with which this user has interacted are left out, unless the filters include them.
+            user_id: Items that this user has seen or dislikes are left out; see `Filters.seen`.
+            profile: Profile of the user with later events; default: of `user_id` as the model knows them.
 
         Raises:
             UnknownIdError: If the catalog does not have the item, or no item has a category of the filters.
@@ -85,7 +87,7 @@ class SimilarItems:
                 has no such descriptor.
         """
         row = self._catalog.row(item_id)
-        profile = self._profiler.profile(user_id)
+        profile = profile or self._profiler.profile(user_id)
         allowed = self._catalog.filter_items(filters or Filters(), profile)
         allowed[row] = False
         if by is SimilarBy.BOTH:
@@ -105,6 +107,7 @@ class SimilarItems:
         limit: int = 10,
         filters: Filters | None = None,
         user_id: UserId | None = None,
+        profile: Profile | None = None,
         exclude_item: ItemId | None = None,
     ) -> Answer:
         """Return the items nearest to a style vector, of any category; scores are cosines in [-1, 1].
@@ -113,7 +116,8 @@ class SimilarItems:
             style: The style to compare with.
             limit: Largest number of items, in 1 .. MAX_LIMIT.
             filters: Conditions that returned items pass.
-            user_id: Items with which this user has interacted are left out, unless the filters include them.
+            user_id: Items that this user has seen or dislikes are left out; see `Filters.seen`.
+            profile: Profile of the user with later events; default: of `user_id` as the model knows them.
             exclude_item: An item that is not returned.
 
         Raises:
@@ -122,7 +126,7 @@ class SimilarItems:
         """
         if not 1 <= limit <= MAX_LIMIT:
             raise RequestError("limit", f"must lie in 1 .. {MAX_LIMIT}, got {limit}")
-        profile = self._profiler.profile(user_id)
+        profile = profile or self._profiler.profile(user_id)
         # Items without a photo have zeros for a direction, whose cosine would rank above dissimilar items.
         allowed = self._catalog.filter_items(filters or Filters(), profile) & self._catalog.with_style
         if exclude_item is not None:

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.config import EventSettings, TasteSettings
+from recsys.profiles.session import ItemState
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
-from recsys.schema import ItemId, UserId
+from recsys.schema import EventKind, ItemId, Undo, UserId
 from recsys.storage.live.events import EventStore, StoredEvent
 from recsys.storage.live.user_state import UserState
 
@@ -48,24 +49,31 @@ class UserRequests:
         taste_from = built if state.reset_seq is None else state.reset_seq
         after = min(built, taste_from)
         events = self._events.user_events(user_id, after, MAX_EVENTS) if state.last_event > after else []
-        if taste_from > built and not options.filters.seen:
-            # Events between the build and the reset do not count, but their items are excluded as interacted.
-            interacted = {event.item_id for event in events if event.seq <= taste_from}
-            options = replace(options, filters=replace(options.filters, exclude=options.filters.exclude | interacted))
+        states = self.states(events, recommender.catalog.has_item, taste_from)
         return replace(
             options,
             user_id=None if state.erased else user_id,
-            items=self.weights([event for event in events if event.seq > taste_from], recommender.catalog.has_item),
+            items={item_id: one.weight for item_id, one in states.items() if one.weight != 0},
+            states=states,
             styles=tuple(style for style in state.styles if recommender.styles.may_restyle(style)),
             ignore_style_history=state.reset_seq is not None,
         )
 
-    def weights(self, events: Sequence[StoredEvent], known: Callable[[ItemId], bool]) -> dict[ItemId, float]:
-        """Return the summed weights of events by item, faded by age, without items whose weights cancel out."""
+    def states(
+        self, events: Sequence[StoredEvent], known: Callable[[ItemId], bool], taste_from: int = 0
+    ) -> dict[ItemId, ItemState]:
+        """Return the states of the known items of events.
+
+        Weights fade by age. Events up to the number `taste_from` have no weight, but their items are seen or disliked.
+        Of events with the same time, the one that arrived last is the latest.
+        """
         today, half_life = self._clock(), self._taste.half_life_days * SECONDS_PER_DAY
-        weights: defaultdict[ItemId, float] = defaultdict(float)
-        for event in events:
+        by_item: defaultdict[ItemId, list[tuple[EventKind | Undo, float]]] = defaultdict(list)
+        for event in sorted(events, key=lambda event: (event.timestamp, event.seq)):
             if known(event.item_id):
-                faded = 0.5 ** (max(0, today - event.timestamp) / half_life)
-                weights[event.item_id] += self._weights.weight(event.event) * faded
-        return {item_id: weight for item_id, weight in weights.items() if weight != 0}
+                weight = 0.0
+                if isinstance(event.event, EventKind) and event.seq > taste_from:
+                    faded = 0.5 ** (max(0, today - event.timestamp) / half_life)
+                    weight = self._weights.weight(event.event) * faded
+                by_item[event.item_id].append((event.event, weight))
+        return {item_id: ItemState.from_events(one) for item_id, one in by_item.items()}

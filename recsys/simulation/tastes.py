@@ -165,7 +165,7 @@ def _interest(bundle: Bundle, users: IntArray) -> Values:
     codes = bundle.catalog.category_codes
     categories = np.zeros((len(codes), len(bundle.catalog.category_names)))
     categories[np.arange(len(codes)), codes] = 1.0
-    counts = np.asarray(bundle.interacted[users].astype(np.float64) @ categories) + CATEGORY_PRIOR
+    counts = np.asarray(bundle.interacted[users].astype(np.bool_).astype(np.float64) @ categories) + CATEGORY_PRIOR
     return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 

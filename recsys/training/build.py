@@ -238,7 +238,7 @@ def fit(
         taste=taste,
         blend=blend,
         recent=recent,
-        interacted=interactions.interaction_mask(),
+        interacted=interactions.kinds_matrix(),
         trend=unit_peak(log_popularity(interactions.matrix(half_life_days=settings.rank.trend_half_life_days))),
         recency=recency,
         styles=ingredients.styles,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from fastapi import Response
@@ -17,7 +18,8 @@ from recsys.api.lists.presenters import PendingList
 from recsys.api.schemas.recommendations import RecommendationOptions, RestyleMode
 from recsys.api.services import Services
 from recsys.experiments.design.exposure import TriggerContext
-from recsys.ranking.request import Answer, Filters, Request
+from recsys.profiles.cold_start import Profile
+from recsys.ranking.request import Answer, Request
 from recsys.restyling.policy import Viewer
 from recsys.schema import Basis, ItemId, UserId
 from recsys.serving.experiment_arms import NO_ARMS, RequestArms, apply_overrides, default_overrides, fixed_overrides
@@ -199,13 +201,12 @@ class ListBuilder:
         return Response(cached.body, media_type="application/json")
 
 
-async def exclude_interacted(services: Services, filters: Filters, user_id: str | None) -> Filters:
-    """Return filters that exclude items with which a user interacted since the model was built.
+async def profile_reader(services: Services, user_id: str | None) -> Callable[[], Profile | None]:
+    """Return a function that computes the profile of a user with the latest events, None without a user.
 
-    The model itself excludes older ones.
+    Call it on a ranking thread.
     """
-    if user_id is None or filters.seen:
-        return filters
+    if user_id is None:
+        return lambda: None
     state = await services.state(user_id)
-    request = services.request_of(UserId(user_id), state)
-    return replace(filters, exclude=filters.exclude | request.items.keys() | request.filters.exclude)
+    return lambda: services.recommender.profile(services.request_of(UserId(user_id), state))

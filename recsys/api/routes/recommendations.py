@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from fastapi import Request as HttpRequest
 
 from recsys.api.auth.security import authorize, require_key
 from recsys.api.context import request_context_of
-from recsys.api.lists.list_builder import ListBuilder, exclude_interacted
+from recsys.api.lists.list_builder import ListBuilder, profile_reader
 from recsys.api.lists.presenters import similar_entries
 from recsys.api.problems.answers import problem_responses
 from recsys.api.problems.types import (
@@ -33,14 +34,17 @@ from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery, UserPath
 from recsys.api.schemas.recommendations import (
     RecommendationList,
     RecommendationOptions,
+    SessionItem,
     SessionRequest,
     SimilarList,
     SimilarOptions,
 )
 from recsys.api.services import Served
 from recsys.api.uploads import decode_image_field, embed_image
+from recsys.config import EventSettings
+from recsys.profiles.session import ItemState
 from recsys.ranking.request import Request
-from recsys.schema import EventKind, ItemId, Scope, UserId
+from recsys.schema import EventKind, ItemId, Scope, Undo, UserId
 
 _PROBLEMS = (
     ADDRESS_TOO_LONG,
@@ -93,14 +97,11 @@ async def recommend_for_session(
     The list rests on items of the session, chosen styles and a liked image.
     """
     _check_force(body, request)
-    weights: defaultdict[ItemId, float] = defaultdict(float)
-    for item in body.items:
-        event = item.event or EventKind.CLICK
-        weights[ItemId(item.item_id)] += services.events.weight(event) if item.weight is None else item.weight
+    states = _session_states(body.items, services.events)
     ranking_request = replace(
         _ranking_request(body),
-        # Weights that cancel out, such as a like and a dislike, say nothing.
-        items={item_id: weight for item_id, weight in weights.items() if weight != 0},
+        items={item_id: state.weight for item_id, state in states.items() if state.weight != 0},
+        states=states,
         styles=tuple(dict.fromkeys(body.styles)),
         liked_styles=()
         if body.image_base64 is None
@@ -118,18 +119,36 @@ async def similar_items(
     item_id: ItemPath, options: Annotated[SimilarOptions, Query()], services: Served, links: LinkMaker
 ) -> SimilarList:
     """Return items with a similar style, or items that the same users like."""
-    filters = await exclude_interacted(services, options.filters(), options.user_id)
+    profile_of = await profile_reader(services, options.user_id)
     answer = await services.ranking.run(
-        services.recommender.similar.to_item,
-        ItemId(item_id),
-        by=options.by,
-        limit=options.limit,
-        filters=filters,
-        user_id=None if options.user_id is None else UserId(options.user_id),
+        lambda: services.recommender.similar.to_item(
+            ItemId(item_id),
+            by=options.by,
+            limit=options.limit,
+            filters=options.filters(),
+            profile=profile_of(),
+        )
     )
     return SimilarList(
         items=similar_entries(services, links, answer), by=options.by, model_version=answer.model_version
     )
+
+
+def _session_states(items: Sequence[SessionItem], weights: EventSettings) -> dict[ItemId, ItemState]:
+    """Return the state of each item after its events in the given order; plain weights add up and count last."""
+    events: defaultdict[ItemId, list[tuple[EventKind | Undo, float]]] = defaultdict(list)
+    plain: defaultdict[ItemId, float] = defaultdict(float)
+    for item in items:
+        of_item = events[ItemId(item.item_id)]
+        if item.weight is not None:
+            plain[ItemId(item.item_id)] += item.weight
+        else:
+            event = item.event or EventKind.CLICK
+            of_item.append((event, 0.0 if isinstance(event, Undo) else weights.weight(event)))
+    for item_id, weight in plain.items():
+        if weight:
+            events[item_id].append((EventKind.DISLIKE if weight < 0 else EventKind.CLICK, weight))
+    return {item_id: ItemState.from_events(of_item) for item_id, of_item in events.items()}
 
 
 def _check_force(options: RecommendationOptions, request: HttpRequest) -> None:

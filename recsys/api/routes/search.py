@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from recsys.api.auth.security import require_key
-from recsys.api.lists.list_builder import exclude_interacted
+from recsys.api.lists.list_builder import profile_reader
 from recsys.api.lists.presenters import near_styles, similar_entries
 from recsys.api.problems.answers import FieldError, ProblemError, problem_responses
 from recsys.api.problems.types import (
@@ -28,7 +28,6 @@ from recsys.api.schemas.search import KnownWord, SearchOptions, SearchResult
 from recsys.api.services import Served
 from recsys.api.uploads import embed_image
 from recsys.ranking.request import TextReport
-from recsys.schema import UserId
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], dependencies=[Depends(require_key)])
 
@@ -70,12 +69,11 @@ async def search_style(
     else:
         report = await services.ranking.run(services.recommender.similar.style_of_text, options.text)
         style, near = report.style, near_styles(report.styles)
+    profile_of = await profile_reader(services, options.user_id)
     answer = await services.ranking.run(
-        services.recommender.similar.to_style,
-        style,
-        limit=options.limit,
-        filters=await exclude_interacted(services, options.filters(), options.user_id),
-        user_id=None if options.user_id is None else UserId(options.user_id),
+        lambda: services.recommender.similar.to_style(
+            style, limit=options.limit, filters=options.filters(), profile=profile_of()
+        )
     )
     words = None
     if report is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from recsys.api.schemas.common import JSON, Strict, Text
-from recsys.schema import EventKind
+from recsys.dataset.event_words import find_event
+from recsys.schema import EventKind, Undo
 
 MAX_EVENTS = 1_000
 MAX_POSITION = 10_000
@@ -18,6 +19,20 @@ EventKey = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$
 """Id of an event: 1 to 128 printable ASCII characters without spaces, such as a UUID."""
 RequestKey = Annotated[str, Field(pattern=REQUEST_ID_PATTERN)]
 Seconds = Annotated[int, Field(ge=0, le=2**40)]
+
+
+def _read_event(word: object) -> object:
+    """Return the event that a word means, such as `add_to_cart`. Raises ValueError if it means none."""
+    if not isinstance(word, str):
+        return word
+    event = find_event(word)
+    if event is None:
+        raise ValueError(f"{word!r} is not an event; use one of {', '.join((*EventKind, *Undo))}")
+    return event
+
+
+EventWord = Annotated[EventKind | Undo, BeforeValidator(_read_event)]
+"""Kind of an event or an undo; words of other systems are read as in imports (`recsys.dataset.event_words`)."""
 
 
 class EventIn(Strict):
@@ -30,7 +45,9 @@ class EventIn(Strict):
     )
     user_id: Text = Field(examples=["u001"])
     item_id: Text = Field(examples=["p0001"])
-    event: EventKind = Field(strict=False, description="Kind of event.", examples=["purchase"])
+    event: EventWord = Field(
+        description="Kind of event, or what takes an earlier one of the same user and item back.", examples=["purchase"]
+    )
     timestamp: Seconds | None = Field(
         default=None,
         description="Time in seconds since 1970 UTC; at most a day ahead of the service's clock. Default: now.",

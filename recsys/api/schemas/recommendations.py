@@ -21,10 +21,11 @@ from recsys.api.schemas.common import (
     Strict,
     Text,
 )
+from recsys.api.schemas.events import EventWord
 from recsys.ranking.request import MAX_COLOR_TOLERANCE, MAX_LIMIT, Filters
 from recsys.ranking.similar import SimilarBy
 from recsys.restyling.render_result import RestyleStatus
-from recsys.schema import Basis, EventKind, ItemId
+from recsys.schema import Basis, EventKind, ItemId, Kinds
 from style.fidelity import Limit
 from style.modes import PaintMode
 
@@ -55,7 +56,15 @@ class FilterOptions(Strict):
     exclude: list[Text] = Field(
         default_factory=list, max_length=MAX_EXCLUDED, description="Ids of items to leave out; repeatable."
     )
-    include_seen: bool = Field(default=False, description="Include items with which the user already interacted.")
+    include_seen: bool = Field(
+        default=False, description="Include items that the user has seen. Disliked items are left out all the same."
+    )
+    seen: list[EventKind] = Field(
+        default_factory=list,
+        max_length=len(EventKind),
+        description="Events that make an item seen in this request, such as `purchase`; repeatable. Default: the "
+        "shop's setting.",
+    )
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = Field(
         default=None,
         description="Only products whose dominant color is near this one; needs `[descriptors]` of color.",
@@ -84,6 +93,7 @@ class FilterOptions(Strict):
             price_max=self.price_max,
             exclude=frozenset(map(ItemId, self.exclude)),
             seen=self.include_seen,
+            seen_kinds=Kinds.from_kinds(self.seen) if self.seen else None,
             color=self.color,
             color_tolerance=self.color_tolerance,
         )
@@ -178,8 +188,8 @@ class SessionItem(Strict):
     model_config = JSON
 
     item_id: Text = Field(examples=["p0001"])
-    event: EventKind | None = Field(
-        default=None, strict=False, description="Event with the item. Default: a click.", examples=["cart"]
+    event: EventWord | None = Field(
+        default=None, description="Event with the item, in order of time. Default: a click.", examples=["cart"]
     )
     weight: Number | None = Field(
         default=None, ge=-1000, le=1000, description="Weight instead of `event`; negative for a dislike."

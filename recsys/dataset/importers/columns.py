@@ -12,9 +12,11 @@ from recsys.schema import (
     AVAILABLE,
     CATEGORY,
     EVENT,
+    EVENT_ID,
     IMAGE,
     ITEM_ID,
     PRICE,
+    QUANTITY,
     RATING,
     TEXT,
     TIMESTAMP,
@@ -51,7 +53,9 @@ INTERACTION_FIELDS: Aliases = {
     EVENT: ("event_type", "event_name", "action", "behavior", "behaviour"),
     WEIGHT: (),
     TIMESTAMP: ("ts", "time", "datetime", "date", "event_time", "created_at", "unix_timestamp", "t_dat"),
-    RATING: ("score", "stars", "overall"),
+    RATING: ("score", "stars", "overall", "label", "thumb", "thumbs", "vote"),
+    QUANTITY: ("qty", "units", "item_quantity", "qty_ordered", "lineitem_quantity"),
+    EVENT_ID: ("event_uuid", "message_id", "insert_id"),
 }
 REVIEW_FIELDS: Aliases = {
     ITEM_ID: _ITEM_ALIASES,

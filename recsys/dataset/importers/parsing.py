@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from recsys.dataset.importers.columns import (
@@ -16,7 +17,12 @@ from recsys.dataset.importers.columns import (
     match_columns,
 )
 from recsys.dataset.importers.images import describe_images, link_fetched_images, locate_images, with_images
-from recsys.dataset.importers.interactions import finish_interactions, parse_interactions
+from recsys.dataset.importers.interactions import (
+    MAX_QUANTITY,
+    finish_interactions,
+    parse_interactions,
+    read_ratings,
+)
 from recsys.dataset.importers.items import (
     finish_items,
     finish_rows,
@@ -25,6 +31,7 @@ from recsys.dataset.importers.items import (
     update_rows,
 )
 from recsys.dataset.importers.options import ImportOptions
+from recsys.dataset.importers.ratings import RatingScale
 from recsys.dataset.importers.reviews import add_reviews, parse_reviews
 from recsys.dataset.importers.table import RawTable, Reject, RowCheck
 from recsys.dataset.importers.users import parse_users
@@ -32,7 +39,7 @@ from recsys.dataset.importers.values import as_series
 from recsys.dataset.project import Project
 from recsys.dataset.splits import SPLIT_PART, SplitPart
 from recsys.errors import DataError
-from recsys.schema import EVENT, ITEM_ID, RATING, TIMESTAMP, USER_ID, EventKind
+from recsys.schema import EVENT, ITEM_ID, QUANTITY, RATING, TIMESTAMP, USER_ID, EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +148,18 @@ def build_interactions(
     if not options.skip_bad:
         # The item's own row is reported already; repeating it for each of its interactions would hide it.
         known = pd.concat([known, pd.Series(sorted(catalog.rejected_ids), dtype="str")])
+    checks = [_match(raw, INTERACTION_FIELDS, options.columns) for raw in tables]
+    # Later files of one log may hold a part of the scale only.
+    earlier = old[RATING].to_numpy(dtype=np.float32) if old is not None and RATING in old else np.zeros(0, np.float32)
+    ratings = [read_ratings(check) for check, _ in checks]
+    scale = None
+    if EVENT not in checks[0][0].names and ratings[0] is not None:
+        given = np.concatenate([earlier, *(one for one in ratings if one is not None)])
+        scale = RatingScale.from_ratings(given, project.settings.events.rating_threshold, checks[0][0].table.path)
     frames, rejects = [], []
     notes: dict[str, None] = {}  # in order, each once
-    for raw, part in zip(tables, SplitPart, strict=False):
-        check, others = _match(raw, INTERACTION_FIELDS, options.columns)
-        frame = parse_interactions(check, project.settings.events, known, catalog.rejected_ids)
+    for (check, others), own, part in zip(checks, ratings, SplitPart, strict=False):
+        frame = parse_interactions(check, project.settings.events, known, catalog.rejected_ids, own, scale)
         good = frame[~check.bad]
         frames.append(good.assign(**{SPLIT_PART: part.value}) if len(tables) > 1 else good)
         rejects += check.rejects
@@ -154,17 +168,19 @@ def build_interactions(
             notes[f"columns not used: {', '.join(others)}"] = None
         if TIMESTAMP not in check.names:
             notes["no timestamp column: all times are 0, so nothing can be split or decayed by time"] = None
-        if EVENT not in check.names and RATING in check.names:
-            threshold = f"{project.settings.events.rating_threshold:g}"
-            notes[f"no event column: ratings from {threshold} up are likes, the others dislikes"] = None
-        elif EVENT not in check.names:
+        if EVENT not in check.names and RATING not in check.names:
             notes[f"no event or rating column: every row is a {EventKind.CLICK}"] = None
+        if QUANTITY in check.names:
+            notes[f"quantities multiply the weights of events, up to {MAX_QUANTITY:g} times"] = None
+    if scale is not None:
+        good_ratings = pd.concat(frames)[RATING].to_numpy(dtype=np.float32)
+        first = checks[0][0]
+        notes |= dict.fromkeys(scale.describe(good_ratings, earlier, first.table.path, first.names.get(RATING, RATING)))
     if len(frames) > 1:
         notes[f"{len(frames[1]):,} events are the test part of a split that came with the data"] = None
-    if old is not None:
-        frames.insert(0, old)
-    frame, duplicates = finish_interactions(pd.concat(frames) if len(frames) > 1 else frames[0])
-    return ParsedTable(frame, tuple(rejects), tuple(notes), duplicates=duplicates)
+    finished = finish_interactions(frames, old)
+    notes |= dict.fromkeys(finished.notes())
+    return ParsedTable(finished.frame, tuple(rejects), tuple(notes), duplicates=finished.duplicates)
 
 
 def build_reviews(raw: RawTable, items: pd.DataFrame, options: ImportOptions) -> ParsedTable:

@@ -10,7 +10,18 @@ import pandas as pd
 from sqlalchemy import delete, func, select
 
 from recsys.config import EventSettings
-from recsys.schema import EVENT, INTERACTION_COLUMNS, ITEM_ID, TIMESTAMP, USER_ID, WEIGHT, EventKind, ItemId, UserId
+from recsys.schema import (
+    EVENT,
+    INTERACTION_COLUMNS,
+    ITEM_ID,
+    TIMESTAMP,
+    USER_ID,
+    WEIGHT,
+    EventKind,
+    ItemId,
+    Undo,
+    UserId,
+)
 from recsys.storage.database import Database
 from recsys.storage.tables import EVENTS, EXPOSURES
 from recsys.storage.writes import insert_new
@@ -19,6 +30,7 @@ _CALLER_FIELDS = ("event_id", "user_id", "item_id", "event", "timestamp", "amoun
 _FIELDS = (*_CALLER_FIELDS, "session_id")
 _EXPOSURE_SESSION = select(func.min(EXPOSURES.c.session_id)).where(EXPOSURES.c.request_id == EVENTS.c.request_id)
 _SESSION = func.coalesce(EVENTS.c.session_id, _EXPOSURE_SESSION.scalar_subquery()).label("session_id")
+_UNDO = frozenset(Undo)
 _LAST_OF_USER = "SELECT max(seq) FROM events WHERE user_id = ?"
 _OF_USER = f"""
     SELECT seq, {", ".join(_FIELDS)} FROM events WHERE user_id = ? AND seq > ? ORDER BY seq DESC LIMIT ?
@@ -33,7 +45,7 @@ class Event:
         event_id: chosen by the caller; the same when the event is sent again.
         user_id: user.
         item_id: item.
-        event: kind of event.
+        event: kind of event, or an undo.
         timestamp: seconds since 1970 UTC.
         amount: value of a purchase.
         dwell_s: seconds of a view.
@@ -45,13 +57,18 @@ class Event:
     event_id: str
     user_id: UserId
     item_id: ItemId
-    event: EventKind
+    event: EventKind | Undo
     timestamp: int
     amount: float | None = None
     dwell_s: float | None = None
     request_id: str | None = None
     position: int | None = None
     session_id: str | None = None
+
+
+def parse_event(name: str) -> EventKind | Undo:
+    """Return the event with this name. Raises ValueError if there is none."""
+    return Undo(name) if name in _UNDO else EventKind(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +106,7 @@ class EventStore:
         """Return the latest `limit` events of a user with numbers above `after`, the newest last."""
         rows = self.database.rows(_OF_USER, (user_id, after, limit))
         return [
-            StoredEvent(event_id, UserId(user), ItemId(item), EventKind(kind), *rest, seq=seq)
+            StoredEvent(event_id, UserId(user), ItemId(item), parse_event(kind), *rest, seq=seq)
             for seq, event_id, user, item, kind, *rest in reversed(rows)
         ]
 
@@ -103,12 +120,13 @@ class EventStore:
             return int(connection.execute(select(func.max(EVENTS.c.seq))).scalar() or 0)
 
     def frame(self, weights: EventSettings, through: int | None = None) -> pd.DataFrame:
-        """Return events up to the number `through` (default: all) in `recsys.schema.INTERACTION_COLUMNS` and order.
+        """Return events up to the number `through` (default: all) in `recsys.schema.INTERACTION_COLUMNS`, by number.
 
-        Numbers become visible in order, so the same `through` gives the same events, except for erased ones.
+        Numbers become visible in order, so the same `through` gives the same events, except for erased ones. The weight
+        of an undo is NaN.
         """
         columns = (EVENTS.c.user_id, EVENTS.c.item_id, EVENTS.c.event, EVENTS.c.timestamp)
-        query = select(*columns)
+        query = select(*columns).order_by(EVENTS.c.seq)
         if through is not None:
             query = query.where(EVENTS.c.seq <= through)
         with self.database.reading() as connection:
@@ -116,18 +134,22 @@ class EventStore:
         frame = pd.DataFrame.from_records(rows, columns=[column.name for column in columns])
         frame = frame.astype({USER_ID: "str", ITEM_ID: "str", EVENT: "str", TIMESTAMP: np.int64})
         frame[WEIGHT] = frame[EVENT].map({kind.value: weights.weight(kind) for kind in EventKind}).astype(np.float32)
-        # Sorted here, as servers order text in different ways.
-        return frame[list(INTERACTION_COLUMNS)].sort_values([TIMESTAMP, USER_ID, ITEM_ID, EVENT], ignore_index=True)
+        return frame[list(INTERACTION_COLUMNS)]
 
     def frames(self, after: int = 0, through: int | None = None, rows: int = 100_000) -> Iterator[pd.DataFrame]:
         """Yield events with `after` < `seq` <= `through` (default: all), by `seq`, at most `rows` in each frame.
 
         Columns are `seq` and the fields of `Event`. If an event has no `session_id`, it is that of the exposure with
-        its `request_id`.
+        its `request_id`. Undo events are left out, because analyses count what was done.
         """
         columns = (EVENTS.c.seq, *(EVENTS.c[name] for name in _CALLER_FIELDS), _SESSION)
         while True:
-            query = select(*columns).where(EVENTS.c.seq > after).order_by(EVENTS.c.seq).limit(rows)
+            query = (
+                select(*columns)
+                .where(EVENTS.c.seq > after, EVENTS.c.event.in_(list(EventKind)))
+                .order_by(EVENTS.c.seq)
+                .limit(rows)
+            )
             if through is not None:
                 query = query.where(EVENTS.c.seq <= through)
             with self.database.reading() as connection:

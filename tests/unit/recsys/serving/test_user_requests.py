@@ -49,7 +49,10 @@ def test_what_came_before_a_reset_is_no_taste_but_stays_seen(events: EventStore,
     assert recommender.bundle.events_through == 0
     assert found.items == {"p0002": 2.0}
     assert found.ignore_style_history
-    assert found.filters.exclude == {"p0001", "p0009"}
+    assert found.filters.exclude == {"p0009"}
+    profile = recommender.profile(found)
+    assert recommender.catalog.row(ItemId("p0001")) in profile.interacted
+    assert recommender.catalog.row(ItemId("p0001")) not in profile.liked
 
 
 def test_what_was_seen_may_be_asked_for_after_a_reset(events: EventStore, recommender: Recommender) -> None:

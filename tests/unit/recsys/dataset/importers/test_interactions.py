@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from recsys.dataset.event_words import SYNONYMS
 from recsys.dataset.importers import ImportMode, ImportOptions, import_data
-from recsys.dataset.importers.interactions import SYNONYMS
 from recsys.dataset.project import Project
 from recsys.errors import BadRowsError, DataError
 from recsys.schema import INTERACTION_COLUMNS, EventKind
