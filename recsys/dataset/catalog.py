@@ -18,6 +18,7 @@ from recsys.schema import (
     CATEGORY,
     IMAGE,
     ITEM_COLUMNS,
+    ITEM_GROUP_ID,
     ITEM_ID,
     PRICE,
     TITLE,
@@ -41,6 +42,8 @@ class Catalog:
         images: `(I,)` str, paths; "" if none.
         attributes: I rows of further columns.
         present: `(I,)` bool, False for deleted items. They keep their rows, but no id leads to these.
+        groups: `(I,)` int64, equal for variants of one product (the attribute `item_group_id`); None if no two items
+            are variants.
     """
 
     ids: ItemIdentifiers
@@ -52,6 +55,7 @@ class Catalog:
     images: NDArray[np.object_]
     attributes: pd.DataFrame
     present: BoolArray
+    groups: IntArray | None = None
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, *, sort: bool = True) -> Catalog:
@@ -72,6 +76,7 @@ class Catalog:
             images=_frozen(frame[IMAGE].to_numpy(dtype=object)),
             attributes=frame.drop(columns=list(ITEM_COLUMNS)),
             present=_frozen(np.ones(len(frame), dtype=np.bool_)),
+            groups=_variant_groups(frame),
         )
 
     def without(self, rows: IntArray) -> Catalog:
@@ -121,6 +126,20 @@ class Catalog:
         if not codes:
             raise UnknownIdError("category", name)
         return codes
+
+
+def _variant_groups(frame: pd.DataFrame) -> IntArray | None:
+    if ITEM_GROUP_ID not in frame:
+        return None
+    # Only equality matters, so numbers need no particular text.
+    names = frame[ITEM_GROUP_ID]
+    named = (names.notna() & (names.astype(str).str.strip() != "")).to_numpy()
+    codes = pd.factorize(names)[0].astype(np.int64)
+    if not names[named].duplicated().any():
+        return None
+    # An item without a group is one of its own.
+    codes[~named] = codes.max() + 1 + np.arange(int((~named).sum()))
+    return _frozen(codes)
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from recsys.bundle.types import Bundle
 from recsys.errors import RequestError
 from recsys.profiles.cold_start import Profile
 from recsys.ranking.request import Filters
-from recsys.schema import BoolArray, FloatArray, ItemId, ItemRow, Kinds
+from recsys.ranking.variants import Variants, with_siblings
+from recsys.schema import BoolArray, FloatArray, IntArray, ItemId, ItemRow, Kinds
 from style.vector import StyleVector
 
 
@@ -63,8 +64,8 @@ class CatalogView:
             mask[rows[rows >= 0]] = True
         return mask
 
-    def filter_items(self, filters: Filters, profile: Profile) -> BoolArray:
-        """Return a mask (I,) of the items that pass the filters of a request.
+    def filter_items(self, filters: Filters, profile: Profile | None) -> BoolArray:
+        """Return a mask (I,) of the items that pass the filters of a request; without a profile nothing is seen.
 
         Raises:
             UnknownIdError: If no item has a category of the filters.
@@ -78,17 +79,42 @@ class CatalogView:
         )
         if filters.color is not None:
             allowed &= self._bundle.descriptors.near_color(filters.color, filters.color_tolerance)
+        groups = self.groups(filters)
         if filters.exclude:
-            allowed &= ~self.mask(filters.exclude)
-        allowed[profile.interacted[self._is_hidden(filters, profile)]] = False
+            allowed &= ~with_siblings(self.mask(filters.exclude), groups)
+        if profile is not None:
+            allowed &= ~with_siblings(self._hidden(filters, profile), groups)
         return allowed
 
-    def _is_hidden(self, filters: Filters, profile: Profile) -> BoolArray:
-        """Return a mask (m,) of the items of a history that are left out: disliked ones, and those that were seen."""
+    def groups(self, filters: Filters) -> IntArray | None:
+        """Return the codes (I,) of products whose variants share a position in a list, None if none do."""
+        return None if filters.variants is Variants.ALL else self._catalog.groups
+
+    def explain_empty(self, filters: Filters, profile: Profile) -> str:
+        """Return in one sentence why no item passes the filters of a request."""
+        if not self._catalog.present.any():
+            return "The catalog has no items."
+        if not self.filter_items(Filters(seen=True), None).any():
+            return "No item of the catalog is available."
+        if not self.filter_items(replace(filters, exclude=frozenset()), None).any():
+            return "No available item passes the filters of category, price and color."
+        if not self.filter_items(filters, None).any():
+            return "The request excludes each item that passes the other filters."
+        if not self.filter_items(replace(filters, seen=True), profile).any():
+            return "The user dislikes each item that passes the filters."
+        return (
+            "The user has seen each item that passes the filters; include_seen brings them back, and the setting "
+            "events.seen says which events make an item seen."
+        )
+
+    def _hidden(self, filters: Filters, profile: Profile) -> BoolArray:
+        """Return a mask (I,) of the items of a history that are left out: disliked ones, and those that were seen."""
         hidden = Kinds.DISLIKE
         if not filters.seen:
             hidden |= self._seen if filters.seen_kinds is None else filters.seen_kinds
-        return np.asarray((profile.kinds & np.uint8(hidden)) != 0)
+        mask = np.zeros(len(self._catalog), dtype=np.bool_)
+        mask[profile.interacted[(profile.kinds & np.uint8(hidden)) != 0]] = True
+        return mask
 
     def card(self, item_id: ItemId) -> ItemCard:
         """Return the facts of an item for display. Raises UnknownIdError."""

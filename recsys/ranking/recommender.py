@@ -21,6 +21,7 @@ from recsys.ranking.request import Answer, Recommendation, Request, TasteCompone
 from recsys.ranking.rerank import POOL, Reranking, best_pool, rerank
 from recsys.ranking.retrieve import Retriever
 from recsys.ranking.similar import SimilarItems
+from recsys.ranking.variants import first_of_groups, one_per_group, with_siblings
 from recsys.rng import generator
 from recsys.schema import FEATURES, BoolArray, FloatArray, IntArray, ItemRow, UserId, UserRow
 from style.vector import StyleVector
@@ -95,10 +96,13 @@ class Recommender:
         """
         profile = self.profile(request)
         allowed = self.catalog.filter_items(request.filters, profile)
+        if not allowed.any():
+            empty_text = self.catalog.explain_empty(request.filters, profile)
+            return Answer((), profile.basis, self.version, profile.taste, empty_text)
         if not request.shown:
             found = self._list(request, profile, allowed, request.limit)
             return Answer(found, profile.basis, self.version, profile.taste)
-        shown = self.catalog.mask(request.shown)
+        shown = with_siblings(self.catalog.mask(request.shown), self.catalog.groups(request.filters))
         first = self._list(request, profile, allowed & ~shown, request.limit)
         # Items that were shown before need no exploration: their impressions are logged already.
         rest = self._list(replace(request, exploration=0.0), profile, allowed & shown, request.limit - len(first))
@@ -146,12 +150,21 @@ class Recommender:
         profile = self.profile(request)
         components = []
         for direction, share in zip(profile.taste.directions, profile.taste.shares, strict=True):
-            rows, _ = self._retriever.similar_styles(direction, self.bundle.catalog.present, EXAMPLE_ITEMS)
-            items = tuple(self.bundle.catalog.ids.ids(rows))
+            items = tuple(self.bundle.catalog.ids.ids(self._examples(direction)))
             components.append(
                 TasteComponent(self._space.to_style(direction), float(share), self.styles.nearest(direction), items)
             )
         return TasteReport(tuple(components), profile.basis, len(profile.taste_items), profile.taste)
+
+    def _examples(self, direction: FloatArray) -> IntArray:
+        """Return the rows (n,) of the items nearest to a direction (128,), one of each product."""
+        present = self.bundle.catalog.present
+
+        def find(count: int) -> Sequence[int]:
+            rows: list[int] = self._retriever.similar_styles(direction, present, count)[0].tolist()
+            return rows
+
+        return np.array(one_per_group(find, int, EXAMPLE_ITEMS, self.bundle.catalog.groups), dtype=np.int64)
 
     def style_for(self, request: Request, component: int | None = None) -> StyleVector | None:
         """Return the style vector that images are restyled toward for the user of a request, or None without a taste.
@@ -170,15 +183,27 @@ class Recommender:
         if limit < 1 or not allowed.any():
             return ()
         blend = self.blend if request.blend is None else self.blend.with_weights(request.blend)
-        ranked = self._rank(blend, profile, allowed, limit)
+        ranked = self._rank(blend, profile, allowed, limit, self.catalog.groups(request.filters))
         order = self._rerank(request, profile, ranked, limit)
         listed = self._explore(request, profile, allowed, ranked.blend, ranked.rows[order])
         return self._explain(profile, listed, ranked)
 
-    def _rank(self, blend: Blend, profile: Profile, allowed: BoolArray, limit: int) -> _ScoredCandidates:
-        rows = self._retriever.candidates(profile, allowed, max(self._settings.candidates, POOL * limit))
+    def _rank(
+        self, blend: Blend, profile: Profile, allowed: BoolArray, limit: int, groups: IntArray | None
+    ) -> _ScoredCandidates:
+        count = max(self._settings.candidates, POOL * limit)
+        rows = self._retriever.candidates(profile, allowed, count)
+        # Variants share one position, so a list needs candidates of as many products.
+        while groups is not None and len(rows) < allowed.sum() and len(np.unique(groups[rows])) < limit:
+            count *= 4
+            rows = self._retriever.candidates(profile, allowed, count)
         contributions = self._contributions(blend, profile, rows)
-        return _ScoredCandidates(blend, rows, contributions, best_pool(contributions.sum(axis=1), limit))
+        scores = contributions.sum(axis=1)
+        if groups is None:
+            return _ScoredCandidates(blend, rows, contributions, best_pool(scores, limit))
+        order = np.argsort(-scores, kind="stable")
+        best = order[first_of_groups(rows[order], groups)]
+        return _ScoredCandidates(blend, rows, contributions, best[best_pool(scores[best], limit)])
 
     def _contributions(self, blend: Blend, profile: Profile, rows: IntArray) -> FloatArray:
         """Compute contributions (n, len(FEATURES)) of all candidates (n,) together, since the blend compares them."""
@@ -206,12 +231,15 @@ class Recommender:
     ) -> ExploredList:
         """Give a share of the positions of the list `rows` (k,) to the long-tail items that fit the user best."""
         share = self._settings.exploration if request.exploration is None else request.exploration
+        groups = self.catalog.groups(request.filters)
         long_tail = self._long_tail.among(allowed, rows) if share else np.zeros_like(allowed)
+        if groups is not None:
+            long_tail &= ~np.isin(groups, groups[rows])
         if not long_tail.any():
             return ExploredList.without_exploration(rows)
         unit = ("session",) if request.user_id is None else ("user", request.user_id)
         random = generator(self.bundle.settings.seed, "explore", *unit, request.exploration_seed)
-        return explore(rows, self._rank(blend, profile, long_tail, len(rows)).rows, share, random)
+        return explore(rows, self._rank(blend, profile, long_tail, len(rows), groups).rows, share, random)
 
     def _explain(self, profile: Profile, listed: ExploredList, ranked: _ScoredCandidates) -> tuple[Recommendation, ...]:
         contributions = self._parts(profile, listed, ranked)

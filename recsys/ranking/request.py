@@ -12,6 +12,7 @@ from recsys.profiles.session import ItemState
 from recsys.profiles.style_library import StyleNeighbor
 from recsys.profiles.taste import Taste
 from recsys.profiles.text_style import WordShare
+from recsys.ranking.variants import Variants
 from recsys.schema import FEATURES, Basis, FloatArray, ItemId, Kinds, Reranker, UserId
 from style.descriptors.words import lab_of_hex
 from style.vector import StyleVector
@@ -28,10 +29,11 @@ class Filters:
         categories: Any of these; empty means all.
         price_min: Inclusive; an item without a price fails.
         price_max: Inclusive; an item without a price fails.
-        exclude: Items that are never recommended.
+        exclude: Items that are never recommended, with their variants.
         seen: Include items that the user has seen. Items that the user dislikes are left out all the same.
         seen_kinds: Events that make an item seen; None: those of the settings.
         unavailable: Include items that cannot be bought at present.
+        variants: One item of each product, or all variants; then exclusion and seen concern single variants.
         color: Only items whose dominant color is near "#rrggbb"; needs a bundle with color descriptors.
         color_tolerance: Largest color difference (CIEDE2000, 1 is just visible), in [0, MAX_COLOR_TOLERANCE].
     """
@@ -43,6 +45,7 @@ class Filters:
     seen: bool = False
     seen_kinds: Kinds | None = None
     unavailable: bool = False
+    variants: Variants = Variants.ONE
     color: str | None = None
     color_tolerance: float = 20.0
 
@@ -164,12 +167,14 @@ class Answer:
         model_version: Version of the bundle that made it.
         taste: Taste of the user, so that restyling need not compute it again; ignored when answers are compared. None
             if the answer did not need a taste.
+        empty_text: Why there are no recommendations, in one sentence; "" if there are any.
     """
 
     recommendations: tuple[Recommendation, ...]
     basis: Basis
     model_version: str
     taste: Taste | None = field(default=None, compare=False, repr=False)
+    empty_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

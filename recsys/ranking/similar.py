@@ -16,6 +16,7 @@ from recsys.ranked import NO_ROW, top_k
 from recsys.ranking.catalog_view import CatalogView
 from recsys.ranking.request import MAX_LIMIT, Answer, Filters, Recommendation, TextReport
 from recsys.ranking.retrieve import Retriever
+from recsys.ranking.variants import one_per_group
 from recsys.schema import BoolArray, FloatArray, IntArray, ItemId, ItemRow, UserId
 from style.descriptors.base import Family
 from style.vector import StyleVector
@@ -88,17 +89,20 @@ class SimilarItems:
         """
         row = self._catalog.row(item_id)
         profile = profile or self._profiler.profile(user_id)
-        allowed = self._catalog.filter_items(filters or Filters(), profile)
-        allowed[row] = False
-        if by is SimilarBy.BOTH:
-            found = self._by_both(row, allowed, limit)
-        elif by is SimilarBy.STYLE:
-            found = self._by_style(row, allowed, limit)
-        elif by is SimilarBy.TASTE:
-            found = self._by_taste(row, allowed, limit)
-        else:
-            found = self._by_descriptor(row, FAMILIES[by], allowed, limit)
-        return Answer(tuple(found), profile.basis, self._bundle.version)
+        filters = filters or Filters()
+        groups = self._catalog.groups(filters)
+        allowed = self._catalog.filter_items(filters, profile) & ~self._with_variants(row, groups)
+
+        def find(count: int) -> list[Recommendation]:
+            if by is SimilarBy.BOTH:
+                return list(self._by_both(row, allowed, count))
+            if by is SimilarBy.STYLE:
+                return list(self._by_style(row, allowed, count))
+            if by is SimilarBy.TASTE:
+                return list(self._by_taste(row, allowed, count))
+            return list(self._by_descriptor(row, FAMILIES[by], allowed, count))
+
+        return self._answer(one_per_group(find, self._row_of, limit, groups), profile)
 
     def to_style(
         self,
@@ -128,15 +132,22 @@ class SimilarItems:
             raise RequestError("limit", f"must lie in 1 .. {MAX_LIMIT}, got {limit}")
         profile = profile or self._profiler.profile(user_id)
         # Items without a photo have zeros for a direction, whose cosine would rank above dissimilar items.
-        allowed = self._catalog.filter_items(filters or Filters(), profile) & self._catalog.with_style
+        filters = filters or Filters()
+        groups = self._catalog.groups(filters)
+        allowed = self._catalog.filter_items(filters, profile) & self._catalog.with_style
         if exclude_item is not None:
-            allowed[self._catalog.row(exclude_item)] = False
-        rows, scores = self._retriever.similar_styles(self._space.to_direction(style.values), allowed, limit)
-        found = []
-        for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
-            reason = next((words for least, words in CLOSENESS if score > least), "The nearest that is left")
-            found.append(self._recommendation(row, {SimilarBy.STYLE.value: score}, reason, None))
-        return Answer(tuple(found), profile.basis, self._bundle.version)
+            allowed &= ~self._with_variants(self._catalog.row(exclude_item), groups)
+        direction = self._space.to_direction(style.values)
+
+        def find(count: int) -> list[Recommendation]:
+            rows, scores = self._retriever.similar_styles(direction, allowed, count)
+            found = []
+            for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
+                reason = next((words for least, words in CLOSENESS if score > least), "The nearest that is left")
+                found.append(self._recommendation(row, {SimilarBy.STYLE.value: score}, reason, None))
+            return found
+
+        return self._answer(one_per_group(find, self._row_of, limit, groups), profile)
 
     def style_of_text(self, text: str, base: StyleVector | None = None) -> TextReport:
         """Return the style that words describe, learned from the catalog's own texts (`recsys.profiles.text_style`).
@@ -206,6 +217,16 @@ class SimilarItems:
             if min(style, taste) >= CLEARLY:
                 reason = f"{LOOKS_LIKE} {self._catalog.name(row)}, and is liked by the same people"
             yield self._recommendation(int(found), contributions, reason, item_id)
+
+    def _answer(self, found: Sequence[Recommendation], profile: Profile) -> Answer:
+        return Answer(tuple(found), profile.basis, self._bundle.version)
+
+    def _row_of(self, recommendation: Recommendation) -> int:
+        return int(self._catalog.row(recommendation.item_id))
+
+    def _with_variants(self, row: ItemRow, groups: IntArray | None) -> BoolArray:
+        """Return a mask (I,) of an item and its variants."""
+        return np.arange(len(self._catalog)) == row if groups is None else np.asarray(groups == groups[row])
 
     def _recommendation(
         self, row: int, contributions: Mapping[str, float], reason: str, because: ItemId | None

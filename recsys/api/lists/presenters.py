@@ -262,6 +262,7 @@ class PendingList:
             ],
             basis=self.answer.basis,
             basis_text=BASIS_TEXTS[self.answer.basis],
+            empty_text=self.answer.empty_text or None,
             model_version=self.answer.model_version,
             experiments=dict(experiments),
             next_cursor=next_cursor,

@@ -24,6 +24,7 @@ from recsys.api.schemas.common import (
 from recsys.api.schemas.events import EventWord
 from recsys.ranking.request import MAX_COLOR_TOLERANCE, MAX_LIMIT, Filters
 from recsys.ranking.similar import SimilarBy
+from recsys.ranking.variants import Variants
 from recsys.restyling.render_result import RestyleStatus
 from recsys.schema import Basis, EventKind, ItemId, Kinds
 from style.fidelity import Limit
@@ -65,6 +66,12 @@ class FilterOptions(Strict):
         description="Events that make an item seen in this request, such as `purchase`; repeatable. Default: the "
         "shop's setting.",
     )
+    variants: Variants = Field(
+        default=Variants.ONE,
+        strict=False,
+        description="`one`: the best variant of each product (`item_group_id`); a product with a seen, disliked or "
+        "excluded variant is left out. `all`: variants are items of their own.",
+    )
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] | None = Field(
         default=None,
         description="Only products whose dominant color is near this one; needs `[descriptors]` of color.",
@@ -93,6 +100,7 @@ class FilterOptions(Strict):
             price_max=self.price_max,
             exclude=frozenset(map(ItemId, self.exclude)),
             seen=self.include_seen,
+            variants=self.variants,
             seen_kinds=Kinds.from_kinds(self.seen) if self.seen else None,
             color=self.color,
             color_tolerance=self.color_tolerance,
@@ -310,6 +318,7 @@ class RecommendationList(BaseModel):
     items: list[RecommendedItem]
     basis: Basis = Field(description="Data on which the list rests.", examples=[Basis.HISTORY])
     basis_text: str = Field(description="The basis in one sentence.", examples=["Based on this user's history."])
+    empty_text: str | None = Field(default=None, description="Why the list is empty, in one sentence; null: it is not.")
     model_version: str = Field(description="Version of the bundle that answered.", examples=["4f1c9a0b7d3e2a51"])
     experiments: dict[str, str] = Field(
         default_factory=dict,
