@@ -89,7 +89,7 @@ def test_a_person_s_events_are_the_latest_the_newest_last(store: EventStore) -> 
     assert store.last_user_seq(UserId("carl")) == 0
 
 
-def test_the_frame_is_as_the_schema_says(store: EventStore) -> None:
+def test_the_frame_has_the_columns_of_the_schema_in_the_order_of_arrival(store: EventStore) -> None:
     store.append(
         [
             event("1", "bert", "mug", EventKind.DISLIKE, 50),
@@ -102,10 +102,10 @@ def test_the_frame_is_as_the_schema_says(store: EventStore) -> None:
     )
     frame = store.frame(EventSettings(purchase=20.0))
     assert frame.to_dict("list") == {
-        "user_id": ["bert", "Anna", "anna", "anna", "anna"],
-        "item_id": ["mug", "a", "B", "a", "b"],
-        "event": ["dislike", "purchase", "click", "like", "view"],
-        "weight": [-5.0, 20.0, 2.0, 5.0, 1.0],
+        "user_id": ["bert", "anna", "Anna", "anna", "anna"],
+        "item_id": ["mug", "b", "a", "a", "B"],
+        "event": ["dislike", "view", "purchase", "like", "click"],
+        "weight": [-5.0, 1.0, 20.0, 5.0, 2.0],
         "timestamp": [50, 200, 200, 200, 200],
     }
     assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
