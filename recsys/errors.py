@@ -46,6 +46,7 @@ class BundleError(RecsysError):
 
 
 _CURES = {
+    "category": "; the category of an item is a column of its file, and names are matched exactly",
     "item": "; check the id, or import the item and run `recsys refresh`",
     "style": "; `recsys rights` lists the project's styles; add it to styles/styles.csv and run `recsys build`",
 }

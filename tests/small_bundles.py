@@ -34,6 +34,7 @@ class Change:
     image: str = ""
     vector: FloatArray | None = None
     embedder: str | None = "drawn"
+    fields: frozenset[str] | None = None
 
 
 class Changes:

@@ -48,6 +48,8 @@ class RequestContext:
         answer_headers: Headers that are added to the answer.
         shed: Whether the request was rejected under overload; such requests have no line in the log.
         served: Model of an experiment's arm, if that answers instead of `snapshot`.
+        is_head: Whether the method is HEAD: the answer is that of GET without its body, and nobody sees it.
+        ends_in_slash: Whether the path ends in a slash that is not part of an id (`%2F`); nothing has such a path.
     """
 
     request_id: str
@@ -62,6 +64,8 @@ class RequestContext:
     answer_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     shed: bool = False
     served: Snapshot | None = None
+    is_head: bool = False
+    ends_in_slash: bool = False
 
     @property
     def model_version(self) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from recsys.api.limits import MAX_BATCH_BYTES, MAX_BODY_BYTES, MAX_EVENTS_BYTES, MAX_IMAGE_BYTES, MAX_IMAGE_JSON_BYTES
 from recsys.schema import Scope
 
-IDEMPOTENT_METHODS = frozenset({"POST", "PUT", "DELETE"})
+IDEMPOTENT_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """Methods that accept an Idempotency-Key."""
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
@@ -84,6 +84,8 @@ UNMATCHED = Route("-", "-")
 
 USER_LIST = Route("GET", "/v1/users/{user_id:path}/recommendations", ranks=True, cacheable=True)
 ITEM_IMAGE = Route("GET", "/v1/items/{item_id:path}/image", Guard.KEY_OR_LINK)
+IMAGE_OF_ITEM = Route("GET", "/v1/item-image", Guard.KEY_OR_LINK)
+"""For ids `.` and `..`: browsers remove such parts from a path, however they are written."""
 
 # In the order of matching: ids may contain slashes, so a longer path stands before a shorter one that includes it.
 ROUTES = (
@@ -100,10 +102,13 @@ ROUTES = (
     Route("GET", "/v1/styles"),
     Route("POST", "/v1/restyle", max_image_bytes=MAX_IMAGE_BYTES),
     ITEM_IMAGE,
+    IMAGE_OF_ITEM,
     Route("GET", "/v1/items/{item_id:path}"),
     Route("PUT", "/v1/items/{item_id:path}", scope=Scope.EVENTS, max_body_bytes=MAX_IMAGE_JSON_BYTES),
     Route("DELETE", "/v1/items/{item_id:path}", scope=Scope.EVENTS),
+    Route("PATCH", "/v1/items/{item_id:path}", scope=Scope.EVENTS, max_body_bytes=MAX_IMAGE_JSON_BYTES),
     Route("POST", "/v1/items:batch", scope=Scope.EVENTS, max_body_bytes=MAX_BATCH_BYTES),
+    Route("PATCH", "/v1/items:batch", scope=Scope.EVENTS, max_body_bytes=MAX_BATCH_BYTES),
     Route("GET", "/v1/experiments"),
     Route("POST", "/v1/experiments:plan", scope=Scope.ADMIN),
     Route("GET", "/v1/experiments/{key}"),
@@ -187,7 +192,10 @@ def match_route(method: str, path: str) -> tuple[Route, str | None]:
 def allowed_methods(path: str) -> str | None:
     """Return the header `Allow` of a path, None if the table does not have the path."""
     found = _find_path(path)
-    return None if found is None else ", ".join(sorted(found.routes))
+    if found is None:
+        return None
+    head = ("HEAD",) if "GET" in found.routes else ()
+    return ", ".join(sorted((*found.routes, *head)))
 
 
 def is_image(content_type: bytes) -> bool:

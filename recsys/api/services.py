@@ -118,10 +118,7 @@ class Services:
 
     def knows_item(self, item_id: ItemId) -> bool:
         """Return whether the catalog has an item, including one that was just put."""
-        if self.recommender.catalog.has_item(item_id):
-            return True
-        live_item = self.live.items.get(item_id)
-        return live_item is not None and not live_item.deleted
+        return self.recommender.catalog.has_item(item_id) or self.editor.knows(item_id, self.recommender)
 
     def with_snapshot(self, snapshot: Snapshot) -> Services:
         """Return the services with another model and an empty answer cache."""

@@ -35,6 +35,7 @@ class DrawnChange:
     image: str
     vector: FloatArray | None
     embedder: str | None
+    fields: frozenset[str] | None = None
 
 
 def changes_line(recommender: Recommender, batch: int = BATCH, times: int = 5) -> str:

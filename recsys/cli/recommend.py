@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recsys.cli.shared import ProjectPath, choose, load_recommender, open_project
+from recsys.errors import UnknownIdError
 
 if TYPE_CHECKING:
     from recsys.schema import ItemId
@@ -68,6 +69,10 @@ def recommend(
         exploration_seed=exploration_seed,
     )
     recommender = load_recommender(project)
+    for name in sorted(filters.categories):
+        # The service answers with an empty list; at a terminal it is a typing error.
+        if recommender.catalog.find_category(name) != name:
+            raise UnknownIdError("category", name)
     answer = recommender.recommend(request)
     if as_json:
         typer.echo(answer_json(recommender, answer))

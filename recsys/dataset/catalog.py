@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from recsys.dataset.categories import in_category
 from recsys.dataset.identifiers import ItemIdentifiers
-from recsys.errors import UnknownIdError
 from recsys.schema import (
     AVAILABLE,
     CATEGORY,
@@ -101,14 +100,12 @@ class Catalog:
         """Return a mask `(I,)` of the items that are not deleted and pass all filters.
 
         Args:
-            categories: names. `Comedy|Drama` is matched by its whole name and by each part, `Clothing > Hats` by any
-                level, and by levels that follow each other (`recsys.dataset.categories.in_category`).
+            categories: names, of which unknown ones match nothing. `Comedy|Drama` is matched by its whole name and by
+                each part, `Clothing > Hats` by any level, and by levels that follow each other
+                (`recsys.dataset.categories.in_category`).
             min_price: inclusive; items without a price do not pass.
             max_price: inclusive; items without a price do not pass.
             available_only: leave out items that are not available.
-
-        Raises:
-            UnknownIdError: no item has this category.
         """
         passing = (self.available if available_only else self.present).copy()
         if categories is not None:
@@ -122,10 +119,7 @@ class Catalog:
         return passing
 
     def _category_codes(self, name: str) -> list[int]:
-        codes = [code for code, whole in enumerate(self.category_names) if in_category(whole, name)]
-        if not codes:
-            raise UnknownIdError("category", name)
-        return codes
+        return [code for code, whole in enumerate(self.category_names) if in_category(whole, name)]
 
 
 def _variant_groups(frame: pd.DataFrame) -> IntArray | None:

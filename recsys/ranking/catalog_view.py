@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys.bundle.types import Bundle
+from recsys.dataset.categories import category_path, category_paths
 from recsys.errors import RequestError
 from recsys.profiles.cold_start import Profile
 from recsys.ranking.request import Filters
@@ -64,11 +65,37 @@ class CatalogView:
             mask[rows[rows >= 0]] = True
         return mask
 
+    @cached_property
+    def _categories(self) -> dict[tuple[str, ...], str]:
+        """Parts of the paths of all categories of present items, and how to ask for them, in order of names."""
+        codes = np.unique(self._catalog.category_codes[self._catalog.present])
+        paths = {path for code in codes for path in category_paths(self._catalog.category_names[code])}
+        parts = {path[i:j] for path in paths for i in range(len(path)) for j in range(i + 1, len(path) + 1)}
+        return {part: " > ".join(part) for part in sorted(parts)}
+
+    @cached_property
+    def folded_categories(self) -> dict[str, str]:
+        """Categories of present items and their parts, by their names without case; of several, the first."""
+        return {name.casefold(): name for name in reversed(self._categories.values())}
+
+    def find_category(self, name: str) -> str | None:
+        """Return `name` if it is a category of an item, else the one that differs only in case; None if none does."""
+        path = category_path(name)
+        if path in self._categories or name in self._whole_categories:
+            return name
+        return self.folded_categories.get(" > ".join(path).casefold())
+
+    @cached_property
+    def _whole_categories(self) -> frozenset[str]:
+        codes = np.unique(self._catalog.category_codes[self._catalog.present])
+        return frozenset(self._catalog.category_names[code] for code in codes)
+
     def filter_items(self, filters: Filters, profile: Profile | None) -> BoolArray:
         """Return a mask (I,) of the items that pass the filters of a request; without a profile nothing is seen.
 
+        A category that no item has lets no item pass.
+
         Raises:
-            UnknownIdError: If no item has a category of the filters.
             RequestError: If the filters name a color and the bundle has no color descriptors.
         """
         allowed = self._catalog.mask(

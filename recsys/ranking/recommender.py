@@ -92,7 +92,7 @@ class Recommender:
         user without a history.
 
         Raises:
-            UnknownIdError: For an unknown item, style or category.
+            UnknownIdError: For an unknown item or style.
         """
         profile = self.profile(request)
         allowed = self.catalog.filter_items(request.filters, profile)

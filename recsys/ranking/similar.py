@@ -83,7 +83,7 @@ class SimilarItems:
             profile: Profile of the user with later events; default: of `user_id` as the model knows them.
 
         Raises:
-            UnknownIdError: If the catalog does not have the item, or no item has a category of the filters.
+            UnknownIdError: If the catalog does not have the item.
             RequestError: If the item has no photo to compare styles by, nothing at all to compare by, or the bundle
                 has no such descriptor.
         """
@@ -125,7 +125,7 @@ class SimilarItems:
             exclude_item: An item that is not returned.
 
         Raises:
-            UnknownIdError: If the catalog does not have `exclude_item`, or no item has a category of the filters.
+            UnknownIdError: If the catalog does not have `exclude_item`.
             RequestError: If the limit is out of range.
         """
         if not 1 <= limit <= MAX_LIMIT:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from recsys.serving.uploads import Upload, embed_upload
 from recsys.storage.live.items import ItemStore, LiveItem
 from style.errors import ImageError
 
+_NO_SUCH_ITEM = "there is no such item; PUT it first"
+
 
 @dataclass(frozen=True, slots=True)
 class ItemEdit:
@@ -27,6 +30,21 @@ class ItemEdit:
     category: str = ""
     price: float | None = None
     available: bool = True
+    image: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPatch:
+    """Change of some fields of a product.
+
+    Attributes:
+        item_id: Id.
+        values: New values of fields among title, category, price and available.
+        image: File of the new photo; b"" removes the photo, None keeps it.
+    """
+
+    item_id: ItemId
+    values: Mapping[str, Any]
     image: bytes | None = None
 
 
@@ -78,6 +96,41 @@ class CatalogEditor:
             self._items.put(list(latest.values()), self._clock())
         return reasons
 
+    def patch(self, patches: Sequence[ItemPatch], known: Recommender) -> list[str | None]:
+        """Change some fields of products, one after another, in one transaction.
+
+        Later imports still change the other fields. Returns, and raises, like `put`; a product that is not in the
+        catalog is rejected.
+        """
+        reasons: list[str | None] = []
+        changes: list[LiveItem] = []
+        for patch in patches:
+            try:
+                changes.append(self._build_change(patch, known))
+                reasons.append(None)
+            except (ImageError, DataError) as error:
+                reasons.append(str(error))
+        deleted = self._items.patch(changes, self._clock()) if changes else set()
+        return [
+            _NO_SUCH_ITEM if reason is None and patch.item_id in deleted else reason
+            for patch, reason in zip(patches, reasons, strict=True)
+        ]
+
+    def knows(self, item_id: ItemId, known: Recommender) -> bool:
+        """Return whether the catalog has a product, including one that was just put."""
+        live = self._items.get(item_id)
+        if live is not None and (live.deleted or live.fields is None):
+            return not live.deleted
+        return known.catalog.has_item(item_id)
+
+    def _build_change(self, patch: ItemPatch, known: Recommender) -> LiveItem:
+        if not self.knows(patch.item_id, known):
+            raise DataError(_NO_SUCH_ITEM)
+        photo = _Photo() if not patch.image else self._store_photo(patch.image)
+        fields = set(patch.values) | (set() if patch.image is None else {"image"})
+        item = LiveItem(patch.item_id, image=photo.image, vector=photo.vector, embedder=photo.embedder)
+        return replace(item, **dict(patch.values), fields=frozenset(fields))
+
     def delete(self, item_id: ItemId) -> None:
         """Delete a product from the catalog, also an imported one. Raises StorageError."""
         self._items.delete([item_id], self._clock())
@@ -102,7 +155,7 @@ class CatalogEditor:
 
     def _present_photo(self, item_id: ItemId, known: Recommender) -> _Photo:
         live = self._items.get(item_id)
-        if live is not None:
+        if live is not None and (live.fields is None or "image" in live.fields):
             return _Photo() if live.deleted else _Photo(live.image, live.vector, live.embedder)
         try:
             image, vector = known.catalog.photo(item_id)

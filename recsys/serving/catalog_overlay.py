@@ -16,6 +16,7 @@ import pandas as pd
 from recsys.bundle.checks import check_unit
 from recsys.bundle.types import Bundle
 from recsys.dataset.catalog import Catalog
+from recsys.dataset.live import keep_other_fields
 from recsys.errors import DataError
 from recsys.models.validation import Expected, check_array
 from recsys.ranking.recommender import Recommender
@@ -79,6 +80,11 @@ class ItemChange(Protocol):
     @property
     def embedder(self) -> str | None:
         """Return the name of the embedder of `vector`; None if unknown."""
+        ...
+
+    @property
+    def fields(self) -> frozenset[str] | None:
+        """Return the fields that it sets; the others are the bundle's. None: all."""
         ...
 
 
@@ -149,14 +155,18 @@ class _ItemStates:
             IMAGE: [change.image for change in changes],
         }
         dtypes = {column: bundle.items.dtypes[column] for column in ITEM_COLUMNS}
+        frame = pd.DataFrame(columns)[list(ITEM_COLUMNS)].astype(dtypes)
         return cls(
             rows,
-            pd.DataFrame(columns)[list(ITEM_COLUMNS)].astype(dtypes),
+            keep_other_fields(frame, bundle.items, changes),
             np.array(vectors, dtype=np.float32).reshape(-1, bundle.space.dimensions),
         )
 
 
 def _vector(change: ItemChange, row: int, bundle: Bundle) -> FloatArray:
+    if change.fields is not None and IMAGE not in change.fields:
+        kept: FloatArray = bundle.space.vectors[row]
+        return kept
     # Vectors of different style spaces are not comparable.
     if change.vector is not None and change.embedder == bundle.embedder:
         return change.vector
@@ -171,7 +181,8 @@ def _apply_changes(bundle: Bundle, changes: Sequence[ItemChange]) -> tuple[Bundl
     """
     all_rows = bundle.catalog.ids.find([change.item_id for change in changes])
     by_row = sorted(zip(all_rows.tolist(), changes, strict=True), key=lambda pair: pair[0])
-    present = [(row, change) for row, change in by_row if not change.deleted]
+    # A change in part adds no item: the rest of it would be unknown.
+    present = [(row, one) for row, one in by_row if not one.deleted and (row >= 0 or one.fields is None)]
     known, new = (
         _ItemStates.from_changes(np.array(rows, dtype=np.int64), each, bundle)
         for rows, each in (_split(present, is_known=True), _split(present, is_known=False))

@@ -81,8 +81,12 @@ def stored_upload(project: Project, image: str) -> Path:
 def decode_base64(text: str, max_bytes: int = UPLOAD_LIMITS.max_bytes) -> bytes:
     """Decode base64 of RFC 4648 with padding and without line breaks. Raises ImageError for any other text.
 
-    The limit is checked before the text is decoded. Addresses and `data:` URIs are rejected.
+    A `data:` URI is its base64. The limit is checked before the text is decoded. Addresses are rejected.
     """
+    if text[:5].lower() == "data:":
+        head, _, text = text.partition(",")
+        if not head.lower().endswith(";base64"):
+            raise ImageError(f"{_NAME}: a data URI without base64; it begins with data:image/jpeg;base64,")
     if len(text) > 4 * ((max_bytes + 2) // 3):
         raise ImageError(f"{_NAME}: more than {max_bytes} bytes, which is the most that is accepted")
     try:

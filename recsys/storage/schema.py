@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from recsys.errors import ConfigError
 
-HEAD = "0004"
+HEAD = "0006"
 """Newest step in `migrations/versions`. Alembic knows it too, but is slow to load if the schema is current."""
 _MIGRATIONS = Path(__file__).with_name("migrations")
 

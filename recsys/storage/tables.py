@@ -72,6 +72,8 @@ ITEMS = Table(
     Column("vector", LargeBinary),
     Column("embedder", String(128)),
     Column("changed_at", BigInteger, nullable=False),
+    # Fields that a change in part has set, separated by commas; NULL if the item was put as a whole.
+    Column("fields", Text),
 )
 
 TASTES = Table(

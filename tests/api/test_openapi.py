@@ -21,6 +21,7 @@ def test_the_paths_are_those_of_the_service(description: Any) -> None:
         "/v1/recommendations",
         "/v1/items/{item_id}/similar",
         "/v1/items/{item_id}/image",
+        "/v1/item-image",
         "/v1/items/{item_id}",
         "/v1/users/{user_id}/taste",
         "/v1/styles",

@@ -86,9 +86,9 @@ def test_the_user_in_the_path_is_found() -> None:
 
 
 def test_the_allowed_methods_are_those_of_the_first_path_that_matches() -> None:
-    assert allowed_methods("/v1/users/u/taste") == "DELETE, GET, PUT"
+    assert allowed_methods("/v1/users/u/taste") == "DELETE, GET, HEAD, PUT"
     assert allowed_methods("/v1/users/u") == "DELETE"
-    assert allowed_methods("/v1/items/a/image") == "GET"
+    assert allowed_methods("/v1/items/a/image") == "GET, HEAD"
     assert allowed_methods("/docs") is None
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from recsys.api.auth.security import SIGNATURE, Security
-from recsys.api.route_table import image_path
+from recsys.api.route_table import IMAGE_OF_ITEM, image_path
 from recsys.config import RestyleSettings
 from recsys.restyling.render_request import RenderRequest
 from style.preprocess.recipe import NO_RECIPE, Recipe
+
+_DOTS = (".", "..")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,12 @@ class Links:
         state = request.link_state()
         if state:
             query = [*query, ("photo", state)]
-        signature = self.security.sign(image_path(item_id), query)
+        if item_id in _DOTS:
+            query = [("item_id", item_id), *query]
+        path = IMAGE_OF_ITEM.path if item_id in _DOTS else image_path(item_id)
+        signature = self.security.sign(path, query)
         # Only the id of a style can hold characters that have to be escaped; a list has twenty links.
         options = "&".join(f"{name}={quote_plus(value) if name == 'style' else value}" for name, value in query)
-        return f"{self.prefix}{image_path(quote(item_id, safe=''))}?{options}&{SIGNATURE}={signature}"
+        if item_id not in _DOTS:
+            path = image_path(quote(item_id, safe=""))
+        return f"{self.prefix}{path}?{options}&{SIGNATURE}={signature}"

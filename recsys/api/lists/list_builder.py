@@ -15,6 +15,7 @@ from recsys.api.cursors import MAX_ROWS, Cursor
 from recsys.api.lists.assignment import assign_session, resolve_user
 from recsys.api.lists.links import Links
 from recsys.api.lists.presenters import PendingList
+from recsys.api.lists.references import References
 from recsys.api.schemas.recommendations import RecommendationOptions, RestyleMode
 from recsys.api.services import Services
 from recsys.experiments.design.exposure import TriggerContext
@@ -42,6 +43,7 @@ class ListBuilder:
         context: Context of the HTTP request.
         options: Options of the caller.
         request: Ranking request without the user.
+        names: Items and categories of the request that were looked up.
         started_at: Start of the deadline, by `time.monotonic`; ranking is part of it.
         arms: Arms of experiments.
     """
@@ -51,6 +53,7 @@ class ListBuilder:
     context: RequestContext
     options: RecommendationOptions
     request: Request
+    names: References
     started_at: float = field(default_factory=time.monotonic)
     arms: RequestArms = NO_ARMS
 
@@ -140,6 +143,7 @@ class ListBuilder:
         listed = pending.view(
             self.services, self.links, explain=options.explain, next_cursor=cursor, experiments=arms.names
         )
+        listed.unknown, listed.hints = list(self.names.unknown), list(self.names.hints)
         items = tuple(one.item_id for one in answer.recommendations)
         propensities = tuple(one.propensity for one in answer.recommendations)
         return CachedList(
@@ -197,7 +201,8 @@ class ListBuilder:
         return self.options.model_dump_json(exclude=_PAGE_OPTIONS, exclude_defaults=True)
 
     def _respond(self, cached: CachedList, user_id: UserId | None) -> Response:
-        self.services.live.exposures.append(cached.exposure(self.context.request_id, user_id))
+        if not self.context.is_head:
+            self.services.live.exposures.append(cached.exposure(self.context.request_id, user_id))
         return Response(cached.body, media_type="application/json")
 
 

@@ -12,7 +12,7 @@ from recsys.api.context import RequestContext, request_context_of
 from recsys.api.overload.rates import RateLimits, address_of
 from recsys.api.overload.shedding import Shedder
 from recsys.api.problems.answers import ProblemError, ProblemResponse, problem_response
-from recsys.api.problems.types import TOO_MANY_REQUESTS
+from recsys.api.problems.types import NO_SUCH_PATH, TOO_MANY_REQUESTS
 from recsys.api.route_table import UNMATCHED, Guard
 
 API_KEY_HEADER = b"x-api-key"
@@ -54,6 +54,12 @@ class Gatekeeper:
                 await ProblemResponse(TOO_MANY_REQUESTS, "")(scope, receive, send)
             elif (refusal := self._refusal(scope, context, is_link=is_link)) is not None:
                 await refusal(scope, receive, send)
+            elif context.ends_in_slash:
+                what = (
+                    f"There is nothing at {context.path}: leave out the slash at the end, or write it as %2F if it is "
+                    "part of an id."
+                )
+                await ProblemResponse(NO_SUCH_PATH, what)(scope, receive, send)
             else:
                 await self.app(scope, receive, send)
 

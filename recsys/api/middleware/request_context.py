@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from recsys.api.auth.security import SIGNATURE
 from recsys.api.context import (
     MODEL_VERSION_HEADER,
     REQUEST_ID_HEADER,
@@ -21,9 +22,11 @@ from recsys.api.logs import RequestLine, log_request
 from recsys.api.metrics import Metrics
 from recsys.api.model_source import Models
 from recsys.api.problems.answers import internal_problem
-from recsys.api.route_table import match_route
+from recsys.api.route_table import UNMATCHED, match_route
 
 logger = logging.getLogger(__name__)
+
+_EMPTY_SIGNATURE = f"{SIGNATURE}=".encode()
 
 
 class RequestContextMiddleware:
@@ -48,7 +51,12 @@ class RequestContextMiddleware:
             await self.app(scope, receive, send)
             return
         started = self.clock()
+        method = scope["method"]
+        scope = {**scope, "method": "GET" if method == "HEAD" else method}
+        if b"=&" in scope["query_string"] or scope["query_string"].endswith(b"="):
+            scope["query_string"] = without_empty_parameters(scope["query_string"])
         context = self._create_context(scope)
+        context.is_head = method == "HEAD"
         set_request_context(scope, context)
         status = size = 0
 
@@ -62,6 +70,8 @@ class RequestContextMiddleware:
                     (MODEL_VERSION_HEADER, context.model_version.encode()),
                     *context.answer_headers,
                 ]
+            elif context.is_head:
+                message = {**message, "body": b""}
             else:
                 size += len(message.get("body", b""))
             await send(message)
@@ -82,12 +92,12 @@ class RequestContextMiddleware:
             seconds = self.clock() - started
             # Only a request that reached its route is counted under it.
             route = getattr(scope.get("route"), "path", UNKNOWN_ROUTE)
-            self.metrics.count_answer(scope["method"], route, status, seconds)
+            self.metrics.count_answer(method, route, status, seconds)
             if not context.shed:
                 log_request(
                     RequestLine(
                         request_id=context.request_id,
-                        method=scope["method"],
+                        method=method,
                         route=route,
                         status=status,
                         ms=1000 * seconds,
@@ -102,4 +112,19 @@ class RequestContextMiddleware:
         # Behind a proxy that strips a prefix, the path may or may not still have it.
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         route, user_id = match_route(scope["method"], path)
-        return RequestContext(request_id_of(headers), path, headers, self.models.current, route=route, user_id=user_id)
+        context = RequestContext(
+            request_id_of(headers), path, headers, self.models.current, route=route, user_id=user_id
+        )
+        # Decoded, a slash at the end of an id (%2F) cannot be told from one behind it, which proxies and clients add.
+        raw_path = scope.get("raw_path") or path.encode(errors="replace")
+        if raw_path.endswith(b"/") and path != "/":
+            context.route, context.user_id, context.ends_in_slash = UNMATCHED, None, True
+        return context
+
+
+def without_empty_parameters(query: bytes) -> bytes:
+    """Return a query without parameters that have no value: a form sends all its fields, also those left empty."""
+    # A signature that is empty is wrong, and not absent.
+    return b"&".join(
+        part for part in query.split(b"&") if part.partition(b"=")[2] or part == _EMPTY_SIGNATURE or b"=" not in part
+    )

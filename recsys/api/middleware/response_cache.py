@@ -47,7 +47,8 @@ class ResponseCache:
         if cached is None:
             return False
         context.served = arms.model
-        services.live.exposures.append(cached.exposure(context.request_id, user_id))
+        if not context.is_head:
+            services.live.exposures.append(cached.exposure(context.request_id, user_id))
         # Log and metrics read the path of the route from the scope.
         scope["route"] = context.route
         length = str(len(cached.body)).encode()

@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 _NO_JSON = "The body cannot be read as JSON."
-_BODY_FIELDS = {"item": "#/items", "style": "#/styles", "category": "#/category"}
+_BODY_FIELDS = {"item": "#/items", "style": "#/styles"}
 
 
 class FieldError(BaseModel):
@@ -203,7 +203,7 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
 
 async def _on_library_error(request: Request, error: Exception) -> Response:
     """Return the problem for an error that the library raises on purpose."""
-    item_id = request.path_params.get("item_id")
+    item_id = request.path_params.get("item_id") or request.query_params.get("item_id")
     match error:
         case UnknownIdError(kind="item", value=value) if value == item_id:
             return ProblemResponse(UNKNOWN_ITEM, f"There is no item {value!r}.")

@@ -46,8 +46,8 @@ UNKNOWN_REFERENCE = ProblemType(
     "unknown-reference",
     422,
     "The request names something unknown",
-    "An item, style or category in the request does not exist.",
-    "Leave it out or correct it; /v1/styles lists the styles.",
+    "A style, or an item that the request is about, does not exist.",
+    "Leave it out or correct it; /v1/styles lists the styles, GET /v1/items/{id} tells whether an item exists.",
 )
 LICENSE_FORBIDS = ProblemType(
     "license-forbids",

@@ -20,11 +20,20 @@ from recsys.api.problems.types import (
     UNKNOWN_ITEM,
 )
 from recsys.api.routes.common import ItemPath, NoQuery, check_route
-from recsys.api.schemas.catalog import Deleted, ItemBatch, ItemIn, ItemReport, ItemResult, ItemStatus
+from recsys.api.schemas.catalog import (
+    Deleted,
+    ItemBatch,
+    ItemIn,
+    ItemPatchBatch,
+    ItemPatchIn,
+    ItemReport,
+    ItemResult,
+    ItemStatus,
+)
 from recsys.api.services import Served, Services
 from recsys.errors import UnknownIdError
 from recsys.schema import ItemId, Scope
-from recsys.serving.catalog_editor import ItemEdit
+from recsys.serving.catalog_editor import ItemEdit, ItemPatch
 from recsys.serving.uploads import decode_base64
 from style.errors import ImageError
 
@@ -38,16 +47,42 @@ _PUTTING = (*_DELETING, MALFORMED_JSON, TOO_LARGE)
 async def put_items(body: ItemBatch, _: NoQuery, services: Served) -> ItemReport:
     """Add or replace up to 100 items; each is stored or rejected on its own.
 
-    If an item occurs twice, the last one counts. Stored items are on disk, and are recommended within a second.
+    If an item occurs twice, the last valid one counts, and the others are superseded. Stored items are on disk, and are
+    recommended within a second.
     """
     named = [(ItemId(item.item_id), item) for item in body.items]
     reasons = await services.describe(lambda: _store(services, named))
-    results = [
-        ItemResult(item_id=item_id, status=ItemStatus.STORED if reason is None else ItemStatus.REJECTED, reason=reason)
-        for (item_id, _), reason in zip(named, reasons, strict=True)
-    ]
-    stored = sum(reason is None for reason in reasons)
-    return ItemReport(stored=stored, rejected=len(results) - stored, results=results)
+    ids = [item_id for item_id, _ in named]
+    last = {item_id: index for index, item_id in enumerate(ids) if reasons[index] is None}
+    results = []
+    for index, (item_id, reason) in enumerate(zip(ids, reasons, strict=True)):
+        status = ItemStatus.STORED if reason is None else ItemStatus.REJECTED
+        if reason is None and last[item_id] != index:
+            status, reason = ItemStatus.SUPERSEDED, f"items[{last[item_id]}] has the same id and was stored"
+        results.append(ItemResult(item_id=item_id, status=status, reason=reason))
+    return _report(results)
+
+
+@router.patch(
+    "/items:batch",
+    summary="Change several items in part",
+    responses=problem_responses(*_PUTTING),
+)
+async def patch_items(body: ItemPatchBatch, _: NoQuery, services: Served) -> ItemReport:
+    """Change fields of up to 100 items, such as prices; each entry is stored or rejected on its own.
+
+    Entries are applied in their order, so an item may occur more than once. Absent fields stay, null removes a value.
+    """
+    named = [(ItemId(item.item_id), item) for item in body.items]
+    reasons = await services.describe(lambda: _patch(services, named))
+    return _report(
+        [
+            ItemResult(
+                item_id=item_id, status=ItemStatus.STORED if reason is None else ItemStatus.REJECTED, reason=reason
+            )
+            for (item_id, _), reason in zip(named, reasons, strict=True)
+        ]
+    )
 
 
 @router.put(
@@ -68,6 +103,26 @@ async def put_item(item_id: ItemPath, body: ItemIn, _: NoQuery, services: Served
     return ItemResult(item_id=item_id, status=ItemStatus.STORED)
 
 
+@router.patch(
+    "/items/{item_id:path}",
+    summary="Change an item in part",
+    dependencies=[Depends(check_route)],
+    responses=problem_responses(*_PUTTING, UNKNOWN_ITEM, BAD_IMAGE),
+)
+async def patch_item(item_id: ItemPath, body: ItemPatchIn, _: NoQuery, services: Served) -> ItemResult:
+    """Change the fields that are sent (JSON Merge Patch, RFC 7396); absent fields stay, null removes a value.
+
+    The change is on disk when this is answered, and counts within a second. The same change again changes nothing.
+    Later imports still change the fields that were never sent.
+    """
+    if not services.knows_item(ItemId(item_id)):
+        raise UnknownIdError("item", item_id)
+    (reason,) = await services.describe(lambda: _patch(services, [(ItemId(item_id), body)]))
+    if reason is not None:
+        raise ProblemError(BAD_IMAGE, f"{reason[:300]}.")
+    return ItemResult(item_id=item_id, status=ItemStatus.STORED)
+
+
 @router.delete(
     "/items/{item_id:path}",
     summary="Delete an item",
@@ -80,6 +135,29 @@ async def delete_item(item_id: ItemPath, _: NoQuery, services: Served) -> Delete
         raise UnknownIdError("item", item_id)
     await services.write(lambda: services.editor.delete(ItemId(item_id)))
     return Deleted(item_id=item_id, status="deleted")
+
+
+def _report(results: list[ItemResult]) -> ItemReport:
+    counts = {status.value: sum(result.status is status for result in results) for status in ItemStatus}
+    return ItemReport(**counts, results=results)
+
+
+def _patch(services: Services, named: Sequence[tuple[ItemId, ItemPatchIn]]) -> list[str | None]:
+    """Change items in part; return for each change the reason why it was rejected, or None."""
+    reasons: dict[int, str | None] = {}
+    patches: dict[int, ItemPatch] = {}
+    for index, (item_id, item) in enumerate(named):
+        try:
+            image = None if item.image_base64 is None else decode_base64(item.image_base64)
+        except ImageError as error:
+            reasons[index] = str(error)
+            continue
+        if image is None and "image_base64" in item.model_fields_set:
+            image = b""
+        patches[index] = ItemPatch(item_id, item.given(), image)
+    stored = services.editor.patch(list(patches.values()), services.recommender)
+    reasons.update(zip(patches, stored, strict=True))
+    return [reasons[index] for index in range(len(named))]
 
 
 def _store(services: Services, named: Sequence[tuple[ItemId, ItemIn]]) -> list[str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -55,8 +55,9 @@ _BODY = {
 async def post_events(request: Request, _: NoQuery, services: Served) -> EventReport:
     """Store up to 1,000 events, sent as a JSON array or as one JSON object per line (NDJSON).
 
-    Each event is accepted, a duplicate of an accepted one, or rejected with a reason; a rejected event does not affect
-    the others. Accepted events are on disk, and count in the user's next list.
+    Each event is accepted, a duplicate of an accepted one, or rejected with a reason, such as an id that another event
+    has already; a rejected event does not affect the others. Accepted events are on disk, and count in the user's next
+    list.
     """
     parsed_body = _parse_body(await request.body(), request.headers.get("Content-Type", ""))
     # One more than the limit: a line that is not JSON takes as long as an exception does.
@@ -66,13 +67,8 @@ async def post_events(request: Request, _: NoQuery, services: Served) -> EventRe
     received_at = now()
     parsed = [_parse_event(entry, received_at, services) for entry in entries]
     events = [one for one in parsed if isinstance(one, Event)]
-    stored = iter(await services.write(lambda: services.live.events.append(events, received_at)) if events else [])
-    results = [
-        EventResult(event_id=one.event_id, status=EventStatus.ACCEPTED if next(stored) else EventStatus.DUPLICATE)
-        if isinstance(one, Event)
-        else one
-        for one in parsed
-    ]
+    stored = iter(await services.write(lambda: _store(events, received_at, services)) if events else [])
+    results = [next(stored) if isinstance(one, Event) else one for one in parsed]
     counts = {status: sum(result.status is status for result in results) for status in EventStatus}
     return EventReport(results=results, **{status.value: count for status, count in counts.items()})
 
@@ -130,6 +126,25 @@ def _parse_event(entry: Any, received_at: int, services: Served) -> Event | Even
         position=event.position,
         session_id=event.session_id,
     )
+
+
+def _store(events: Sequence[Event], received_at: int, services: Served) -> list[EventResult]:
+    """Store events; return the result of each."""
+    accepted = services.live.events.append(events, received_at)
+    others = [event for event, is_new in zip(events, accepted, strict=True) if not is_new]
+    differences = iter(services.live.events.differences(others, received_at))
+    results = []
+    for event, is_new in zip(events, accepted, strict=True):
+        fields = () if is_new else next(differences)
+        status = EventStatus.ACCEPTED if is_new else EventStatus.REJECTED if fields else EventStatus.DUPLICATE
+        reason = None
+        if fields:
+            reason = (
+                f"event_id: {event.event_id!r} is the id of another event already (it differs in {', '.join(fields)}), "
+                "and this one was not stored; ids must be unique over all clients, such as UUIDs"
+            )
+        results.append(EventResult(event_id=event.event_id, status=status, reason=reason))
+    return results
 
 
 def _reject(entry: Any, reason: str) -> EventResult:

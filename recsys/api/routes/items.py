@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -21,12 +21,20 @@ from recsys.api.problems.types import (
     UNREADABLE_IMAGE,
 )
 from recsys.api.routes.common import ItemPath, LinkMaker, NoQuery
-from recsys.api.schemas.images import ImageOptions
+from recsys.api.schemas.images import ImageOptions, ItemImageOptions
 from recsys.api.schemas.recommendations import Item
-from recsys.api.services import Served
+from recsys.api.services import Served, Services
 from recsys.schema import ItemId
 
 router = APIRouter(prefix="/v1", tags=["items"])
+
+_IMAGE_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: IMAGE_RESPONSE,
+    304: {"description": "The image that the caller has is still the right one."},
+    **problem_responses(
+        MISSING_KEY, BAD_SIGNATURE, UNKNOWN_ITEM, NO_IMAGE, UNREADABLE_IMAGE, UNKNOWN_REFERENCE, LICENSE_FORBIDS
+    ),
+}
 
 
 @router.get(
@@ -34,13 +42,7 @@ router = APIRouter(prefix="/v1", tags=["items"])
     summary="Get an image of an item",
     dependencies=[Depends(require_key_or_signature)],
     response_class=Response,
-    responses={
-        200: IMAGE_RESPONSE,
-        304: {"description": "The image that the caller has is still the right one."},
-        **problem_responses(
-            MISSING_KEY, BAD_SIGNATURE, UNKNOWN_ITEM, NO_IMAGE, UNREADABLE_IMAGE, UNKNOWN_REFERENCE, LICENSE_FORBIDS
-        ),
-    },
+    responses=_IMAGE_RESPONSES,
 )
 async def item_image(
     item_id: ItemPath, options: Annotated[ImageOptions, Query()], services: Served, request: Request
@@ -52,6 +54,22 @@ async def item_image(
     images say in their metadata (XMP, IPTC digital source type) that they are. Links from lists are `immutable` for
     caches as long as photo, style and engine are those that the link was made for.
     """
+    return await _image(item_id, options, services, request)
+
+
+@router.get(
+    "/item-image",
+    summary="Get an image of an item by a parameter",
+    dependencies=[Depends(require_key_or_signature)],
+    response_class=Response,
+    responses=_IMAGE_RESPONSES,
+)
+async def image_of_item(options: Annotated[ItemImageOptions, Query()], services: Served, request: Request) -> Response:
+    """Return the same image as `/v1/items/{item_id}/image`, for ids that browsers remove from paths: `.` and `..`."""
+    return await _image(options.item_id, options, services, request)
+
+
+async def _image(item_id: str, options: ImageOptions, services: Services, request: Request) -> Response:
     photo = services.recommender.catalog.card(ItemId(item_id)).image
     if photo is None:
         raise ProblemError(NO_IMAGE, f"Item {item_id!r} has no image.")

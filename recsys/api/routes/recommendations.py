@@ -14,6 +14,7 @@ from recsys.api.auth.security import authorize, require_key
 from recsys.api.context import request_context_of
 from recsys.api.lists.list_builder import ListBuilder, profile_reader
 from recsys.api.lists.presenters import similar_entries
+from recsys.api.lists.references import References
 from recsys.api.problems.answers import problem_responses
 from recsys.api.problems.types import (
     ADDRESS_TOO_LONG,
@@ -77,7 +78,9 @@ async def recommend_for_user(
     says so. Events and ratings refer to the answer by its `X-Request-ID`.
     """
     _check_force(options, request)
-    builder = ListBuilder(services, links, request_context_of(request.scope), options, _ranking_request(options))
+    names = References.read(options, services.recommender.catalog, options.shown)
+    context = request_context_of(request.scope)
+    builder = ListBuilder(services, links, context, options, _ranking_request(options, names), names)
     return await builder.answer_user(UserId(user_id), request.scope["query_string"])
 
 
@@ -97,9 +100,15 @@ async def recommend_for_session(
     The list rests on items of the session, chosen styles and a liked image.
     """
     _check_force(body, request)
-    states = _session_states(body.items, services.events)
+    catalog = services.recommender.catalog
+    names = References.read(body, catalog, body.shown)
+    here = [item for item in body.items if catalog.has_item(ItemId(item.item_id))]
+    known = {item.item_id for item in here}
+    gone = [item.item_id for item in body.items if item.item_id not in known]
+    names = replace(names, unknown=tuple(dict.fromkeys([*gone, *names.unknown])))
+    states = _session_states(here, services.events)
     ranking_request = replace(
-        _ranking_request(body),
+        _ranking_request(body, names),
         items={item_id: state.weight for item_id, state in states.items() if state.weight != 0},
         states=states,
         styles=tuple(dict.fromkeys(body.styles)),
@@ -107,7 +116,8 @@ async def recommend_for_session(
         if body.image_base64 is None
         else (await embed_image(services, decode_image_field(body.image_base64)),),
     )
-    return await ListBuilder(services, links, request_context_of(request.scope), body, ranking_request).answer_session()
+    context = request_context_of(request.scope)
+    return await ListBuilder(services, links, context, body, ranking_request, names).answer_session()
 
 
 @router.get(
@@ -119,18 +129,23 @@ async def similar_items(
     item_id: ItemPath, options: Annotated[SimilarOptions, Query()], services: Served, links: LinkMaker
 ) -> SimilarList:
     """Return items with a similar style, or items that the same users like."""
+    names = References.read(options, services.recommender.catalog)
     profile_of = await profile_reader(services, options.user_id)
     answer = await services.ranking.run(
         lambda: services.recommender.similar.to_item(
             ItemId(item_id),
             by=options.by,
             limit=options.limit,
-            filters=options.filters(),
+            filters=names.filters,
             profile=profile_of(),
         )
     )
     return SimilarList(
-        items=similar_entries(services, links, answer), by=options.by, model_version=answer.model_version
+        items=similar_entries(services, links, answer),
+        by=options.by,
+        model_version=answer.model_version,
+        unknown=list(names.unknown),
+        hints=list(names.hints),
     )
 
 
@@ -157,14 +172,14 @@ def _check_force(options: RecommendationOptions, request: HttpRequest) -> None:
         authorize(request, Scope.ADMIN)
 
 
-def _ranking_request(options: RecommendationOptions) -> Request:
+def _ranking_request(options: RecommendationOptions, names: References) -> Request:
     """Return the ranking request without a user."""
     return Request(
         limit=options.limit,
-        filters=options.filters(),
+        filters=names.filters,
         diversity=options.diversity,
         calibration=options.calibration,
         exploration=options.exploration,
-        shown=frozenset(map(ItemId, options.shown)),
+        shown=names.shown,
         exploration_seed=options.exploration_seed or "",
     )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from recsys.api.auth.security import require_key
 from recsys.api.lists.list_builder import profile_reader
 from recsys.api.lists.presenters import near_styles, similar_entries
+from recsys.api.lists.references import References
 from recsys.api.problems.answers import FieldError, ProblemError, problem_responses
 from recsys.api.problems.types import (
     ADDRESS_TOO_LONG,
@@ -69,10 +70,11 @@ async def search_style(
     else:
         report = await services.ranking.run(services.recommender.similar.style_of_text, options.text)
         style, near = report.style, near_styles(report.styles)
+    names = References.read(options, services.recommender.catalog)
     profile_of = await profile_reader(services, options.user_id)
     answer = await services.ranking.run(
         lambda: services.recommender.similar.to_style(
-            style, limit=options.limit, filters=options.filters(), profile=profile_of()
+            style, limit=options.limit, filters=names.filters, profile=profile_of()
         )
     )
     words = None
@@ -84,4 +86,5 @@ async def search_style(
         words=words,
         unknown=None if report is None else list(report.unknown),
         model_version=answer.model_version,
+        hints=[*names.hints, *(f"there is no item {item_id!r} to exclude" for item_id in names.unknown)],
     )

@@ -118,9 +118,10 @@ async def erase(user_id: UserPath, _: NoQuery, services: Served) -> Erased:
     then `pending` is true, and the service finishes the work after the build. Parameters of items that were learned
     from all users change only at the next build.
     """
+    known = services.knows_user(UserId(user_id), await services.state(user_id))
     report = await services.write(lambda: _erase(UserId(user_id), services))
     services.answers.forget(user_id)
-    return Erased(rows=dict(report.counts), pending=report.pending)
+    return Erased(known=known or any(report.counts.values()), rows=dict(report.counts), pending=report.pending)
 
 
 @router.get(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from recsys.api.schemas.common import JSON, Strict, Text
 from recsys.dataset.event_words import find_event
+from recsys.dataset.importers.values import parse_time
+from recsys.errors import DataError
 from recsys.schema import EventKind, Undo
 
 MAX_EVENTS = 1_000
@@ -18,7 +20,21 @@ REQUEST_ID_PATTERN = r"^[A-Za-z0-9._-]{1,64}$"
 EventKey = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
 """Id of an event: 1 to 128 printable ASCII characters without spaces, such as a UUID."""
 RequestKey = Annotated[str, Field(pattern=REQUEST_ID_PATTERN)]
-Seconds = Annotated[int, Field(ge=0, le=2**40)]
+
+
+def _read_time(value: object) -> int:
+    try:
+        return parse_time(value)
+    except DataError as error:
+        raise ValueError(str(error)) from None
+
+
+Time = Annotated[
+    int,
+    BeforeValidator(_read_time),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
+]
+"""Time in any form that imports read, as seconds since 1970 UTC."""
 
 
 def _read_event(word: object) -> object:
@@ -41,17 +57,20 @@ class EventIn(Strict):
     model_config = JSON
 
     event_id: EventKey = Field(
-        description="Your own id of this event. The same id sent again changes nothing.", examples=["e-20261121-000017"]
+        description="Your own id of this event. The same event sent again changes nothing; another event with the same "
+        "id is rejected.",
+        examples=["e-20261121-000017"],
     )
     user_id: Text = Field(examples=["u001"])
     item_id: Text = Field(examples=["p0001"])
     event: EventWord = Field(
         description="Kind of event, or what takes an earlier one of the same user and item back.", examples=["purchase"]
     )
-    timestamp: Seconds | None = Field(
+    timestamp: Time | None = Field(
         default=None,
-        description="Time in seconds since 1970 UTC; at most a day ahead of the service's clock. Default: now.",
-        examples=[1_795_000_000],
+        description="Time in seconds or milliseconds since 1970 UTC (`Date.now()`), or in ISO 8601; from 1990 to a day "
+        "ahead of the service's clock. Fractions of a second are dropped. Default: now.",
+        examples=[1_795_000_000, "2026-11-18T10:00:00.123Z"],
     )
     amount: float | None = Field(
         default=None, ge=0, le=1e12, allow_inf_nan=False, description="Value of a purchase.", examples=[79.0]

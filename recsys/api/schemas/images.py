@@ -90,3 +90,9 @@ class ImageOptions(TargetOptions):
         if self.engine is not None and self.signature is None:
             raise ValueError("engine is accepted only in signed links; leave it out")
         return self
+
+
+class ItemImageOptions(ImageOptions):
+    """Options of an item's image whose id is a parameter."""
+
+    item_id: Text = Field(description="Id of an item.", examples=["p0001"])

@@ -50,12 +50,15 @@ class FilterOptions(Strict):
     category: list[Text] = Field(
         default_factory=list,
         max_length=MAX_CATEGORIES,
-        description="Only items of these categories; repeatable. Default: all categories.",
+        description="Only items of these categories, exactly or except for case; repeatable, or separated by commas. A "
+        "category that no item has gives no items. Default: all categories.",
     )
     price_min: Price | None = Field(default=None, description="Lowest price; items without a price are left out.")
     price_max: Price | None = Field(default=None, description="Highest price; items without a price are left out.")
     exclude: list[Text] = Field(
-        default_factory=list, max_length=MAX_EXCLUDED, description="Ids of items to leave out; repeatable."
+        default_factory=list,
+        max_length=MAX_EXCLUDED,
+        description="Ids of items to leave out; repeatable, or separated by commas.",
     )
     include_seen: bool = Field(
         default=False, description="Include items that the user has seen. Disliked items are left out all the same."
@@ -92,13 +95,13 @@ class FilterOptions(Strict):
             raise ValueError(f"price_min {self.price_min} is above price_max {self.price_max}")
         return self
 
-    def filters(self) -> Filters:
-        """Return the filters as the recommender takes them."""
+    def filters(self, exclude: frozenset[ItemId], categories: frozenset[str]) -> Filters:
+        """Return the filters as the recommender takes them, with the items and categories that were found."""
         return Filters(
-            categories=frozenset(self.category),
+            categories=categories,
             price_min=self.price_min,
             price_max=self.price_max,
-            exclude=frozenset(map(ItemId, self.exclude)),
+            exclude=exclude,
             seen=self.include_seen,
             variants=self.variants,
             seen_kinds=Kinds.from_kinds(self.seen) if self.seen else None,
@@ -129,7 +132,8 @@ class RecommendationOptions(FilterOptions):
     shown: list[Text] = Field(
         default_factory=list,
         max_length=MAX_SHOWN,
-        description="Ids of items that this session already showed; they come after all others. Repeatable.",
+        description="Ids of items that this session already showed; they come after all others. Repeatable, or "
+        "separated by commas.",
     )
     exploration_seed: Text | None = Field(
         default=None,
@@ -227,7 +231,8 @@ class SessionRequest(RecommendationOptions):
     items: list[SessionItem] = Field(
         default_factory=list,
         max_length=MAX_SESSION_ITEMS,
-        description="Items of this session; weights of the same item add up.",
+        description="Items of this session; weights of the same item add up. Items that the catalog does not have are "
+        "ignored and named in `unknown`.",
     )
     styles: list[Text] = Field(
         default_factory=list, max_length=MAX_STYLES, description="Ids of liked styles, from /v1/styles."
@@ -328,6 +333,16 @@ class RecommendationList(BaseModel):
     next_cursor: str | None = Field(
         default=None, description="Value of `cursor` for the next page; null: there is none."
     )
+    unknown: list[str] = Field(
+        default_factory=list,
+        description="Ids of items in the request that the catalog does not have; they were ignored.",
+        examples=[["p9999"]],
+    )
+    hints: list[str] = Field(
+        default_factory=list,
+        description="Remarks on the request, such as a category that no item has.",
+        examples=[["no item has the category 'lamps' at present; similar ones: 'lamp'"]],
+    )
 
 
 class SimilarList(BaseModel):
@@ -336,3 +351,7 @@ class SimilarList(BaseModel):
     items: list[RecommendedItem]
     by: SimilarBy
     model_version: str
+    unknown: list[str] = Field(
+        default_factory=list, description="Ids of items in `exclude` that the catalog does not have."
+    )
+    hints: list[str] = Field(default_factory=list, description="Remarks on the request, as in recommendations.")

@@ -38,3 +38,4 @@ class SearchResult(BaseModel):
     words: list[KnownWord] | None = Field(default=None, description="Words that were understood, of a search in words.")
     unknown: list[str] | None = Field(default=None, description="Words that were not understood, of a search in words.")
     model_version: str
+    hints: list[str] = Field(default_factory=list, description="Remarks on the request, as in recommendations.")

@@ -112,6 +112,9 @@ class FeedbackResult(BaseModel):
 class Erased(BaseModel):
     """Result of an erasure."""
 
+    known: bool = Field(
+        description="Whether anything was stored of this user; false: check the id, as nothing was erased."
+    )
     rows: dict[str, int] = Field(
         description="Number of erased rows by place.", examples=[{"events": 17, "exposures": 4, "interactions": 9}]
     )

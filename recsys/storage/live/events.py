@@ -102,6 +102,30 @@ class EventStore:
         with self.database.writing() as connection:
             return insert_new(connection, EVENTS, "event_id", rows)
 
+    def differences(self, events: Sequence[Event], received_at: int) -> list[tuple[str, ...]]:
+        """Return for each event the fields in which it differs from the stored event with its id.
+
+        A time equal to `received_at` was not given by the caller and does not count. No fields, if none is stored.
+        """
+        if not events:
+            return []
+        query = select(*(EVENTS.c[name] for name in _FIELDS)).where(
+            EVENTS.c.event_id.in_({event.event_id for event in events})
+        )
+        with self.database.reading() as connection:
+            stored = {row.event_id: row for row in connection.execute(query)}
+        names = [name for name in _FIELDS if name != "event_id"]
+        return [
+            tuple(
+                name
+                for name in names
+                if (row := stored.get(event.event_id)) is not None
+                and getattr(row, name) != getattr(event, name)
+                and not (name == TIMESTAMP and event.timestamp == received_at)
+            )
+            for event in events
+        ]
+
     def user_events(self, user_id: UserId, after: int = 0, limit: int = 1_000) -> list[StoredEvent]:
         """Return the latest `limit` events of a user with numbers above `after`, the newest last."""
         rows = self.database.rows(_OF_USER, (user_id, after, limit))

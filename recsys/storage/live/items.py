@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from recsys.storage.tables import ID, ITEMS
 from recsys.storage.writes import upsert
 from style.vector import DIMENSIONS
 
+PATCHABLE = ("title", "category", "price", "available", "image")
+"""Fields that can be changed in part."""
 _STORED = np.dtype("<f4")
 _UNIT_TOLERANCE = 1e-3
 # Prices become float32, which ends near 3e38; imports have the same limit.
@@ -40,6 +42,8 @@ class LiveItem:
         embedder: name of the vector's style space; None without a vector.
         deleted: True if the item was deleted.
         seq: order of the changes; ignored by writes.
+        fields: names among `PATCHABLE` that this state sets; the others are the imported item's. None: all, as the item
+            was put as a whole.
     """
 
     item_id: str
@@ -52,6 +56,15 @@ class LiveItem:
     embedder: str | None = None
     deleted: bool = False
     seq: int = 0
+    fields: frozenset[str] | None = None
+
+    def changed_by(self, change: LiveItem) -> LiveItem:
+        """Return this state with the fields that a change in part sets."""
+        fields = change.fields or frozenset()
+        values = {name: getattr(change, name) for name in fields}
+        if "image" in fields:
+            values |= {"vector": change.vector, "embedder": change.embedder}
+        return replace(self, **values, fields=None if self.fields is None else self.fields | fields)
 
 
 class ItemStore:
@@ -68,9 +81,30 @@ class ItemStore:
         """
         rows = [_to_row(item) | {"changed_at": changed_at} for item in items]
         with self._database.writing() as connection:
-            last = _last_seq(connection)
-            upsert(connection, ITEMS, [row | {"seq": last + index} for index, row in enumerate(rows, 1)])
-        return last + len(rows)
+            return _write(connection, rows)
+
+    def patch(self, changes: Sequence[LiveItem], changed_at: int) -> set[str]:
+        """Change the `fields` of items, one change after another; return the ids of items that are deleted.
+
+        Deleted items stay so. Present state and change are read and written in one transaction. Raises like `put`.
+        """
+        for change in changes:
+            _to_row(change)
+        with self._database.writing() as connection:
+            ids = {change.item_id for change in changes}
+            rows = connection.execute(select(ITEMS).where(ITEMS.c.item_id.in_(ids)))
+            present = {row.item_id: _to_item(row) for row in rows}
+            deleted = {item_id for item_id, item in present.items() if item.deleted}
+            for change in changes:
+                if change.item_id not in deleted:
+                    known = present.get(change.item_id)
+                    present[change.item_id] = change if known is None else known.changed_by(change)
+            changed = [present[item_id] for item_id in dict.fromkeys(change.item_id for change in changes)]
+            _write(
+                connection,
+                [_to_row(item) | {"changed_at": changed_at} for item in changed if item.item_id not in deleted],
+            )
+        return deleted
 
     def delete(self, ids: Sequence[str], changed_at: int) -> int:
         """Delete items from the catalog, imported ones too; return the seq of the last change."""
@@ -95,6 +129,13 @@ class ItemStore:
         """Return the seq of the last change, 0 before the first. Cheap: one index lookup."""
         with self._database.reading() as connection:
             return _last_seq(connection)
+
+
+def _write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Write rows under the next numbers; return the last number."""
+    last = _last_seq(connection)
+    upsert(connection, ITEMS, [{**row, "seq": last + index} for index, row in enumerate(rows, 1)])
+    return last + len(rows)
 
 
 def _last_seq(connection: Connection) -> int:
@@ -126,6 +167,7 @@ def _to_row(item: LiveItem) -> dict[str, Any]:
         "image": item.image,
         "vector": None if item.vector is None else item.vector.astype(_STORED).tobytes(),
         "embedder": item.embedder,
+        "fields": None if item.fields is None else ",".join(sorted(item.fields)),
     }
 
 
@@ -149,6 +191,7 @@ def _to_item(row: Row[Any]) -> LiveItem:
         embedder=row.embedder,
         deleted=row.deleted,
         seq=row.seq,
+        fields=None if row.fields is None else frozenset(filter(None, row.fields.split(","))),
     )
 
 

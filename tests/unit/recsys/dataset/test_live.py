@@ -88,3 +88,13 @@ def test_an_import_does_not_take_live_changes_for_its_own(shop: Project, write: 
     import_data(shop, items=write("more.csv", "item_id,title\nd,Dish\n"), options=ImportOptions(mode=ImportMode.APPEND))
     assert shop.load_imported_items()["item_id"].tolist() == ["a", "b", "c", "d"]
     assert shop.load_items()["item_id"].tolist() == ["a", "b", "d", "live"]
+
+
+def test_a_change_in_part_leaves_the_other_columns_to_imports() -> None:
+    part = LiveItem("a", price=9.0, title="not this", fields=frozenset({"price"}))
+    before = imported()
+    changed = apply_live_items(before, [part, LiveItem("nowhere", price=1.0, fields=frozenset({"price"}))])
+    row, old = changed.set_index("item_id").loc["a"], before.set_index("item_id").loc["a"]
+    assert row["price"] == 9.0
+    pd.testing.assert_series_equal(row.drop("price"), old.drop("price"))
+    assert "nowhere" not in set(changed["item_id"])

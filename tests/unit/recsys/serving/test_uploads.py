@@ -79,7 +79,7 @@ def test_it_is_shrunk_and_never_enlarged(size: tuple[int, int], stored: tuple[in
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "not an image"),
+        (b"", "is empty"),
         (b"<svg/>", "not an image"),
         (photo()[:300], "not a whole image"),
         (photo((7, 7)), "7x7 pixels; each side needs at least 8"),
@@ -104,10 +104,13 @@ def test_base64_is_strict() -> None:
     text = base64.b64encode(data).decode()
     assert decode_base64(text) == data
     assert decode_base64("") == b""
+    assert decode_base64("data:image/jpeg;base64," + text) == data
+    with pytest.raises(ImageError, match="data URI without base64"):
+        decode_base64("data:image/svg+xml,%3Csvg%3E")
     unpadded = base64.b64encode(b"1234").decode()
     for wrong in (
         text + "\n",
-        "data:image/jpeg;base64," + text,
+        "data:image/jpeg;base64," + text + "\n",
         " " + text,
         unpadded[:-1],
         unpadded + "=",
