@@ -114,7 +114,7 @@ def test_opening_again_keeps_the_data(database: Database, database_url: str) -> 
 def test_a_database_of_a_newer_version_is_left_alone(database: Database, database_url: str) -> None:
     with database.writing() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(ConfigError, match=r"9999, newer than 0004.*install"):
+    with pytest.raises(ConfigError, match=r"9999, newer than 0006.*install"):
         Database.open(database_url)
 
 
