@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from recsys.experiments.analysis.analyze import Analysis
 from recsys.experiments.analysis.comparisons import Comparison
-from recsys.experiments.analysis.decision import METRIC_WORDS, Advice, p_words, percent
+from recsys.experiments.analysis.decision import METRIC_WORDS, Advice, needs_words, p_words, percent
 from recsys.experiments.analysis.unit_table import BEFORE_DAYS
 from recsys.experiments.design.definition import Looks
 from recsys.experiments.design.fields import format_time
@@ -225,21 +225,23 @@ def _effect_row(one: Comparison) -> EffectRow:
     return EffectRow(
         METRIC_WORDS[one.metric], one.role.value, one.arm,
         _amount(one.metric, one.control_mean), _amount(one.metric, one.arm_mean),
-        *_change(one.effect), p_words(one.p_corrected), finding, tone,
+        *_change(one.effect, needs_words(one.effect, one.needed_days)), p_words(one.p_corrected), finding, tone,
         chance, loss, smallest, f"{one.variance_left:.0%}" if one.variance_left < 1.0 else "–",
     )  # fmt: skip
 
 
-def _change(effect: Effect) -> tuple[str, str]:
-    """Format the change and its interval: in % of the control if that is possible."""
+def _change(effect: Effect, needs: str = "") -> tuple[str, str]:
+    """Format the change and its interval, in % of the control if that is possible; `needs` if there is none yet."""
     if effect.relative is not None:
-        return percent(effect.relative.value), _interval(effect.relative, 100.0, " %")
-    return f"{effect.absolute.value:+.4g}", _interval(effect.absolute, 1.0, "")
+        value, interval = percent(effect.relative.value), _interval(effect.relative, 100.0, " %")
+    else:
+        value, interval = f"{effect.absolute.value:+.4g}", _interval(effect.absolute, 1.0, "")
+    return value, interval or needs or "not known yet"
 
 
 def _interval(estimate: Estimate, scale: float, unit: str) -> str:
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
-        return "not known yet"
+        return ""
     digits = ".2f" if unit else ".4g"
     return f"{estimate.low * scale:+{digits}} to {estimate.high * scale:+{digits}}{unit}".replace("-", "−")
 

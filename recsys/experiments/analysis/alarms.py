@@ -17,6 +17,7 @@ from recsys.experiments.analysis.columnar_logs import ListValues, read_logs
 from recsys.experiments.analysis.comparisons import Rule, compute_effects, metric_by_arm, weighted_arms
 from recsys.experiments.analysis.decision import METRIC_WORDS, effect_words
 from recsys.experiments.analysis.declared_look import cut_logs, find_end
+from recsys.experiments.analysis.dominant_units import measure_dominance
 from recsys.experiments.analysis.log_sources import Logs
 from recsys.experiments.analysis.unit_table import UnitTable, build_unit_table
 from recsys.experiments.design.definition import Experiment, Looks
@@ -114,6 +115,9 @@ def _check_harm(table: UnitTable, experiment: Experiment, now: int) -> list[Alar
         for arm, effect in effects.items():
             harmful = (effect.absolute.value < 0.0) == (direction is Direction.INCREASE)
             if not harmful or effect.absolute.value == 0.0 or effect.p_value > 2.0 * budget:
+                continue
+            if arm in measure_dominance(table, experiment, metric, rule).depends:
+                # Without a few crawlers or one huge order there is no finding; the analysis names them.
                 continue
             shown = replace(effect, level=round(effect.level, 4))
             words = (

@@ -171,7 +171,7 @@ def analyze(
     del columns
     found = _Effects((), (), (), {}, {}, {})
     if all(finding.sound for finding in health):
-        found = _effects(table, experiment, rule, end, decides=not look.waits)
+        found = _effects(table, experiment, rule, end, look)
     decision = decide(
         experiment,
         health,
@@ -231,7 +231,7 @@ class _DeclaredMetric:
     guardrail: Guardrail | None = None
 
 
-def _effects(table: UnitTable, experiment: Experiment, rule: Rule, until: int, *, decides: bool) -> _Effects:
+def _effects(table: UnitTable, experiment: Experiment, rule: Rule, until: int, look: DeclaredLook) -> _Effects:
     comparisons: list[Comparison] = []
     unmeasured: dict[MetricName, str] = {}
     main, *others = experiment.metrics
@@ -245,7 +245,9 @@ def _effects(table: UnitTable, experiment: Experiment, rule: Rule, until: int, *
             comparisons += _compare(table, experiment, one, rule)
         except DataError as error:
             unmeasured[one.metric] = str(error).removeprefix(f"{one.metric}: ")
-    comparisons = _correct(comparisons, experiment.decision.alpha, decides=decides)
+    comparisons = _correct(comparisons, experiment.decision.alpha, decides=not look.waits)
+    if not look.reached:
+        comparisons = _with_needed_days(table, experiment, comparisons, until)
     primary = experiment.primary.name
     if primary in unmeasured:
         return _Effects(tuple(comparisons), (), (), unmeasured, {}, {})
@@ -346,21 +348,32 @@ def _days_left(
     table: UnitTable, experiment: Experiment, comparisons: Sequence[Comparison], until: int
 ) -> dict[str, tuple[int | None, int | None]]:
     """Return by arm the days until the estimated effect would be found, and until the best plausible one would be."""
-    per_day = units_per_day(table.first, until)
-    counts = dict(zip(table.arms, map(int, table.counts()), strict=True))
-    left: dict[str, tuple[int | None, int | None]] = {}
+    left = {}
     for one in comparisons:
-        if one.role is not Role.PRIMARY:
-            continue
-        present = counts[one.arm] + counts[experiment.control]
-        share = present / len(table)
-        days: list[int | None] = []
-        needed = (None, None) if one.detectable is None else (one.detectable.units, one.detectable.hopeful_units)
-        for units in needed:
-            if units is None or (units > present and per_day * share == 0.0):
-                days.append(None)
-            else:
-                more = units - present
-                days.append(days_needed(more, per_day * share, whole_weeks=False) if more > 0 else 0)
-        left[one.arm] = days[0], days[1]
+        if one.role is Role.PRIMARY:
+            needed = (None, None) if one.detectable is None else (one.detectable.units, one.detectable.hopeful_units)
+            found, hoped = (_days_until(table, experiment, one.arm, units, until) for units in needed)
+            left[one.arm] = found, hoped
     return left
+
+
+def _with_needed_days(
+    table: UnitTable, experiment: Experiment, comparisons: Sequence[Comparison], until: int
+) -> list[Comparison]:
+    """Add the days until the units are there that a comparison without a statement needs."""
+    return [
+        replace(one, needed_days=_days_until(table, experiment, one.arm, one.effect.needed_units, until))
+        for one in comparisons
+    ]
+
+
+def _days_until(table: UnitTable, experiment: Experiment, arm: str, units: int | None, until: int) -> int | None:
+    """Return the days until an arm and the control have `units` at the present rate; None for never or unknown."""
+    if units is None:
+        return None
+    counts = dict(zip(table.arms, map(int, table.counts()), strict=True))
+    present = counts[arm] + counts[experiment.control]
+    if units <= present:
+        return 0
+    rate = units_per_day(table.first, until) * present / len(table)
+    return days_needed(units - present, rate, whole_weeks=False) if rate > 0.0 else None

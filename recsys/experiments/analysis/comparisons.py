@@ -196,6 +196,8 @@ class Comparison:
         detectable: smallest effect that could have been found; None if the control has no variance.
         cap: cap of a unit's revenue, and what it cut; None for other metrics.
         variance_left: share of the variance that CUPED leaves, 1 without CUPED.
+        needed_days: days until the units that `effect.needed_units` names are there; None if nothing is missing, or
+            at the present rate never.
     """
 
     metric: MetricName
@@ -213,6 +215,7 @@ class Comparison:
     detectable: Detectable | None
     cap: Cap | None
     variance_left: float
+    needed_days: int | None = None
 
 
 def compute_effects(table: UnitTable, experiment: Experiment, arms: Arms, rule: Rule) -> dict[str, Effect]:

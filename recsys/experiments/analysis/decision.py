@@ -176,14 +176,14 @@ class _ArmState:
                     "harmed": f"The guardrail {metric} is broken by {name}: it is worse",
                     "unclear": f"The guardrail {metric} is not settled for {name}: harm up to the margin is possible",
                 }[one.guardrail.verdict]
-                guards.append(f"{words} ({effect_words(one.effect)}).")
+                guards.append(f"{words} ({effect_words(one.effect, one.needed_days)}).")
         absent = tuple(
             f"The guardrail {METRIC_WORDS[metric]} is not in the logs: {unmeasured[metric]}." for metric in missing
         )
         verdict = (
             "is better than" if primary.better else "is worse than" if primary.worse else "is not shown to differ from"
         )
-        size = f"{effect_words(primary.effect)}, p {p_words(primary.p_corrected)}"
+        size = f"{effect_words(primary.effect, primary.needed_days)}, p {p_words(primary.p_corrected)}"
         power: tuple[str, ...] = ()
         detectable = primary.detectable
         if detectable is not None and not primary.better and not primary.worse:
@@ -238,8 +238,13 @@ def _decide_early(experiment: Experiment, states: Sequence[_ArmState], days: flo
     return Decision(Advice.KEEP_GOING, None, (why, *warnings))
 
 
-def effect_words(effect: Effect) -> str:
-    """Format the lift with its interval; the difference if there is no lift."""
+def effect_words(effect: Effect, needed_days: int | None = None) -> str:
+    """Format the lift with its interval; the difference if there is no lift.
+
+    Args:
+        effect: effect of an arm.
+        needed_days: days until the units are there that the effect still needs, if it is known.
+    """
     level = f"{effect.level * 100:g} % interval"
     absolute = effect.absolute
     if effect.relative is None:
@@ -249,9 +254,17 @@ def effect_words(effect: Effect) -> str:
             percent(bound) for bound in (effect.relative.value, effect.relative.low, effect.relative.high)
         )
     if not (math.isfinite(absolute.low) and math.isfinite(absolute.high)):
-        needed = "" if effect.needed_units is None else f"; it needs about {effect.needed_units:,} units of both arms"
-        return f"{value} (its {level} is not known yet{needed})"
+        needed = needs_words(effect, needed_days)
+        return f"{value} (its {level} is not known yet{needed and '; it ' + needed})"
     return f"{value} ({level} {low} to {high})"
+
+
+def needs_words(effect: Effect, needed_days: int | None) -> str:
+    """Return what an effect needs before anything can be stated, in units and days; "" if nothing is known."""
+    if effect.needed_units is None:
+        return ""
+    days = "" if needed_days is None else f", about {needed_days:,} more days"
+    return f"needs about {effect.needed_units:,} units of both arms{days}"
 
 
 def percent(share: float) -> str:

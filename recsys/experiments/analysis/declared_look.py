@@ -117,7 +117,7 @@ def describe_look(experiment: Experiment, first: IntArray, end: int | None, now:
         if per_day > 0.0 or not missing:
             left = missing / per_day * SECONDS_PER_DAY if missing else 0.0
             expected.append(max(int(now + left), start + decision.minimum_days * SECONDS_PER_DAY))
-            text += f", at the present rate about {format_time(expected[-1])}"
+            text += f", at the present rate about {format_time(expected[-1])[:10]}"
         else:
             text += f", and no new ones in {RATE_DAYS} days"
         words.append(f"{text}), after {decision.minimum_days} days or more")

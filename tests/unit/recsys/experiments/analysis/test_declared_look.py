@@ -11,11 +11,12 @@ import pytest
 
 from recsys.errors import ConfigError
 from recsys.experiments.analysis.analyze import Analysis, analyze
-from recsys.experiments.analysis.decision import Advice
+from recsys.experiments.analysis.decision import Advice, needs_words
 from recsys.experiments.analysis.log_sources import Logs
 from recsys.experiments.design.definition import Experiment, Looks
 from recsys.experiments.design.lifecycle import stop
 from recsys.experiments.design.metric_names import MetricName
+from recsys.reports.experiment_page import render_experiment
 from recsys.simulation.synthetic_logs import Planted, Population, SimulatedLogs, simulate_logs
 
 Maker = Callable[..., Experiment]
@@ -134,3 +135,20 @@ def test_a_single_unit_waits_and_names_its_arm(shop: Callable[..., Experiment], 
     found = seen(one, few, 15)
     assert found.decision.advice is Advice.KEEP_GOING
     assert "Arm 'mild' has 1 unit so far" in found.decision.why[0]
+
+
+def test_what_few_units_cannot_carry_is_told_in_units_and_days(shop: Callable[..., Experiment]) -> None:
+    one = shop(looks="any")
+    few = simulate_logs(one, {}, Population(users=120))
+    (primary,) = seen(one, few, 3).primary
+    assert primary.effect.needed_units is not None
+    assert primary.needed_days is not None
+    assert 0 < primary.needed_days < 100
+    words = needs_words(primary.effect, primary.needed_days)
+    assert (
+        words
+        == f"needs about {primary.effect.needed_units:,} units of both arms, about {primary.needed_days} more days"
+    )
+    page = render_experiment(seen(one, few, 3), ".md", plots=False)
+    assert words in page
+    assert "inf" not in page.replace("information", "")
