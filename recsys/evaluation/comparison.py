@@ -24,9 +24,9 @@ from recsys.evaluation.protocol import Result, ScoreFunction, evaluate_holdout
 from recsys.evaluation.significance import (
     Interval,
     Values,
-    bootstrap_means,
     holm,
-    permutation_p_values,
+    mean_intervals,
+    paired_p_values,
     resamples,
 )
 from recsys.evaluation.slices import Slice, slice_result, standard_slices
@@ -64,7 +64,7 @@ class OnDemand(Mapping[str, Model | ScoreFunction]):
 
 @dataclass(frozen=True, slots=True)
 class MetricValue:
-    """One metric of one model: its mean over `users` for whom it is defined, with a 95 % bootstrap interval.
+    """One metric of one model: its mean over `users` for whom it is defined, with a 95 % interval.
 
     `difference`: how much it lies above the baseline, over the same people; `p_value`: of no such difference;
     `corrected`: the same by Holm, for as many models as are compared. All three are None for the baseline itself and
@@ -150,7 +150,7 @@ def compare_models(
     background = _Background.of(holdout, popular)
     values = {name: _user_values(result, background, lens or Lens()) for name, result in results.items()}
     with stage("intervals and tests"):
-        figures = compare_values(values, baseline, seed=seed)
+        figures = compare_values(values, baseline)
     allowed = int(holdout.items.sum())
     for name, result in results.items():
         figures[name] |= _catalog_figures(result, holdout, seed)
@@ -167,7 +167,7 @@ def compare_models(
         sampled=sampled,
         whole=SliceReport(WHOLE, len(first.users), int(first.relevant.nnz), figures),
         slices=tuple(
-            _part(results, part, baseline, seed) for part in (standard_slices(holdout) if slices is None else slices)
+            _part(results, part, baseline) for part in (standard_slices(holdout) if slices is None else slices)
         ),
     )
 
@@ -216,12 +216,10 @@ def _user_values(result: Result, background: _Background, lens: Lens) -> dict[st
     return values
 
 
-def compare_values(
-    values: Mapping[str, Mapping[str, Values]], baseline: str, *, seed: int
-) -> dict[str, dict[str, MetricValue]]:
+def compare_values(values: Mapping[str, Mapping[str, Values]], baseline: str) -> dict[str, dict[str, MetricValue]]:
     """Figures by model and metric from values (Q,) by model and metric, for the same users in the same order.
 
-    All models are measured on the same resamples. A metric that is defined for nobody is left out.
+    A metric that is defined for nobody is left out.
     """
     found: dict[str, dict[str, MetricValue]] = {name: {} for name in values}
     others = [name for name in values if name != baseline]
@@ -232,28 +230,28 @@ def compare_values(
         differences = {other: values[other][metric] - values[baseline][metric] for other in others}
         # A model needs at least one user in common with the baseline for whom the metric is defined.
         differences = {other: each for other, each in differences.items() if not np.isnan(each).all()}
-        # Side by side, so that figures and differences are of the same resamples.
-        intervals = bootstrap_means(np.column_stack([table, *differences.values()]), seed=seed)
-        paired = dict(zip(differences, intervals[len(values) :], strict=True))
+        intervals = mean_intervals(table)
+        paired: dict[str, Interval] = {}
         p_values: dict[str, float] = {}
         if differences:
-            raw = permutation_p_values(np.column_stack(list(differences.values())), seed=seed)
-            p_values = dict(zip(differences, map(float, raw), strict=True))
+            side_by_side = np.column_stack(list(differences.values()))
+            paired = dict(zip(differences, mean_intervals(side_by_side, signed=True), strict=True))
+            p_values = dict(zip(differences, map(float, paired_p_values(side_by_side)), strict=True))
         corrected = dict(zip(p_values, holm(np.array(list(p_values.values()))), strict=True))
-        for name, interval in zip(values, intervals, strict=False):
+        for name, interval in zip(values, intervals, strict=True):
             count = int(np.count_nonzero(~np.isnan(values[name][metric])))
             adjusted = float(corrected[name]) if name in corrected else None
             found[name][metric] = MetricValue(interval, count, p_values.get(name), adjusted, paired.get(name))
     return found
 
 
-def _part(results: Mapping[str, Result], part: Slice, baseline: str, seed: int) -> SliceReport:
+def _part(results: Mapping[str, Result], part: Slice, baseline: str) -> SliceReport:
     parts = {name: slice_result(result, part) for name, result in results.items()}
     first = parts[baseline]
     if not len(first):
         return SliceReport(part.name, 0, 0, {})
     values = {name: {metric: each.per_user[metric] for metric in SLICE_METRICS} for name, each in parts.items()}
-    return SliceReport(part.name, len(first), first.relevant_items, compare_values(values, baseline, seed=seed))
+    return SliceReport(part.name, len(first), first.relevant_items, compare_values(values, baseline))
 
 
 def _catalog_figures(result: Result, holdout: Holdout, seed: int) -> dict[str, MetricValue]:

@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 class Conclusion:
     """Comparison of one model with another over the same users.
 
-    `difference`: the first less the second, with its 95 % bootstrap interval; `corrected`: the p-value by Holm.
+    `difference`: the first less the second, with its 95 % interval; `corrected`: the p-value by Holm.
     """
 
     model: str

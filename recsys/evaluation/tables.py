@@ -129,8 +129,8 @@ def preamble(report: ComparisonReport) -> list[str]:
 def legend(report: ComparisonReport) -> str:
     """Explain how to read the results."""
     return (
-        f"Brackets: 95 % bootstrap intervals over users. p: paired permutation test against {report.baseline}, the "
-        f"baseline, by Holm corrected for the number of models. Seed {report.seed}."
+        f"Brackets: 95 % intervals over users. p: paired test against {report.baseline}, the baseline, by Holm "
+        f"corrected for the number of models. Seed {report.seed}."
     )
 
 

@@ -162,12 +162,12 @@ def variance_chart(sample: StyleSample) -> Drawing:
     return Drawing(figure)
 
 
-def whitening_conclusions(sample: StyleSample, *, seed: int = 0) -> list[str]:
+def whitening_conclusions(sample: StyleSample) -> list[str]:
     """Conclude how often the nearest image has the same label, each space compared with the one before it."""
     spaces, labels = sample.spaces, sample.labels
     hits = {name: nearest_hits(vectors, labels) for name, vectors in spaces.items()}
     pairs = list(itertools.pairwise(spaces))
-    tests = [compare(hits[name], hits[before], seed=seed) for before, name in pairs]
+    tests = [compare(hits[name], hits[before]) for before, name in pairs]
     corrected = holm(np.array([test.p_value for test in tests]))
     first = next(iter(spaces))
     lines = [

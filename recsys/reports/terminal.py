@@ -143,6 +143,6 @@ def print_tuning(report: TuningReport) -> None:
     gain = report.difference.difference
     console.print(
         f"Gain {gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}], p {report.difference.p_value:.4f} (paired "
-        "permutation test). The best was chosen on these users, so this gain is optimistic; test it on other events.",
+        "test). The best was chosen on these users, so this gain is optimistic; test it on other events.",
         style="dim",
     )

@@ -41,7 +41,7 @@ from recsys.dataset.splits import (
 from recsys.errors import DataError, MissingExtraError, RequestError
 from recsys.evaluation.metrics import ACCURACY
 from recsys.evaluation.protocol import evaluate_holdout
-from recsys.evaluation.significance import Comparison, Interval, Values, bootstrap_mean, compare
+from recsys.evaluation.significance import Comparison, Interval, Values, compare, mean_interval
 from recsys.models.base import Model
 from recsys.profiles.style_vectors import catalog_vectors
 from recsys.progress import stage
@@ -311,9 +311,9 @@ def _report(study: Study, bench: _Bench, model: Tunable, stopped: bool) -> Tunin
         stopped=stopped,
         best=best,
         defaults=bench.space.defaults,
-        best_quality=bootstrap_mean(best_values, seed=bench.seed),
-        default_quality=bootstrap_mean(default_values, seed=bench.seed),
-        difference=compare(best_values, default_values, seed=bench.seed),
+        best_quality=mean_interval(best_values),
+        default_quality=mean_interval(default_values),
+        difference=compare(best_values, default_values),
     )
 
 

@@ -65,7 +65,7 @@ def main() -> None:
         report = tune(project, name, trials=arguments.trials, k=K, space=space)
         took = time.monotonic() - start
         tried = [asked(space, values, holdout, project.settings.seed) for values in (report.defaults, report.best)]
-        p = compare(tried[1].per_user["ndcg"], tried[0].per_user["ndcg"], seed=project.settings.seed).p_value
+        p = compare(tried[1].per_user["ndcg"], tried[0].per_user["ndcg"]).p_value
         validation = f"{report.default_quality.mean:.4f} -> {report.best_quality.mean:.4f}"
         settings = ", ".join(f"{key} {value}" for key, value in report.best.items())
         cells = [name, validation, *map(cell, tried), f"{p:.4f}", settings, f"{took:.0f}"]
