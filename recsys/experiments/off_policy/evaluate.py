@@ -9,7 +9,7 @@ import numpy as np
 
 from recsys.experiments.off_policy import estimators as by
 from recsys.experiments.off_policy.estimators import Estimator, Predicted, Terms
-from recsys.experiments.off_policy.intervals import by_bootstrap, by_influence
+from recsys.experiments.off_policy.intervals import by_influence
 from recsys.experiments.off_policy.log import Log, Values
 from recsys.experiments.off_policy.reward_model import FOLDS, RewardModel, cross_fit
 from recsys.experiments.off_policy.support import Support, compute_support, mean_terms
@@ -27,13 +27,11 @@ WITHOUT_MODEL = (Estimator.IPS, Estimator.CLIPPED_IPS, Estimator.SNIPS)
 class Estimated:
     """Result of one estimator.
 
-    `value` with the interval by its influence function, wider by the possible bias if weights are
-    bounded; `bootstrap`: percentiles over users, which ignore bias; `gain` over the logged policy, as `value`; all in
-    the reward's unit. `tuned`: choice of the bound of weights, if there is one.
+    `value` with its interval, wider by the possible bias if weights are bounded; `gain` over the logged policy, as
+    `value`; both in the reward's unit. `tuned`: choice of the bound of weights, if there is one.
     """
 
     value: Estimate
-    bootstrap: Estimate
     gain: Estimate
     tuned: Tuned | None = None
 
@@ -149,11 +147,13 @@ def with_intervals(
     seed: int,
 ) -> Evaluation:
     """Build an evaluation from terms; `rewards` (n,) are those of the log's own policy."""
-    resampled = by_bootstrap([terms for terms, _ in built.values()], units, seed=seed, level=level)
     estimates = {}
-    for (name, (terms, how)), bootstrap in zip(built.items(), resampled, strict=True):
+    for name, (terms, how) in built.items():
         bias = 0.0 if how is None else how.best.bias
-        value, gain = (by_influence(one, units, level, bias=bias) for one in (terms, terms.minus(rewards)))
-        estimates[name] = Estimated(value, bootstrap, gain, how)
-    logged = by_influence(mean_terms(rewards), units, level)
+        value, gain = (
+            by_influence(one, units, level, bias=bias, rewards=rewards, seed=seed)
+            for one in (terms, terms.minus(rewards))
+        )
+        estimates[name] = Estimated(value, gain, how)
+    logged = by_influence(mean_terms(rewards), units, level, rewards=rewards, seed=seed)
     return Evaluation(logged, estimates, main, support, level)

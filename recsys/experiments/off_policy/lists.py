@@ -217,7 +217,8 @@ def list_support(lists: Lists, ranking: Ranking, weights: Values) -> Support:
     other = any_ - shown
     untried = float(other[propensities == 1.0].sum() / max(any_.sum(), np.finfo(float).tiny))
     attainable = attainable_size(shown / any_, other / any_, propensities)
-    return measure_support(weights[open_] / any_, lists.units[lists.requests][open_], attainable, untried)
+    units = lists.units[lists.requests][open_]
+    return measure_support(weights[open_] / any_, units, lists.rewards[open_], attainable, untried)
 
 
 def position_weights(lists: Lists, ranking: Ranking) -> Sequence[float]:

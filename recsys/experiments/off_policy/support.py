@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.experiments.off_policy.estimators import Terms
-from recsys.experiments.off_policy.intervals import by_influence
+from recsys.experiments.off_policy.intervals import by_influence, per_unit
 from recsys.experiments.off_policy.log import Log, Values
 from recsys.experiments.stats.effect import Estimate
 from recsys.schema import IntArray
 
 TOP = 0.01
 FEW_EFFECTIVE = 100
+FEW_REWARDS = 15
+"""Fewest effective rewards: with fewer, intervals are not reliable if rewards have heavy tails."""
 MOST_IN_TOP = 0.5
 MOST_UNTRIED = 0.01
 WEIGHT_LEVEL = 0.999
@@ -38,6 +40,9 @@ class Support:
         never_tried: actions of the policy that are not in the log, with the policy's mean probability of each.
         untried: share of the policy's choices that were impossible in the log: those actions, and all other actions if
             a choice was certain. It is a lower bound, because logs have only the propensity of the chosen action.
+        rewards: effective number of users with a reward, (sum e)² / sum e², e being a user's sum of weight times
+            absolute reward; 0 without any reward.
+        top_reward: share of the largest one of these sums, in [0, 1].
     """
 
     decisions: int
@@ -49,6 +54,8 @@ class Support:
     mean_weight: Estimate
     never_tried: tuple[tuple[str, float], ...]
     untried: float
+    rewards: float
+    top_reward: float
 
     @property
     def reliable(self) -> float:
@@ -81,6 +88,17 @@ class Support:
             )
         if self.top_share > MOST_IN_TOP:
             found.append(f"1 % of decisions carry {self.top_share:.0%} of the weight: a few of them decide; log more")
+        if self.rewards == 0.0:
+            found.append(
+                "no decision that the new policy could have made has a reward other than 0: log until at least "
+                f"{FEW_REWARDS} users have one"
+            )
+        elif self.rewards < FEW_REWARDS:
+            found.append(
+                f"rewards are as uneven as those of {self.rewards:.1f} users with equal ones (the largest is "
+                f"{self.top_reward:.0%} of the weighted sum); below {FEW_REWARDS} intervals are not reliable: "
+                f"log about {math.ceil(self.users * FEW_REWARDS / self.rewards):,} users, or cap rewards"
+            )
         return tuple(found)
 
 
@@ -93,18 +111,23 @@ def compute_support(log: Log, policy: Values, weights: Values) -> Support:
     chosen = policy[np.arange(len(log)), log.actions]
     impossible = np.where(log.propensities == 1.0, 1.0 - chosen, policy[:, absent].sum(axis=1))
     attainable = attainable_size(chosen, 1.0 - chosen, log.propensities)
-    return measure_support(weights, log.units, attainable, float(impossible.mean()), never_tried)
+    return measure_support(weights, log.units, log.rewards, attainable, float(impossible.mean()), never_tried)
 
 
 def measure_support(
     weights: Values,
     units: IntArray,
+    rewards: Values,
     attainable: float = math.inf,
     untried: float = 0.0,
     never_tried: tuple[tuple[str, float], ...] = (),
 ) -> Support:
-    """Compute support from weights (n,) of users `units` (n,); other arguments are as in `Support`."""
+    """Compute support from weights and rewards (n,) of users `units` (n,); the rest is as in `Support`."""
     total = float(weights.sum())
+    earned = per_unit((weights * np.abs(rewards))[:, None], units)[:, 0]
+    # The sum of squares of tiny rewards may underflow, so they are scaled by the largest one first.
+    shares = earned / max(float(earned.max()), np.finfo(np.float64).tiny)
+    some = bool(shares.any())
     top = max(1, round(TOP * np.count_nonzero(weights)))
     return Support(
         decisions=len(weights),
@@ -116,6 +139,8 @@ def measure_support(
         mean_weight=by_influence(mean_terms(weights), units, WEIGHT_LEVEL),
         never_tried=never_tried,
         untried=untried,
+        rewards=float(shares.sum() ** 2 / (shares @ shares)) if some else 0.0,
+        top_reward=float(shares.max() / shares.sum()) if some else 0.0,
     )
 
 

@@ -27,9 +27,9 @@ def format_evaluation(evaluation: Evaluation) -> list[str]:
     behind = (
         f"{support.decisions:,} decisions of {support.users:,} users; effective sample size "
         f"{support.reliable:,.0f}, largest weight {support.largest:.3g}; the heaviest 1 % of decisions "
-        f"carry {support.top_share:.0%} of the weight"
+        f"carry {support.top_share:.0%} of the weight; rewards count as equal ones of {support.rewards:,.0f} users"
     )
-    heads = f"{'':<12} {'value':>8}  {percent + ' interval':<20} {'bootstrap':<20} {'gain over the log':<28}"
+    heads = f"{'':<12} {'value':>8}  {percent + ' interval':<20} {'gain over the log':<28}"
     table = [
         f"{heads} limit of weights",
         f"{'logged':<12} {_spread(evaluation.logged)}",
@@ -38,10 +38,9 @@ def format_evaluation(evaluation: Evaluation) -> list[str]:
         limit = ""
         if one.tuned is not None:
             limit = "none" if one.tuned.best.limit == NO_LIMIT else f"{one.tuned.best.limit:.3g}"
-        boot = f"{one.bootstrap.low:.4f} to {one.bootstrap.high:.4f}"
         gain = f"{one.gain.value:+.4f} ({one.gain.low:+.4f} to {one.gain.high:+.4f})"
         mark = " *" if name is evaluation.main else ""
-        table.append(f"{name + mark:<12} {_spread(one.value)} {boot:<20} {gain:<28} {limit}".rstrip())
+        table.append(f"{name + mark:<12} {_spread(one.value)} {gain:<28} {limit}".rstrip())
     problems = [f"problem: {problem}" for problem in support.problems]
     dm = "; DM's interval leaves out the error of its model" if Estimator.DM in evaluation.estimates else ""
     notes = [f"* read this one{dm}"]

@@ -19,13 +19,15 @@ def support(log: Log, policy: dict[str, float]) -> Support:
 
 
 def test_by_hand() -> None:
-    found = measure_support(np.array([1.0] * 98 + [0.0, 102.0]), np.arange(100))
+    found = measure_support(np.array([1.0] * 98 + [0.0, 102.0]), np.arange(100), np.ones(100))
     assert found.decisions == found.users == 100
     assert found.effective == pytest.approx(200.0**2 / (98 + 102.0**2))
     assert found.largest == 102.0
     assert found.top_share == pytest.approx(102.0 / 200.0)
     assert found.mean_weight.value == 2.0
     assert found.untried == 0.0
+    assert found.rewards == pytest.approx(found.effective)
+    assert found.top_reward == pytest.approx(102.0 / 200.0)
 
 
 def test_a_good_log_has_no_problem() -> None:
@@ -85,6 +87,30 @@ def test_the_attainable_size_bounds_the_expected_one() -> None:
 
 
 def test_few_effective_decisions_and_heavy_ones_are_named() -> None:
-    found = measure_support(np.array([1e-3] * 5_000 + [400.0] * 10), np.arange(5_010))
+    found = measure_support(np.array([1e-3] * 5_000 + [400.0] * 10), np.arange(5_010), np.ones(5_010))
     assert any("effective sample size is 10 of 5010" in problem for problem in found.problems)
     assert any("1 % of decisions carry 100%" in problem for problem in found.problems)
+
+
+def test_rewards_that_few_users_have_are_named_with_what_is_needed() -> None:
+    """Weights are even, but one order of 3,000 decides; without it 24 users buy for the same price."""
+    rewards = np.zeros(2_000)
+    rewards[:24] = 20.0
+    even = measure_support(np.ones(2_000), np.arange(2_000), rewards)
+    assert even.rewards == pytest.approx(24.0)
+    assert even.problems == ()
+    rewards[0] = 3_000.0
+    huge = measure_support(np.ones(2_000), np.arange(2_000), rewards)
+    sums = 3_000.0 + 23 * 20.0
+    assert huge.rewards == pytest.approx(sums**2 / (3_000.0**2 + 23 * 20.0**2))
+    (problem,) = huge.problems
+    assert f"the largest is {3_000.0 / sums:.0%} of the weighted sum" in problem
+    assert "log about 22,577 users" in problem
+    (problem,) = measure_support(np.ones(2_000), np.arange(2_000), np.zeros(2_000)).problems
+    assert "has a reward other than 0" in problem
+    assert "at least 15 users" in problem
+
+
+def test_losses_count_by_their_size() -> None:
+    rewards = np.where(np.arange(200) % 2, 5.0, -5.0)
+    assert measure_support(np.ones(200), np.arange(200), rewards).rewards == pytest.approx(200.0)
