@@ -102,7 +102,7 @@ class _Tail:
         # E[exp(d Z) | Z > start] = exp(d² / 2) Phi(d - start) / Phi(-start)
         shifted = special.log_ndtr(deviations - self.start) - math.log(share)
         means = self.threshold * np.exp(deviations**2 / 2.0 - deviations * self.start + shifted)
-        sums, squares = (np.bincount(sample, power, RESAMPLES) for power in (values, values**2))
+        sums, squares = (np.bincount(sample, power, RESAMPLES).astype(np.float64) for power in (values, values**2))
         return sums, squares, means * j
 
 
