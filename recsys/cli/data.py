@@ -42,6 +42,21 @@ def import_files(
     column: Annotated[
         list[str] | None, typer.Option(metavar="OLD=NEW", help="Rename a column, as sku=item_id; repeatable.")
     ] = None,
+    decimal: Annotated[
+        str | None, typer.Option(metavar="SIGN", help="Decimal sign of numbers: . or , Default: each column shows it.")
+    ] = None,
+    dates: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ORDER", help="Order in dates such as 05/06/2024: dmy or mdy. Default: the dates show it."
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Character encoding of text files, as cp1251. Default: recognized per file.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show how files are read and the first rows, and change nothing.")
+    ] = False,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Write wrong rows to a file in rejects/ and import the others.")
     ] = False,
@@ -53,8 +68,11 @@ def import_files(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Import CSV, Parquet, RecBole or public data sets: all of it or, after an error, nothing."""
-    from recsys.dataset.importers import FileFormat, ImportMode, ImportOptions, import_data
+    """Import files of shop systems, logs, tables or public data sets: all of it or, after an error, nothing."""
+    from recsys.dataset.importers import DateOrder, FileFormat, ImportMode, ImportOptions, import_data
+
+    if decimal not in (None, ".", ","):
+        raise typer.BadParameter(f"--decimal {decimal!r}: use . or ,")
 
     with show_progress(quiet):
         report = import_data(
@@ -71,10 +89,14 @@ def import_files(
                 mode=ImportMode.APPEND if append else ImportMode.REPLACE,
                 skip_bad=skip_bad,
                 check_images=not no_image_check,
+                decimal=decimal or "",
+                dates=None if dates is None else choose(DateOrder, dates, "--dates"),
+                encoding=encoding,
+                dry_run=dry_run,
             ),
         )
     typer.echo(str(report))
-    typer.echo(f"next: recsys build {path}")
+    typer.echo("nothing was changed: this was a dry run" if dry_run else f"next: recsys build {path}")
 
 
 def simulate(

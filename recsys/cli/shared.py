@@ -25,7 +25,8 @@ FormatName = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="Format of all files: csv, parquet, recbole, movielens, lightgcn, amazon-reviews or hm. "
+        help="Format of all files: csv, json, parquet, excel, shopify, woocommerce, magento, prestashop, bigcommerce, "
+        "google-merchant, google-merchant-xml, ga4, rees46, uirt, recbole, movielens, lightgcn, amazon-reviews or hm. "
         "Default: recognized per file.",
     ),
 ]

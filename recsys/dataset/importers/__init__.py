@@ -7,5 +7,6 @@ from recsys.dataset.importers.options import ImportMode, ImportOptions
 from recsys.dataset.importers.readers.formats import FileFormat
 from recsys.dataset.importers.report import ImportReport
 from recsys.dataset.importers.run import import_data
+from recsys.dataset.importers.values import DateOrder
 
-__all__ = ["FileFormat", "ImportMode", "ImportOptions", "ImportReport", "import_data"]
+__all__ = ["DateOrder", "FileFormat", "ImportMode", "ImportOptions", "ImportReport", "import_data"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,13 @@ from recsys.schema import (
 Aliases = Mapping[str, tuple[str, ...]]
 
 _ITEM_ALIASES = ("item", "product_id", "product", "movie_id", "article_id", "parent_asin", "asin", "sku")
-_USER_ALIASES = ("user", "uid", "customer_id", "customer", "visitor_id", "visitorid", "reviewer_id")
+_USER_ALIASES = ("user", "uid", "customer_id", "customer", "visitor_id", "visitorid", "reviewer_id", "user_pseudo_id")
 
 ITEM_FIELDS: Aliases = {
     ITEM_ID: (*_ITEM_ALIASES, "id"),
     TITLE: ("movie_title", "product_title", "product_name", "product_display_name", "prod_name", "item_name", "name"),
     CATEGORY: (
+        "category_code",
         "class",
         "genres",
         "genre",
@@ -43,8 +45,8 @@ ITEM_FIELDS: Aliases = {
         "product_type",
         "product_type_name",
     ),
-    PRICE: ("unit_price", "list_price"),
-    AVAILABLE: ("in_stock", "is_available", "availability"),
+    PRICE: ("unit_price", "list_price", "regular_price", "variant_price"),
+    AVAILABLE: ("in_stock", "is_available", "availability", "stock_status", "is_in_stock"),
     IMAGE: ("image_path", "image_file", "img", "photo", "picture"),
 }
 INTERACTION_FIELDS: Aliases = {
@@ -52,7 +54,17 @@ INTERACTION_FIELDS: Aliases = {
     ITEM_ID: _ITEM_ALIASES,
     EVENT: ("event_type", "event_name", "action", "behavior", "behaviour"),
     WEIGHT: (),
-    TIMESTAMP: ("ts", "time", "datetime", "date", "event_time", "created_at", "unix_timestamp", "t_dat"),
+    TIMESTAMP: (
+        "event_timestamp",
+        "ts",
+        "time",
+        "datetime",
+        "date",
+        "event_time",
+        "created_at",
+        "unix_timestamp",
+        "t_dat",
+    ),
     RATING: ("score", "stars", "overall", "label", "thumb", "thumbs", "vote"),
     QUANTITY: ("qty", "units", "item_quantity", "qty_ordered", "lineitem_quantity"),
     EVENT_ID: ("event_uuid", "message_id", "insert_id"),
@@ -95,22 +107,25 @@ def match_columns(path: Path, header: Iterable[str], known: Aliases, renames: Ma
 
     columns = list(header)
     free = [column for column in columns if column not in renames]
-    exact = [column for column in free if _plain(column) in known]
+    exact = [column for column in free if plain_name(column) in known]
     for column in columns:
         if column in renames:
             assign(renames[column], column, "rename them differently")
     for column in exact:
-        assign(_plain(column), column, f"rename the second too, e.g. `--column {column}=other_{_plain(column)}`")
+        assign(
+            plain_name(column), column, f"rename the second too, e.g. `--column {column}=other_{plain_name(column)}`"
+        )
     wanted = {alias: target for target, names in known.items() if target not in targets for alias in names}
     for column in free:
         if column not in exact:
-            target = wanted.get(_plain(column), column)
+            target = wanted.get(plain_name(column), column)
             assign(target, column, f"choose one, e.g. `--column {column}={target}`")
     fields = {target: column for target, column in targets.items() if target in known}
     others = {target: column for target, column in targets.items() if target not in known}
     return ColumnNames(fields, others)
 
 
-def _plain(name: str) -> str:
-    separated = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
-    return re.sub(r"[\s\-.]+", "_", separated).lower()
+def plain_name(name: str) -> str:
+    """Return a column's name in lower case, with words joined by `_`, and without the prefix `g:` of feeds."""
+    separated = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", unicodedata.normalize("NFKC", name).strip())
+    return re.sub(r"[^\w]+", "_", separated.lower().removeprefix("g:")).strip("_")

@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from recsys.dataset.importers.readers.formats import FileFormat, Table, read_table
-from recsys.dataset.importers.table import RawTable
+from recsys.dataset.importers.columns import INTERACTION_FIELDS, ITEM_FIELDS, REVIEW_FIELDS, USER_FIELDS
+from recsys.dataset.importers.readers.formats import FileFormat, Source, Table, read_table
+from recsys.dataset.importers.report import describe_reading
+from recsys.dataset.importers.table import Customs, RawTable
+from recsys.dataset.importers.values import DateOrder
 from recsys.errors import DataError
 
 
@@ -35,6 +38,10 @@ class ImportOptions:
         check_images: decode every image that the items name.
         skip_bad: write bad rows to the project's `rejects` folder and import the rest, instead of raising an error.
         items_of_events: build the catalog from the ids in the events, for any format.
+        decimal: decimal sign of numbers, "." or ","; default: each column shows it.
+        dates: order of day and month in dates that end with the year; default: each column shows it.
+        encoding: character encoding of text files; default: recognized for each.
+        dry_run: read and check everything, and write nothing; the report then shows the first rows.
     """
 
     mode: ImportMode = ImportMode.REPLACE
@@ -44,6 +51,10 @@ class ImportOptions:
     check_images: bool = True
     skip_bad: bool = False
     items_of_events: bool = False
+    decimal: str = ""
+    dates: DateOrder | None = None
+    encoding: str | None = None
+    dry_run: bool = False
 
     @property
     def appends(self) -> bool:
@@ -53,23 +64,24 @@ class ImportOptions:
 
 @dataclass(frozen=True, slots=True)
 class ImportSources:
-    """Files of an import; None or empty for tables that stay as they are.
+    """Files or DataFrames of an import; None or empty for tables that stay as they are.
 
     Raises DataError if there are no files, or a test file without a train file.
     """
 
-    items: tuple[Path, ...] = ()
-    interactions: Path | None = None
-    test_interactions: Path | None = None
-    users: Path | None = None
-    reviews: Path | None = None
+    items: tuple[Source, ...] = ()
+    interactions: Source | None = None
+    test_interactions: Source | None = None
+    users: Source | None = None
+    reviews: Source | None = None
 
     def __post_init__(self) -> None:
         """Check that the files can be imported together."""
         if not self.items and self.interactions is None and self.users is None and self.reviews is None:
             raise DataError("nothing to import: give items, interactions, users or reviews")
         if self.test_interactions is not None and self.interactions is None:
-            raise DataError(f"{self.test_interactions}: a test file needs the train interactions beside it")
+            name = self.test_interactions if isinstance(self.test_interactions, Path) else "test interactions"
+            raise DataError(f"{name}: a test file needs the train interactions beside it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +96,31 @@ class RawTables:
     @classmethod
     def read(cls, sources: ImportSources, options: ImportOptions) -> RawTables:
         """Read all files, and check that every renamed column exists. Raises DataError."""
-        file_format = options.file_format
         events = (sources.interactions, sources.test_interactions)
+
+        def read(source: Source, table: Table) -> RawTable:
+            customs = Customs(decimal=options.decimal, dates=options.dates)
+            images = options.images if table is Table.ITEMS else None
+            return read_table(source, table, options.file_format, images, customs, options.encoding, options.columns)
+
         tables = cls(
-            tuple(read_table(path, Table.ITEMS, file_format, options.images) for path in sources.items),
-            tuple(read_table(path, Table.INTERACTIONS, file_format) for path in events if path is not None),
-            read_table(sources.users, Table.USERS, file_format) if sources.users else None,
-            read_table(sources.reviews, Table.REVIEWS, file_format) if sources.reviews else None,
+            tuple(read(source, Table.ITEMS) for source in sources.items),
+            tuple(read(source, Table.INTERACTIONS) for source in events if source is not None),
+            None if sources.users is None else read(sources.users, Table.USERS),
+            None if sources.reviews is None else read(sources.reviews, Table.REVIEWS),
         )
         everything = [*tables.items, *tables.interactions, tables.users, tables.reviews]
-        present = {name for table in everything if table is not None for name in table.columns}
+        present = {name for table in everything if table is not None for name in (*table.columns, *table.source_names)}
         for name in options.columns:
             if name not in present:
                 columns = ", ".join(sorted(present))
                 raise DataError(f"cannot rename column {name!r}: no file has it; the files have {columns}")
         return tables
+
+    def describe(self, options: ImportOptions) -> tuple[str, ...]:
+        """Return what each file was read as, one sentence each."""
+        tables = [(table, ITEM_FIELDS) for table in self.items]
+        tables += [(table, INTERACTION_FIELDS) for table in self.interactions]
+        tables += [(self.users, USER_FIELDS)] if self.users is not None else []
+        tables += [(self.reviews, REVIEW_FIELDS)] if self.reviews is not None else []
+        return tuple(describe_reading(table, fields, options.columns) for table, fields in tables)

@@ -23,6 +23,7 @@ from recsys.dataset.importers.interactions import (
     parse_interactions,
     read_ratings,
 )
+from recsys.dataset.importers.item_keys import join_items
 from recsys.dataset.importers.items import (
     finish_items,
     finish_rows,
@@ -39,7 +40,9 @@ from recsys.dataset.importers.values import as_series
 from recsys.dataset.project import Project
 from recsys.dataset.splits import SPLIT_PART, SplitPart
 from recsys.errors import DataError
-from recsys.schema import EVENT, ITEM_ID, QUANTITY, RATING, TIMESTAMP, USER_ID, EventKind
+from recsys.schema import CATEGORY, EVENT, ITEM_ID, PRICE, QUANTITY, RATING, TIMESTAMP, TITLE, USER_ID, EventKind
+
+_ITEM_DETAILS = (TITLE, CATEGORY, PRICE, "brand")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +112,26 @@ def build_catalog(
 
 
 def build_catalog_of_events(tables: Sequence[RawTable], options: ImportOptions) -> ParsedTable:
-    """Build a catalog from the item ids in events; all other columns have their defaults."""
-    checks = [_match(raw, INTERACTION_FIELDS, options.columns)[0] for raw in tables]
-    named = pd.concat([as_series(check.require(ITEM_ID)) for check in checks])
-    ids = pd.unique(named[named != ""])
-    frame = finish_items(pd.DataFrame({ITEM_ID: pd.Series(ids, dtype="str")}))
-    return ParsedTable(frame, notes=(f"no catalog: {len(ids):,} items have an id and no other data",))
+    """Build a catalog from the item ids in events, and from what the events say of items (the last that is not empty).
+
+    All other columns have their defaults.
+    """
+    frames = []
+    for raw in tables:
+        check, _ = _match(raw, INTERACTION_FIELDS, options.columns)
+        frame = pd.DataFrame({ITEM_ID: as_series(check.require(ITEM_ID))})
+        described = RowCheck(raw, {name: name for name in _ITEM_DETAILS if name in raw.columns})
+        for name in described.names:
+            values = (
+                described.numbers(name)[0] if name == PRICE else as_series(described.require(name)).replace("", None)
+            )
+            frame[name] = pd.Series(values)
+        frames.append(frame[frame[ITEM_ID] != ""])
+    whole = pd.concat(frames)
+    details = [name for name in whole.columns if name != ITEM_ID and whole[name].notna().any()]
+    catalog = whole[[ITEM_ID, *details]].groupby(ITEM_ID, sort=False).last().reset_index()
+    told = f"are described by the events alone ({', '.join(details)})" if details else "have an id and no other data"
+    return ParsedTable(finish_items(catalog), notes=(f"no catalog: {len(catalog):,} items {told}",))
 
 
 def build_users(raw: RawTable, old: pd.DataFrame | None, options: ImportOptions) -> ParsedTable:
@@ -159,6 +176,7 @@ def build_interactions(
     frames, rejects = [], []
     notes: dict[str, None] = {}  # in order, each once
     for (check, others), own, part in zip(checks, ratings, SplitPart, strict=False):
+        join_items(check, catalog.frame)
         frame = parse_interactions(check, project.settings.events, known, catalog.rejected_ids, own, scale)
         good = frame[~check.bad]
         frames.append(good.assign(**{SPLIT_PART: part.value}) if len(tables) > 1 else good)

@@ -18,9 +18,9 @@ from recsys.dataset.importers.parsing import (
     build_users,
     drop_orphans,
 )
-from recsys.dataset.importers.readers.formats import CATALOG_FREE, recognize
+from recsys.dataset.importers.readers.formats import CATALOG_FREE, Source
 from recsys.dataset.importers.rejects import problem_order, write_rejects
-from recsys.dataset.importers.report import ImportReport
+from recsys.dataset.importers.report import PREVIEW_ROWS, ImportReport
 from recsys.dataset.project import INTERACTIONS_FILE, ITEMS_FILE, USERS_FILE, Project
 from recsys.errors import BadRowsError, DataError, ProjectError
 from recsys.schema import EVENT, IMAGE, TIMESTAMP
@@ -33,14 +33,14 @@ _FILES = {_ITEMS: ITEMS_FILE, _INTERACTIONS: INTERACTIONS_FILE, _USERS: USERS_FI
 def import_data(
     project: Project,
     *,
-    items: Path | Sequence[Path] | None = None,
-    interactions: Path | None = None,
-    test_interactions: Path | None = None,
-    users: Path | None = None,
-    reviews: Path | None = None,
+    items: Source | Sequence[Source] | None = None,
+    interactions: Source | None = None,
+    test_interactions: Source | None = None,
+    users: Source | None = None,
+    reviews: Source | None = None,
     options: ImportOptions | None = None,
 ) -> ImportReport:
-    """Import files into a project, either all of them or, after an error, none.
+    """Import files or DataFrames into a project, either all of them or, after an error, none.
 
     Tables without a file stay as they are. A row with any problem is bad as a whole. An image that cannot be decoded
     costs itself: its item is imported without one, and the image is listed in the `rejects` folder. With
@@ -63,7 +63,7 @@ def import_data(
         ProjectError: another import is running, or the project cannot be written.
     """
     options = options or ImportOptions()
-    files = (items,) if isinstance(items, Path) else tuple(items or ())
+    files = (items,) if isinstance(items, Source) else tuple(items or ())
     sources = ImportSources(files, interactions, test_interactions, users, reviews)
     with exclusive_lock(project.root):
         raw = RawTables.read(sources, options)
@@ -91,6 +91,8 @@ def import_data(
                 first = min((reject.problem for reject in rejects.get(name, ())), key=problem_order, default=None)
                 cause = "" if first is None else f"; the first wrong row is {first}"
                 raise DataError(f"no good row of {name} remains, and nothing was imported{cause}")
+        if options.dry_run:
+            return _report(imported, parsed, (), notes, raw.describe(options))
         try:
             unusable = [reject for table in parsed.values() for reject in table.unusable]
             reject_files = write_rejects(project.rejects, rejects | {"images": unusable})
@@ -123,7 +125,7 @@ def _parse(
         parsed[_USERS] = build_users(raw.users, old.get(_USERS), options)
     if raw.interactions:
         first = raw.interactions[0].path
-        from_events = options.items_of_events or (options.file_format or recognize(first)) in CATALOG_FREE
+        from_events = options.items_of_events or raw.interactions[0].format in CATALOG_FREE
         if from_events and _ITEMS not in parsed and _ITEMS not in existing:
             parsed[_ITEMS] = build_catalog_of_events(raw.interactions, options)
         catalog = _current_items(parsed, existing, first)
@@ -147,6 +149,7 @@ def _report(
     parsed: Mapping[str, ParsedTable],
     reject_files: tuple[Path, ...],
     notes: Sequence[str],
+    readings: tuple[str, ...] = (),
 ) -> ImportReport:
     interactions = imported.get(_INTERACTIONS)
     times = np.array([]) if interactions is None else interactions[TIMESTAMP].to_numpy()
@@ -166,4 +169,6 @@ def _report(
         images=int((imported[_ITEMS][IMAGE] != "").sum()) if _ITEMS in imported else 0,
         rejects=reject_files,
         notes=tuple(notes),
+        readings=readings,
+        preview={name: frame.head(PREVIEW_ROWS) for name, frame in imported.items()} if readings else {},
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recsys.dataset.importers.values.ids import describe_id, parse_ids
-from recsys.dataset.importers.values.numbers import parse_numbers
+from recsys.dataset.importers.values.numbers import POINT, parse_numbers
 from recsys.dataset.importers.values.times import DateOrder, parse_times
 from recsys.errors import DataError, Problem
-from recsys.schema import ITEM_ID, USER_ID, BoolArray, IntArray
+from recsys.schema import ITEM_GROUP_ID, ITEM_ID, USER_ID, BoolArray, IntArray
 
-ITEM_GROUP_ID = "item_group_id"
-"""Attribute of items that are variants of one product: the id of the product."""
 _IDS = (ITEM_ID, USER_ID, ITEM_GROUP_ID)
 
 
@@ -57,8 +55,12 @@ class RawTable:
         text_columns: columns that the file declares as text; they stay text even if they look like numbers.
         rejects: rows that could not be split.
         float_columns: columns that the file stores as floats; ids in them may have lost digits.
+        number_columns: columns that the file stores as numbers, so that their decimal sign is the point.
         customs: ways of writing numbers and dates.
         notes: sentences about how the file was read.
+        format: name of the file's format, "" for a DataFrame.
+        source_names: names of the columns in the file, if its format has other ones.
+        names_titles: some rows name items by title, since the shop system has no other key for them.
     """
 
     path: Path
@@ -67,11 +69,19 @@ class RawTable:
     text_columns: frozenset[str] = frozenset()
     rejects: list[Reject] = field(default_factory=list)
     float_columns: frozenset[str] = frozenset()
+    number_columns: frozenset[str] = frozenset()
     customs: Customs = Customs()
     notes: tuple[str, ...] = ()
+    format: str = ""
+    source_names: tuple[str, ...] = ()
+    names_titles: bool = False
 
     def __len__(self) -> int:
         return len(self.lines)
+
+    def with_notes(self, *notes: str) -> RawTable:
+        """Return the table with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
     def raw(self, row: int) -> str:
         """Return one row as a line of CSV."""
@@ -101,6 +111,10 @@ class RowCheck:
             return self._ids[name]
         return self.table.columns[self.names[name]] if name in self.names else None
 
+    def replace(self, name: str, column: pa.StringArray) -> None:
+        """Replace the text of an id's field."""
+        self._ids[name] = column
+
     def require(self, name: str) -> pa.StringArray:
         """Return the text of a field. Raises DataError if the file does not have it."""
         column = self.column(name)
@@ -116,8 +130,10 @@ class RowCheck:
 
         Raises DataError if the file does not have the field, or if its decimal sign cannot be decided.
         """
+        column = self.require(name)
         customs = self.table.customs
-        values, bad, notes = parse_numbers(self.require(name), customs.decimal, customs.suggested, self._where(name))
+        decimal = POINT if self.names[name] in self.table.number_columns else customs.decimal
+        values, bad, notes = parse_numbers(column, decimal, customs.suggested, self._where(name))
         self.notes += notes
         return values, bad
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from recsys.dataset.importers.readers.lines import Rows, first_line, numbered_lines
+from recsys.dataset.importers.readers.lines import Rows, first_lines, numbered_lines
 from recsys.dataset.importers.table import RawTable
 from recsys.schema import ITEM_ID, USER_ID, WEIGHT
 
@@ -23,7 +23,7 @@ def read_lightgcn(path: Path) -> RawTable:
 
     A line with anything but whole numbers for ids is a bad row as a whole. A user without items gives no row.
     """
-    first = first_line(path)
+    first = next(iter(first_lines(path)), "")
     return _read_events(path, len(first.split("\t"))) if "\t" in first else _read_lists(path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys.dataset.importers.readers.encodings import MARKS, find_encoding, open_bytes
 from recsys.dataset.importers.table import RawTable, Reject
 from recsys.errors import DataError, Problem
 from recsys.progress import advance
@@ -18,7 +20,7 @@ from recsys.schema import IntArray
 
 CHUNK = 65_536
 """Rows held as Python objects at once."""
-_LONGEST_FIRST_LINE = 65_536
+_LONGEST_SAMPLE = 65_536
 
 
 class Rows:
@@ -66,59 +68,38 @@ class Rows:
         self._rows, self._lines = [], []
 
 
-def numbered_lines(path: Path, encoding: str = "utf-8-sig") -> Iterator[tuple[int, str]]:
-    """Yield the lines that are not blank, with 1-based numbers and without line ends; `.gz` files are decompressed.
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines that are not blank, with 1-based numbers and without line ends; gzip files are decompressed.
 
-    Raises DataError if the file cannot be read or is not in this encoding.
+    Raises DataError if the file cannot be read or its encoding cannot be told.
     """
     number = 0
+    encoding = find_encoding(path).name
     try:
-        with _open_file(path) as file:
-            for number, raw in enumerate(file, start=1):
-                line = raw.decode(encoding).rstrip("\r\n")
+        with open_bytes(path) as raw, io.TextIOWrapper(raw, encoding, newline="\n") as file:
+            for number, line in enumerate(file, start=1):
                 if line.strip():
-                    yield number, line
+                    yield number, line.rstrip("\r\n")
     except UnicodeDecodeError:
-        raise DataError(f"{path}: line {number} is not UTF-8; save the file as UTF-8") from None
+        raise DataError(f"{path}: line {number + 1} is not {encoding}; name the right one with `--encoding`") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: damaged after line {number}: {error}; fetch the file again") from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def first_line(path: Path) -> str:
-    """Return the first line that is not blank, at most 64 KiB of it; "" if there is none or it is not text.
+def first_lines(path: Path, count: int = 1) -> list[str]:
+    """Return the first lines that are not blank, at most 64 KiB of them; [] if there are none or it is not text.
 
     Raises DataError if the file cannot be read.
     """
     try:
-        with _open_file(path) as file:
-            while raw := file.readline(_LONGEST_FIRST_LINE):
-                if raw.strip():
-                    return raw.decode("utf-8-sig", errors="replace").rstrip("\r\n")
+        with open_bytes(path) as file:
+            sample = file.read(_LONGEST_SAMPLE)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        return ""  # the reader reports the damage
+        return []  # the reader reports the damage
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    return ""
-
-
-def text_encoding(path: Path) -> str:
-    """Return UTF-8 if the file decodes as such, else Latin-1, the encoding of GroupLens's older files."""
-    try:
-        with _open_file(path) as file:
-            for line in file:
-                line.decode("utf-8")
-    except UnicodeDecodeError:
-        return "latin-1"
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        pass  # the reader reports the damage with its line
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
-    return "utf-8-sig"
-
-
-def _open_file(path: Path) -> gzip.GzipFile:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rb")
-    return path.open("rb")  # type: ignore[return-value]
+    marked = next((name for mark, name in MARKS if sample.startswith(mark)), "utf-8")
+    lines = [line.rstrip("\r") for line in sample.decode(marked, errors="replace").split("\n") if line.strip()]
+    return lines[:count]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from recsys.dataset.importers.readers.delimited import read_delimited
-from recsys.dataset.importers.readers.lines import Rows, first_line, numbered_lines, text_encoding
+from recsys.dataset.importers.readers.lines import Rows, first_lines, numbered_lines
 from recsys.dataset.importers.table import RawTable
 from recsys.schema import CATEGORY, ITEM_ID, RATING, TIMESTAMP, TITLE, USER_ID
 
@@ -37,7 +37,7 @@ Convert = Callable[[Sequence[str]], Sequence[str]]
 
 def read_ratings(path: Path) -> RawTable:
     """Read ratings of any edition: user, film, 0.5 to 5 stars, seconds. Raises DataError if unreadable."""
-    first = first_line(path)
+    first = next(iter(first_lines(path)), "")
     if _is_csv(first):
         return read_delimited(path)
     return _read(path, _DOUBLE_COLON if _DOUBLE_COLON in first else "\t", _RATINGS)
@@ -45,7 +45,7 @@ def read_ratings(path: Path) -> RawTable:
 
 def read_films(path: Path) -> RawTable:
     """Read films of any edition; the genres, separated by `|`, are the category. Raises DataError if unreadable."""
-    first = first_line(path)
+    first = next(iter(first_lines(path)), "")
     if _is_csv(first):
         table = read_delimited(path)
         columns = {
@@ -61,7 +61,7 @@ def read_films(path: Path) -> RawTable:
 
 def read_users(path: Path) -> RawTable:
     """Read users of 100k and 1M; later editions have none. Raises DataError if unreadable."""
-    first = first_line(path)
+    first = next(iter(first_lines(path)), "")
     if _DOUBLE_COLON in first:
         return _read(path, _DOUBLE_COLON, _USERS_1M, text=("zip_code",))
     return _read(path, "|", _USERS_100K, text=("zip_code",))
@@ -77,7 +77,7 @@ def _read(
 ) -> RawTable:
     """Read lines of `fields`; `convert` turns each into values of the columns `names` (default: unchanged)."""
     rows = Rows(path, fields if names is None else names)
-    for number, line in numbered_lines(path, text_encoding(path)):
+    for number, line in numbered_lines(path):
         values = line.split(separator)
         if len(values) != len(fields):
             message = f"{len(values)} fields, separated by {separator!r}, but this file of MovieLens has {len(fields)}"

@@ -224,7 +224,7 @@ def test_replace_forgets_what_was_there(project: Project, write: Write) -> None:
     [
         ("i.csv", "title\nx\n", "no column for 'item_id'.*first line must be a header, and has the columns title"),
         ("i.csv", "item_id\n", "a header but no rows"),
-        ("i.xlsx", "x", "unknown file format; use one of .csv"),
+        ("i.bin", "x", "unknown file format; use one of .csv"),
         ("i.parquet", "x", "not a readable Parquet file"),
     ],
 )
@@ -237,10 +237,13 @@ def test_defects_of_the_file_are_never_skipped(
     assert not project.data.exists()
 
 
-def test_parquet_columns_of_nested_types_are_named(project: Project, tmp_path: Path) -> None:
-    pd.DataFrame({"item_id": ["1"], "tags": [["a", "b"]]}).to_parquet(tmp_path / "i.parquet")
-    with pytest.raises(DataError, match="column 'tags' is of type list"):
-        import_data(project, items=tmp_path / "i.parquet")
+def test_lists_of_parquet_are_joined_and_nested_columns_left_out(project: Project, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"item_id": ["1"], "categories": [["a", "b"]], "offers": [[{"price": 1}]], "dims": [{"w": 1}]})
+    frame.to_parquet(tmp_path / "i.parquet")
+    report = import_data(project, items=tmp_path / "i.parquet")
+    assert project.load_items()["category"].tolist() == ["a|b"]
+    assert list(project.load_items()) == ["item_id", "title", "category", "price", "available", "image"]
+    assert "left out, since their values are nested: offers, dims" in str(report)
 
 
 def test_a_missing_file_is_named(project: Project, tmp_path: Path) -> None:

@@ -104,8 +104,9 @@ def test_atomic_headers_are_checked(tmp_path: Path, header: str) -> None:
     ("content", "message"),
     [
         (b"", "empty"),
-        (b"id,title\n1,a\n2,\xe9\n", "line 3 is not UTF-8"),
-        ("id,title\n1,a\n".encode("utf-16"), "line 1 is not UTF-8"),
+        ("id,title\n1,é\n".encode() + b"2,\xe9\n", "line 3 is not UTF-8, though others are"),
+        (b"id,title\n1,a\x81\n", "line 2 is neither UTF-8 nor Windows-1252.*--encoding"),
+        ("id,title\n1,Красная кружка\n".encode("cp1251"), "as Windows-1252 it reads .*--encoding"),
         (b"id,title,title\n", "two columns are named 'title'"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from recsys.dataset.importers import FileFormat, ImportOptions, ImportReport, import_data
-from recsys.dataset.importers.readers.formats import READERS, Table, recognize
+from recsys.dataset.importers.readers.formats import EXPORTS, READERS, recognize
 from recsys.dataset.project import Project
 from recsys.dataset.splits import SPLIT_PART
 from recsys.errors import BadRowsError, DataError
@@ -44,8 +44,9 @@ def picture(path: Path) -> None:
 
 
 def test_every_format_reads_something_and_a_public_data_set_has_interactions() -> None:
-    assert set(READERS) == set(FileFormat)
-    assert all(Table.INTERACTIONS in readers for readers in READERS.values())
+    assert set(READERS) | set(EXPORTS) == set(FileFormat)
+    assert not set(READERS) & set(EXPORTS)
+    assert all((*READERS.values(), *EXPORTS.values()))
 
 
 def test_movielens_100k(project: Project, write: Write) -> None:
@@ -125,7 +126,7 @@ def test_lightgcn_lists_in_which_a_user_may_have_nothing(project: Project, write
 def test_a_catalog_that_is_given_is_the_one_that_counts(project: Project, write: Write) -> None:
     catalog = write("i.csv", "item_id,title\n3,Three\n")
     with pytest.raises(BadRowsError, match=r"train.txt, row 1, column 'item_id': item '12' is not in the catalog"):
-        import_data(project, items=catalog, interactions=write("train.txt", "0 12 3\n"))
+        import_data(project, items=catalog, interactions=write("train.txt", "0 12 3\n1 5\n"))
 
 
 def review(**changes: object) -> str:
@@ -229,9 +230,9 @@ def test_hm_pictures_elsewhere(project: Project, write: Write, tmp_path: Path) -
         ("u1.base", U_DATA, FileFormat.MOVIELENS),
         ("ratings.dat", "1::2::5::978300760\n", FileFormat.MOVIELENS),
         ("ratings.csv", "userId,movieId,rating,timestamp\n", FileFormat.MOVIELENS),
-        ("train.txt", "0 12 3\n", FileFormat.LIGHTGCN),
-        ("data1.txt", "0\t12\t3\n", FileFormat.LIGHTGCN),
-        ("x.jsonl.gz", gzip.compress(b"{}", mtime=0), FileFormat.AMAZON_REVIEWS),
+        ("train.txt", "0 12 33\n", FileFormat.LIGHTGCN),
+        ("data1.txt", "0\t12\t33\n", FileFormat.LIGHTGCN),
+        ("x.jsonl.gz", gzip.compress(b'{"parent_asin": "B1"}', mtime=0), FileFormat.AMAZON_REVIEWS),
         ("transactions_train.csv", TRANSACTIONS, FileFormat.HM),
         ("articles.csv", ARTICLES, FileFormat.HM),
         ("x.parquet", b"PAR1", FileFormat.PARQUET),
@@ -266,7 +267,7 @@ BAD = [
     ("ratings.dat", "1::2::5::978300760\n1::2::5::soon\n", 2, "timestamp", "'soon' is not a time"),
     ("train.txt", "0 1 2\n1 2 x 1\n", 2, "item_id", "'x' is not an id"),
     ("data1.txt", "0\t1\t2\n\n0\t2\n", 3, None, "2 fields, but the first line has 3"),
-    ("data1.txt", "0\t1\t2\n-1\t2\t1\n", 2, "user_id", "'-1' is not an id"),
+    ("data1.txt", "0\t1\t22\n-1\t2\t1\n", 2, "user_id", "'-1' is not an id"),
     ("data1.txt", "0\t1\t2\n1\t2\tmany\n", 2, "weight", "'many' is not a number"),
     ("r.jsonl", review(parent_asin="1") + "{\n", 2, None, "not valid JSON"),
     ("r.jsonl", review(parent_asin="1") + "[]\n", 2, None, "not a JSON object"),
