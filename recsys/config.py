@@ -73,6 +73,10 @@ class EventSettings(Settings):
     seen: tuple[EventKind, ...] = tuple(EventKind)
     """Events that make an item seen, so that lists leave it out. ["purchase"] brings back what was only viewed.
     Disliked items are left out always."""
+    leave_out_bots: bool = True
+    """Learn nothing from users that look like bots; `recsys import` and `recsys build` name them."""
+    trusted_users: tuple[str, ...] = ()
+    """Ids of users that are never taken for bots, such as a reseller or a shop's own terminal."""
 
     @model_validator(mode="after")
     def _check_order(self) -> EventSettings:

@@ -129,6 +129,7 @@ def read_files(folder: Path, manifest: Mapping[str, Any], image_root: Path) -> B
         events_through=int(learned["events_through"]),
         text_style=TextStyleMap(tuple(words["terms"]), word_weights, tuple(words["silent"])),
         descriptors=_read_descriptors(folder),
+        notes=tuple(map(str, manifest.get("notes", ()))),
     )
 
 

@@ -64,6 +64,7 @@ def save_bundle(bundle: Bundle, bundles: Path, created: int, *, current: bool = 
             "settings": bundle.settings.model_dump(exclude={"service", "storage"}),
             "counts": {"users": len(bundle.user_ids), "items": len(bundle.catalog), "styles": len(bundle.styles)},
             "metrics": dict(bundle.metrics),
+            "notes": list(bundle.notes),
             "files": {path.relative_to(folder).as_posix(): sha256_file(path) for path in paths},
         }
         version = manifest_version(manifest)

@@ -53,6 +53,7 @@ class Bundle:
         events_through: Number of the last live event that the data contain.
         text_style: Map from words to styles.
         descriptors: Colors, textures and shapes, if any.
+        notes: Sentences about the build: users that were left out, and times that are not plausible.
     """
 
     items: pd.DataFrame
@@ -78,8 +79,10 @@ class Bundle:
     events_through: int = 0
     text_style: TextStyleMap = field(default_factory=lambda: TextStyleMap.none(DIMENSIONS))
     descriptors: ProductDescriptors = field(default_factory=ProductDescriptors)
+    notes: tuple[str, ...] = ()
 
     @property
     def cold(self) -> BoolArray:
-        """Mask (I,) of the cold items, those without any interaction."""
-        return np.asarray(np.bincount(self.interacted.indices, minlength=self.interacted.shape[1]) == 0)
+        """Mask (I,) of the cold items, those without an event that was learned from."""
+        learned = self.neighbors.history
+        return np.asarray(np.bincount(learned.indices, minlength=learned.shape[1]) == 0)

@@ -16,8 +16,11 @@ def build(path: ProjectPath, quiet: Quiet = False) -> None:
     with show_progress(quiet):
         version = build_bundle(project)
     typer.echo(f"built {version}")
-    for name, value in load_bundle(project.bundles, project.root, version).metrics.items():
+    bundle = load_bundle(project.bundles, project.root, version)
+    for name, value in bundle.metrics.items():
         typer.echo(f"{name} {value:.4f}")
+    for note in bundle.notes:
+        typer.echo(f"note: {note}")
     typer.echo(f"next: recsys serve {path}")
 
 

@@ -25,6 +25,7 @@ from recsys.schema import (
 )
 
 KINDS = tuple(EventKind)
+_WEEK = 7 * SECONDS_PER_DAY
 _LIKE, _DISLIKE = KINDS.index(EventKind.LIKE), KINDS.index(EventKind.DISLIKE)
 
 
@@ -75,6 +76,21 @@ class Interactions:
         """Return (U, I)."""
         return len(self.user_ids), len(self.item_ids)
 
+    @property
+    def present(self) -> int:
+        """Return the time from which ages are counted, in seconds since 1970 UTC; 0 without events.
+
+        This is the latest event of a user that is followed, in this order of users, by two others within a week: one
+        wrong time in the future must not make all other events old. Without such a user it is the latest event.
+        """
+        if not len(self):
+            return 0
+        latest = np.zeros(self.shape[0], dtype=np.int64)
+        latest[self.users] = self.timestamps  # in time order, so that the last one stays
+        latest = np.sort(latest[np.unique(self.users)])[::-1]
+        together = latest[:-2] - latest[2:] <= _WEEK
+        return int(latest[:-2][together][0] if together.any() else latest[0])
+
     def select(self, which: BoolArray) -> Interactions:
         """Return the events for which `which` `(N,)` is True, over the same identifiers."""
         return replace(
@@ -103,11 +119,11 @@ class Interactions:
 
         Args:
             half_life_days: a weight halves per half-life between its event and `now`; None: no decay.
-            now: seconds since 1970 UTC; default: the latest event.
+            now: seconds since 1970 UTC; default: `present`.
         """
         weights = self.weights.astype(np.float64)
         if half_life_days is not None and len(self):
-            reference = int(self.timestamps.max()) if now is None else now
+            reference = self.present if now is None else now
             age_days = np.maximum(reference - self.timestamps, 0) / SECONDS_PER_DAY
             weights *= 0.5 ** (age_days / half_life_days)
         # A pair's key is user * I + item, so that unique and divmod work on one integer.

@@ -7,6 +7,7 @@ only on ids and the seed: neither the order of rows nor other ids in the data ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from recsys.dataset.activity import event_shares
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
 from recsys.dataset.interactions import Interactions
 from recsys.errors import DataError
@@ -65,7 +67,7 @@ def split_by_time(interactions: Interactions, test_share: float = 0.2, *, known_
 
     Args:
         interactions: all events.
-        test_share: approximate share of events in test.
+        test_share: approximate share of events in test; see `recsys.dataset.activity.event_shares` for their weights.
         known_users_only: drop test events of users without events in train.
 
     Raises:
@@ -77,7 +79,7 @@ def split_by_time(interactions: Interactions, test_share: float = 0.2, *, known_
     times = np.unique(interactions.timestamps)
     if len(times) < 2:
         raise DataError("all interactions have the same time; import timestamps to split by time, or split at random")
-    index = int(len(interactions) * (1.0 - test_share))
+    index = _positions(interactions, [1.0 - test_share])[0]
     # Train keeps at least the first second, even if that one holds most events.
     moment = max(int(interactions.timestamps[index]), int(times[1]))
     train, test = interactions.before(moment), interactions.after(moment)
@@ -95,7 +97,8 @@ def rolling_splits(interactions: Interactions, share: float, rounds: int) -> lis
 
     Args:
         interactions: all events.
-        share: approximate share of all events in each test.
+        share: approximate share of all events in each test; see `recsys.dataset.activity.event_shares` for their
+            weights.
         rounds: number of splits.
 
     Raises:
@@ -106,7 +109,7 @@ def rolling_splits(interactions: Interactions, share: float, rounds: int) -> lis
     if not len(interactions):
         return []
     last = len(interactions) - 1
-    starts = [min(last, round(len(interactions) * (1.0 - share * left))) for left in range(rounds, 0, -1)]
+    starts = _positions(interactions, [1.0 - share * left for left in range(rounds, 0, -1)])
     moments = [int(interactions.timestamps[index]) for index in starts] + [int(interactions.timestamps[last]) + 1]
     splits = []
     for start, end in pairwise(moments):
@@ -115,6 +118,16 @@ def rolling_splits(interactions: Interactions, share: float, rounds: int) -> lis
         if len(train) and len(test):
             splits.append(Split(train, test))
     return splits
+
+
+def _positions(interactions: Interactions, parts: Sequence[float]) -> list[int]:
+    """Return the indices of the events that come after each of these parts of the log, in (0, 1)."""
+    shares = event_shares(interactions)
+    before = np.cumsum(shares) - shares
+    total = float(shares.sum())
+    # Half a unit of rounding: if all events count 1, the index is the product rounded.
+    found = np.searchsorted(before, [round(total * part) - 1e-6 for part in parts])
+    return [min(len(shares) - 1, int(index)) for index in found]
 
 
 def leave_last(interactions: Interactions, events: int = 1) -> Split:

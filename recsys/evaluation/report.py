@@ -14,6 +14,7 @@ from functools import cache, partial
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from recsys.dataset.bots import without_bots
 from recsys.dataset.categories import category_groups
 from recsys.dataset.interactions import drop_unknown_items
 from recsys.dataset.project import Project
@@ -32,7 +33,7 @@ from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.style_vectors import catalog_colors
 from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
-from recsys.schema import FloatArray, IntArray, UserRow
+from recsys.schema import USER_ID, FloatArray, IntArray, UserRow
 from recsys.training.build import Ingredients, prepare, train
 
 BASELINE = PopularityModel.name
@@ -65,6 +66,8 @@ def compare_project(
 ) -> ComparisonReport:
     """Compare a project's own models, and others, by any split, with every metric and the standard slices.
 
+    Users that look like bots are left out, except from a split that came with the data.
+
     `method`: by default the split that came with the data, else by time. `share` and `events` are those of `hold_out`.
     `models`: names of `EVERY`, or `ALL`; default: `OWN`. The baseline is always among them. `extra` adds other ones.
     `controls` adds the blend with shuffled and with random style vectors in place of the catalog's, and with the
@@ -77,11 +80,16 @@ def compare_project(
     ingredients = prepare(project)
     frame = drop_unknown_items(frame, ingredients.catalog.ids)
     method = method or default_split_method(frame)
+    users = frame[USER_ID].nunique()
+    if method is not SplitMethod.PREDEFINED:
+        frame = without_bots(frame, ingredients.catalog.ids, project.settings.events)
+    bots = users - frame[USER_ID].nunique()
     holdout = hold_out(frame, ingredients.catalog.ids, method, share=share, events=events, seed=project.settings.seed)
     return compare_holdout(
         ingredients,
         holdout,
-        split=describe_split(method, share, events, int(holdout.test.timestamps.min())),
+        split=describe_split(method, share, events, int(holdout.test.timestamps.min()))
+        + (f", without {bots:,} users that look like bots" if bots else ""),
         k=k,
         baseline=baseline,
         models=models,

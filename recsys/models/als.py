@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from recsys.config import AlsSettings
 from recsys.errors import DataError, NotFittedError
-from recsys.models.base import Arrays, Model, resize
+from recsys.models.base import Arrays, Model, place_rows, resize
 from recsys.models.least_squares import inverse_root, solve_rows
 from recsys.models.popularity import log_popularity, unit_peak
 from recsys.models.validation import Expected, parse_penalty
@@ -214,6 +214,15 @@ class AlsModel(Model):
     def _keep_users(self, which: BoolArray) -> None:
         super()._keep_users(which)
         self._user_factors = self._user_factors[which]
+
+    def _replace_users(self, events: csr_matrix, fitted: IntArray) -> None:
+        factors = np.zeros((events.shape[0], self._user_factors.shape[1]), dtype=np.float32)
+        factors[fitted] = self._user_factors
+        # Only users with other events are folded in: a sum in a larger batch may round differently.
+        changed = np.unique((events - place_rows(self.history, fitted, events.shape[0])).nonzero()[0])
+        factors[changed] = self._fold_in(self._confidences(events[changed]))
+        super()._replace_users(events, fitted)
+        self._user_factors = factors
 
     def describe_items(self, rows: IntArray, item_vectors: FloatArray) -> Self:  # noqa: ARG002
         """Replace the style vectors (n, D) of the known items `rows` (n,).

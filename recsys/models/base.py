@@ -105,6 +105,21 @@ class Model(ABC):
         model._keep_users(~gone)
         return model
 
+    def with_users(self, events: csr_matrix, fitted: IntArray) -> Self:
+        """Return a copy with other users or other events of them; all parameters of items stay as learned.
+
+        Args:
+            events: (U', I) events of all users.
+            fitted: (U,) rows of the fitted users among them, ascending.
+
+        Raises:
+            NotFittedError: Before `fit`.
+            DataError: If the columns are not the fitted items.
+        """
+        model = copy.copy(self)
+        model._replace_users(self._canonical_events(events), fitted)
+        return model
+
     def scores(self, user_rows: IntArray) -> FloatArray:
         """Return scores of all items for known users: (Q,) rows to (Q, I) float32, higher is better.
 
@@ -247,6 +262,10 @@ class Model(ABC):
         """Keep only the rows of the users in the mask `which` (U,)."""
         self._history = self.history[which]
 
+    def _replace_users(self, events: csr_matrix, fitted: IntArray) -> None:  # noqa: ARG002
+        """Take canonical `events` (U', I) as the users' history; `fitted` (U,) are the rows of the fitted users."""
+        self._history = events
+
     @abstractmethod
     def _fit(self, matrix: csr_matrix) -> None:
         """Learn from a canonical matrix (U, I)."""
@@ -349,6 +368,14 @@ def keep_entries(matrix: csr_matrix, which: BoolArray) -> csr_matrix:
     # The running count of kept entries, read at the old row bounds, gives the new row bounds.
     indptr = np.concatenate([[0], np.cumsum(which)])[matrix.indptr]
     return csr_matrix((matrix.data[which], matrix.indices[which], indptr), shape=matrix.shape)
+
+
+def place_rows(matrix: csr_matrix, rows: IntArray, count: int) -> csr_matrix:
+    """Return a matrix (count, I) with the rows of `matrix` (n, I) at `rows` (n,), ascending; others are empty."""
+    lengths = np.zeros(count, dtype=matrix.indptr.dtype)
+    lengths[rows] = np.diff(matrix.indptr)
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    return csr_matrix((matrix.data, matrix.indices, indptr), shape=(count, matrix.shape[1]))
 
 
 def resize(matrix: csr_matrix, shape: tuple[int, int]) -> csr_matrix:

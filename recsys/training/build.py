@@ -20,6 +20,8 @@ from recsys.bundle.types import Bundle
 from recsys.bundle.versions import delete_old_versions
 from recsys.clock import SECONDS_PER_DAY, Clock, now
 from recsys.config import ProjectSettings
+from recsys.dataset.activity import damp_bursts
+from recsys.dataset.bots import find_bots, leave_out
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.interactions import Interactions, drop_unknown_items
 from recsys.dataset.project import Project
@@ -46,6 +48,7 @@ from recsys.schema import INTERACTION_COLUMNS, FloatArray
 from recsys.storage.artifacts import exclusive_lock
 from recsys.training.blend import BlendCases, Round, fit_blend, quality
 from recsys.training.descriptors import catalog_descriptors
+from recsys.training.left_out import cap_users, describe_learning, with_everybody
 
 ROUNDS = 3
 """The blend is fitted on this many stretches of later events."""
@@ -144,12 +147,17 @@ def load_interactions(project: Project, catalog: Catalog, through: int | None = 
 def train(ingredients: Ingredients, interactions: Interactions, *, in_time: bool = True) -> Bundle:
     """Choose the blend on later events, then fit everything on all events.
 
+    Nothing is learned from users that look like bots, unless the settings say so; they have lists like all others.
+
     `in_time` False: on events held out at random, for a test that is so.
     """
+    suspects = find_bots(interactions, ingredients.settings.events)
+    kept = leave_out(interactions, suspects)
     with stage("blend"):
-        blend, metrics = choose_blend(ingredients, interactions, in_time=in_time)
+        blend, metrics = choose_blend(ingredients, kept, in_time=in_time)
     with stage("final models"):
-        return fit(ingredients, interactions, blend, metrics)
+        bundle = replace(fit(ingredients, kept, blend, metrics), notes=tuple(describe_learning(suspects, kept)))
+        return with_everybody(bundle, kept, interactions) if suspects else bundle
 
 
 def choose_blend(
@@ -206,10 +214,14 @@ def fit(
     neighbors: ItemItemModel | None = None,
 ) -> Bundle:
     """Factors, neighbors (unless they are given) and taste of these events, in one bundle with all else."""
-    settings = ingredients.settings
+    settings, trend_half_life = ingredients.settings, ingredients.settings.rank.trend_half_life_days
     matrix = interactions.matrix()
+    capped = cap_users(matrix, interactions)
     with stage("factors"):
-        factors = fit_factors(ingredients, matrix)
+        factors = fit_factors(ingredients, capped)
+        if capped is not matrix:
+            # Users with lowered weights get factors from all their events.
+            factors = factors.with_users(matrix, np.arange(matrix.shape[0]))
     recent = interactions.matrix(half_life_days=settings.taste.half_life_days)
     with stage("tastes"):
         taste = TasteModel.fit(
@@ -221,13 +233,13 @@ def fit(
         )
     if neighbors is None:
         with stage("neighbors"):
-            neighbors = fit_neighbors(matrix)
+            neighbors = fit_neighbors(capped)
     # Recency halves with each half-life since an item's first event; 0 without events, or if all have one time.
     recency = np.zeros(interactions.shape[1], dtype=np.float32)
     times = interactions.timestamps
     if len(times) and times.min() < times.max():
         rows, first = np.unique(interactions.items, return_index=True)  # events are in time order
-        age_days = (times.max() - times[first]) / SECONDS_PER_DAY
+        age_days = np.maximum(interactions.present - times[first], 0) / SECONDS_PER_DAY
         recency[rows] = 0.5 ** (age_days / settings.rank.recency_half_life_days)
     return Bundle(
         items=ingredients.items,
@@ -239,7 +251,7 @@ def fit(
         blend=blend,
         recent=recent,
         interacted=interactions.kinds_matrix(),
-        trend=unit_peak(log_popularity(interactions.matrix(half_life_days=settings.rank.trend_half_life_days))),
+        trend=unit_peak(log_popularity(damp_bursts(interactions).matrix(half_life_days=trend_half_life))),
         recency=recency,
         styles=ingredients.styles,
         style_vectors=ingredients.style_vectors,
@@ -282,7 +294,8 @@ def fit_neighbors(matrix: csr_matrix) -> ItemItemModel:
         return ItemKnnModel().fit(nobody)
     if matrix.shape[1] <= EASE_ITEMS:
         return EaseModel(EaseSettings(memory_limit=EASE_BYTES)).fit(matrix)
-    return ItemKnnModel().fit(strongest(matrix, MOST_LIKES))
+    # All events stay its history, by which items are new.
+    return ItemKnnModel().fit(strongest(matrix, MOST_LIKES)).with_users(matrix, np.arange(matrix.shape[0]))
 
 
 def strongest(matrix: csr_matrix, count: int) -> csr_matrix:

@@ -25,6 +25,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from recsys.config import AlsSettings
+from recsys.dataset.bots import without_bots
 from recsys.dataset.catalog import Catalog
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
 from recsys.dataset.interactions import drop_unknown_items
@@ -147,6 +148,8 @@ def tune(
     catalog = Catalog.from_frame(project.load_items())
     seed = project.settings.seed
     events = drop_unknown_items(project.load_interactions(), catalog.ids)
+    if default_split_method(events) is not SplitMethod.PREDEFINED:
+        events = without_bots(events, catalog.ids, project.settings.events)
     validation = validation_of(events, catalog.ids, split, seed=seed)
     vectors = np.empty((0, 0), dtype=np.float32)
     if space.needs_style:

@@ -478,6 +478,21 @@ def test_users_can_be_forgotten(name: str, tmp_path_factory: pytest.TempPathFact
         assert not any(USERS in array.shape for array in file.values())
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_users_can_be_known_without_learning_from_them(name: str) -> None:
+    events, model = block_matrix(), MODELS[name](VECTORS).fit(block_matrix()[1:-1])
+    asked = np.arange(USERS)
+    more = model.with_users(events, asked[1:-1])
+    np.testing.assert_array_equal(more.history.toarray(), events.toarray())
+    scores = more.scores(asked)
+    # Users who were fitted keep their scores, and the others have those of folding them in.
+    np.testing.assert_allclose(scores[1:-1], model.scores(asked[:-2]), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(scores[[0, -1]], model.fold_in_scores(events[[0, -1]]), rtol=1e-4, atol=1e-5)
+    assert model.shape == (USERS - 2, ITEMS)
+    with pytest.raises(DataError, match="item columns"):
+        model.with_users(events[:, 1:], asked[1:-1])
+
+
 @pytest.mark.parametrize("name", UPDATES)
 def test_nothing_new_changes_nothing(name: str) -> None:
     model = MODELS[name](VECTORS).fit(block_matrix())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from recsys.dataset.bots import describe_suspects
 from recsys.dataset.importers.options import ImportOptions, ImportSources, RawTables
 from recsys.dataset.importers.parsing import (
     ParsedTable,
@@ -81,6 +82,8 @@ def import_data(
             linked = drop_orphans(tables[_INTERACTIONS], tables[_ITEMS], skip_bad=options.skip_bad)
             tables[_INTERACTIONS] = linked.frame
             notes += linked.notes
+            if raw.interactions:
+                notes += describe_suspects(linked.frame, project.settings.events)
         imported = {
             name: tables[name]
             for name, source in {_ITEMS: raw.items, _INTERACTIONS: raw.interactions, _USERS: raw.users}.items()
