@@ -16,8 +16,10 @@ from recsys.clock import SECONDS_PER_DAY
 from recsys.dataset.interactions import Interactions
 from recsys.schema import IntArray
 
-DEVIATIONS = 3.0
-"""Bound of a usual count, in robust standard deviations of its logarithm above the median: 1 in 740 of a log-normal."""
+UNUSUAL, EXTREME = 3.0, 4.0
+"""Bounds of counts, in robust standard deviations of their logarithm above the median.
+
+In a log-normal distribution, 1 in 740 counts is unusual and 1 in 32,000 extreme."""
 LEAST_DEVIATION = 0.5
 """Smallest standard deviation of the logarithm, so that a log of nearly equal counts still permits 4.5 times more."""
 MOST_UNUSUAL, FEW_UNUSUAL = 0.05, 3
@@ -26,7 +28,7 @@ FEWEST_EVENTS, FEWEST_ACTIVE = 3, 10
 """Counts below 3 say nothing about activity; they are left out if at least 10 others remain."""
 
 
-def usual_bound(counts: IntArray) -> float:
+def usual_bound(counts: IntArray, deviations: float = UNUSUAL) -> float:
     """Return the largest usual count: the median times exp(3 deviations), and at least `common_bound`.
 
     The deviation of log counts is estimated from the distances of the 75 % and 90 % quantiles to the median; the larger
@@ -34,6 +36,7 @@ def usual_bound(counts: IntArray) -> float:
 
     Args:
         counts: (n,) events of each user or day; zeros do not count. Without any the bound is infinite.
+        deviations: `UNUSUAL`, or `EXTREME` for the largest count that is not extreme.
     """
     counts = counts[counts > 0]
     if not len(counts):
@@ -44,7 +47,7 @@ def usual_bound(counts: IntArray) -> float:
     median, upper, high = np.quantile(logs, [0.5, 0.75, 0.9], method="lower")
     # Distances of these quantiles to the median in a standard normal distribution.
     deviation = max(LEAST_DEVIATION, (upper - median) / 0.6745, (high - median) / 1.2816)
-    return max(common_bound(counts), float(np.exp(median + DEVIATIONS * deviation)))
+    return max(common_bound(counts), float(np.exp(median + deviations * deviation)))
 
 
 def common_bound(counts: IntArray) -> float:
@@ -55,8 +58,12 @@ def common_bound(counts: IntArray) -> float:
 
 
 def user_shares(counts: IntArray) -> NDArray[np.float64]:
-    """Return how much one event of each user counts (U,), in (0, 1]: a user counts for no more than the usual bound."""
-    return np.minimum(1.0, usual_bound(counts) / np.maximum(counts, 1))
+    """Return how much one event of each user counts, (U,) in (0, 1]: users with extreme counts are capped.
+
+    All events of such a user count for the largest number that is not extreme. The bound is wide, since the heaviest
+    customers teach much.
+    """
+    return np.minimum(1.0, usual_bound(counts, EXTREME) / np.maximum(counts, 1))
 
 
 def event_shares(interactions: Interactions) -> NDArray[np.float64]:

@@ -38,9 +38,9 @@ def with_everybody(bundle: Bundle, kept: Interactions, everybody: Interactions) 
 
 
 def cap_users(matrix: csr_matrix, interactions: Interactions) -> csr_matrix:
-    """Return the preferences (U, I) that items are learned from, in which a user counts for no more than is usual.
+    """Return the preferences (U, I) that items are learned from, in which no user has an extreme say.
 
-    The weights of users with more events than the usual bound (`recsys.dataset.activity`) are lowered in proportion.
+    The weights of users with an extreme number of events (`recsys.dataset.activity`) are lowered in proportion.
     Without such users the same matrix is returned.
 
     Args:

@@ -55,10 +55,10 @@ def test_common_counts_are_those_of_all_but_five_percent_or_three() -> None:
 
 
 def test_users_count_in_full_up_to_the_bound_and_for_no_more_beyond() -> None:
-    counts = np.append(np.full(50, 8), [30, 400])
+    counts = np.append(np.full(50, 8), [50, 400])
     shares = user_shares(counts)
     assert (shares[:-1] == 1).all()
-    assert shares[-1] * 400 == pytest.approx(usual_bound(counts))
+    assert shares[-1] * 400 == pytest.approx(8 * np.exp(2.0))
 
 
 def test_every_event_of_a_steady_log_counts_in_full() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from recsys.bundle.types import Bundle
 from recsys.errors import RequestError, UnknownIdError
+from recsys.models.base import keep_entries
 from recsys.profiles.style_space import StyleSpace
 from recsys.profiles.text_style import TextStyleMap
 from recsys.ranking.recommender import Recommender
@@ -34,11 +35,9 @@ def without_picture(bundle: Bundle, row: int) -> Recommender:
 
 
 def without_events(bundle: Bundle, row: int) -> Recommender:
-    seen = bundle.interacted.copy().tolil()
-    seen[:, row] = 0
-    seen = seen.tocsr()
-    seen.eliminate_zeros()
-    return Recommender(replace(bundle, interacted=seen))
+    learned = bundle.neighbors.history
+    others = keep_entries(learned, learned.indices != row)
+    return Recommender(replace(bundle, neighbors=bundle.neighbors.with_users(others, np.arange(learned.shape[0]))))
 
 
 class TestWords:

@@ -132,7 +132,7 @@ def test_a_heavy_user_counts_for_the_usual_number_of_events_and_keeps_own_factor
     heavy = heavy.select(order)  # type: ignore[arg-type]
     matrix = heavy.matrix()
     capped = cap_users(matrix, heavy)
-    bound = 6 * np.exp(1.5)
+    bound = 6 * np.exp(2.0)
     np.testing.assert_allclose(capped[3].data, matrix[3].data * bound / (6 * 31), rtol=1e-5)
     np.testing.assert_array_equal(capped[4].data, matrix[4].data)
     bundle = fit(given, heavy, clean()[0].blend, {})
