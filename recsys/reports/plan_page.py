@@ -40,6 +40,10 @@ def plan_lines(plan: ExperimentPlan) -> list[str]:
         lines.append(
             f"{one.metric:<18} {one.mean:>10.4g} {one.deviation:>10.4g} {effect:>8} {units:>12} {days:>5}  {by_arm}"
         )
+    first = plan.metrics[0].needs if plan.metrics else None
+    if first is not None:
+        word = "any" if plan.looks is Looks.SEQUENTIAL else "fixed"
+        lines.append(f"declare this size, which the power assumes: --looks {word} --planned-units {first.units}")
     lines += [f"{name}: not in the logs: {why}" for name, why in plan.unmeasured.items()]
     curves = [one for one in plan.metrics if one.curve]
     if curves:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli.experiments.arguments import Key
+from recsys.cli.experiments.arguments import Key, parse_moment
 from recsys.cli.experiments.logs import load_variety, open_logs
 from recsys.cli.shared import ProjectPath, open_project
 
@@ -23,6 +23,10 @@ def analyze(
     ] = None,
     planned_units: Annotated[
         int | None, typer.Option(min=1, help="Units at which always-valid intervals are narrowest.")
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Analyze the logs as they were then; with time zone, as 2026-12-24T09:00Z."),
     ] = None,
     assigned_elsewhere: Annotated[
         bool, typer.Option("--assigned-elsewhere", help="Do not check arms: another system assigned them.")
@@ -46,6 +50,7 @@ def analyze(
             one,
             logs,
             now(),
+            until=None if until is None else parse_moment(until, "--until"),
             diversity=load_variety(project, declared_metrics(one), vectors),
             planned_units=planned_units,
             assigned_here=not assigned_elsewhere,

@@ -35,6 +35,16 @@ def parse_number(text: str, option: str) -> float:
         raise typer.BadParameter(f"{option}: {text!r} is not a number") from None
 
 
+def parse_moment(text: str, option: str) -> int:
+    """Parse a date with time zone of an option, to seconds since 1970 UTC."""
+    from recsys.experiments.design.fields import parse_time
+
+    try:
+        return int(str(parse_time(text)))
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}: {error}") from None
+
+
 def describe_arms(one: Experiment) -> str:
     """Return the arms with their shares in one line."""
     return " / ".join(f"{name} {share:.0%}" for name, share in one.shares.items())

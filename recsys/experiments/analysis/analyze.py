@@ -36,6 +36,7 @@ from recsys.experiments.analysis.log_sources import Logs
 from recsys.experiments.analysis.over_time import Look, compute_looks
 from recsys.experiments.analysis.unit_table import UnitTable, build_unit_table
 from recsys.experiments.design.definition import Experiment, Guardrail, Looks, MarginScale, Status
+from recsys.experiments.design.fields import format_time
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.effect import Effect
 from recsys.experiments.stats.guardrails import guardrail
@@ -143,7 +144,9 @@ def analyze(
     if experiment.status is Status.DRAFT or experiment.started_at is None:
         raise ExperimentError(f"{experiment.key}: is a draft, there is nothing to analyze; start it first")
     if until is not None and not experiment.started_at <= until <= now:
-        raise ConfigError(f"until is {until}: give a time from the start, {experiment.started_at}, to now")
+        raise ConfigError(
+            f"until is {format_time(until)}: give a time from the start, {format_time(experiment.started_at)}, to now"
+        )
     if now < experiment.started_at:
         raise ExperimentError(f"{experiment.key}: starts after the time of analysis; set this machine's clock")
     if planned_units is not None and planned_units < 1:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recsys.experiments.analysis.baselines import measure_baselines
 from recsys.experiments.analysis.columnar_logs import ListValues
 from recsys.experiments.analysis.log_sources import Logs
-from recsys.experiments.analysis.planning import MetricPlan, Rules, Traffic, plan_metric
+from recsys.experiments.analysis.planning import MetricPlan, Rules, Traffic, compute_curve, plan_metric
 from recsys.experiments.design.definition import Experiment, Looks, MarginScale, UnitKind
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.power import Baseline
@@ -114,6 +114,11 @@ def plan_from_logs(
         if goal.metric in measured.baselines
     ]
     length = "1 day" if measured.days == 1 else f"{measured.days} days"
+    longest = max((len(plan.curve) for plan in plans), default=0)
+    plans = [
+        replace(plan, curve=compute_curve(measured.baselines[MetricName(plan.metric)], rules, traffic, longest))
+        for plan in plans
+    ]
     source = f"{length} of logs with {measured.units:,} {unit}s"
     unmeasured = {str(name): why for name, why in measured.unmeasured.items()}
     return _plan(rules, source, traffic.per_day, plans, unmeasured)

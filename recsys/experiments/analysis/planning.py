@@ -25,11 +25,15 @@ class Traffic:
 
     Attributes:
         so_far: units after each of the first days; empty if only a rate is known.
-        per_day: new units per day after that.
+        per_day: new units per day after that, 0 or more.
     """
 
     so_far: tuple[float, ...]
     per_day: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.per_day < math.inf or not (self.per_day or self.so_far):
+            raise ConfigError(f"units_per_day is {self.per_day:g}: give the number of new units a day, above 0")
 
     def units(self, days: int) -> int:
         """Return the number of units after `days` days."""
@@ -66,6 +70,10 @@ class Rules:
             raise ConfigError(f"control {self.control!r} is no arm; arms: {', '.join(self.shares)}")
         if len(self.shares) < 2 or min(self.shares.values()) <= 0.0:
             raise ConfigError("give two arms or more, each with a weight above 0")
+        if not 0.0 < self.alpha < 0.5:
+            raise ConfigError(f"alpha is {self.alpha:g}: give the error rate, above 0 and below 0.5 such as 0.05")
+        if not 0.5 < self.power < 1.0:
+            raise ConfigError(f"power is {self.power:g}: give a probability above 0.5 and below 1 such as 0.8")
 
     @classmethod
     def from_experiment(cls, experiment: Experiment) -> Rules:
@@ -179,8 +187,19 @@ def plan_metric(
         signed = effect if direction is Direction.INCREASE else -effect
         needs = _compute_needs(at, reference, rules, traffic, signed)
     last = days or max((needs.days or 0) if needs else 0, _SHORTEST_CURVE)
-    curve = () if traffic is None else tuple(_compute_point(at, rules, traffic, day) for day in range(1, last + 1))
+    curve = () if traffic is None else compute_curve(baselines, rules, traffic, last)
     return MetricPlan(str(metric), reference.mean, math.sqrt(reference.variance), needs, curve)
+
+
+def compute_curve(
+    baselines: Baseline | BaselineByDay, rules: Rules, traffic: Traffic, last: int
+) -> tuple[DayPoint, ...]:
+    """Compute the smallest detectable effect after each of the first `last` days."""
+
+    def at(day: int) -> Baseline | None:
+        return baselines if isinstance(baselines, Baseline) else baselines(day)
+
+    return tuple(_compute_point(at, rules, traffic, day) for day in range(1, last + 1))
 
 
 def _compute_needs(

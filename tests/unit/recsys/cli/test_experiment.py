@@ -111,7 +111,10 @@ def test_a_plan(shop: Project, tmp_path: Path) -> None:
     assert "conversion" in page
     plan = json.loads(_done(_run(shop, "plan", "mild", *logs, "--json")))
     assert [one["metric"] for one in plan["metrics"]] == ["ctr", "conversion"]
+    assert len({len(one["curve"]) for one in plan["metrics"]}) == 1
     assert [one["needs"]["effect"] for one in plan["metrics"]] == [0.2, 0.5]
+    told = _done(_run(shop, "plan", *logs, "--metric", "conversion", "--metric", "dwell:decrease", "--effect", 0.02))
+    assert "satisfaction" not in told
     assert plan["metrics"][0]["needs"]["units"] > 0
 
 

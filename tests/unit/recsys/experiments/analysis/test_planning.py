@@ -75,6 +75,9 @@ def test_the_power_is_kept_in_simulation(shares: dict[str, float]) -> None:
         (lambda: plan_metric("ctr", lambda _: None, EQUAL, effect=0.1), "no baseline"),
         (lambda: Rules({"now": 1.0}, "now"), "two arms"),
         (lambda: Rules({"now": 0.5, "b": 0.5}, "c"), "'c' is no arm"),
+        (lambda: replace(EQUAL, alpha=0.7), "alpha is 0.7"),
+        (lambda: replace(EQUAL, power=0.3), "power is 0.3"),
+        (lambda: Traffic((), 0.0), "units_per_day is 0"),
     ],
 )
 def test_what_cannot_be_planned_is_said(call: Callable[[], object], words: str) -> None:
