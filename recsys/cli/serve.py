@@ -42,15 +42,21 @@ def serve(
         str, typer.Option(help="Proxies whose X-Forwarded-For is believed, separated by commas; * for all.")
     ] = "127.0.0.1,::1",
     root_path: Annotated[str, typer.Option(help="Prefix under which a proxy has mounted the service.")] = "",
+    is_open: Annotated[
+        bool, typer.Option("--open", help="Serve other machines without keys. Everybody can then read and write.")
+    ] = False,
 ) -> None:
     """Serve recommendations and restyled images over HTTP; SIGTERM lets requests in flight finish."""
     from recsys.api.logs import LogFormat
     from recsys.api.server import serve as serve_project
     from recsys.bundle.store import current_version
+    from recsys.bundle.versions import versions
 
     project = open_project(path)
-    version = current_version(project.bundles)
-    typer.echo(f"serving {project.settings.name} ({version}); try http://{host}:{port}{root_path}/docs")
+    if not versions(project.bundles):
+        # Nothing was built: say so. A damaged pointer is no reason to stop, as the newest good bundle is served.
+        current_version(project.bundles)
+    typer.echo(f"serving {project.settings.name}; try http://{host}:{port}{root_path}/docs")
     serve_project(
         project,
         host=host,
@@ -59,6 +65,7 @@ def serve(
         log_format=choose(LogFormat, log_format, "--log-format"),
         forwarded_allow_ips=forwarded_allow_ips,
         root_path=root_path,
+        is_open=is_open,
     )
 
 
