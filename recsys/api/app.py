@@ -59,6 +59,9 @@ if TYPE_CHECKING:
 KEYS_INTERVAL_S = 0.5
 """Longest interval between two reads of the API keys, even if bundles are polled less often."""
 
+READERS = 16
+"""Threads that read a database server for requests."""
+
 DESCRIPTION = """Recommendations with style-aware ranking, with images restyled toward the taste of each user.
 
 Errors are [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) problem details; `/problems` explains every type.
@@ -113,6 +116,7 @@ def create_app(
         security=security,
         metrics=metrics,
         ranking=RankingPool(settings.ranking_threads, settings.max_waiting),
+        reader=ThreadPoolExecutor(READERS, thread_name_prefix="read"),
         writer=ThreadPoolExecutor(1, thread_name_prefix="write"),
         describer=ThreadPoolExecutor(1, thread_name_prefix="describe"),
         drain=drain or Drain(),
@@ -174,7 +178,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # Read only now: holding the first services would keep the first model in memory.
     services: Services = app.state.services
     services.ranking.close()
-    for executor in (services.writer, services.describer):
+    for executor in (services.reader, services.writer, services.describer):
         executor.shutdown()
     services.experiments.close()
     if services.host is not None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
 from recsys.api.analysis_cache import AnalysisCache
@@ -59,6 +58,7 @@ class Services:
 
     Threads:
         ranking: Threads that rank.
+        reader: Threads that read a database server, apart from those of other routes, which go on if it hangs.
         writer: Thread that writes live data.
         describer: Thread that decodes and embeds images.
         drain: State of stopping.
@@ -80,6 +80,7 @@ class Services:
     metrics: Metrics
 
     ranking: RankingPool
+    reader: Executor
     writer: Executor
     describer: Executor
     drain: Drain
@@ -96,7 +97,7 @@ class Services:
         """
         if self.live.database.is_sqlite:
             return self.live.states.read(user_id)
-        return await run_in_threadpool(self.live.states.read, user_id)
+        return await asyncio.wrap_future(self.reader.submit(self.live.states.read, user_id))
 
     async def write(self, work: Callable[[], T]) -> T:
         """Run `work` on the thread that writes, so that writers of one process do not contend."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -24,6 +25,8 @@ from recsys.storage.schema import HEAD, revision, upgrade
 
 LOG_TIMEOUT_MS = 200
 WAIT_S = 10.0
+AWAY_AFTER_S, AWAY_S = 2.0, 1.0
+"""A read that fails after so many seconds makes all reads fail for some time: otherwise each would wait as long."""
 SQLITE_PRAGMAS = (
     f"busy_timeout={round(WAIT_S * 1_000)}",
     "journal_mode=WAL",
@@ -53,6 +56,7 @@ class Database:
         self._turns = threading.Lock()
         self._process = os.getpid()
         self._idle: deque[Any] = deque()
+        self._away_until = 0.0
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -75,6 +79,8 @@ class Database:
             raise ConfigError("storage.database: use sqlite:///FILE or postgresql+psycopg://user:password@host/name")
         try:
             engine = create_engine(parsed, pool_pre_ping=parsed.drivername != SQLITE, hide_parameters=True)
+            if parsed.drivername != SQLITE:
+                event.listen(engine, "do_connect", _connect_postgres)
         except ModuleNotFoundError as error:
             raise MissingExtraError(str(error.name), "postgres") from None
         if parsed.drivername == SQLITE:
@@ -98,11 +104,25 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Yield a connection that sees one state of the data, and must not change it."""
+    def reading(self, *, whole_log: bool = False) -> Iterator[Connection]:
+        """Yield a connection that sees one state of the data, and must not change it.
+
+        Args:
+            whole_log: The block reads more than a request may wait for. Otherwise a server has some seconds to answer.
+        """
         self._check_process()
-        with as_storage_errors(), self._readers.connect() as connection:
-            yield connection
+        with as_storage_errors(), self._answering(), self._readers.connect() as connection:
+            if self.is_sqlite:
+                yield connection
+                return
+            from recsys.storage.postgres import LONG_READ_S, READ_S, WRITE_S
+
+            driver: Any = connection.connection.driver_connection
+            driver.limit_s = LONG_READ_S if whole_log else READ_S
+            try:
+                yield connection
+            finally:
+                driver.limit_s = WRITE_S
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -142,7 +162,8 @@ class Database:
         self._check_process()
         if not self.is_sqlite:
             query = query.replace("?", "%s")
-        with as_storage_errors():
+        started = time.monotonic()
+        with as_storage_errors(), self._answering():
             while self._idle:
                 with suppress(IndexError):  # another thread may have taken the last one
                     connection = self._idle.pop()
@@ -150,7 +171,8 @@ class Database:
                         return self._fetch(connection, query, parameters)
                     except Exception:
                         # A restarted server has closed all connections; only a new one shows the real error.
-                        if self.is_sqlite or not connection.broken:
+                        is_slow = time.monotonic() - started >= AWAY_AFTER_S
+                        if self.is_sqlite or is_slow or not connection.broken:
                             raise
             return self._fetch(self._connect_detached(), query, parameters)
 
@@ -185,8 +207,24 @@ class Database:
         connection: Any = pooled.driver_connection
         pooled.detach()
         if not self.is_sqlite:
+            from recsys.storage.postgres import READ_S
+
             connection.autocommit = True
+            connection.limit_s = READ_S
         return connection
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Fail at once while a server that has just kept a reader waiting is given time; remember if it does so."""
+        if time.monotonic() < self._away_until:
+            raise StorageError("the database of live data: the server does not answer; reads go on when it does")
+        started = time.monotonic()
+        try:
+            yield
+        except Exception:
+            if not self.is_sqlite and time.monotonic() - started >= AWAY_AFTER_S:
+                self._away_until = time.monotonic() + AWAY_S
+            raise
 
     def _upgrade_schema(self) -> None:
         with self.reading() as connection:
@@ -199,6 +237,12 @@ class Database:
         # Use in a forked process breaks both kinds of connections, SQLite's silently.
         if os.getpid() != self._process:
             raise StorageError("the database was opened before a fork: open it again in the new process")
+
+
+def _connect_postgres(_: object, __: object, arguments: Any, options: Any) -> Any:
+    from recsys.storage.postgres import connect
+
+    return connect(arguments, options)
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:

@@ -153,7 +153,7 @@ class EventStore:
         query = select(*columns).order_by(EVENTS.c.seq)
         if through is not None:
             query = query.where(EVENTS.c.seq <= through)
-        with self.database.reading() as connection:
+        with self.database.reading(whole_log=True) as connection:
             rows = connection.execute(query).all()
         frame = pd.DataFrame.from_records(rows, columns=[column.name for column in columns])
         frame = frame.astype({USER_ID: "str", ITEM_ID: "str", EVENT: "str", TIMESTAMP: np.int64})
@@ -176,7 +176,7 @@ class EventStore:
             )
             if through is not None:
                 query = query.where(EVENTS.c.seq <= through)
-            with self.database.reading() as connection:
+            with self.database.reading(whole_log=True) as connection:
                 batch = connection.execute(query).all()
             if not batch:
                 return

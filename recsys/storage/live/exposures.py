@@ -231,7 +231,7 @@ def exposure_frames(
         query = select(EXPOSURES).where(EXPOSURES.c.seq > after).order_by(EXPOSURES.c.seq).limit(rows)
         if through is not None:
             query = query.where(EXPOSURES.c.seq <= through)
-        with database.reading() as connection:
+        with database.reading(whole_log=True) as connection:
             batch = [_decode(dict(row)) for row in connection.execute(query).mappings()]
         if not batch:
             return

@@ -58,6 +58,6 @@ class RenderLog:
 
     def all(self) -> Iterator[Render]:
         """Yield all rows in order."""
-        with self._database.reading() as connection:
+        with self._database.reading(whole_log=True) as connection:
             for row in connection.execute(select(*_COLUMNS).order_by(RENDERS.c.seq)):
                 yield Render(*row)
