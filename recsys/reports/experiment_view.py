@@ -264,7 +264,9 @@ def _notes(analysis: Analysis) -> tuple[str, ...]:
     look = analysis.look
     if look.words not in analysis.decision.why:
         notes.append(look.words)
-    if look.looks is Looks.SEQUENTIAL:
+    if look.looks is Looks.SEQUENTIAL and look.end_at is not None:
+        notes.append("Intervals are tuned to the declared end, so that early ones are wide.")
+    elif look.looks is Looks.SEQUENTIAL:
         since = "as declared" if look.planned_units else "fixed after the first day"
         notes.append(f"Intervals are narrowest at {analysis.tightest_at:,.0f} units, {since}.")
     return tuple(notes)
