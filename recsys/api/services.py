@@ -30,7 +30,7 @@ from recsys.serving.catalog_editor import CatalogEditor
 from recsys.serving.experiments import LiveExperiments
 from recsys.serving.live_store import LiveStore
 from recsys.serving.model_host import ModelHost
-from recsys.storage.live.user_state import UserState
+from recsys.storage.live.user_state import UserState, person_ids
 
 T = TypeVar("T")
 
@@ -115,7 +115,9 @@ class Services:
 
     def knows_user(self, user_id: UserId, state: UserState) -> bool:
         """Return whether a user has a history, in the model or in the live data."""
-        return not state.erased and (bool(state.last_event) or self.recommender.has_user(user_id))
+        return not state.erased and (
+            bool(state.last_event) or any(map(self.recommender.has_user, person_ids(user_id, state)))
+        )
 
     def knows_item(self, item_id: ItemId) -> bool:
         """Return whether the catalog has an item, including one that was just put."""

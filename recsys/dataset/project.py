@@ -200,9 +200,11 @@ class Project:
         if not self.has_live_data:
             return self.load_imported_interactions()
         from recsys.dataset.undo import standing_events
+        from recsys.storage.live.merges import MergeStore
 
         with self._open_events() as events:
             frame = events.frame(self.settings.events, through)
+            merged = MergeStore(events.database).mapping()
         if self.interactions_file.exists():
             imported = self.load_imported_interactions()
             if frame.empty:
@@ -211,6 +213,9 @@ class Project:
                 if SPLIT_PART in imported:
                     frame = frame.assign(**{SPLIT_PART: SplitPart.TRAIN.value})
                 frame = pd.concat([imported, frame], ignore_index=True)
+        if merged:
+            ids = frame[USER_ID]
+            frame = frame.assign(**{USER_ID: ids.map(merged).fillna(ids).astype(ids.dtype)})
         # Imported events came first; live ones may take them back.
         frame = standing_events(frame).frame
         frame = frame.sort_values([TIMESTAMP, USER_ID, ITEM_ID, EVENT], kind="stable", ignore_index=True)

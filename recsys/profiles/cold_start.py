@@ -82,11 +82,13 @@ class Profiler:
         chosen: Sequence[FloatArray] = (),
         *,
         ignore_style_history: bool = False,
+        merged: Sequence[UserId] = (),
     ) -> Profile:
         """Build the profile of a user or an anonymous session.
 
         Args:
             user_id: An unknown user has no history, like None.
+            merged: Other ids of the same person, such as that of the visitor before the login.
             session: Items of this session with their states.
             chosen: Style vectors (128,) that the user chose; they replace the taste from events.
             ignore_style_history: Derive the taste from this session only; everything else still uses the history.
@@ -94,28 +96,36 @@ class Profiler:
         Raises:
             UnknownIdError: If the catalog does not have an item of the session.
         """
-        row = self.user_ids.row(user_id) if user_id is not None and user_id in self.user_ids else None
-        return self.profile_of_row(row, session, chosen, ignore_style_history=ignore_style_history)
+        ids = [] if user_id is None else [one for one in (user_id, *merged) if one in self.user_ids]
+        rows = [self.user_ids.row(one) for one in ids]
+        return self._profile_of_rows(rows, session, chosen, ignore_style_history=ignore_style_history)
 
-    def profile_of_row(
+    def profile_of_row(self, row: UserRow) -> Profile:
+        """Build the profile of a user's row."""
+        return self._profile_of_rows([row], None, (), ignore_style_history=False)
+
+    def _profile_of_rows(
         self,
-        row: UserRow | None,
-        session: Mapping[ItemId, ItemState] | None = None,
-        chosen: Sequence[FloatArray] = (),
+        rows: Sequence[UserRow],
+        session: Mapping[ItemId, ItemState] | None,
+        chosen: Sequence[FloatArray],
         *,
-        ignore_style_history: bool = False,
+        ignore_style_history: bool,
     ) -> Profile:
-        """Build the profile of a user's row (None: no history) with a session; see `profile`."""
-        events = self._row({}) if row is None else self.factors.history[row]
-        columns, bits = _entries(self.interacted, row)
-        interacted, kinds = columns.astype(np.int64), bits.astype(np.uint8)
+        """Build the profile of the rows of one person, mostly one, none without a history; see `profile`."""
+        row = rows[0] if len(rows) == 1 else None
+        events = self._history(self.factors.history, rows)
+        interacted, kinds = self._kinds(rows)
         if session:
             states = dict(zip(self.item_ids.rows(list(session)).tolist(), session.values(), strict=True))
             before = {column: Kinds(kind) for column, kind in zip(interacted.tolist(), kinds.tolist(), strict=True)}
             events = self._with_session(events, before, states)
-            recent = self._with_session(self._row({}) if row is None else self.recent[row], before, states)
+            recent = self._with_session(self._history(self.recent, rows), before, states)
             liked, weights = _likes(recent.indices, recent.data)
             interacted, kinds = _merge_kinds(interacted, kinds, states)
+        elif len(rows) > 1:
+            recent = self._history(self.recent, rows)
+            liked, weights = _likes(recent.indices, recent.data)
         else:
             liked, weights = _likes(*_entries(self.recent, row))
         factors = None
@@ -129,7 +139,7 @@ class Profiler:
             taste_items, taste = liked, self._taste(liked, weights, factors, chosen)
         basis = Basis.STYLES if chosen else Basis.POPULAR
         if len(liked):
-            basis = Basis.SESSION if row is None else Basis.HISTORY
+            basis = Basis.HISTORY if rows else Basis.SESSION
         return Profile(
             liked=liked,
             weights=weights,
@@ -154,6 +164,23 @@ class Profiler:
         liked, evidence = _likes(events.indices, events.data)
         factors = np.asarray(self.factors.fold_in(events)[0]) if len(liked) else None
         return liked, self._taste(liked, evidence, factors, chosen)
+
+    def _history(self, matrix: csr_matrix, rows: Sequence[UserRow]) -> csr_matrix:
+        """Return the sum (1, I) of some rows of a matrix of weights (U, I)."""
+        if len(rows) == 1:
+            return matrix[rows[0]]
+        return csr_matrix(sum((matrix[row] for row in rows), self._row({})))
+
+    def _kinds(self, rows: Sequence[UserRow]) -> tuple[IntArray, NDArray[np.uint8]]:
+        """Return item rows (m,), ascending, and the kinds of their events (m,), of some rows of users together."""
+        entries = [_entries(self.interacted, row) for row in rows]
+        if len(entries) == 1:
+            return entries[0][0].astype(np.int64), entries[0][1].astype(np.uint8)
+        columns = np.concatenate([np.zeros(0, dtype=np.int64), *(each for each, _ in entries)])
+        items, positions = np.unique(columns, return_inverse=True)
+        kinds = np.zeros(len(items), dtype=np.uint8)
+        np.bitwise_or.at(kinds, positions, np.concatenate([np.zeros(0, np.uint8), *(bits for _, bits in entries)]))
+        return items.astype(np.int64), kinds
 
     def _row(self, weights: Mapping[int, float]) -> csr_matrix:
         """Return weights by item row as a matrix (1, I)."""

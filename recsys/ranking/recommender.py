@@ -113,7 +113,11 @@ class Recommender:
         chosen = [self.styles.reference(style_id).values for style_id in request.styles]
         chosen += [style.values for style in request.liked_styles]
         return self._profiler.profile(
-            request.user_id, request.session, chosen, ignore_style_history=request.ignore_style_history
+            request.user_id,
+            request.session,
+            chosen,
+            ignore_style_history=request.ignore_style_history,
+            merged=request.merged,
         )
 
     def profile_of_row(self, user: UserRow) -> Profile:

@@ -91,6 +91,7 @@ class Request:
             images only; collaborative signals still use the full history.
         reranker: Replaces the setting.
         blend: Weights (at least 0) of features that replace the fitted ones (`recsys.models.blend.Blend.with_weights`).
+        merged: Other ids of the same person, whose histories count, too.
     """
 
     user_id: UserId | None = None
@@ -108,6 +109,7 @@ class Request:
     ignore_style_history: bool = False
     reranker: Reranker | None = None
     blend: Mapping[str, float] | None = None
+    merged: tuple[UserId, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.limit <= MAX_LIMIT:

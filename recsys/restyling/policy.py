@@ -16,7 +16,7 @@ from recsys.restyling.feedback_text import explain
 from recsys.restyling.satisfaction_model import Action, Ratings
 from recsys.schema import ItemId, UserId
 from recsys.storage.live.feedback import FeedbackStore
-from recsys.storage.live.user_state import UserState
+from recsys.storage.live.user_state import UserState, person_ids
 
 SCENE_PREFIX = "scene:"
 """Prefix of a scene in the target of an action."""
@@ -109,4 +109,5 @@ class RestylePolicy:
     def _own_ratings(self, viewer: Viewer) -> Sequence[Rating]:
         if viewer.user_id is None or not viewer.state.last_rating:
             return ()
-        return self._store.user_ratings(viewer.user_id)
+        ids = person_ids(viewer.user_id, viewer.state)
+        return tuple(rating for one in ids for rating in self._store.user_ratings(one))

@@ -42,6 +42,7 @@ from recsys.storage.artifacts import (
 )
 from recsys.storage.database import Database
 from recsys.storage.live.erasures import ErasureStore, user_hash
+from recsys.storage.live.merges import MergeStore
 
 Hashes = Collection[bytes]
 """Hashes of user ids (`recsys.storage.live.erasures.user_hash`)."""
@@ -59,14 +60,14 @@ class ErasureReport:
 
 
 def erase_user(project: Project, database: Database, user_id: str, clock: Clock = now) -> ErasureReport:
-    """Erase a user everywhere, known or not. Erasing again is harmless.
+    """Erase a user everywhere, known or not, with all ids that were merged. Erasing again is harmless.
 
     Write rows that wait in memory first, because they would be written after the erasure.
 
     Raises:
         DataError: An imported table is damaged. The live data are erased then, and `purge` is still to be called.
     """
-    live = ErasureStore(database).erase(user_id, clock())
+    live = ErasureStore(database).erase(MergeStore(database).ids(user_id), clock())
     on_disk = purge(project, database)
     return ErasureReport({**live, **on_disk.counts}, on_disk.pending)
 

@@ -14,6 +14,7 @@ from recsys.storage.live.feedback import FeedbackStore
 from recsys.storage.live.idempotency import IdempotencyStore
 from recsys.storage.live.items import ItemStore
 from recsys.storage.live.keys import KeyStore
+from recsys.storage.live.merges import MergeStore
 from recsys.storage.live.renders import RenderLog
 from recsys.storage.live.tastes import TasteStore
 from recsys.storage.live.user_state import UserStates
@@ -32,6 +33,7 @@ class LiveStore:
     ratings: FeedbackStore
     renders: RenderLog
     keys: KeyStore
+    merges: MergeStore
     answers: IdempotencyStore
     states: UserStates
     user_requests: UserRequests
@@ -57,6 +59,7 @@ class LiveStore:
             ratings=FeedbackStore(database),
             renders=RenderLog(database),
             keys=KeyStore(database),
+            merges=MergeStore(database),
             answers=IdempotencyStore(database),
             states=UserStates(database),
             user_requests=UserRequests(events, project.settings.events, project.settings.taste),

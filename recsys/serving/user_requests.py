@@ -17,7 +17,7 @@ from recsys.ranking.recommender import Recommender
 from recsys.ranking.request import Request
 from recsys.schema import EventKind, ItemId, Undo, UserId
 from recsys.storage.live.events import EventStore, StoredEvent
-from recsys.storage.live.user_state import UserState
+from recsys.storage.live.user_state import UserState, person_ids
 
 MAX_EVENTS = 200
 """Number of newest events of a user in a request; older ones count after the next build."""
@@ -48,11 +48,16 @@ class UserRequests:
         # After a reset the taste rests only on later events, even if the bundle already contains them.
         taste_from = built if state.reset_seq is None else state.reset_seq
         after = min(built, taste_from)
-        events = self._events.user_events(user_id, after, MAX_EVENTS) if state.last_event > after else []
+        ids = person_ids(user_id, state)
+        events = []
+        if state.last_event > after:
+            events = [event for one in ids for event in self._events.user_events(one, after, MAX_EVENTS)]
+            events = sorted(events, key=lambda event: event.seq)[-MAX_EVENTS:]
         states = self.states(events, recommender.catalog.has_item, taste_from)
         return replace(
             options,
-            user_id=None if state.erased else user_id,
+            user_id=None if state.erased else ids[0],
+            merged=() if state.erased else ids[1:],
             items={item_id: one.weight for item_id, one in states.items() if one.weight != 0},
             states=states,
             styles=tuple(style for style in state.styles if recommender.styles.may_restyle(style)),

@@ -182,6 +182,16 @@ IDEMPOTENCY = Table(
     Index(None, "created_at"),
 )
 
+MERGES = Table(
+    "merges",
+    METADATA,
+    # Id that rows were written under, and the one user id that it belongs to; never itself an old id.
+    Column("old_id", ID, primary_key=True),
+    Column("user_id", ID, nullable=False),
+    Column("merged_at", BigInteger, nullable=False),
+    Index(None, "user_id"),
+)
+
 ERASURES = Table(
     "erasures",
     METADATA,

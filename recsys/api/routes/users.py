@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 
@@ -21,13 +23,24 @@ from recsys.api.problems.types import (
     UNKNOWN_REFERENCE,
 )
 from recsys.api.routes.common import LinkMaker, NoQuery, UserPath, check_route
-from recsys.api.schemas.users import Erased, FeedbackIn, FeedbackResult, Style, StyleList, Taste, TasteIn
+from recsys.api.schemas.users import (
+    Erased,
+    FeedbackIn,
+    FeedbackResult,
+    Merged,
+    MergeIn,
+    Style,
+    StyleList,
+    Taste,
+    TasteIn,
+)
 from recsys.api.services import Served, Services
 from recsys.clock import now
 from recsys.restyling.policy import Viewer
 from recsys.schema import Scope, UserId
 from recsys.serving.erasure import ErasureReport, erase_user
 from recsys.storage.live.feedback import Rating
+from recsys.storage.live.user_state import person_ids
 
 _READING = (MISSING_KEY, OVERLOADED, TOO_MANY_REQUESTS)
 _WRITING = (*_READING, MISSING_SCOPE, STORAGE_FULL, IDEMPOTENCY_IN_PROGRESS)
@@ -61,7 +74,8 @@ async def choose_taste(user_id: UserPath, body: TasteIn, _: NoQuery, services: S
         # Raises UnknownIdError or RightsError.
         services.recommender.styles.reference(style_id)
     styles = list(dict.fromkeys(body.styles))
-    await services.write(lambda: services.live.tastes.put(user_id, styles, body.strength, now()))
+    remaining = person_ids(user_id, await services.state(user_id))[0]
+    await services.write(lambda: services.live.tastes.put(remaining, styles, body.strength, now()))
     return await _read_taste(UserId(user_id), services, links)
 
 
@@ -73,9 +87,11 @@ async def choose_taste(user_id: UserPath, body: TasteIn, _: NoQuery, services: S
 )
 async def reset_taste(user_id: UserPath, _: NoQuery, services: Served, links: LinkMaker) -> Taste:
     """Delete the user's choices, and learn the taste only from later events."""
+    ids = person_ids(user_id, await services.state(user_id))
 
     def reset() -> None:
-        services.live.tastes.reset(user_id, services.live.events.last_seq(), now())
+        for one in ids:
+            services.live.tastes.reset(one, services.live.events.last_seq(), now())
 
     await services.write(reset)
     return await _read_taste(UserId(user_id), services, links)
@@ -93,7 +109,8 @@ async def post_feedback(user_id: UserPath, body: FeedbackIn, _: NoQuery, service
     `request_id` and `item_id` identify the image. Its style, strength and propensity are in the service's own log, so
     the request does not contain them.
     """
-    rating = await run_in_threadpool(_build_rating, UserId(user_id), body, services)
+    ids = person_ids(user_id, await services.state(user_id))
+    rating = await run_in_threadpool(_build_rating, ids, UserId(user_id), body, services)
     is_new = await services.write(lambda: services.live.ratings.append(rating))
     state = await services.state(user_id)
 
@@ -103,6 +120,24 @@ async def post_feedback(user_id: UserPath, body: FeedbackIn, _: NoQuery, service
 
     learned = await services.ranking.run(explain)
     return FeedbackResult(status="accepted" if is_new else "duplicate", learned=learned)
+
+
+@router.post(
+    "/users/{user_id:path}:merge",
+    summary="Merge a visitor into a user",
+    dependencies=[Depends(require(Scope.EVENTS))],
+    responses=problem_responses(*_WRITING, MALFORMED_JSON),
+)
+async def merge(user_id: UserPath, body: MergeIn, _: NoQuery, services: Served) -> Merged:
+    """Make another id one of the user's, for example when a visitor logs in.
+
+    Events, ratings and chosen styles of both count from now on, whichever id a request names, and later events too. The
+    user's own choices go first. Exposures stay under the ids that they were shown to, so experiments keep their units.
+    Erasing one of the ids erases all. An id that belongs to another user is rejected. A merge cannot be taken back.
+    """
+    is_new = await services.write(lambda: services.live.merges.merge(user_id, [body.old_id], now())[0])
+    ids = await run_in_threadpool(services.live.merges.ids, user_id)
+    return Merged(user_id=ids[0], ids=list(ids), status="merged" if is_new else "known")
 
 
 @router.delete(
@@ -118,9 +153,12 @@ async def erase(user_id: UserPath, _: NoQuery, services: Served) -> Erased:
     then `pending` is true, and the service finishes the work after the build. Parameters of items that were learned
     from all users change only at the next build.
     """
-    known = services.knows_user(UserId(user_id), await services.state(user_id))
-    report = await services.write(lambda: _erase(UserId(user_id), services))
-    services.answers.forget(user_id)
+    state = await services.state(user_id)
+    ids = person_ids(user_id, state)
+    known = services.knows_user(UserId(user_id), state)
+    report = await services.write(lambda: _erase(ids, services))
+    for one in ids:
+        services.answers.forget(one)
     return Erased(known=known or any(report.counts.values()), rows=dict(report.counts), pending=report.pending)
 
 
@@ -160,13 +198,13 @@ async def _read_taste(user_id: UserId, services: Services, links: Links) -> Tast
     return await services.ranking.run(build_view)
 
 
-def _build_rating(user_id: UserId, body: FeedbackIn, services: Services) -> Rating:
+def _build_rating(ids: Sequence[UserId], user_id: UserId, body: FeedbackIn, services: Services) -> Rating:
     """Return the rating with the logged action of the image. Raises ProblemError if no such image was shown."""
     services.live.exposures.flush()
     impressions = [
         (picture, exposure.model_version)
         for exposure in services.live.exposures.request_exposures(body.request_id)
-        if exposure.user_id == user_id
+        if exposure.user_id in ids
         for item_id, picture in zip(exposure.items, exposure.pictures, strict=True)
         if item_id == body.item_id and picture is not None
     ]
@@ -188,12 +226,13 @@ def _build_rating(user_id: UserId, body: FeedbackIn, services: Services) -> Rati
     )
 
 
-def _erase(user_id: UserId, services: Services) -> ErasureReport:
+def _erase(ids: Sequence[UserId], services: Services) -> ErasureReport:
     # Exposures that wait to be written would otherwise be written after the erasure.
-    exposures = services.live.exposures.erase(user_id)
+    exposures = sum(services.live.exposures.erase(one) for one in ids)
     if services.host is not None:
-        services.host.forget(user_id)
-    report = erase_user(services.live.project, services.live.database, user_id)
+        for one in ids:
+            services.host.forget(one)
+    report = erase_user(services.live.project, services.live.database, ids[0])
     if services.host is not None:
         # The tombstone is deleted once files are clean, and the model in memory is older than that.
         services.host.poll()

@@ -109,6 +109,22 @@ class FeedbackResult(BaseModel):
     )
 
 
+class MergeIn(Strict):
+    """Another id of the user in the path, such as that of the visitor before the login."""
+
+    model_config = JSON | ConfigDict(json_schema_extra={"examples": [{"old_id": "visitor-17"}]})
+
+    old_id: Text = Field(description="Id whose events, ratings and tastes count for the user from now on.")
+
+
+class Merged(BaseModel):
+    """Result of a merge."""
+
+    user_id: str = Field(description="Id that remains; answers to all ids are the same.", examples=["u001"])
+    ids: list[str] = Field(description="All ids of the user.", examples=[["u001", "visitor-17"]])
+    status: str = Field(description="`merged`, or `known` if the old id was merged into this user before.")
+
+
 class Erased(BaseModel):
     """Result of an erasure."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import delete, select
 
 from recsys.storage.database import Database
-from recsys.storage.tables import ERASURES, EVENTS, EXPOSURES, FEEDBACK, IDEMPOTENCY, RENDERS, TASTES
+from recsys.storage.tables import ERASURES, EVENTS, EXPOSURES, FEEDBACK, IDEMPOTENCY, MERGES, RENDERS, TASTES
 from recsys.storage.writes import upsert
 
 USER_TABLES = (EVENTS, TASTES, FEEDBACK, EXPOSURES, RENDERS, IDEMPOTENCY)
@@ -26,14 +26,16 @@ class ErasureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def erase(self, user_id: str, created_at: int) -> Mapping[str, int]:
-        """Remove a user's rows everywhere and set the tombstone, in one transaction; return rows by table."""
+    def erase(self, user_ids: Sequence[str], created_at: int) -> Mapping[str, int]:
+        """Remove all ids of a user everywhere and set tombstones, in one transaction; return rows by table."""
         with self._database.writing() as connection:
             counts = {
-                table.name: connection.execute(delete(table).where(table.c.user_id == user_id)).rowcount
+                table.name: connection.execute(delete(table).where(table.c.user_id.in_(user_ids))).rowcount
                 for table in USER_TABLES
             }
-            upsert(connection, ERASURES, [{"user_hash": user_hash(user_id), "created_at": created_at}])
+            connection.execute(delete(MERGES).where(MERGES.c.user_id.in_(user_ids) | MERGES.c.old_id.in_(user_ids)))
+            rows = [{"user_hash": user_hash(user_id), "created_at": created_at} for user_id in user_ids]
+            upsert(connection, ERASURES, rows)
         return counts
 
     def hashes(self) -> frozenset[bytes]:

@@ -245,11 +245,11 @@ def test_a_project_that_has_nothing_yet(tmp_path: Path) -> None:
 
 def test_rows_go_from_every_kind_of_database(database: Database) -> None:
     fill(database)
-    counts = ErasureStore(database).erase(PERSON, 5)
+    counts = ErasureStore(database).erase([PERSON], 5)
     assert counts == {"events": 100, "tastes": 1, "feedback": 100, "exposures": 100, "renders": 100, "idempotency": 100}
     assert (left_of(database, PERSON), left_of(database, OTHER)) == (0, 501)
-    ErasureStore(database).erase(PERSON, 6)
-    ErasureStore(database).erase(OTHER, 6)
+    ErasureStore(database).erase([PERSON], 6)
+    ErasureStore(database).erase([OTHER], 6)
     assert ErasureStore(database).hashes() == {user_hash(PERSON), user_hash(OTHER)}
     ErasureStore(database).clear([user_hash(PERSON)])
     assert ErasureStore(database).hashes() == {user_hash(OTHER)}
