@@ -98,6 +98,7 @@ ROUTES = (
     Route("PUT", "/v1/users/{user_id:path}/taste", scope=Scope.EVENTS),
     Route("DELETE", "/v1/users/{user_id:path}/taste", scope=Scope.EVENTS),
     Route("POST", "/v1/users/{user_id:path}/feedback", scope=Scope.EVENTS),
+    Route("POST", "/v1/users/{user_id:path}:merge", scope=Scope.EVENTS),
     Route("DELETE", "/v1/users/{user_id:path}", scope=Scope.ADMIN),
     Route("GET", "/v1/styles"),
     Route("POST", "/v1/restyle", max_image_bytes=MAX_IMAGE_BYTES),

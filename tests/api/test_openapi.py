@@ -26,6 +26,7 @@ def test_the_paths_are_those_of_the_service(description: Any) -> None:
         "/v1/users/{user_id}/taste",
         "/v1/styles",
         "/v1/users/{user_id}/feedback",
+        "/v1/users/{user_id}:merge",
         "/v1/users/{user_id}",
         "/v1/events",
         "/v1/items:batch",

@@ -37,6 +37,7 @@ ROUTES = [
     ("PUT", "/v1/users/u01/taste", Scope.EVENTS),
     ("DELETE", "/v1/users/u01/taste", Scope.EVENTS),
     ("POST", "/v1/users/u01/feedback", Scope.EVENTS),
+    ("POST", "/v1/users/u01:merge", Scope.EVENTS),
     ("DELETE", "/v1/users/u01", Scope.ADMIN),
     ("GET", "/v1/models", Scope.ADMIN),
     ("POST", "/v1/admin/models/0000000000000000:activate", Scope.ADMIN),
