@@ -123,18 +123,24 @@ def _decide_by_results(
             else f"After {days:.0f} days nothing to ship was found; more waiting would find only very small effects."
         )
         return Decision(Advice.STOP, None, (ended, *lines))
+    primary = experiment.primary.name
     still_open = [state for state in states if not state.loses]
-    hoped = [days_hoped.get(state.arm) for state in still_open]
+    hoped = [state.needed_days if state.silent else days_hoped.get(state.arm) for state in still_open]
     if all(left is None or days + left > LONGEST_DAYS for left in hoped):
         why = (
-            "Even the best plausible effect (the good end of an ordinary 95 % interval) would not be found within "
+            f"Within {LONGEST_DAYS} days too few units come in to state anything about the primary metric, "
+            f"{METRIC_WORDS[primary]}: expose more units, have fewer arms, or decide by a metric that more units have."
+            if all(state.silent for state in still_open)
+            else "Even the best plausible effect (the good end of an ordinary 95 % interval) would not be found within "
             f"{LONGEST_DAYS} days: more waiting is of no use."
         )
         return Decision(Advice.STOP, None, (why, *lines))
     waits = []
     for state in still_open:
         left = days_left.get(state.arm)
-        if state.wins or left == 0:
+        if state.silent:
+            wait = f"nothing can be stated before about {state.needed_days} more days"
+        elif state.wins or left == 0:
             wait = "open questions need more units; check again in a week"
         elif left is None or left > YEAR:
             wait = "an effect as small as this estimate would take more than a year to find; a larger one may yet show"
@@ -146,12 +152,20 @@ def _decide_by_results(
 
 @dataclass(frozen=True, slots=True)
 class _ArmState:
-    """State of an arm. `gain`: effect on the primary metric in its unit, positive if good."""
+    """State of an arm.
+
+    Attributes:
+        gain: effect on the primary metric in its unit, positive if good.
+        silent: True if there are too few units to state anything about the primary metric.
+        needed_days: days until there are enough; None for never.
+    """
 
     arm: str
     wins: bool
     loses: bool
     gain: float
+    silent: bool
+    needed_days: int | None
     result: str
     guards: tuple[str, ...]
     power: tuple[str, ...]
@@ -197,6 +211,8 @@ class _ArmState:
             wins=primary.better and safe,
             loses=primary.worse or harmed,
             gain=sign * primary.effect.absolute.value,
+            silent=primary.effect.needed_units is not None,
+            needed_days=primary.needed_days,
             result=f"{METRIC_WORDS[primary.metric].capitalize()} of {name} {verdict} the control's: {size}.",
             guards=(*guards, *absent),
             power=power,

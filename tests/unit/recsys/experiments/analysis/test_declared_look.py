@@ -152,3 +152,12 @@ def test_what_few_units_cannot_carry_is_told_in_units_and_days(shop: Callable[..
     page = render_experiment(seen(one, few, 3), ".md", plots=False)
     assert words in page
     assert "inf" not in page.replace("information", "")
+
+
+def test_too_few_units_for_any_statement_are_no_futile_effect(trial: Maker) -> None:
+    one = trial(metrics=[{"name": "conversion"}], guardrails=[], decision={"looks": "any"})
+    none = simulate_logs(one, {}, Population(users=120))
+    events = none.events[none.events["event"] != "purchase"].reset_index(drop=True)
+    found = seen(one, replace(none, events=events), 15)
+    assert found.decision.advice is Advice.STOP
+    assert "too few units come in to state anything about the primary metric, share of" in found.decision.why[0]
