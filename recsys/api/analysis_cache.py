@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from recsys.api.schemas.experiments import PlanRequest
 from recsys.bundle.types import Bundle
 from recsys.clock import now
-from recsys.errors import DataError
 from recsys.experiments.design.definition import Experiment
 from recsys.serving.live_store import LiveStore
 
@@ -68,8 +67,6 @@ class AnalysisCache:
             self.live.exposures.flush()
             logs = Logs.from_database(self.live.database, request.unit)
             found = plan_from_logs(logs, [goal], rules, coverage=request.coverage, days=request.days, unit=request.unit)
-            if not found.metrics:
-                raise DataError(f"{goal.metric}: {found.unmeasured[goal.metric]}")
         plain: dict[str, Any] = json.loads(analysis_json(found))
         return plain
 

@@ -147,11 +147,16 @@ def _from_logs(
     exposures: Path | None,
     events: Path | None,
 ) -> ExperimentPlan:
-    from recsys.experiments.analysis.experiment_plan import plan_from_logs
+    from recsys.experiments.analysis.baselines import build_logs
+    from recsys.experiments.analysis.experiment_plan import MEASURED_DAYS, plan_from_logs
 
     share = coverage
     if share is None:
         share = 1.0 if one is None else one.exposed_share
+    if exposures is None and not project.has_live_data and project.interactions_file.exists():
+        # A shop that has not served yet has its imported events: they tell who comes and who buys.
+        imported = build_logs(project.load_imported_interactions(), days or MEASURED_DAYS)
+        return plan_from_logs(imported, goals, rules, coverage=share, days=days, unit=unit, name="imported events")
     with open_logs(project, unit, exposures, events, None) as logs:
         variety = load_variety(project, [goal.metric for goal in goals], None)
         return plan_from_logs(logs, goals, rules, coverage=share, days=days, unit=unit, diversity=variety)

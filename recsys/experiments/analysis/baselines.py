@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from recsys.clock import SECONDS_PER_DAY
@@ -16,7 +17,7 @@ from recsys.experiments.analysis.comparisons import metric_by_arm
 from recsys.experiments.analysis.declared_look import units_per_day
 from recsys.experiments.analysis.log_sources import Chunk, Logs, Source
 from recsys.experiments.analysis.planning import BaselineByDay, Traffic
-from recsys.experiments.analysis.unit_table import UnitTable, build_unit_table
+from recsys.experiments.analysis.unit_table import BEFORE_DAYS, UnitTable, build_unit_table
 from recsys.experiments.design.definition import Experiment, Status, UnitKind
 from recsys.experiments.design.metric_names import MetricName
 from recsys.experiments.stats.power import Baseline
@@ -119,6 +120,31 @@ def measure_baselines(
         days=whole,
         units=len(table),
     )
+
+
+def build_logs(interactions: pd.DataFrame, days: int) -> Logs:
+    """Build logs from the last days of interactions, as if each event was one list that its user saw.
+
+    They measure conversion, for users who come to the shop. Rates of shown items need real exposures.
+
+    Args:
+        interactions: frame with user_id, item_id, event and timestamp.
+        days: number of days to measure; `BEFORE_DAYS` more are kept as pre-period.
+    """
+    first = int(interactions["timestamp"].max()) - (days + BEFORE_DAYS) * SECONDS_PER_DAY
+    recent = interactions.loc[interactions["timestamp"] >= first, ["user_id", "item_id", "event", "timestamp"]]
+    events = recent.rename(columns={"user_id": "unit"}).astype({"unit": str, "item_id": str, "event": str})
+    exposures = pd.DataFrame(
+        {
+            "request_id": [f"e{row}" for row in range(len(events))],
+            "unit": events["unit"].to_numpy(),
+            "timestamp": events["timestamp"].to_numpy(),
+            "experiment": None,
+            "arm": None,
+            "items": [[item] for item in events["item_id"]],
+        }
+    )
+    return Logs.from_frames(exposures, events.reset_index(drop=True))
 
 
 def _by_day(table: UnitTable, metric: MetricName, start: int, days: int) -> BaselineByDay:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from recsys.errors import DataError
 from recsys.experiments.analysis.baselines import measure_baselines
 from recsys.experiments.analysis.columnar_logs import ListValues
 from recsys.experiments.analysis.log_sources import Logs
@@ -80,6 +81,7 @@ def plan_from_logs(
     days: int | None = None,
     unit: UnitKind = UnitKind.USER,
     diversity: ListValues | None = None,
+    name: str = "logs",
 ) -> ExperimentPlan:
     """Plan an experiment from own logs.
 
@@ -91,9 +93,10 @@ def plan_from_logs(
         days: planned length; by default the days that the effect needs.
         unit: kind of unit that will be assigned.
         diversity: function that computes the style diversity of lists, for logs without that column.
+        name: what the logs are, for `source`.
 
     Raises:
-        DataError: if the logs are too short, or cannot be read.
+        DataError: if the logs are too short, cannot be read, or have none of the metrics.
         ConfigError: for numbers out of range.
     """
     measured = measure_baselines(
@@ -114,12 +117,14 @@ def plan_from_logs(
         if goal.metric in measured.baselines
     ]
     length = "1 day" if measured.days == 1 else f"{measured.days} days"
-    longest = max((len(plan.curve) for plan in plans), default=0)
+    if not plans:
+        raise DataError("; ".join(f"{name}: {why}" for name, why in measured.unmeasured.items()))
+    longest = max(len(plan.curve) for plan in plans)
     plans = [
         replace(plan, curve=compute_curve(measured.baselines[MetricName(plan.metric)], rules, traffic, longest))
         for plan in plans
     ]
-    source = f"{length} of logs with {measured.units:,} {unit}s"
+    source = f"{length} of {name} with {measured.units:,} {unit}s"
     unmeasured = {str(name): why for name, why in measured.unmeasured.items()}
     return _plan(rules, source, traffic.per_day, plans, unmeasured)
 

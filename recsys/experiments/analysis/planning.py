@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recsys.errors import ConfigError
 from recsys.experiments.design.definition import Experiment, Looks
 from recsys.experiments.design.metric_names import Direction, MetricName
-from recsys.experiments.stats.power import Baseline, Design, sample_size, smallest_effect
+from recsys.experiments.stats.power import Baseline, Design, Detectable, sample_size, smallest_effect
 
 LONGEST_PLAN_DAYS = 365
 """Days after which a plan gives up; an experiment ends much earlier."""
+LARGEST_EFFECT = 10.0
+"""Largest smallest detectable effect that is told, as a share of the mean."""
 _SHORTEST_CURVE = 28
+_STEPS, _CLOSE = 100, 1e-6
+"""Steps to the effect that agrees with its own variance, and the change at which they end."""
 
 BaselineByDay = Callable[[int], Baseline | None]
 """Function from days since the start to the metric of the control then; None if the data do not give one."""
@@ -224,11 +228,43 @@ def _compute_needs(
 
 def _total_units(baseline: Baseline, rules: Rules, effect: float) -> int:
     """Return the units of all arms with which every arm's test has the power."""
-    try:
-        pairs = {arm: sample_size(baseline, effect * baseline.mean, rules.design(arm)).total for arm in rules.others}
-    except OverflowError:
-        raise ConfigError(f"an effect of {effect:g} is too small to be found by any number of units") from None
+    pairs = {}
+    for arm in rules.others:
+        design = rules.design(arm)
+        try:
+            found = sample_size(_scale(baseline, effect, design), effect * baseline.mean, design)
+        except OverflowError:
+            raise ConfigError(f"an effect of {effect:g} is too small to be found by any number of units") from None
+        pairs[arm] = found.total
     return max(math.ceil(units / rules.pair(arm)) for arm, units in pairs.items())
+
+
+def _scale(baseline: Baseline, effect: float, design: Design) -> Baseline:
+    """Return the baseline with the variance that the test sees if an effect multiplies all values by 1 + effect.
+
+    A rate has its own variance with an effect. Of means, the test takes the larger of the pooled and the own errors.
+    """
+    if baseline.binary:
+        return baseline
+    factor, t = (1.0 + effect) ** 2, design.share
+    return replace(baseline, variance=baseline.variance * max(factor * (1.0 - t) + t, factor * t + 1.0 - t))
+
+
+def _find_smallest(baseline: Baseline, units: int, design: Design) -> Detectable:
+    """Return the smallest detectable effect, whose own larger variance is part of it.
+
+    Raises:
+        ConfigError: if no rise by up to `LARGEST_EFFECT` is found.
+    """
+    found, before = smallest_effect(baseline, units, design), 0.0
+    for _ in range(0 if baseline.binary else _STEPS):
+        if found.relative is None or found.relative - before < _CLOSE:
+            break
+        if found.relative > LARGEST_EFFECT:
+            raise ConfigError(f"{units} units find no rise by up to {LARGEST_EFFECT:.0%}: plan more units")
+        before = found.relative
+        found = smallest_effect(_scale(baseline, before, design), units, design)
+    return found
 
 
 def _compute_point(at: BaselineByDay, rules: Rules, traffic: Traffic, day: int) -> DayPoint:
@@ -239,7 +275,7 @@ def _compute_point(at: BaselineByDay, rules: Rules, traffic: Traffic, day: int) 
         if baseline is None or baseline.variance == 0.0 or pair < 4:
             return DayPoint(day, units, None, None)
         try:
-            found.append(smallest_effect(baseline, pair, rules.design(arm)))
+            found.append(_find_smallest(baseline, pair, rules.design(arm)))
         except ConfigError:
             # Not even a rise to 100 % would be found with so few units.
             return DayPoint(day, units, None, None)

@@ -195,7 +195,8 @@ def _deviations(baseline: Baseline, effect: float, design: Design) -> tuple[floa
     pooled = t * rate + c * baseline.mean
     null = pooled * (1.0 - pooled) * (1.0 / t + 1.0 / c)
     own = rate * (1.0 - rate) / t + baseline.variance / c
-    return math.sqrt(left * null), math.sqrt(left * own)
+    # The test takes the larger of the pooled and the own errors, see `fixed.two_means`.
+    return math.sqrt(left * max(null, own)), math.sqrt(left * own)
 
 
 def _round_up(units: float) -> int:
