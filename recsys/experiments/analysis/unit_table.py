@@ -193,8 +193,9 @@ def build_unit_table(logs: ColumnarLogs, experiment: Experiment, now: int, until
     late = (logs.events.timestamp > now) & (until is None)
     known = np.zeros(count, dtype=np.bool_)
     known[events.unit[events.before]] = True
+    habits = _collect_habits(events, logs.events.timestamp, exposures.first)
     ratings = _collect_ratings(logs.feedback, row, exposures.first, end)
-    builder = _Builder(count, exposures, events, logs.events, ratings, known)
+    builder = _Builder(count, exposures, events, logs.events, ratings, known, habits)
     metrics, unmeasured = builder.build_all()
     # Events that name a request which is in no logged exposure.
     lost = np.zeros(len(events.unit), dtype=np.bool_)
@@ -327,6 +328,7 @@ class _Builder:
     events: EventRows
     ratings: _Ratings | None
     known: BoolArray
+    habits: tuple[Values, Values]
 
     def build_all(self) -> tuple[dict[MetricName, Measured], dict[MetricName, str]]:
         """Build the rows of all metrics, and the reasons for those that the logs do not contain."""
@@ -422,10 +424,14 @@ class _Builder:
         return sum_by_unit(self.joined.unit[rows], weights, self.count)
 
     def _before(self, *past: Values) -> Values | None:
-        """Return covariates and a column that marks units without a past; None if they carry no information."""
+        """Return covariates (n, k) of the pre-period; None if nothing of the metric was measured there.
+
+        The metric's own values come first, then the days with a visit, the days since the last visit, and 1 for units
+        without a past.
+        """
         if not self.known.any() or not any(column.any() for column in past):
             return None
-        filled = [fill_missing(np.where(self.known, column, np.nan)) for column in past]
+        filled = [fill_missing(np.where(self.known, column, np.nan)) for column in (*past, *self.habits)]
         return np.column_stack([*(pair[:, 0] for pair in filled), filled[0][:, 1]])
 
 
@@ -452,6 +458,19 @@ def _collect_ratings(rows: FeedbackRows | None, row: IntArray, first: IntArray, 
     since = time - first[unit]
     before = (since < 0) & (since >= -BEFORE_DAYS * SECONDS_PER_DAY)
     return _Ratings(unit, rows.satisfied[inside], time, (since >= 0) & (time <= end), before)
+
+
+def _collect_habits(events: _Events, time: IntArray, first: IntArray) -> tuple[Values, Values]:
+    """Return the days with a visit in the pre-period, and days since the last one, of each unit (n,); 0 without any."""
+    unit = events.unit[events.before]
+    since = first[unit] - time[events.before]
+    visited = np.zeros((len(first), BEFORE_DAYS), dtype=np.bool_)
+    # Whole days before the first exposure, 0 for the last 24 hours; exactly 28 days before is in the last of them.
+    visited[unit, np.minimum((since - 1) // SECONDS_PER_DAY, BEFORE_DAYS - 1)] = True
+    last = np.full(len(first), BEFORE_DAYS * SECONDS_PER_DAY, dtype=np.int64)
+    np.minimum.at(last, unit, since)
+    any_ = visited.any(axis=1)
+    return visited.sum(axis=1).astype(np.float64), np.where(any_, last / SECONDS_PER_DAY, 0.0)
 
 
 def _collect_segments(own: ExposureRows, shown: _Exposures) -> dict[str, tuple[IntArray, tuple[str, ...]]]:

@@ -91,7 +91,32 @@ def test_sums_after_the_first_exposure(trial: Maker) -> None:
     assert table.known.tolist() == [True, True]
     before = table.metrics[MetricName.REVENUE_PER_USER].before
     assert before is not None
-    assert before.tolist() == [[7.0, 0.0], [0.0, 0.0]]
+    # Revenue, days with a visit, days since the last one, and whether there was none; both were there in the last day.
+    assert before[:, [0, 1, 3]].tolist() == [[7.0, 1.0, 0.0], [0.0, 1.0, 0.0]]
+    assert before[:, 2] == pytest.approx([50 / 86_400, 60 / 86_400])
+
+
+def test_habits_of_the_pre_period_are_covariates(trial: Maker) -> None:
+    day = 86_400
+    exposures = [shown(f"r{unit}", f"u{unit}", "now" if unit % 2 else "mild", 100) for unit in (1, 2, 3, 4)]
+    events = [
+        done("u1", "purchase", 100 - 3 * day, amount=5.0),
+        done("u1", "view", 100 - 3 * day - 1),
+        done("u1", "view", 100 - 3 * day - 2),
+        done("u1", "view", 100 - 10 * day - 30),
+        done("u2", "view", 100 - 28 * day),
+        # Before the pre-period, and at the first exposure: neither counts.
+        done("u3", "view", 100 - 28 * day - 1),
+        done("u3", "view", 100),
+        done("u4", "view", 99),
+    ]
+    table = table_of(trial(), exposures, events)
+    before = table.metrics[MetricName.REVENUE_PER_USER].before
+    assert before is not None
+    # u1 was there 2 and 3 and 10 days before, counted in whole days back from the first exposure.
+    assert before[:, :2].tolist() == [[5.0, 3.0], [0.0, 1.0], [0.0, 0.0], [0.0, 1.0]]
+    assert before[:, 2] == pytest.approx([3.0, 28.0, 0.0, 1 / day])
+    assert before[:, 3].tolist() == [0.0, 0.0, 1.0, 0.0]
 
 
 def test_sums_up_to_a_moment(trial: Maker) -> None:
