@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from recsys.dataset.importers.file_names import FileFinder
 from recsys.dataset.importers.table import Reject, RowCheck
 from recsys.dataset.importers.values import as_series
 from recsys.dataset.project import Project
@@ -52,11 +53,6 @@ class LocatedImages:
     addresses: pd.Series
     named: int
     problems: tuple[Reject, ...]
-
-
-def locate_image(image: str, root: Path) -> Path:
-    """Return the absolute path of an `image` value; relative ones start at `root`. Links are not followed."""
-    return Path(os.path.abspath(root / image))  # noqa: PTH100  Path.resolve would follow links
 
 
 def find_images(folder: Path) -> dict[str, str]:
@@ -118,10 +114,12 @@ def locate_images(check: RowCheck, root: Path, project: Project, *, decode: bool
     images = as_series(column)
     names = sorted(set(images) - {""})
     addresses = {name: found for name in names if (found := split_addresses(name))}
-    files = {name: locate_image(name, root) for name in names if name not in addresses}
-    defects = {name: _NO_PATH for name in files if name[:5].lower() == "data:"}
+    finder = FileFinder(root)
+    files = {name: finder.find(name) for name in names if name not in addresses and name[:5].lower() != "data:"}
+    check.notes += [f"{check.table.path}: {note}" for note in finder.describe()]
+    defects = {name: _NO_PATH for name in names if name[:5].lower() == "data:"}
     if decode:
-        decoded = [name for name in files if name not in defects]
+        decoded = list(files)
         with ThreadPoolExecutor(_THREADS) as pool, stage("images", len(decoded), "image") as counting:
             for name, defect in zip(decoded, pool.map(_defect, map(files.__getitem__, decoded)), strict=True):
                 if defect is not None:
