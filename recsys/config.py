@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 import textwrap
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -339,11 +340,17 @@ def load_settings(path: Path, environment: Mapping[str, str] | None = None) -> P
     Raises ConfigError that names the file and every wrong key.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Editors on Windows begin a file with a mark.
+        text = path.read_text(encoding="utf-8-sig")
+        raw = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such settings file; write one with `recsys init`") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not UTF-8; save the file as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        comma = re.search(r"^[^#\n]*=\s*(-?\d+),(\d+)\s*(?:#.*)?$", text, re.MULTILINE)
+        cure = f"; numbers have a point: {comma[1]}.{comma[2]} for {comma[1]},{comma[2]}" if comma else ""
+        raise ConfigError(f"{path}: not valid TOML: {error}{cure}") from None
     overrides = list(_overrides(os.environ if environment is None else environment))
     for section, key, value in overrides:
         table = raw.setdefault(section, {}) if section else raw

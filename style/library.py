@@ -8,12 +8,16 @@ uses are separated by `|`.
 from __future__ import annotations
 
 import csv
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from style.errors import LibraryError, RightsError
 from style.rights import Use, license_rights
 
+_DELIMITERS = (",", ";", "\t")
+_DELIMITER_LINE = re.compile(r'"?sep=.?"?\r?\n', re.IGNORECASE)
 COLUMNS = ("style_id", "title", "image", "scenes", "artist", "license", "source")
 
 
@@ -43,14 +47,26 @@ def read_library(folder: Path) -> tuple[StyleReference, ...]:
     file = folder / "styles.csv"
     if not file.is_file():
         return ()
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        # The British spelling of the column is read as well.
-        reader.fieldnames = ["license" if name == "licence" else name for name in reader.fieldnames or ()]
-        missing = [column for column in COLUMNS if column not in reader.fieldnames]
-        if missing:
-            raise LibraryError(f"{file}: column {missing[0]!r} is missing; expected {', '.join(COLUMNS)}")
-        references = tuple(_reference(row, folder, f"{file}, row {reader.line_num}") for row in reader)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise LibraryError(f"{file}: not UTF-8; save it as CSV in UTF-8") from None
+    # Excel may name the delimiter in a line of its own.
+    named = _DELIMITER_LINE.match(text)
+    lines = io.StringIO(text[named.end() :] if named else text)
+    header = lines.readline()
+    lines.seek(0)
+    # The delimiter is the one that parts the first column's name from the others.
+    split = {mark: next(csv.reader([header], delimiter=mark), []) for mark in _DELIMITERS}
+    delimiter = next((mark for mark, names in split.items() if COLUMNS[0] in names), _DELIMITERS[0])
+    reader = csv.DictReader(lines, delimiter=delimiter)
+    # The British spelling of the column is read as well.
+    reader.fieldnames = ["license" if name == "licence" else name for name in reader.fieldnames or ()]
+    missing = [column for column in COLUMNS if column not in reader.fieldnames]
+    if missing:
+        raise LibraryError(f"{file}: column {missing[0]!r} is missing; expected {', '.join(COLUMNS)}")
+    skipped = int(named is not None)
+    references = tuple(_reference(row, folder, f"{file}, row {reader.line_num + skipped}") for row in reader)
     ids = [reference.style_id for reference in references]
     repeated = next((style_id for index, style_id in enumerate(ids) if style_id in ids[:index]), None)
     if repeated is not None:

@@ -220,7 +220,7 @@ def write_als(project: Project, values: SettingValues) -> None:
     file = project.root / SETTINGS_FILE
     checked = AlsSettings.model_validate(values).model_dump(include=set(values))
     with exclusive_lock(project.root):
-        write_text(file, set_toml_values(file.read_bytes().decode("utf-8"), "als", checked))
+        write_text(file, set_toml_values(file.read_bytes().decode("utf-8-sig"), "als", checked))
 
 
 def als_lines(values: SettingValues) -> list[str]:

@@ -42,7 +42,7 @@ def load_experiment(path: Path) -> Experiment:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ExperimentError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -53,3 +53,19 @@ def test_a_setting_of_an_earlier_project_names_its_new_name(tmp_path: Path) -> N
     file.write_text("[taste]\nmax_modes = 2\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"taste\.max_modes: is called max_components now; rename it"):
         load_settings(file)
+
+
+def test_a_settings_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "recsys.toml"
+    file.write_text('name = "shop"\r\n', encoding="utf-8-sig", newline="")
+    assert load_settings(file, {}).name == "shop"
+    file.write_text('name = "shop"\n', encoding="utf-16")
+    with pytest.raises(ConfigError, match="not UTF-8; save the file as UTF-8"):
+        load_settings(file, {})
+
+
+def test_a_decimal_comma_in_settings_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "recsys.toml"
+    file.write_text('name = "shop"\n[rank]\ndiversity = 0,5\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"not valid TOML: .*; numbers have a point: 0\.5 for 0,5"):
+        load_settings(file, {})

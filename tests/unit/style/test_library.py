@@ -51,3 +51,29 @@ def test_wrong_records_are_named(tmp_path: Path, rows: list[str], message: str) 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="column 'license' is missing"):
         read_library(library(tmp_path, header=HEADER.replace("license,", "")))
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+@pytest.mark.parametrize("named", ["", "sep={}\r\n"])
+def test_spreadsheets_write_other_delimiters(tmp_path: Path, mark: str, named: str) -> None:
+    library(tmp_path)
+    text = (
+        HEADER.replace(",", mark)
+        + mark.join(["moss", '"Moss, green"', "a.png", "spring|sale", "Ann", "CC0", "own"])
+        + "\n"
+    )
+    (tmp_path / "styles.csv").write_text(named.format(mark) + text, encoding="utf-8-sig", newline="")
+    (found,) = read_library(tmp_path)
+    assert (found.style_id, found.title, found.scenes, found.license) == (
+        "moss",
+        "Moss, green",
+        ("spring", "sale"),
+        "CC0",
+    )
+
+
+def test_a_library_in_another_encoding_says_so(tmp_path: Path) -> None:
+    library(tmp_path)
+    (tmp_path / "styles.csv").write_bytes((HEADER + "gr,Grün,a.png,,,CC0,\n").encode("cp1252"))
+    with pytest.raises(LibraryError, match="not UTF-8; save it as CSV in UTF-8"):
+        read_library(tmp_path)
