@@ -103,6 +103,26 @@ def test_a_kill_at_each_step_of_the_swap(tmp_path: Path, function: str, when: st
     assert counts(project.root) == (NEW, NEW, NEW)
 
 
+SHOPIFY = "Handle,Title,Variant SKU,Variant Price,Image Src,Status\n"
+
+
+@pytest.mark.parametrize(
+    ("function", "when", "count", "left"), [("rename", "after", 1, OLD), ("rename", "after", 3, NEW)]
+)
+def test_a_kill_during_the_import_of_exports(tmp_path: Path, function: str, when: str, count: int, left: int) -> None:
+    project = Project.init(tmp_path / "shop", "shop")
+    import_all(project, write_source(tmp_path / "old", OLD))
+    source = write_source(tmp_path / "new", NEW)
+    rows = "".join(f"h{item},T,{item},9.50,https://x.example/{item}.jpg,active\n" for item in range(NEW))
+    (source / "items.csv").write_text(SHOPIFY + rows)
+    subprocess.run(
+        [sys.executable, "-c", KILLED_IMPORT, str(project.root), str(source), function, when, str(count)],
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert counts(project.root) == (left, left, left)
+
+
 def test_a_first_import_that_is_killed_leaves_an_empty_project(tmp_path: Path) -> None:
     project = Project.init(tmp_path / "shop", "shop")
     source = write_source(tmp_path / "new", NEW)
