@@ -69,6 +69,10 @@ INTERACTION_FIELDS: Aliases = {
     QUANTITY: ("qty", "units", "item_quantity", "qty_ordered", "lineitem_quantity"),
     EVENT_ID: ("event_uuid", "message_id", "insert_id"),
 }
+_WEAK: Aliases = {
+    AVAILABLE: ("stock", "stock_quantity", "inventory_quantity", "published", "active", "is_active", "enabled"),
+}
+"""Names that stand for a field only if no other column does."""
 REVIEW_FIELDS: Aliases = {
     ITEM_ID: _ITEM_ALIASES,
     TEXT: ("review", "review_text", "reviewtext", "review_body", "comment", "body", "content"),
@@ -120,6 +124,11 @@ def match_columns(path: Path, header: Iterable[str], known: Aliases, renames: Ma
         if column not in exact:
             target = wanted.get(plain_name(column), column)
             assign(target, column, f"choose one, e.g. `--column {column}={target}`")
+    for target, names in _WEAK.items():
+        spare = next((column for column in free if plain_name(column) in names and targets.get(column) == column), None)
+        if target in known and target not in targets and spare is not None:
+            del targets[spare]
+            targets[target] = spare
     fields = {target: column for target, column in targets.items() if target in known}
     others = {target: column for target, column in targets.items() if target not in known}
     return ColumnNames(fields, others)

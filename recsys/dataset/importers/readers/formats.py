@@ -134,6 +134,7 @@ _SUFFIXES: Mapping[str, FileFormat] = {
     ".inter": FileFormat.RECBOLE, ".item": FileFormat.RECBOLE, ".user": FileFormat.RECBOLE,
 }  # fmt: skip
 _GENERAL = (FileFormat.CSV, FileFormat.JSON, FileFormat.PARQUET, FileFormat.EXCEL)
+_ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ATOMIC_HEADER = re.compile(r"[^\t:]+:(token|float)(_seq)?(\t|$)")
 _LISTS = re.compile(r"\d+( \d+)* ?")
 _TABBED = re.compile(r"\d+(\t\d+(\.\d+)?){1,2}")
@@ -243,6 +244,12 @@ def recognize(path: Path) -> FileFormat:
     Raises DataError if it is unknown, or if it may be one of two; the message names the option that decides.
     """
     by_suffix = _suffix(path)
+    with path.open("rb") as file:
+        start = file.read(len(_OLD_EXCEL))
+    if start.startswith(_ZIP) and by_suffix is not FileFormat.EXCEL:
+        raise DataError(f"{path}: a ZIP archive; unpack it, or name it .xlsx if it is a workbook")
+    if start == _OLD_EXCEL:
+        raise DataError(f"{path}: a workbook of the old format .xls; save it as .xlsx or CSV")
     if by_suffix is FileFormat.PARQUET:
         return FileFormat.GA4 if set(column_names(path)) >= ga4.FIELDS else FileFormat.PARQUET
     if by_suffix is FileFormat.EXCEL:

@@ -228,6 +228,20 @@ def test_encodings_delimiters_and_gzip(project: Project, write: Write, encoding:
     assert ("taken for Windows-1252 (Größe, €)" in str(report)) is (encoding == "cp1252")
 
 
+def test_archives_and_old_workbooks_are_named(project: Project, write: Write) -> None:
+    with pytest.raises(DataError, match="a ZIP archive; unpack it"):
+        import_data(project, items=write("i.csv", b"PK\x03\x04rest"))
+    with pytest.raises(DataError, match=r"old format \.xls; save it as \.xlsx or CSV"):
+        import_data(project, items=write("i.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1rest"))
+
+
+def test_pieces_in_stock_say_what_is_available_unless_another_column_does(project: Project, write: Write) -> None:
+    import_data(project, items=write("i.csv", "id,stock\n1,5\n2,0\n3,-1\n"))
+    assert items(project, "available") == [(True,), (False,), (False,)]
+    import_data(project, items=write("i.csv", "id,stock,in_stock\n1,0,yes\n2,5,no\n"))
+    assert items(project, "available", "stock") == [(True, 0), (False, 5)]
+
+
 def test_an_encoding_can_be_named(project: Project, write: Write) -> None:
     path = write("i.csv", "item_id,title\n1,Красная кружка\n".encode("cp1251"))
     import_data(project, items=path, options=ImportOptions(encoding="cp1251"))
