@@ -39,6 +39,7 @@ RATING = "rating"
 QUANTITY = "quantity"
 EVENT_ID = "event_id"
 ITEM_GROUP_ID = "item_group_id"
+OLD_ID = "old_id"
 
 ITEM_COLUMNS = (ITEM_ID, TITLE, CATEGORY, PRICE, AVAILABLE, IMAGE)
 """`item_id` string, unique; `title` and `category` string ("" if unknown); `price` float64 (NaN if unknown);

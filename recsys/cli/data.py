@@ -35,6 +35,10 @@ def import_files(
     reviews: Annotated[
         Path | None, typer.Option(help="File of reviews (item_id, text): they teach the meaning of words.")
     ] = None,
+    aliases: Annotated[
+        Path | None,
+        typer.Option(help="File of visitors who are users (old_id, user_id): events of both count together."),
+    ] = None,
     images: Annotated[
         Path | None, typer.Option(help="Folder of relative image paths. Default: the folder of the items file.")
     ] = None,
@@ -82,6 +86,7 @@ def import_files(
             test_interactions=test_interactions,
             users=users,
             reviews=reviews,
+            aliases=aliases,
             options=ImportOptions(
                 images=images,
                 file_format=None if file_format is None else choose(FileFormat, file_format, "--format"),

@@ -25,7 +25,7 @@ import pandas as pd
 from recsys.config import ProjectSettings, Settings, load_settings
 from recsys.dataset.splits import SPLIT_PART, SplitPart
 from recsys.errors import ConfigError, DataError, ProjectError
-from recsys.schema import EVENT, INTERACTION_COLUMNS, ITEM_COLUMNS, ITEM_ID, TIMESTAMP, USER_COLUMNS, USER_ID
+from recsys.schema import EVENT, INTERACTION_COLUMNS, ITEM_COLUMNS, ITEM_ID, OLD_ID, TIMESTAMP, USER_COLUMNS, USER_ID
 from recsys.storage.artifacts import (
     exclusive_lock,
     needs_recovery,
@@ -43,6 +43,7 @@ SETTINGS_FILE = "recsys.toml"
 ITEMS_FILE = "items.parquet"
 INTERACTIONS_FILE = "interactions.parquet"
 USERS_FILE = "users.parquet"
+ALIASES_FILE = "aliases.parquet"
 DATABASE_FILE = "live.db"
 
 
@@ -197,25 +198,33 @@ class Project:
             DataError: a file is damaged.
             StorageError: the database cannot be read.
         """
-        if not self.has_live_data:
+        aliases_file = self.data / ALIASES_FILE
+        if not self.has_live_data and not aliases_file.exists():
             return self.load_imported_interactions()
-        from recsys.dataset.undo import standing_events
-        from recsys.storage.live.merges import MergeStore
+        from recsys.dataset.undo import standing_events, with_remaining_ids
 
-        with self._open_events() as events:
-            frame = events.frame(self.settings.events, through)
-            merged = MergeStore(events.database).mapping()
-        if self.interactions_file.exists():
-            imported = self.load_imported_interactions()
-            if frame.empty:
-                frame = imported
-            else:
-                if SPLIT_PART in imported:
-                    frame = frame.assign(**{SPLIT_PART: SplitPart.TRAIN.value})
-                frame = pd.concat([imported, frame], ignore_index=True)
-        if merged:
-            ids = frame[USER_ID]
-            frame = frame.assign(**{USER_ID: ids.map(merged).fillna(ids).astype(ids.dtype)})
+        merged = {}
+        if aliases_file.exists():
+            aliases = self.load_aliases()
+            merged = dict(zip(aliases[OLD_ID], aliases[USER_ID], strict=True))
+        if not self.has_live_data:
+            frame = self.load_imported_interactions()
+        else:
+            from recsys.storage.live.merges import MergeStore
+
+            with self._open_events() as events:
+                frame = events.frame(self.settings.events, through)
+                live = MergeStore(events.database).mapping()
+            merged = {old: live.get(user, user) for old, user in merged.items()} | dict(live)
+            if self.interactions_file.exists():
+                imported = self.load_imported_interactions()
+                if frame.empty:
+                    frame = imported
+                else:
+                    if SPLIT_PART in imported:
+                        frame = frame.assign(**{SPLIT_PART: SplitPart.TRAIN.value})
+                    frame = pd.concat([imported, frame], ignore_index=True)
+        frame = with_remaining_ids(frame, merged)
         # Imported events came first; live ones may take them back.
         frame = standing_events(frame).frame
         frame = frame.sort_values([TIMESTAMP, USER_ID, ITEM_ID, EVENT], kind="stable", ignore_index=True)
@@ -246,6 +255,10 @@ class Project:
     def load_users(self) -> pd.DataFrame:
         """Load users, sorted by `user_id`; see `recsys.schema.USER_COLUMNS`. Raises like `load_items`."""
         return _load_table(self.users_file, USER_COLUMNS, "users")
+
+    def load_aliases(self) -> pd.DataFrame:
+        """Load imported ids of visitors, each with its user: `old_id`, `user_id`. Raises like `load_items`."""
+        return _load_table(self.data / ALIASES_FILE, (OLD_ID, USER_ID), "aliases")
 
     def resolve_image(self, image: str | Path) -> Path:
         """Return the absolute path of a catalog's `image`; relative ones start at the project folder.

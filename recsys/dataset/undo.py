@@ -7,6 +7,7 @@ carts and purchases the latest one, or as many units as its weight is worth.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,6 +80,14 @@ def standing_events(frame: pd.DataFrame, arrival: IntArray | None = None) -> Sta
         first = frame.iloc[min(unmatched)]
         example = f"{first[EVENT]} of user {first[USER_ID]!r}, item {first[ITEM_ID]!r}"
     return Standing(settled, len(touched), len(unmatched), example)
+
+
+def with_remaining_ids(frame: pd.DataFrame, user_of: Mapping[str, str]) -> pd.DataFrame:
+    """Return events with the user that remains for each old id of `user_of`."""
+    if not user_of:
+        return frame
+    ids = frame[USER_ID]
+    return frame.assign(**{USER_ID: ids.map(user_of).fillna(ids).astype(ids.dtype)})
 
 
 def _take_back(earlier: list[int], weights: NDArray[np.float64], amount: float, kind: EventKind) -> list[int]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import TracebackType
 
-from recsys.dataset.project import Project
+from recsys.clock import now
+from recsys.dataset.project import ALIASES_FILE, Project
+from recsys.schema import OLD_ID, USER_ID
 from recsys.serving.user_requests import UserRequests
 from recsys.storage.database import Database
 from recsys.storage.live.events import EventStore
@@ -49,7 +51,7 @@ class LiveStore:
         """
         database = Database.open(project.database_url)
         events = EventStore(database)
-        return cls(
+        live = cls(
             project=project,
             database=database,
             events=events,
@@ -64,6 +66,14 @@ class LiveStore:
             states=UserStates(database),
             user_requests=UserRequests(events, project.settings.events, project.settings.taste),
         )
+        live.adopt_aliases()
+        return live
+
+    def adopt_aliases(self) -> None:
+        """Merge the visitors and users that were imported as aliases since the last call."""
+        if (self.project.data / ALIASES_FILE).exists():
+            aliases = self.project.load_aliases()
+            self.merges.adopt(dict(zip(aliases[OLD_ID], aliases[USER_ID], strict=True)), now())
 
     def __enter__(self) -> LiveStore:
         return self

@@ -153,6 +153,8 @@ async def erase(user_id: UserPath, _: NoQuery, services: Served) -> Erased:
     then `pending` is true, and the service finishes the work after the build. Parameters of items that were learned
     from all users change only at the next build.
     """
+    # Imported since the service began, ids of the same person would otherwise be left.
+    await services.write(services.live.adopt_aliases)
     state = await services.state(user_id)
     ids = person_ids(user_id, state)
     known = services.knows_user(UserId(user_id), state)

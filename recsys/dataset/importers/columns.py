@@ -16,6 +16,7 @@ from recsys.schema import (
     EVENT_ID,
     IMAGE,
     ITEM_ID,
+    OLD_ID,
     PRICE,
     QUANTITY,
     RATING,
@@ -76,6 +77,10 @@ _WEAK: Aliases = {
 REVIEW_FIELDS: Aliases = {
     ITEM_ID: _ITEM_ALIASES,
     TEXT: ("review", "review_text", "reviewtext", "review_body", "comment", "body", "content"),
+}
+ALIAS_FIELDS: Aliases = {
+    OLD_ID: ("visitor_id", "visitor", "anonymous_id", "user_pseudo_id", "old", "from"),
+    USER_ID: ("user", "new_id", "customer_id", "new", "to"),
 }
 USER_FIELDS: Aliases = {USER_ID: (*_USER_ALIASES, "id")}
 

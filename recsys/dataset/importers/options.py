@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from recsys.dataset.importers.columns import INTERACTION_FIELDS, ITEM_FIELDS, REVIEW_FIELDS, USER_FIELDS
+from recsys.dataset.importers.columns import ALIAS_FIELDS, INTERACTION_FIELDS, ITEM_FIELDS, REVIEW_FIELDS, USER_FIELDS
 from recsys.dataset.importers.readers.formats import FileFormat, Source, Table, read_table
 from recsys.dataset.importers.report import describe_reading
 from recsys.dataset.importers.table import Customs, RawTable
@@ -74,11 +74,13 @@ class ImportSources:
     test_interactions: Source | None = None
     users: Source | None = None
     reviews: Source | None = None
+    aliases: Source | None = None
 
     def __post_init__(self) -> None:
         """Check that the files can be imported together."""
-        if not self.items and self.interactions is None and self.users is None and self.reviews is None:
-            raise DataError("nothing to import: give items, interactions, users or reviews")
+        others = (self.interactions, self.users, self.reviews, self.aliases)
+        if not self.items and all(source is None for source in others):
+            raise DataError("nothing to import: give items, interactions, users, reviews or aliases")
         if self.test_interactions is not None and self.interactions is None:
             name = self.test_interactions if isinstance(self.test_interactions, Path) else "test interactions"
             raise DataError(f"{name}: a test file needs the train interactions beside it")
@@ -92,6 +94,7 @@ class RawTables:
     interactions: tuple[RawTable, ...]
     users: RawTable | None
     reviews: RawTable | None
+    aliases: RawTable | None = None
 
     @classmethod
     def read(cls, sources: ImportSources, options: ImportOptions) -> RawTables:
@@ -108,8 +111,9 @@ class RawTables:
             tuple(read(source, Table.INTERACTIONS) for source in events if source is not None),
             None if sources.users is None else read(sources.users, Table.USERS),
             None if sources.reviews is None else read(sources.reviews, Table.REVIEWS),
+            None if sources.aliases is None else read(sources.aliases, Table.USERS),
         )
-        everything = [*tables.items, *tables.interactions, tables.users, tables.reviews]
+        everything = [*tables.items, *tables.interactions, tables.users, tables.reviews, tables.aliases]
         present = {name for table in everything if table is not None for name in (*table.columns, *table.source_names)}
         for name in options.columns:
             if name not in present:
@@ -123,4 +127,5 @@ class RawTables:
         tables += [(table, INTERACTION_FIELDS) for table in self.interactions]
         tables += [(self.users, USER_FIELDS)] if self.users is not None else []
         tables += [(self.reviews, REVIEW_FIELDS)] if self.reviews is not None else []
+        tables += [(self.aliases, ALIAS_FIELDS)] if self.aliases is not None else []
         return tuple(describe_reading(table, fields, options.columns) for table, fields in tables)

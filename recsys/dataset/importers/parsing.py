@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from recsys.dataset.importers.aliases import finish_aliases, parse_aliases
 from recsys.dataset.importers.columns import (
+    ALIAS_FIELDS,
     INTERACTION_FIELDS,
     ITEM_FIELDS,
     REVIEW_FIELDS,
@@ -39,8 +41,21 @@ from recsys.dataset.importers.users import parse_users
 from recsys.dataset.importers.values import as_series
 from recsys.dataset.project import Project
 from recsys.dataset.splits import SPLIT_PART, SplitPart
+from recsys.dataset.undo import with_remaining_ids
 from recsys.errors import DataError
-from recsys.schema import CATEGORY, EVENT, ITEM_ID, PRICE, QUANTITY, RATING, TIMESTAMP, TITLE, USER_ID, EventKind
+from recsys.schema import (
+    CATEGORY,
+    EVENT,
+    ITEM_ID,
+    OLD_ID,
+    PRICE,
+    QUANTITY,
+    RATING,
+    TIMESTAMP,
+    TITLE,
+    USER_ID,
+    EventKind,
+)
 
 _ITEM_DETAILS = (TITLE, CATEGORY, PRICE, "brand")
 
@@ -145,12 +160,21 @@ def build_users(raw: RawTable, old: pd.DataFrame | None, options: ImportOptions)
     return ParsedTable(finish_rows(merged, USER_ID), tuple(check.rejects), (*check.notes, changes))
 
 
+def build_aliases(raw: RawTable, old: pd.DataFrame | None, options: ImportOptions) -> ParsedTable:
+    """Build the table of aliases; those of `old` stay unless the file has their old id."""
+    check, _ = _match(raw, ALIAS_FIELDS, options.columns)
+    frame = parse_aliases(check)
+    good = frame[~check.bad]
+    return ParsedTable(finish_aliases(good if old is None else pd.concat([old, good])), tuple(check.rejects))
+
+
 def build_interactions(
     tables: Sequence[RawTable],
     old: pd.DataFrame | None,
     catalog: ParsedTable,
     project: Project,
     options: ImportOptions,
+    aliases: pd.DataFrame | None = None,
 ) -> ParsedTable:
     """Build the interactions from one file, or from a train and a test file; then a column says which is which.
 
@@ -160,6 +184,7 @@ def build_interactions(
         catalog: items that interactions may name.
         project: has the settings of events.
         options: renames, and whether bad rows are skipped.
+        aliases: old ids with the users that remain.
     """
     known = catalog.frame[ITEM_ID]
     if not options.skip_bad:
@@ -196,7 +221,14 @@ def build_interactions(
         notes |= dict.fromkeys(scale.describe(good_ratings, earlier, first.table.path, first.names.get(RATING, RATING)))
     if len(frames) > 1:
         notes[f"{len(frames[1]):,} events are the test part of a split that came with the data"] = None
+    if aliases is not None:
+        user_of = dict(zip(aliases[OLD_ID], aliases[USER_ID], strict=True))
+        frames = [with_remaining_ids(frame, user_of) for frame in frames]
+        old = None if old is None else with_remaining_ids(old, user_of)
     finished = finish_interactions(frames, old)
+    if finished.frame.empty and any(map(len, frames)):
+        cause = " ".join(f"{sentence}." for sentence in finished.notes())
+        raise DataError(f"{checks[0][0].table.path}: no event is left, so nothing was imported. {cause}")
     notes |= dict.fromkeys(finished.notes())
     return ParsedTable(finished.frame, tuple(rejects), tuple(notes), duplicates=finished.duplicates)
 

@@ -103,7 +103,7 @@ class RatingScale:
         if between:
             others = f"below 0 dislikes ({int(dislikes.sum()):,}), at 0 views ({between:,})"
         examples = ", ".join(
-            f"{value:g} {'is a like' if value >= self.like_from else 'is none'}" for value in _examples(known)
+            f"{value:g} {'is a like' if value >= self.like_from else 'is not'}" for value in _examples(known)
         )
         sentences = [
             f"no event column: ratings {first} are likes ({count:,}), {others}; {column!r} has {low:g} to {high:g}, "
@@ -117,8 +117,8 @@ class RatingScale:
         zeros = int((known == 0).sum())
         if zeros and self.dislike_below > 0:
             sentences.append(
-                f"{zeros:,} ratings are 0 and count as dislikes, which lists leave out; if 0 means not rated, or shown "
-                "and not clicked, remove these rows"
+                f"ratings of 0 ({zeros:,}) count as dislikes, which lists leave out; if 0 means not rated, or "
+                "shown and not clicked, remove these rows"
             )
         return tuple(sentences)
 

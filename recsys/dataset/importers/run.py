@@ -12,6 +12,7 @@ from recsys.dataset.bots import describe_suspects
 from recsys.dataset.importers.options import ImportOptions, ImportSources, RawTables
 from recsys.dataset.importers.parsing import (
     ParsedTable,
+    build_aliases,
     build_catalog,
     build_catalog_of_events,
     build_interactions,
@@ -22,13 +23,13 @@ from recsys.dataset.importers.parsing import (
 from recsys.dataset.importers.readers.formats import CATALOG_FREE, Source
 from recsys.dataset.importers.rejects import problem_order, write_rejects
 from recsys.dataset.importers.report import PREVIEW_ROWS, ImportReport
-from recsys.dataset.project import INTERACTIONS_FILE, ITEMS_FILE, USERS_FILE, Project
+from recsys.dataset.project import ALIASES_FILE, INTERACTIONS_FILE, ITEMS_FILE, USERS_FILE, Project
 from recsys.errors import BadRowsError, DataError, ProjectError
 from recsys.schema import EVENT, IMAGE, TIMESTAMP
 from recsys.storage.artifacts import exclusive_lock, replacing_folder, write_frame
 
-_ITEMS, _INTERACTIONS, _USERS, _REVIEWS = "items", "interactions", "users", "reviews"
-_FILES = {_ITEMS: ITEMS_FILE, _INTERACTIONS: INTERACTIONS_FILE, _USERS: USERS_FILE}
+_ITEMS, _INTERACTIONS, _USERS, _REVIEWS, _ALIASES = "items", "interactions", "users", "reviews", "aliases"
+_FILES = {_ITEMS: ITEMS_FILE, _INTERACTIONS: INTERACTIONS_FILE, _USERS: USERS_FILE, _ALIASES: ALIASES_FILE}
 
 
 def import_data(
@@ -39,6 +40,7 @@ def import_data(
     test_interactions: Source | None = None,
     users: Source | None = None,
     reviews: Source | None = None,
+    aliases: Source | None = None,
     options: ImportOptions | None = None,
 ) -> ImportReport:
     """Import files or DataFrames into a project, either all of them or, after an error, none.
@@ -56,6 +58,7 @@ def import_data(
         test_interactions: test part of a published split; `interactions` is then its train part.
         users: users and their attributes.
         reviews: texts about items. They become an attribute of these items; new items without reviews have none.
+        aliases: ids of visitors (`old_id`) with the user (`user_id`) that each is; events of both count for the user.
         options: default: replace the tables, check everything.
 
     Raises:
@@ -65,7 +68,7 @@ def import_data(
     """
     options = options or ImportOptions()
     files = (items,) if isinstance(items, Source) else tuple(items or ())
-    sources = ImportSources(files, interactions, test_interactions, users, reviews)
+    sources = ImportSources(files, interactions, test_interactions, users, reviews, aliases)
     with exclusive_lock(project.root):
         raw = RawTables.read(sources, options)
         existing = _load_existing(project)
@@ -86,7 +89,12 @@ def import_data(
                 notes += describe_suspects(linked.frame, project.settings.events)
         imported = {
             name: tables[name]
-            for name, source in {_ITEMS: raw.items, _INTERACTIONS: raw.interactions, _USERS: raw.users}.items()
+            for name, source in {
+                _ITEMS: raw.items,
+                _INTERACTIONS: raw.interactions,
+                _USERS: raw.users,
+                _ALIASES: raw.aliases,
+            }.items()
             if source
         }
         for name, frame in imported.items():
@@ -112,6 +120,7 @@ def _load_existing(project: Project) -> dict[str, pd.DataFrame]:
         _ITEMS: project.load_imported_items,
         _INTERACTIONS: project.load_imported_interactions,
         _USERS: project.load_users,
+        _ALIASES: project.load_aliases,
     }
     return {name: load() for name, load in loaders.items() if (project.data / _FILES[name]).exists()}
 
@@ -126,13 +135,17 @@ def _parse(
         parsed[_ITEMS] = build_catalog(raw.items, old.get(_ITEMS), project, options)
     if raw.users is not None:
         parsed[_USERS] = build_users(raw.users, old.get(_USERS), options)
+    if raw.aliases is not None:
+        parsed[_ALIASES] = build_aliases(raw.aliases, old.get(_ALIASES), options)
     if raw.interactions:
         first = raw.interactions[0].path
         from_events = options.items_of_events or raw.interactions[0].format in CATALOG_FREE
         if from_events and _ITEMS not in parsed and _ITEMS not in existing:
             parsed[_ITEMS] = build_catalog_of_events(raw.interactions, options)
         catalog = _current_items(parsed, existing, first)
-        parsed[_INTERACTIONS] = build_interactions(raw.interactions, old.get(_INTERACTIONS), catalog, project, options)
+        aliases = parsed[_ALIASES].frame if _ALIASES in parsed else existing.get(_ALIASES)
+        earlier = old.get(_INTERACTIONS)
+        parsed[_INTERACTIONS] = build_interactions(raw.interactions, earlier, catalog, project, options, aliases)
     if raw.reviews is not None:
         items = _current_items(parsed, existing, raw.reviews.path).frame
         parsed[_REVIEWS] = build_reviews(raw.reviews, items, options)

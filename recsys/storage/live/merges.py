@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 from recsys.errors import RequestError
 from recsys.storage.database import Database
 from recsys.storage.tables import MERGES
+from recsys.storage.writes import upsert
 
 _REMAINING = "SELECT user_id FROM merges WHERE old_id = ?"
 _OLD = "SELECT old_id FROM merges WHERE user_id = ? ORDER BY old_id"
@@ -40,6 +41,20 @@ class MergeStore:
         """
         with self._database.writing() as connection:
             return [_merge_one(connection, user_id, old_id, merged_at) for old_id in old_ids]
+
+    def adopt(self, aliases: Mapping[str, str], merged_at: int) -> int:
+        """Store imported aliases, old id to user, and return the number of new ones; ids that are in use stay."""
+        known = self.mapping()
+        taken = known.keys() | known.values()
+        rows = [
+            {"old_id": old, "user_id": known.get(user, user), "merged_at": merged_at}
+            for old, user in aliases.items()
+            if old not in taken and known.get(user, user) != old
+        ]
+        if rows:
+            with self._database.writing() as connection:
+                upsert(connection, MERGES, rows)
+        return len(rows)
 
     def ids(self, user_id: str) -> tuple[str, ...]:
         """Return all ids of a person, the one that remains first."""

@@ -163,3 +163,23 @@ def test_of_opinions_of_one_second_the_last_in_the_file_stands(
     assert {event[2] for event in _events(shop)} == {last}
     import_data(shop, interactions=write("f.csv", f"{header}\nu,a,{first}{time}\n"), options=APPEND)
     assert {event[2] for event in _events(shop)} == {first}
+
+
+def test_events_that_were_all_taken_back_are_named(shop: Project, write: Write) -> None:
+    rows = f"u,a,cart,{T}\nu,a,remove_from_cart,{T + 1}\nu,b,refund,{T + 2}\n"
+    with pytest.raises(DataError, match=r"no event is left.*1 events were taken back.*refund of user 'u', item 'b'"):
+        import_data(shop, interactions=write("e.csv", "user_id,item_id,event,timestamp\n" + rows))
+
+
+def test_aliases_join_visitors_and_users(shop: Project, write: Write) -> None:
+    rows = f"v1,a,cart,{T}\nann,b,view,{T + 1}\nann,a,remove_from_cart,{T + 2}\nv2,c,view,{T + 3}\n"
+    events = write("e.csv", "user_id,item_id,event,timestamp\n" + rows)
+    aliases = write("aliases.csv", "anonymous_id,user_id\nv1,ann\nv2,v1\n")
+    report = import_data(shop, interactions=events, aliases=aliases)
+    assert report.rows["aliases"] == 2
+    assert [event[:2] for event in _events(shop)] == [("ann", "b"), ("ann", "c")]
+    import_data(shop, aliases=write("more.csv", "old_id,new_id\nv9,ben\n"), options=APPEND)
+    assert shop.load_aliases()["user_id"].tolist() == ["ann", "ann", "ben"]
+    with pytest.raises(BadRowsError, match=r"row 3.*'v1' has another user"):
+        import_data(shop, aliases=write("two.csv", "old_id,new_id\nv1,ann\nv1,ben\n"))
+    assert len(shop.load_aliases()) == 3

@@ -61,3 +61,10 @@ def test_erasure_of_all_ids_deletes_the_merge_too(database: Database, store: Mer
     assert UserStates(database).read("v1").erased
     assert UserStates(database).read("ann").erased
     assert not UserStates(database).read("ben").erased
+
+
+def test_imported_aliases_are_adopted_unless_their_ids_are_in_use(store: MergeStore) -> None:
+    store.merge("ann", ["v1"], 5)
+    assert store.adopt({"v1": "ben", "v2": "v1", "ann": "eve", "v3": "ben"}, 6) == 2
+    assert store.mapping() == {"v1": "ann", "v2": "ann", "v3": "ben"}
+    assert store.adopt({"v3": "ben"}, 7) == 0
