@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from recsys.api.schemas.experiments import PlanRequest
+from recsys.api.schemas.experiment_plans import PlanRequest
 from recsys.bundle.types import Bundle
 from recsys.clock import now
 from recsys.experiments.design.definition import Experiment

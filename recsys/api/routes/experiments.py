@@ -19,6 +19,7 @@ from recsys.api.problems.types import (
     UNKNOWN_EXPERIMENT,
 )
 from recsys.api.routes.common import NoQuery
+from recsys.api.schemas.experiment_plans import PlanRequest, PlanView
 from recsys.api.schemas.experiments import (
     ArmView,
     AssignmentOptions,
@@ -26,8 +27,6 @@ from recsys.api.schemas.experiments import (
     ExperimentList,
     ExperimentView,
     NewExperiment,
-    PlanRequest,
-    PlanView,
     Ramp,
     Results,
 )
