@@ -184,7 +184,7 @@ def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
             counts = f"{width} fields where the header has {len(header)}"
             rows.reject(number, None, f"{counts}; quote values that hold {delimiter!r}", raw)
     table = rows.table()
-    columns = {name: _without_nulls(values) for name, values in table.columns.items()}
+    columns = {name: _without_marks(values) for name, values in table.columns.items()}
     customs = Customs(suggested={";": COMMA, ",": POINT}.get(delimiter, ""))
     table = replace(table, columns=columns, customs=customs)
     if not escaped:
@@ -204,6 +204,8 @@ def _unescape(raw: str, delimiter: str, width: int) -> list[str] | None:
     return cells if len(cells) == width else None
 
 
-def _without_nulls(values: pa.StringArray) -> pa.StringArray:
-    r"""Empty the cells that hold \N, MySQL's missing value."""
+def _without_marks(values: pa.StringArray) -> pa.StringArray:
+    r"""Empty the cells that hold \N, MySQL's missing value, and unwrap ="00123", by which Excel keeps zeros."""
+    if pc.any(pc.starts_with(values, '="')).as_py():
+        values = pc.replace_substring_regex(values, r'^="(.*)"$', r"\1")
     return pc.if_else(pc.equal(values, _NULL), "", values)

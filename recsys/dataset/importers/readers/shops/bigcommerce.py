@@ -17,6 +17,7 @@ from recsys.dataset.importers.readers.shops.export import (
     Export,
     describe_truth,
     first_filled,
+    is_no,
     is_positive,
     join_addresses,
     join_categories,
@@ -62,8 +63,8 @@ def read_products(table: RawTable) -> RawTable:
         "images",
     )
     of_product = images.groupby(product, sort=False).transform(lambda cells: " ".join(cell for cell in cells if cell))
-    visible = ~inherited("is_visible", "product_visible").str.lower().isin(["false", "n", "no", "0"])
-    purchasable = ~export.column("purchasable", "allow_purchases").str.lower().isin(["false", "n", "no", "0"])
+    visible = ~is_no(inherited("is_visible", "product_visible"))
+    purchasable = ~is_no(export.column("purchasable", "allow_purchases"))
     enabled = ~inherited("product_availability", "availability").str.lower().isin(["disabled"])
     tracking = inherited("inventory_tracking", "track_inventory", "product_inventoried").str.lower()
     untracked = tracking.isin(["", "none", "n", "no", "0", "false"])

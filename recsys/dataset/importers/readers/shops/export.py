@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from recsys.dataset.importers.columns import plain_name
 from recsys.dataset.importers.table import RawTable
+from recsys.dataset.importers.values.words import parse_availability
 from recsys.errors import DataError
 from recsys.schema import EVENT, ITEM_ID, QUANTITY, TIMESTAMP, USER_ID, EventKind
 
@@ -130,6 +131,12 @@ def describe_truth(*conditions: pd.Series) -> pd.Series:
     for condition in conditions[1:]:
         both = both & condition
     return both.map({True: "yes", False: "no"}).astype("str")
+
+
+def is_no(words: pd.Series) -> pd.Series:
+    """Return True for the rows with a word for no (0, FALSE, nein, ...)."""
+    found = parse_availability(pa.array(words, pa.string()))
+    return pd.Series(~found.values & ~found.bad, index=words.index)
 
 
 def is_positive(amounts: pd.Series) -> pd.Series:

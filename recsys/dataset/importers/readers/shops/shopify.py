@@ -13,6 +13,7 @@ from recsys.dataset.importers.readers.shops.export import (
     apply_rows,
     describe_truth,
     first_filled,
+    is_no,
     is_positive,
     join_addresses,
     join_categories,
@@ -63,7 +64,7 @@ def read_products(table: RawTable) -> RawTable:
     stock = export.column("variant_inventory_qty", "inventory_quantity")
     untracked = (tracker == "") | policy.str.lower().isin(["continue", "true"])
     status = export.column("status").str.lower()
-    published = ~export.column("published", "published_on_online_store").str.lower().isin(["false", "no", "0"])
+    published = ~is_no(export.column("published", "published_on_online_store"))
     return export.to_table(
         {
             ITEM_ID: first_filled(sku, named),

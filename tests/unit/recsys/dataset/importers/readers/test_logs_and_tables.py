@@ -253,6 +253,8 @@ def test_an_encoding_can_be_named(project: Project, write: Write) -> None:
 def test_what_excel_and_mysql_add(project: Project, write: Write) -> None:
     import_data(project, items=write("i.csv", "sep=;\nitem_id;title\n1;a\n"))
     assert items(project, "item_id", "title") == [("1", "a")]
+    import_data(project, items=write("z.csv", 'item_id,title\n"=""00123""",a\n'))
+    assert items(project, "item_id") == [("00123",)]
     mysql = 'item_id,title,size\n1,"12\\" vinyl",\\N\n2,"a\\", b",3\n3,"x\\"",4\n4,C:\\dir,5\n'
     report = import_data(project, items=write("m.csv", mysql))
     assert items(project, "item_id", "title") == [("1", '12" vinyl'), ("2", 'a", b'), ("3", 'x"'), ("4", "C:\\dir")]

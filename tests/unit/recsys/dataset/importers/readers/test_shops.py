@@ -92,6 +92,16 @@ def test_shopify_with_the_new_names_of_columns(project: Project, write: Write) -
     }
 
 
+def test_shopify_saved_by_a_german_spreadsheet(project: Project, write: Write) -> None:
+    german = (
+        "Handle;Title;Published;Option1 Name;Option1 Value;Variant SKU;Variant Price;Image Src;Status\n"
+        "cup;Becher;WAHR;Size;S;C-S;19,90;https://c/1.jpg;active\ncup;;;;M;C-M;1.021,00;;\n"
+        "bag;Tasche;FALSCH;Title;Default Title;BAG;9,00;;active\n"
+    )
+    import_data(project, items=write("p.csv", german.encode("utf-8-sig")))
+    assert values(project, "price", "available") == {"C-S": (19.9, True), "C-M": (1021.0, True), "BAG": (9.0, False)}
+
+
 def test_orders_alone_build_a_catalog_of_what_was_bought(project: Project, write: Write) -> None:
     report = import_data(project, interactions=write("orders_export.csv", SHOPIFY_ORDERS))
     assert values(project, "title", "price") == {
