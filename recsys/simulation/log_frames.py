@@ -32,7 +32,8 @@ class SimulatedLogs:
         """Write exposures.parquet, events.parquet and feedback.parquet into an existing folder."""
         for name in ("exposures", "events", "feedback"):
             write_frame(folder / f"{name}.parquet", getattr(self, name))
-        return Logs.from_files(*(folder / f"{name}.parquet" for name in ("exposures", "events", "feedback")))
+        exposures, events, feedback = (folder / f"{name}.parquet" for name in ("exposures", "events", "feedback"))
+        return Logs.from_files(exposures, events, feedback)
 
 
 def build_events(

@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from recsys.cli.experiments.arguments import Key, parse_moment
-from recsys.cli.experiments.logs import load_variety, open_logs
-from recsys.cli.shared import ProjectPath, open_project
+from recsys.cli.experiments.logs import describe_reading, load_variety, open_logs
+from recsys.cli.shared import ProjectPath, open_project, split_pair
 
 
 def analyze(
     path: ProjectPath,
     key: Key,
-    exposures: Annotated[Path | None, typer.Option(help="Log of exposures, .parquet or .csv; needs --events.")] = None,
+    exposures: Annotated[
+        Path | None, typer.Option(help="Log of exposures, as import reads it; needs --events.")
+    ] = None,
     events: Annotated[Path | None, typer.Option(help="Log of events. Default of all logs: the live data.")] = None,
     feedback: Annotated[Path | None, typer.Option(help="Log of ratings of restyled images.")] = None,
     vectors: Annotated[
@@ -31,6 +33,10 @@ def analyze(
     assigned_elsewhere: Annotated[
         bool, typer.Option("--assigned-elsewhere", help="Do not check arms: another system assigned them.")
     ] = False,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="YOURS=NAME", help="Rename a column of the logs; repeatable.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read the files and say what was read.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the page: .html, .md or .json.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
@@ -38,14 +44,21 @@ def analyze(
     from recsys.clock import now
     from recsys.experiments.analysis.analyze import analyze
     from recsys.experiments.analysis.log_health import declared_metrics
+    from recsys.experiments.analysis.log_sources import FileLog
     from recsys.experiments.design.files import find_file, load_experiment
     from recsys.reports.experiment_page import analysis_json, render_experiment, write_experiment_page
 
     if (exposures is None) != (events is None) or (feedback is not None and exposures is None):
         raise typer.BadParameter("give both --exposures and --events, or none of them; --feedback needs both")
+    columns = dict(split_pair(text, "--column", "YOURS=NAME") for text in column or ())
+    if (dry_run or columns) and exposures is None:
+        raise typer.BadParameter("--dry-run and --column are for files; give --exposures and --events")
     project = open_project(path)
     one = load_experiment(find_file(project.experiments, key))
-    with open_logs(project, one.unit, exposures, events, feedback) as logs:
+    with open_logs(project, one.unit, exposures, events, feedback, columns) as logs:
+        if dry_run:
+            typer.echo("\n".join(describe_reading(logs)))
+            return
         found = analyze(
             one,
             logs,
@@ -55,6 +68,9 @@ def analyze(
             planned_units=planned_units,
             assigned_here=not assigned_elsewhere,
         )
+        for log in (logs.exposures, logs.events, logs.feedback):
+            for note in log.notes if isinstance(log, FileLog) else ():
+                typer.echo(f"note: {note}", err=True)
     if out is not None:
         write_experiment_page(found, out)
     if json_:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,14 +30,19 @@ def analyze_experiment(project: Project, key: str) -> Analysis:
 
 @contextmanager
 def open_logs(
-    project: Project, unit: UnitKind, exposures: Path | None, events: Path | None, feedback: Path | None
+    project: Project,
+    unit: UnitKind,
+    exposures: Path | None,
+    events: Path | None,
+    feedback: Path | None,
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[Logs]:
     """Open logs in files, or by default the live data of a project."""
     from recsys.errors import ProjectError
     from recsys.experiments.analysis.log_sources import Logs
 
     if exposures is not None and events is not None:
-        yield Logs.from_files(exposures, events, feedback)
+        yield Logs.from_files(exposures, events, feedback, columns)
         return
     from recsys.storage.database import Database
 
@@ -50,6 +55,21 @@ def open_logs(
         yield Logs.from_database(database, unit)
     finally:
         database.close()
+
+
+def describe_reading(logs: Logs) -> Iterator[str]:
+    """Read all files; yield what was taken for what, and the number of rows."""
+    from recsys.experiments.analysis.log_sources import FileLog
+
+    for log in (logs.exposures, logs.events, logs.feedback):
+        if isinstance(log, FileLog):
+            rows, found = 0, dict[str, str]()
+            for chunk in log.chunks():
+                rows += len(chunk)
+                found |= {name: str(values[0]) for name, values in chunk.columns.items() if len(values)}
+            yield f"{log.path}: {rows:,} rows"
+            yield from (f"  {name}: the first is {value:.80}" for name, value in found.items())
+            yield from (f"  {note}" for note in log.notes)
 
 
 def load_variety(project: Project, metrics: Iterable[MetricName], vectors: Path | None) -> StyleVariety | None:

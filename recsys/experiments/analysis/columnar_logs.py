@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,15 +15,20 @@ from pandas.util import hash_array
 
 from recsys.errors import BadRowsError, DataError, Problem
 from recsys.experiments.analysis.log_sources import Chunk, Logs
+from recsys.experiments.analysis.log_values import as_mask
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.stats.moments import Values
-from recsys.schema import BoolArray, EventKind, IntArray
+from recsys.schema import BoolArray, EventKind, IntArray, Undo
 
 KINDS = tuple(EventKind)
+EVENT_CODES = (*KINDS, *Undo)
+"""Events by code; the codes of kinds come first."""
+REFUNDS = EVENT_CODES.index(Undo.REFUND)
 SEGMENT_COLUMNS = ("platform", "category")
 NO_CODE = -1
 """Code for a missing value."""
 _UNIT = 2.0**-20
+_SEED, _PRIME = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 Codes = NDArray[np.int32]
 Keys = NDArray[np.uint64]
@@ -64,9 +69,9 @@ class EventRows:
     Attributes:
         unit: codes of units.
         item: codes of items.
-        kind: codes of `KINDS`.
+        kind: codes of `EVENT_CODES`; a purchase below 0 is a refund.
         timestamp: seconds since 1970 UTC.
-        amount: amount of a purchase, NaN if missing.
+        amount: amount of a purchase, NaN if missing; of a refund, what it takes back, 0 or below.
         dwell_s: seconds spent, NaN if missing.
         request: keys of requests, valid only if `answers`.
         answers: True if the event names a request.
@@ -95,6 +100,29 @@ class FeedbackRows:
     timestamp: IntArray
 
 
+RowsOfLog = TypeVar("RowsOfLog", ExposureRows, EventRows, FeedbackRows)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """Rows that are logged twice or mean nothing.
+
+    An event repeats another one if unit, event id, item, kind and amount are the same, or, without an event id, all
+    columns of the file. Of repeats the earliest counts.
+
+    Attributes:
+        events: repeated events, which count once.
+        ratings: repeated ratings, which count once.
+        differ: events that share an id with another event of the unit and differ from it; all of these count.
+        empty_refunds: refunds without an amount, of which no earlier purchase is logged.
+    """
+
+    events: int
+    ratings: int
+    differ: int
+    empty_refunds: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ColumnarLogs:
     """Logs of one experiment.
@@ -107,6 +135,7 @@ class ColumnarLogs:
         events: events of all units.
         feedback: ratings; None if there is no such log.
         files: names of the logs of exposures and events, for messages.
+        repeats: rows that are logged twice and count once.
     """
 
     arms: tuple[str, ...]
@@ -116,6 +145,7 @@ class ColumnarLogs:
     events: EventRows
     feedback: FeedbackRows | None
     files: tuple[Path, Path]
+    repeats: Repeats
 
 
 def read_logs(experiment: Experiment, logs: Logs, diversity: ListValues | None = None) -> ColumnarLogs:
@@ -145,12 +175,17 @@ def read_logs(experiment: Experiment, logs: Logs, diversity: ListValues | None =
         files[1] = chunk.source.file
         columns, count = chunk.columns, len(chunk)
         requests = columns.get("request_id", pa.nulls(count, pa.string()))
+        kinds = pc.index_in(columns["event"], pa.array(EVENT_CODES, pa.string())).cast(pa.int8())
+        amounts = columns.get("amount", pa.nulls(count, pa.float64()))
+        ids = columns.get("event_id", pa.nulls(count, pa.string()))
         done.add(
+            id=pa.array(np.where(as_mask(ids.is_valid()), _keys(ids), np.uint64(0))),
+            rest=pa.array(np.zeros(count, np.uint64) if chunk.rest is None else chunk.rest),
             unit=columns["unit"],
             item=columns["item_id"],
-            kind=pc.index_in(columns["event"], pa.array(KINDS, pa.string())).cast(pa.int8()),
+            kind=kinds,
             timestamp=columns["timestamp"],
-            amount=columns.get("amount", pa.nulls(count, pa.float64())),
+            amount=amounts,
             dwell_s=columns.get("dwell_s", pa.nulls(count, pa.float64())),
             request=pa.array(_keys(requests)),
             answers=requests.is_valid(),
@@ -158,8 +193,23 @@ def read_logs(experiment: Experiment, logs: Logs, diversity: ListValues | None =
             row=pa.array(np.arange(count) + chunk.source.first_row, pa.int32()),
         )
     for chunk in () if logs.feedback is None else logs.feedback.chunks():
-        rated.add(**chunk.columns)
+        rest = np.zeros(len(chunk), np.uint64) if chunk.rest is None else chunk.rest
+        rated.add(**chunk.columns, rest=pa.array(rest))
     return _encode(arms, shown, done, None if logs.feedback is None else rated, (files[0], files[1]))
+
+
+def select_rows(rows: RowsOfLog, kept: BoolArray | IntArray) -> RowsOfLog:
+    """Return the rows of a mask or of row numbers; columns are arrays, pairs of codes and names by column, or None."""
+
+    def part(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return value[kept]
+        if isinstance(value, dict):
+            return {name: (codes[kept], names) for name, (codes, names) in value.items()}
+        return value
+
+    changes: dict[str, Any] = {one.name: part(getattr(rows, one.name)) for one in fields(rows)}
+    return replace(rows, **changes)
 
 
 def round_exact(values: Values) -> Values:
@@ -258,13 +308,86 @@ def _encode(
         position=done.numbers("position", np.int64),
         row=done.numbers("row", np.int32),
     )
-    feedback = None
+    event_ids, rest = done.numbers("id", np.uint64), done.numbers("rest", np.uint64)
+    events, repeated, differ = _drop_repeated_events(events, event_ids, rest)
+    events, empty = _sign_refunds(events)
+    feedback, ratings = None, 0
     if rated is not None:
         feedback = FeedbackRows(
             rank[rating_unit], rated.numbers("satisfied", np.bool_), rated.numbers("timestamp", np.int64)
         )
+        keys = _mix(feedback.unit, feedback.satisfied, feedback.timestamp, rated.numbers("rest", np.uint64))
+        keep = _first_of_each(keys, feedback.timestamp)
+        ratings = len(keys) - len(keep)
+        feedback = feedback if not ratings else select_rows(feedback, keep)
     answered = np.sort(shown.numbers("answered", np.uint64))
-    return ColumnarLogs(arms, units, answered, exposures, events, feedback, files)
+    repeats = Repeats(repeated, ratings, differ, empty)
+    return ColumnarLogs(arms, units, answered, exposures, events, feedback, files, repeats)
+
+
+def _sign_refunds(events: EventRows) -> tuple[EventRows, int]:
+    """Return the events with refunds as amounts of 0 or below, and the number of refunds that take back nothing.
+
+    A purchase with an amount below 0 becomes a refund. A refund without an amount takes back that of the unit's latest
+    purchase of the item before it.
+    """
+    purchases = events.kind == KINDS.index(EventKind.PURCHASE)
+    refunds = (events.kind == REFUNDS) | (purchases & (events.amount < 0.0))
+    if not refunds.any():
+        return events, 0
+    amount = np.where(refunds, -np.abs(events.amount), events.amount)
+    open_ended = refunds & np.isnan(amount)
+    if open_ended.any():
+        sold = purchases & ~refunds
+        rows = np.flatnonzero(sold | open_ended)
+        # In order of unit, item and time; a refund of the same second comes after the purchase.
+        rows = rows[np.lexsort((open_ended[rows], events.timestamp[rows], events.item[rows], events.unit[rows]))]
+        latest = np.maximum.accumulate(np.where(sold[rows], np.arange(len(rows)), -1))
+        before = rows[np.maximum(latest, 0)]
+        known = (latest >= 0) & (events.unit[before] == events.unit[rows]) & (events.item[before] == events.item[rows])
+        asked = open_ended[rows]
+        amount[rows[asked]] = np.where(known, -np.nan_to_num(events.amount[before]), np.nan)[asked]
+    kind = np.where(refunds, REFUNDS, events.kind).astype(np.int8)
+    unknown = refunds & np.isnan(amount)
+    return replace(events, kind=kind, amount=np.where(unknown, 0.0, amount)), int(unknown.sum())
+
+
+def _drop_repeated_events(events: EventRows, ids: Keys, rest: Keys) -> tuple[EventRows, int, int]:
+    """Return the events without repeats, the number of repeats, and of events that share an id and differ."""
+    content = _mix(events.unit, events.item, events.kind, events.amount)
+    request = np.where(events.answers, events.request, np.uint64(0))
+    keys = _mix(content, ids)
+    without = ids == 0
+    if without.any():
+        whole = _mix(content, events.timestamp, events.dwell_s, request, events.position, rest)
+        keys = np.where(without, whole, keys)
+    keep = _first_of_each(keys, events.timestamp)
+    repeated = len(keys) - len(keep)
+    differ = 0
+    if not without.all():
+        named = keep[~without[keep]]
+        differ = len(named) - len(np.unique(_mix(events.unit[named], ids[named])))
+    return (select_rows(events, keep) if repeated else events), repeated, differ
+
+
+def _mix(*columns: np.ndarray) -> Keys:
+    """Return one key per row for several columns (n,) of numbers."""
+    keys = np.full(len(columns[0]), _SEED, dtype=np.uint64)
+    for column in columns:
+        bits = column.view(np.uint64) if column.dtype.itemsize == 8 else column.astype(np.int64).view(np.uint64)
+        keys = (keys ^ bits) * _PRIME
+        keys ^= keys >> np.uint64(29)
+    return keys
+
+
+def _first_of_each(keys: Keys, timestamp: IntArray) -> IntArray:
+    """Return the rows, in order, of the earliest of each key."""
+    order = np.argsort(keys)
+    if not (keys[order][1:] == keys[order][:-1]).any():
+        return np.arange(len(keys))
+    order = np.lexsort((timestamp, keys))
+    first = np.concatenate([[True], keys[order][1:] != keys[order][:-1]])
+    return np.sort(order[first])
 
 
 def _encode_texts(*columns: pa.ChunkedArray) -> tuple[list[Codes], pa.StringArray]:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.clock import SECONDS_PER_DAY
-from recsys.experiments.analysis.columnar_logs import ColumnarLogs, EventRows, ExposureRows, FeedbackRows
+from recsys.experiments.analysis.columnar_logs import ColumnarLogs, select_rows
 from recsys.experiments.design.definition import Experiment, Looks, Status
 from recsys.experiments.design.fields import format_time
-from recsys.schema import BoolArray, IntArray
+from recsys.schema import IntArray
 
 RATE_DAYS = 7
 """Days over which the rate of new units is measured."""
-_Rows = TypeVar("_Rows", ExposureRows, EventRows, FeedbackRows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +85,9 @@ def cut_logs(logs: ColumnarLogs, end: int) -> ColumnarLogs:
     """Return the logs without rows after `end` (seconds since 1970 UTC)."""
     return replace(
         logs,
-        exposures=_select(logs.exposures, logs.exposures.timestamp <= end),
-        events=_select(logs.events, logs.events.timestamp <= end),
-        feedback=None if logs.feedback is None else _select(logs.feedback, logs.feedback.timestamp <= end),
+        exposures=select_rows(logs.exposures, logs.exposures.timestamp <= end),
+        events=select_rows(logs.events, logs.events.timestamp <= end),
+        feedback=None if logs.feedback is None else select_rows(logs.feedback, logs.feedback.timestamp <= end),
     )
 
 
@@ -158,17 +156,3 @@ def _words(experiment: Experiment, when: str, end: int | None) -> str:
             "analyzed as if they were read on any day. Declare end_at or planned_units in the next experiment."
         )
     return "Results may be read on any day." + (f" The last look is {when}." if when else "")
-
-
-def _select(rows: _Rows, kept: BoolArray) -> _Rows:
-    """Return the rows of a mask; columns are arrays, pairs of codes and names by column, or None."""
-
-    def part(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
-            return value[kept]
-        if isinstance(value, dict):
-            return {name: (codes[kept], names) for name, (codes, names) in value.items()}
-        return value
-
-    changes: dict[str, Any] = {one.name: part(getattr(rows, one.name)) for one in fields(rows)}
-    return replace(rows, **changes)

@@ -42,6 +42,7 @@ class Check(StrEnum):
     CLOCKS = "clocks in order"
     POSITIONS = "positions inside lists"
     DOMINANT = "no unit decides alone"
+    ROWS = "rows that do not count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def check_health(
         _check_clocks(table, exposures, events),
         _check_positions(table, events),
         _check_dominant(table, experiment, rule),
+        _check_rows(table),
     ]
     return tuple(found)
 
@@ -227,13 +229,7 @@ def _check_positions(table: UnitTable, file: Path) -> Finding:
     beyond = table.defects.beyond
     text = _describe(beyond, "events", "name a position beyond the end of the list", file)
     if not text:
-        repeated = table.defects.repeated.found
-        return Finding(
-            Check.POSITIONS,
-            True,
-            "Events name positions inside the lists that they answer."
-            + (f" {repeated:,} exposures are logged twice, and count once." if repeated else ""),
-        )
+        return Finding(Check.POSITIONS, True, "Events name positions inside the lists that they answer.")
     if beyond.share <= LARGEST_SHARE:
         return Finding(Check.POSITIONS, True, f"{text}: few enough.")
     return Finding(Check.POSITIONS, False, f"{text}: count positions from 1, within one list.")
@@ -272,6 +268,34 @@ def _check_dominant(table: UnitTable, experiment: Experiment, rule: Rule) -> Fin
         f"No unit is far above all others. The largest holds {most.share:.1%} of {most.metric} in {most.arm}, the "
         f"{TOP} largest {most.top_share:.1%}.",
     )
+
+
+def _check_rows(table: UnitTable) -> Finding:
+    """Count the rows that were dropped or changed; a few repeats are usual, many ids on different events are not."""
+    defects = table.defects
+    repeats = defects.repeats
+    counts = (
+        (defects.repeated.found, "exposures are logged twice and count once"),
+        (repeats.events, "events are logged twice and count once"),
+        (repeats.ratings, "ratings are logged twice and count once"),
+        (repeats.differ, "events share an id with another one of their unit and differ from it: all count"),
+        (defects.multiple.found, "units in several arms do not count"),
+        (table.forced, "forced units do not count"),
+        (defects.outside.found, "exposures before the start or after the end do not count"),
+        (defects.early.found, "events before the exposure that they answer do not count as its answers"),
+        (defects.past, "events before the first exposure of their unit count as its past only"),
+        (defects.ended + defects.late.found, "events after the end do not count"),
+        (repeats.empty_refunds, "refunds have no amount and no earlier purchase: they take back nothing"),
+        (defects.beyond_zero, "units were refunded more than they paid: their revenue counts as 0"),
+    )
+    texts = [f"{count:,} {words}" for count, words in counts if count]
+    if defects.refunds:
+        texts.append(
+            f"{defects.refunds:,} refunds take back {defects.refunded:,.2f}; who bought still counts as a buyer"
+        )
+    if not texts:
+        return Finding(Check.ROWS, True, "Each row counts once; none was dropped or changed.")
+    return Finding(Check.ROWS, True, "; ".join(texts) + ".")
 
 
 def _describe_far(one: Dominance) -> str:

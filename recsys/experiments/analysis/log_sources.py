@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pandas.util import hash_array
 
-from recsys.errors import DataError
+from recsys.dataset.importers.readers.formats import FileFormat, Table, read_table
+from recsys.dataset.importers.table import RawTable
+from recsys.errors import BadRowsError, DataError, Problem
 from recsys.experiments.analysis.log_schema import (
     EVENTS,
     EXPOSURES,
@@ -32,14 +38,25 @@ ROWS = 500_000
 """Rows per chunk of a file: about 100 MB with lists of ten items."""
 _ID_OF = {UnitKind.USER: "user_id", UnitKind.SESSION: "session_id"}
 _CSV_BLOCK = 16 * 2**20
+_LONGEST_HEADER = 1 << 16
+_PARQUET = (".parquet", ".pq")
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chunk:
-    """Validated rows of a log. `columns`: the schema's columns that the log has."""
+    """Validated rows of a log.
+
+    Attributes:
+        columns: the schema's columns that the log has.
+        source: source of the rows.
+        rest: one key per row (n,) for all columns that are not in the schema, 0 without any: rows that differ in them
+            are no repeats. Only for events and ratings.
+    """
 
     columns: Columns
     source: RowSource
+    rest: NDArray[np.uint64] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -66,12 +83,18 @@ class Logs:
     feedback: Source | None = None
 
     @classmethod
-    def from_files(cls, exposures: Path, events: Path, feedback: Path | None = None) -> Logs:
-        """Read `.parquet` and `.csv` files with the columns of `recsys.experiments.analysis.log_schema`."""
+    def from_files(
+        cls, exposures: Path, events: Path, feedback: Path | None = None, columns: Mapping[str, str] | None = None
+    ) -> Logs:
+        """Read Parquet files and text tables with the columns of `recsys.experiments.analysis.log_schema`.
+
+        `columns` renames columns of the files; a file may lack them.
+        """
+        renames = columns or {}
         return cls(
-            FileLog(exposures, EXPOSURES),
-            FileLog(events, EVENTS),
-            None if feedback is None else FileLog(feedback, FEEDBACK),
+            FileLog(exposures, EXPOSURES, renames),
+            FileLog(events, EVENTS, renames),
+            None if feedback is None else FileLog(feedback, FEEDBACK, renames),
         )
 
     @classmethod
@@ -95,36 +118,99 @@ class Logs:
 
 @dataclass(frozen=True, slots=True)
 class FileLog:
-    """Parquet or CSV file. Rows count from 1 in Parquet, and from 2 in CSV, whose header is line 1."""
+    """Parquet file, or a text table that `recsys import` reads: CSV with any delimiter, JSON Lines, also compressed.
+
+    Rows count from 1 in Parquet; in text they are lines.
+
+    Attributes:
+        path: the file.
+        schema: columns of the log.
+        columns: renames, from the file's column to the schema's.
+        notes: what was guessed in the last reading, each sentence once.
+    """
 
     path: Path
     schema: tuple[Column, ...]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict, compare=False)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows, see `Source.chunks`."""
-        suffix = self.path.suffix.lower()
-        if suffix not in _READERS:
-            raise DataError(f"{self.path}: unknown suffix {suffix!r}; give a .parquet or a .csv file")
-        row = _READERS[suffix][1]
+        self.notes.clear()
+        if not self.path.is_file():
+            raise DataError(f"{self.path}: no such file")
+        parquet = self.path.suffix.lower() in _PARQUET
+        row = 1 if parquet else 2
         try:
-            for batch in _READERS[suffix][0](self.path, self.schema):
-                yield _chunk(self.schema, batch, RowSource(self.path, row))
+            for given in self._parquet() if parquet else self._text():
+                batch = given.rename_columns([self.columns.get(name, name) for name in given.schema.names])
+                yield _chunk(self.schema, batch, RowSource(self.path, row), self.notes)
                 row += len(batch)
+        except BadRowsError as error:
+            raise (error if parquet else BadRowsError(self._with_lines(error.problems))) from None
         except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{self.path}: cannot be read as {suffix}: {error}") from None
+            raise DataError(f"{self.path}: cannot be read: {error}") from None
+
+    def _parquet(self) -> Iterator[pa.RecordBatch]:
+        with pq.ParquetFile(self.path) as file:
+            header = file.schema_arrow.names
+            wanted = header
+            if self.schema is EXPOSURES and not self.columns:
+                wanted = list(match_columns(self.schema, header, self.path).values())
+            yield from file.iter_batches(ROWS, columns=wanted)
+
+    def _text(self) -> Iterator[pa.RecordBatch]:
+        done = 0
+        if (header := self._plain_header()) is not None:
+            try:
+                for batch in _stream_csv(self.path, self.schema, header):
+                    yield batch
+                    done += len(batch)
+                return
+            except pa.ArrowInvalid:
+                # Not as plain as its first line: the reader of imports copes, or names the line at fault.
+                pass
+        table = _read_whole(self.path)
+        if table.rejects:
+            raise BadRowsError([reject.problem for reject in table.rejects])
+        columns = {name: pc.if_else(pc.equal(cells, ""), None, cells) for name, cells in table.columns.items()}
+        whole = pa.RecordBatch.from_pydict(columns)
+        for start in range(done, len(whole), ROWS):
+            yield whole.slice(start, ROWS)
+
+    def _plain_header(self) -> list[str] | None:
+        """Return the header of a plain CSV file with all needed columns, else None."""
+        if self.columns:
+            return None
+        with self.path.open("rb") as file:
+            first = file.readline(_LONGEST_HEADER)
+        try:
+            header = [name.strip().strip('"') for name in first.decode("utf-8-sig").strip().split(",")]
+            match_columns(self.schema, header, self.path)
+        except (UnicodeDecodeError, DataError):
+            return None
+        return header
+
+    def _with_lines(self, problems: tuple[Problem, ...]) -> list[Problem]:
+        """Replace row numbers by lines, which differ after blank lines and line ends within quotes."""
+        try:
+            lines = _read_whole(self.path).lines
+        except DataError:
+            return list(problems)
+        return [
+            replace(one, row=int(lines[one.row - 2])) if one.row is not None and 0 <= one.row - 2 < len(lines) else one
+            for one in problems
+        ]
 
 
-def _parquet(path: Path, schema: Sequence[Column]) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(path) as file:
-        names = match_columns(schema, file.schema_arrow.names, path)
-        yield from file.iter_batches(ROWS, columns=list(names.values()))
+def _read_whole(path: Path) -> RawTable:
+    json = path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json"))
+    # The columns are those of logs: a table is read as such, whatever export it may look like.
+    return read_table(path, Table.INTERACTIONS, None if json else FileFormat.CSV)
 
 
-def _csv(path: Path, schema: Sequence[Column]) -> Iterator[pa.RecordBatch]:
-    with path.open("rb") as file:
-        header = file.readline().decode("utf-8-sig").strip()
-    header_names = [name.strip().strip('"') for name in header.split(",")]
-    names = list(match_columns(schema, header_names, path).values())
+def _stream_csv(path: Path, schema: tuple[Column, ...], header: list[str]) -> Iterator[pa.RecordBatch]:
+    names = list(match_columns(schema, header, path).values()) if schema is EXPOSURES else header
     options = pa_csv.ConvertOptions(
         include_columns=names,
         column_types=dict.fromkeys(names, pa.string()),
@@ -133,11 +219,13 @@ def _csv(path: Path, schema: Sequence[Column]) -> Iterator[pa.RecordBatch]:
         quoted_strings_can_be_null=True,
     )
     parsing = pa_csv.ParseOptions(newlines_in_values=True)
-    with pa_csv.open_csv(path, pa_csv.ReadOptions(block_size=_CSV_BLOCK), parsing, options) as reader:
-        yield from reader
-
-
-_READERS = {".parquet": (_parquet, 1), ".csv": (_csv, 2)}
+    reading = pa_csv.ReadOptions(block_size=_CSV_BLOCK, column_names=header, skip_rows=1)
+    with pa_csv.open_csv(path, reading, parsing, options) as reader:
+        for batch in reader:
+            trimmed = [pc.utf8_trim_whitespace(column) for column in batch.columns]
+            yield pa.RecordBatch.from_arrays(
+                [pc.if_else(pc.equal(column, ""), None, column) for column in trimmed], names=batch.schema.names
+            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,8 +239,9 @@ class FrameLog:
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows, see `Source.chunks`."""
         names = match_columns(self.schema, [str(name) for name in self.frame.columns], Path(self.name))
-        for start in range(0, len(self.frame), ROWS):
-            part = self.frame[list(names.values())].iloc[start : start + ROWS]
+        wanted = self.frame[list(names.values())] if self.schema is EXPOSURES else self.frame
+        for start in range(0, len(wanted), ROWS):
+            part = wanted.iloc[start : start + ROWS]
             yield _chunk(self.schema, _batch(part), RowSource(Path(self.name), start))
 
 
@@ -176,7 +265,7 @@ class DatabaseExposures:
             long = long.explode("pairs", ignore_index=True)
             long["experiment"] = [pair[0] for pair in long["pairs"]]
             long["arm"] = [pair[1] for pair in long["pairs"]]
-            batch = _batch(long.drop(columns="pairs"))
+            batch = _stored(long.drop(columns="pairs"))
             yield _chunk(EXPOSURES, batch, RowSource(Path("exposures"), row))
             row += len(batch)
 
@@ -197,7 +286,7 @@ class DatabaseEvents:
             frame["unit"] = frame[_ID_OF[self.unit]]
             frame = frame.drop(columns=list(_ID_OF.values())).dropna(subset="unit")
             if len(frame):
-                batch = _batch(frame)
+                batch = _stored(frame)
                 yield _chunk(EVENTS, batch, RowSource(Path("events"), row))
                 row += len(batch)
 
@@ -214,7 +303,12 @@ class DatabaseFeedback:
 
         frame = FeedbackStore(self.database).frame()[["user_id", "satisfied", "timestamp"]]
         if len(frame):
-            yield _chunk(FEEDBACK, _batch(frame), RowSource(Path("feedback"), 1))
+            yield _chunk(FEEDBACK, _stored(frame), RowSource(Path("feedback"), 1))
+
+
+def _stored(frame: pd.DataFrame) -> pa.RecordBatch:
+    """Convert a frame of the database, whose times are whole seconds of any date."""
+    return _batch(frame.assign(timestamp=pd.to_datetime(frame["timestamp"], unit="s").astype("datetime64[s]")))
 
 
 def _batch(frame: pd.DataFrame) -> pa.RecordBatch:
@@ -223,7 +317,28 @@ def _batch(frame: pd.DataFrame) -> pa.RecordBatch:
     return batch
 
 
-def _chunk(schema: tuple[Column, ...], batch: pa.RecordBatch, source: RowSource) -> Chunk:
+def _chunk(
+    schema: tuple[Column, ...], batch: pa.RecordBatch, source: RowSource, notes: dict[str, None] | None = None
+) -> Chunk:
     names = match_columns(schema, batch.schema.names, source.file)
     raw = {name: batch.column(spelled) for name, spelled in names.items()}
-    return Chunk(validate_columns(schema, raw, source), source)
+    columns, guesses = validate_columns(schema, raw, source)
+    if notes is not None:
+        renamed = ", ".join(f"{name} from {spelled!r}" for name, spelled in names.items() if name != spelled)
+        notes.update(dict.fromkeys([*([f"{source.file}: {renamed}"] if renamed else []), *guesses]))
+    if schema is EXPOSURES:
+        return Chunk(columns, source)
+    return Chunk(columns, source, _hash_rest(batch, names))
+
+
+def _hash_rest(batch: pa.RecordBatch, names: Mapping[str, str]) -> NDArray[np.uint64]:
+    """Return one key per row for the columns that are not in `names`, in any order of columns."""
+    keys = np.zeros(len(batch), dtype=np.uint64)
+    for name in batch.schema.names:
+        if name in names.values() or pa.types.is_nested(batch.schema.field(name).type):
+            continue
+        texts = pc.fill_null(batch.column(name).cast(pa.string()), "")
+        own = np.asarray(hash_array(texts.to_numpy(zero_copy_only=False), categorize=False), dtype=np.uint64)
+        # Sums do not depend on the order of columns; the name parts equal values of different columns.
+        keys += own * np.uint64(int(hash_array(np.array([name], dtype=object))[0])) * _ODD
+    return keys

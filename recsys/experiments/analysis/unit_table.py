@@ -2,7 +2,8 @@
 
 A unit counts from its first exposure on, in the arm of that exposure, with all its events until the end (intention to
 treat). Its events in the `BEFORE_DAYS` days before are the covariates of its metrics. Clicks and carts on shown items
-are joined by request id: each item of each list counts once. Units in several arms and forced units are left out.
+are joined by request id: each item of each list counts once, and not before the list. Refunds lower revenue; a unit
+whose purchase is refunded has still bought. Units in several arms and forced units are left out.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import DataError
 from recsys.experiments.analysis.columnar_logs import (
     KINDS,
+    REFUNDS,
     ColumnarLogs,
     EventRows,
     ExposureRows,
     FeedbackRows,
     Keys,
+    Repeats,
     round_exact,
+    select_rows,
 )
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.metric_names import MetricName
@@ -88,6 +92,12 @@ class Defects:
         late: events after the time of analysis.
         beyond: events with a position outside the list.
         repeated: exposures that are logged twice and count once.
+        repeats: events and ratings that are logged twice.
+        past: events before the first exposure of their unit.
+        ended: events after the end of the experiment, and before the time of analysis.
+        refunds: refunds after the first exposure of their unit.
+        refunded: sum that these take back.
+        beyond_zero: units whose refunds are more than their purchases.
         lost_rows: events that name a request which is in no logged exposure.
         lost: such events by unit (n,).
         answering: events that name a request, by unit (n,).
@@ -99,6 +109,12 @@ class Defects:
     late: Tally
     beyond: Tally
     repeated: Tally
+    repeats: Repeats
+    past: int
+    ended: int
+    refunds: int
+    refunded: float
+    beyond_zero: int
     lost_rows: Tally
     lost: Values
     answering: Values
@@ -169,7 +185,8 @@ def build_unit_table(logs: ColumnarLogs, experiment: Experiment, now: int, until
     if until is not None:
         chance = chance & (time <= until)
     outside = chance & ((time < start) | (time > end))
-    during = _select(logs.exposures, chance & ~outside)
+    inside_run = chance & ~outside
+    during = logs.exposures if inside_run.all() else select_rows(logs.exposures, inside_run)
     # Each pair of unit and arm once: sorting ten times as many exposures would take seconds.
     pairs = np.zeros((len(logs.units), len(logs.arms)), dtype=np.bool_)
     pairs[during.unit, during.arm] = True
@@ -187,7 +204,8 @@ def build_unit_table(logs: ColumnarLogs, experiment: Experiment, now: int, until
         )
     # Row of each unit of the logs in the table, -1 for units that are not in it.
     row = np.where(inside, np.cumsum(inside) - 1, -1)
-    own = _select(during, row[during.unit] >= 0)
+    in_table = row[during.unit] >= 0
+    own = during if in_table.all() else select_rows(during, in_table)
     exposures = _Exposures.from_rows(own, row[own.unit], count)
     events = _Events.from_rows(logs.events, row, exposures, end)
     late = (logs.events.timestamp > now) & (until is None)
@@ -197,6 +215,8 @@ def build_unit_table(logs: ColumnarLogs, experiment: Experiment, now: int, until
     ratings = _collect_ratings(logs.feedback, row, exposures.first, end)
     builder = _Builder(count, exposures, events, logs.events, ratings, known, habits)
     metrics, unmeasured = builder.build_all()
+    refunds = (logs.events.kind == REFUNDS) & events.after
+    revenue = metrics.get(MetricName.REVENUE_PER_USER)
     # Events that name a request which is in no logged exposure.
     lost = np.zeros(len(events.unit), dtype=np.bool_)
     answering = np.flatnonzero(events.answering)
@@ -220,10 +240,16 @@ def build_unit_table(logs: ColumnarLogs, experiment: Experiment, now: int, until
                 _first_row(during.row, np.isin(during.unit, multiple)) if len(multiple) else None,
             ),
             outside=_tally(logs.exposures.row, outside, int(chance.sum())),
-            early=_tally(logs.events.row, events.early, int(events.joined.sum())),
+            early=_tally(logs.events.row, events.early, int((events.joined | events.early).sum())),
             late=_tally(logs.events.row, events.own & late, int(events.own.sum())),
             beyond=_tally(logs.events.row, events.beyond, int(events.joined.sum())),
             repeated=Tally(exposures.repeated, len(own.unit)),
+            repeats=logs.repeats,
+            past=int((events.own & (events.since < 0)).sum()),
+            ended=0 if until is not None else int((events.own & (logs.events.timestamp > end) & ~late).sum()),
+            refunds=int(refunds.sum()),
+            refunded=float(-logs.events.amount[refunds].sum()),
+            beyond_zero=int((revenue.numerator.sums(count) < 0.0).sum()) if revenue is not None else 0,
             lost_rows=_tally(logs.events.row, lost, int(events.answering.sum())),
             lost=np.bincount(events.unit[lost], minlength=count).astype(np.float64),
             answering=np.bincount(events.unit[events.answering], minlength=count).astype(np.float64),
@@ -278,6 +304,7 @@ class _Events:
 
     unit: IntArray
     exposure: IntArray
+    since: IntArray
     own: BoolArray
     joined: BoolArray
     after: BoolArray
@@ -294,16 +321,19 @@ class _Events:
         keys = _pair(events.request, unit)
         found = _nearest(shown.key, keys)
         # `found` is only a candidate: the event answers it if the keys are equal.
-        joined = own & events.answers & (shown.key[found] == keys) & (events.timestamp <= end)
+        answered = own & events.answers & (shown.key[found] == keys) & (events.timestamp <= end)
+        early = answered & (events.timestamp < shown.timestamp[found])
+        joined = answered & ~early
         after = own & (since >= 0) & (events.timestamp <= end)
         return cls(
             unit=unit,
             exposure=found,
+            since=since,
             own=own,
             joined=joined,
             after=after,
             before=own & (since < 0) & (since >= -BEFORE_DAYS * SECONDS_PER_DAY),
-            early=joined & (events.timestamp < shown.timestamp[found]),
+            early=early,
             beyond=joined & (events.position > shown.shown[found]),
             answering=after & events.answers,
         )
@@ -350,8 +380,7 @@ class _Builder:
             return "no event has a request_id, which joins it to an exposure; log it with events"
         rows = np.flatnonzero(self._kind(kind) & self.joined.joined)
         exposure = self.joined.exposure[rows]
-        # Clocks may put an event before its exposure: it counts at the exposure.
-        time = np.maximum(self.events.timestamp[rows], self.shown.timestamp[exposure])
+        time = self.events.timestamp[rows]
         item = self.events.item[rows].astype(np.int64)
         # Sorted by exposure, item and time: the first row of each exposure and item counts.
         order = np.lexsort((time, item, exposure))
@@ -376,8 +405,11 @@ class _Builder:
         if bought.any() and np.isnan(amount[bought]).all():
             return "no purchase has an amount; log the amount of each purchase"
         value = round_exact(np.nan_to_num(amount))
-        past = self._past(EventKind.PURCHASE, value)
-        return Measured(self._after(bought, value), None, self._before(past))
+        # A refund takes back money, also of a purchase before the first exposure: the metric never counts below 0.
+        money = bought | (self.events.kind == REFUNDS)
+        rows = np.flatnonzero(money & self.joined.before)
+        past = np.maximum(sum_by_unit(self.joined.unit[rows], value[rows], self.count), 0.0)
+        return Measured(self._after(money, value), None, self._before(past))
 
     def _dwell(self) -> Measured | str:
         viewed = self._kind(EventKind.VIEW) & ~np.isnan(self.events.dwell_s)
@@ -418,10 +450,9 @@ class _Builder:
         rows = np.flatnonzero(mask & self.joined.after)
         return Rows(self.joined.unit[rows], self.events.timestamp[rows], value[rows])
 
-    def _past(self, kind: EventKind, value: Values | None = None) -> Values:
+    def _past(self, kind: EventKind) -> Values:
         rows = np.flatnonzero(self._kind(kind) & self.joined.before)
-        weights = np.ones(len(rows)) if value is None else value[rows]
-        return sum_by_unit(self.joined.unit[rows], weights, self.count)
+        return sum_by_unit(self.joined.unit[rows], np.ones(len(rows)), self.count)
 
     def _before(self, *past: Values) -> Values | None:
         """Return covariates (n, k) of the pre-period; None if nothing of the metric was measured there.
@@ -433,21 +464,6 @@ class _Builder:
             return None
         filled = [fill_missing(np.where(self.known, column, np.nan)) for column in (*past, *self.habits)]
         return np.column_stack([*(pair[:, 0] for pair in filled), filled[0][:, 1]])
-
-
-def _select(rows: ExposureRows, mask: BoolArray) -> ExposureRows:
-    if mask.all():
-        return rows
-    return ExposureRows(
-        unit=rows.unit[mask],
-        arm=rows.arm[mask],
-        request=rows.request[mask],
-        timestamp=rows.timestamp[mask],
-        shown=rows.shown[mask],
-        row=rows.row[mask],
-        diversity=None if rows.diversity is None else rows.diversity[mask],
-        segments={name: (codes[mask], names) for name, (codes, names) in rows.segments.items()},
-    )
 
 
 def _collect_ratings(rows: FeedbackRows | None, row: IntArray, first: IntArray, end: int) -> _Ratings | None:

@@ -19,6 +19,7 @@ from recsys.storage.database import Database
 from recsys.storage.live.events import Event, EventStore
 from recsys.storage.live.exposures import Exposure, ExposureLog
 
+START = 1_790_000_000
 Frames = tuple[pd.DataFrame, pd.DataFrame]
 
 
@@ -28,7 +29,7 @@ def frames() -> Frames:
         {
             "request_id": ["r1", "r2"],
             "unit": ["u1", None],
-            "timestamp": [1000, 1001],
+            "timestamp": [START, START + 1],
             "experiment": ["mild", None],
             "arm": ["now", None],
             "items": [["a", "b"], ["c"]],
@@ -40,7 +41,7 @@ def frames() -> Frames:
             "user_id": ["u1", "u1"],
             "item_id": ["a", "b"],
             "event": ["click", "purchase"],
-            "timestamp": [1003, 1004],
+            "timestamp": [START + 3, START + 4],
             "amount": [None, 9.5],
             "request_id": ["r1", None],
             "position": pd.array([1, None], dtype="Int64"),
@@ -69,7 +70,7 @@ def test_files_give_what_frames_give(frames: Frames, tmp_path: Path) -> None:
     wanted = Logs.from_frames(exposures, events)
     assert rows(wanted.exposures)[0]["items"] == ["a", "b"]
     assert rows(wanted.events)[0] == {
-        "unit": "u1", "item_id": "a", "event": "click", "timestamp": 1003, "amount": None, "request_id": "r1",
+        "unit": "u1", "item_id": "a", "event": "click", "timestamp": START + 3, "amount": None, "request_id": "r1",
         "position": 1,
     }  # fmt: skip
     exposures.to_parquet(tmp_path / "exposures.parquet")
@@ -84,15 +85,16 @@ def test_files_give_what_frames_give(frames: Frames, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("timestamp", "yesterday", "'yesterday' is not a whole number"),
-        ("timestamp", "1790000000000", "milliseconds"),
-        ("timestamp", "-5", "is below 0"),
+        ("timestamp", "yesterday", "'yesterday' is not a time"),
+        ("timestamp", "1003", "'1003' is not a time of an event: it would be before 1990"),
+        ("timestamp", "-5", "'-5' is not a time"),
         ("timestamp", "", "is empty"),
         ("user_id", "", "is empty"),
-        ("event", "glance", "is none of view, click"),
-        ("amount", "1e999", "is not a finite number"),
-        ("amount", "-1", "is below 0"),
-        ("position", "0", "is below 1"),
+        ("event", "glance", "'glance' is none of view, click"),
+        ("amount", "1e999", "1e999"),
+        ("amount", "a lot", "'a lot'"),
+        ("dwell_s", "-1", "'-1' is below 0"),
+        ("position", "0", "'0' is below 1"),
         ("position", "1.5", "is not a whole number"),
     ],
 )
@@ -109,8 +111,8 @@ def test_a_wrong_value_is_named(frames: Frames, tmp_path: Path, column: str, val
 
 def test_a_wrong_value_in_parquet_is_named(frames: Frames, tmp_path: Path) -> None:
     path = tmp_path / "events.parquet"
-    frames[1].assign(timestamp=[1003.0, 1003.5]).to_parquet(path)
-    with pytest.raises(BadRowsError, match=r"events.parquet, row 2, column 'timestamp': 1003.5 is not a whole number"):
+    frames[1].assign(position=[1.0, 1.5]).to_parquet(path)
+    with pytest.raises(BadRowsError, match=r"events.parquet, row 2, column 'position': 1.5 is not a whole number"):
         rows(FileLog(path, EVENTS))
 
 
@@ -133,9 +135,9 @@ def test_what_is_no_log_is_named(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_text("unit\n")
     (tmp_path / "log.parquet").write_text("unit\n")
     for name, said in (
-        ("log.txt", "unknown suffix"),
+        ("log.txt", "a header but no rows"),
         ("log.parquet", "cannot be read"),
-        ("none.csv", "cannot be read"),
+        ("none.csv", "no such file"),
     ):
         with pytest.raises(DataError, match=said):
             rows(FileLog(tmp_path / name, EVENTS))
