@@ -40,6 +40,10 @@ def _accepted_formats() -> tuple[str, ...]:
 FORMATS = _accepted_formats()
 _ACCEPTED = f"accepted formats: {', '.join(FORMATS)}"
 _JPEG_SEGMENT = re.compile(rb"\xff[\x02-\xcf\xd9-\xfe]")
+_SUFFIXES = {
+    "JPEG": ".jpg", "MPO": ".jpg", "PNG": ".png", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif",
+    "AVIF": ".avif", "HEIF": ".heic",
+}  # fmt: skip
 _JPEG_END = b"\xff\xd9"
 _JPEG_FILLS = tuple(bytes([byte]) * 64 for byte in (0x00, 0x55, 0x77, 0xA5, 0xD2, 0xFE))
 """Bits that change an image if its pixels are not complete: for each code that they could stand for, another."""
@@ -203,6 +207,15 @@ def _missing_decoder(data: bytes) -> str:
 def check_image(path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
     """Raise ImageError unless the file can be decoded completely (at reduced scale if the format allows it)."""
     open_image(path, short_side=32, limits=limits)
+
+
+def image_suffix(path: Path) -> str:
+    """Return the usual suffix of an image file by its content. Raises ImageError if it is none that is accepted."""
+    try:
+        with Image.open(path, formats=FORMATS) as opened:
+            return _SUFFIXES[str(opened.format)]
+    except (OSError, KeyError, Image.DecompressionBombError):
+        raise ImageError(f"{path}: not an image; {_ACCEPTED}") from None
 
 
 def to_pixels(image: Image.Image) -> Pixels:

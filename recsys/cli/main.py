@@ -17,6 +17,7 @@ from recsys.cli.data import import_files, init, simulate
 from recsys.cli.evaluate import evaluate, tune
 from recsys.cli.experiments import experiment
 from recsys.cli.export import export, restyle_sequence
+from recsys.cli.images import images
 from recsys.cli.inspect import audit, doctor, rights
 from recsys.cli.key import key
 from recsys.cli.preprocess import preprocess
@@ -72,6 +73,7 @@ app.command()(export)
 app.command("restyle-sequence")(restyle_sequence)
 app.command()(demo)
 app.add_typer(bench, name="bench")
+app.add_typer(images, name="images")
 app.add_typer(key, name="key")
 app.add_typer(experiment, name="experiment")
 
