@@ -70,38 +70,56 @@ def import_files(
     no_image_check: Annotated[
         bool, typer.Option("--no-image-check", help="Do not check that images can be decoded.")
     ] = False,
+    watch: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="SECONDS", help="Go on: look this often, and import complete new versions."),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Import files of shop systems, logs, tables or public data sets: all of it or, after an error, nothing."""
     from recsys.dataset.importers import DateOrder, FileFormat, ImportMode, ImportOptions, import_data
+    from recsys.dataset.importers.options import ImportSources
+    from recsys.dataset.importers.watch import WATCH_FILE, FileWatch
 
     if decimal not in (None, ".", ","):
         raise typer.BadParameter(f"--decimal {decimal!r}: use . or ,")
 
-    with show_progress(quiet):
-        report = import_data(
-            open_project(path),
-            items=items,
-            interactions=interactions,
-            test_interactions=test_interactions,
-            users=users,
-            reviews=reviews,
-            aliases=aliases,
-            options=ImportOptions(
-                images=images,
-                file_format=None if file_format is None else choose(FileFormat, file_format, "--format"),
-                columns=dict(split_pair(text, "--column", "OLD=NEW") for text in column or []),
-                mode=ImportMode.APPEND if append else ImportMode.REPLACE,
-                skip_bad=skip_bad,
-                check_images=not no_image_check,
-                decimal=decimal or "",
-                dates=None if dates is None else choose(DateOrder, dates, "--dates"),
-                encoding=encoding,
-                dry_run=dry_run,
-            ),
-        )
-    typer.echo(str(report))
-    typer.echo("nothing was changed: this was a dry run" if dry_run else f"next: recsys build {path}")
+    if watch is not None and dry_run:
+        raise typer.BadParameter("--watch imports, and --dry-run does not: leave one out")
+    options = ImportOptions(
+        images=images,
+        file_format=None if file_format is None else choose(FileFormat, file_format, "--format"),
+        columns=dict(split_pair(text, "--column", "OLD=NEW") for text in column or []),
+        mode=ImportMode.APPEND if append else ImportMode.REPLACE,
+        skip_bad=skip_bad,
+        check_images=not no_image_check,
+        decimal=decimal or "",
+        dates=None if dates is None else choose(DateOrder, dates, "--dates"),
+        encoding=encoding,
+        dry_run=dry_run,
+    )
+    sources = ImportSources(tuple(items or ()), interactions, test_interactions, users, reviews, aliases)
+
+    def load() -> None:
+        with show_progress(quiet):
+            report = import_data(
+                open_project(path),
+                items=sources.items,
+                interactions=interactions,
+                test_interactions=test_interactions,
+                users=users,
+                reviews=reviews,
+                aliases=aliases,
+                options=options,
+            )
+        typer.echo(str(report))
+        typer.echo("nothing was changed: this was a dry run" if dry_run else f"next: recsys build {path}")
+
+    if watch is None:
+        load()
+    else:
+        state = open_project(path).cache / WATCH_FILE
+        FileWatch(sources.files, state, load, lambda line: typer.echo(line, err=True)).run(watch)
 
 
 def simulate(

@@ -85,6 +85,12 @@ class ImportSources:
             name = self.test_interactions if isinstance(self.test_interactions, Path) else "test interactions"
             raise DataError(f"{name}: a test file needs the train interactions beside it")
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return all sources that are files."""
+        others = (self.interactions, self.test_interactions, self.users, self.reviews, self.aliases)
+        return tuple(source for source in (*self.items, *others) if isinstance(source, Path))
+
 
 @dataclass(frozen=True, slots=True)
 class RawTables:

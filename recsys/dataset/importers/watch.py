@@ -1,4 +1,4 @@
-"""Watch of files that a shop writes on a schedule: complete new versions are imported, and a bad one changes nothing."""
+"""Watch of files that a shop writes on a schedule: complete new versions are imported, bad ones change nothing."""
 
 from __future__ import annotations
 
