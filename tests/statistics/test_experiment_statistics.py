@@ -104,7 +104,7 @@ def outside(estimate: Estimate | None, truth: float) -> bool:
 
 
 CASES = {
-    "mean, normal, n 20 and 30": (normal, mean, (20, 30)),
+    "mean, normal, n 30 and 40": (normal, mean, (30, 40)),
     "mean, lognormal": (lognormal, mean, (1000, 1000)),
     "mean, revenue": (revenue, mean, (2000, 2000)),
     "mean, lognormal, split 1 to 2": (lognormal, mean, (1000, 2000)),
