@@ -1,6 +1,7 @@
 """Errors and coverage of experiments for every metric, split, size and tail, as the page docs/statistics_grid.md.
 
     python -m tests.benchmarks.statistics_grid [--runs 2500] > docs/statistics_grid.md
+    python -m tests.benchmarks.statistics_grid --pages 125
 
 It takes half an hour on one core, and writes a line for each cell to stderr.
 """
@@ -39,7 +40,12 @@ segment on the last day. Units come in over 20 days or all on the first one; a f
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=RUNS)
-    runs = parser.parse_args().runs
+    parser.add_argument("--pages", type=int, metavar="RUNS", help="Only print what whole analyses of logs say.")
+    asked = parser.parse_args()
+    if asked.pages:
+        print_pages(asked.pages)
+        return
+    runs = asked.runs
     print(HEAD)
     print("## Without an effect\n")
     print("| population | split | one look | better | worse | any look | declared end | upper end |")
@@ -56,7 +62,6 @@ def main() -> None:
         worst = " | ".join(f"{1 - max(getattr(one, name) for one in found):.1%}" for name in ("absolute", "relative"))
         silent = [one.silent for one in found]
         print(f"| {population} | {split} | {worst} | {min(silent):.0%} to {max(silent):.0%} |")
-    print_pages(runs // 20)
 
 
 def print_pages(runs: int) -> None:
