@@ -13,7 +13,7 @@ from recsys.config import EventSettings
 from recsys.dataset.identifiers import ItemIdentifiers, UserIdentifiers
 from recsys.dataset.interactions import Interactions
 from recsys.errors import UnknownIdError
-from recsys.schema import INTERACTION_COLUMNS, EventKind
+from recsys.schema import INTERACTION_COLUMNS, EventKind, Kinds
 
 ITEMS = ItemIdentifiers("item", ["x", "y", "z"])
 SETTINGS = EventSettings()
@@ -57,6 +57,20 @@ def test_seen_is_every_touched_pair_however_disliked(events: list[Event]) -> Non
     touched = {(user, item) for user, item, _, _ in events}
     expected = [[(user, item) in touched for item in "xyz"] for user in "uvw"]
     np.testing.assert_array_equal(interactions(events).interaction_mask().toarray(), np.array(expected))
+
+
+@quick
+@given(EVENTS)
+def test_kinds_are_those_of_the_events_and_of_opinions_the_latest(events: list[Event]) -> None:
+    expected = np.zeros((3, 3), dtype=np.uint8)
+    for row, user in enumerate("uvw"):
+        for column, item in enumerate("xyz"):
+            own = {EventKind(kind) for who, what, kind, _ in events if (who, what) == (user, item)}
+            if {EventKind.LIKE, EventKind.DISLIKE} <= own:
+                disliked = opinion(events, user, item) == SETTINGS.dislike
+                own.discard(EventKind.LIKE if disliked else EventKind.DISLIKE)
+            expected[row, column] = Kinds.from_kinds(own)
+    np.testing.assert_array_equal(interactions(events).kinds_matrix().toarray(), expected)
 
 
 @quick
