@@ -4,7 +4,7 @@
 
 Tunes each model on the project's validation part (`recsys.tuning.tune`), continuing stored trials. Then it fits the
 model with default and with tuned settings on all but the test part, and uses the test part once: Recall@20 and NDCG@20
-over all items, no sampled negatives. p: paired permutation test of NDCG@20. --also tests further settings, such as a
+over all items, no sampled negatives. p: paired test of NDCG@20. --also tests further settings, such as a
 candidate for new defaults.
 """
 
