@@ -58,7 +58,7 @@ def test_lifts_are_covered(split: str) -> None:
 def test_the_whole_page_finds_nothing_where_nothing_is(shop: Shop) -> None:
     """At most 5 % of any look, 2.5 % of shipping and of calling an arm worse, to the binomial interval's lower end.
 
-    Health checks call few logs unsound; with arms of 5 % and heavy tails about 5 of 100.
+    Health checks call few logs unsound.
     """
     runs = 200
     outcomes = list(measure_logs(shop, runs))

@@ -75,7 +75,10 @@ class Imbalance:
 
 
 def pre_period_imbalance(arms: Sequence[Moments], *, threshold: float = THRESHOLD) -> Imbalance:
-    """Run Welch's analysis of variance (Welch 1951) of a pre-period value over all arms; a t-test for two arms.
+    """Run Welch's (1951) and the pooled analysis of variance of a pre-period value over all arms.
+
+    The p-value is the larger of both, as in `fixed.two_means`: Welch's alone finds too much if values are skewed and an
+    arm is small.
 
     An arm cannot change the past, so a small p-value shows that assignment or logging depends on the users. Arms
     without variance or with fewer than 2 units are left out; p is 1 if fewer than two arms remain.
@@ -92,7 +95,9 @@ def pre_period_imbalance(arms: Sequence[Moments], *, threshold: float = THRESHOL
     spread = float(np.sum((1.0 - shares) ** 2 / (n - 1)))
     statistic = between / (1.0 + 2.0 * (k - 2) / (k * k - 1.0) * spread)
     freedom = (float(k - 1), (k * k - 1.0) / (3.0 * spread))
-    p_value = float(special.fdtrc(*freedom, statistic))
+    pooled = float(np.array([arm.variance for arm in kept]) @ (n - 1)) / float(n.sum() - k)
+    usual = float(n @ (means - n @ means / n.sum()) ** 2) / (k - 1) / pooled
+    p_value = max(float(special.fdtrc(*freedom, statistic)), float(special.fdtrc(k - 1.0, n.sum() - k, usual)))
     return Imbalance(statistic, freedom, p_value, p_value < threshold)
 
 
