@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ class Case(NamedTuple):
     wanted: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class BlendCases:
     """Ranking cases of U users: padded feature tables (U, n, F), and which rows (U, n) are relevant or new items.
 
@@ -100,11 +101,25 @@ class BlendCases:
         """NDCG@10 of each person (U,) of ranking by scores (U, n), over all that is relevant, retrieved or not."""
         scores = np.where(self.padding, -np.inf, scores)
         k = min(K, scores.shape[1])
-        best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        order = np.take_along_axis(best, np.argsort(-np.take_along_axis(scores, best, axis=1), kind="stable"), axis=1)
+        # Only relevant items at or above the k-th best score can be listed, and few are: only these are counted.
+        users, items = self._relevant_pairs
+        own, least = scores[users, items], np.partition(scores, -k, axis=1)[:, -k]
+        listed = own >= least[users]
+        users, items, own = users[listed], items[listed], own[listed][:, None]
+        others = scores[users]
+        # The place of an item: so many candidates are better, or equal and before it.
+        places = np.count_nonzero(others > own, axis=1)
+        places += np.count_nonzero((others == own) & (np.arange(scores.shape[1]) < items[:, None]), axis=1)
+        users, places = users[places < k], places[places < k]
         discount = 1.0 / np.log2(np.arange(2, K + 2))
-        gains = np.take_along_axis(self.relevant, order, axis=1) * discount[:k]
+        gains = np.zeros((len(scores), K))
+        gains[users, places] = discount[places]
         return np.asarray(gains.sum(axis=1) / np.cumsum(discount)[np.minimum(self.wanted, K) - 1])
+
+    @cached_property
+    def _relevant_pairs(self) -> tuple[IntArray, IntArray]:
+        """Users (r,) and rows (r,) of all relevant items; the same for every trial of weights."""
+        return np.nonzero(self.relevant)
 
     def spread(self) -> FloatArray:
         """Return the standard deviation of each feature over all rows, (F,)."""
