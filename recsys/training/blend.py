@@ -119,7 +119,8 @@ class BlendCases:
     @cached_property
     def _relevant_pairs(self) -> tuple[IntArray, IntArray]:
         """Users (r,) and rows (r,) of all relevant items; the same for every trial of weights."""
-        return np.nonzero(self.relevant)
+        users, items = np.nonzero(self.relevant)
+        return users.astype(np.int64), items.astype(np.int64)
 
     def spread(self) -> FloatArray:
         """Return the standard deviation of each feature over all rows, (F,)."""

@@ -87,6 +87,18 @@ def test_intervals_hold_their_means_and_the_baseline_has_no_p_value(report: Comp
     assert all(figure.p_value is None for figure in report.whole.figures["popularity"].values())
 
 
+def test_bots_are_left_out_and_named_in_the_split(tmp_path: Path, shop: Project) -> None:
+    crowds = _two_crowds()
+    last = int(crowds["timestamp"].max())
+    times = range(last - 500, last)
+    crawler = pd.DataFrame({"user_id": "bot", "item_id": "i00", "event": "click", "timestamp": times})
+    project = _project(tmp_path / "crawled", pd.concat([crowds, crawler]))
+    found, usual = (compare_project(each, SplitMethod.TIME, models=["popularity"]) for each in (project, shop))
+    assert (found.train_events, found.test_events) == (usual.train_events, usual.test_events)
+    assert found.split == f"{usual.split}, without 1 users that look like bots"
+    assert str(found.whole.figures) == str(usual.whole.figures)
+
+
 def test_events_without_times_cannot_be_split_by_time(tmp_path: Path) -> None:
     project = _project(tmp_path, _two_crowds().drop(columns="timestamp"))
     with pytest.raises(DataError, match="same time"):
