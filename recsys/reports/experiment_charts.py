@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,9 +86,10 @@ def time_chart(analysis: Analysis) -> Drawing:
     axes.axhline(0, color=INK, linewidth=1)
     tidy(axes, y_label="change against the control, %")
     axes.grid(axis="y", color=RULE, linewidth=0.7)
+    zone = analysis.experiment.decision.zone
     # matplotlib counts days since 1970.
     axes.xaxis.set_major_formatter(
-        lambda days, _: datetime.fromtimestamp(days * SECONDS_PER_DAY, UTC).strftime("%d %b")
+        lambda days, _: datetime.fromtimestamp(days * SECONDS_PER_DAY, zone).strftime("%d %b")
     )
     axes.set_ylim(*_ends([look.effects[name].relative for look in looks[len(looks) // 4 :] for name in look.effects]))
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(names), frameon=False, fontsize=TEXT_SIZE)

@@ -156,8 +156,8 @@ def build_view(analysis: Analysis) -> View:
             f"of {one.decision.power:.0%}."
         ),
         time_words=(
-            f"Estimated effect on {METRIC_WORDS[one.primary.name]} at the end of each day. The band holds on all days "
-            f"together: {band}"
+            f"Estimated effect on {METRIC_WORDS[one.primary.name]} at the end of each day ({one.decision.time_zone}). "
+            f"The band holds on all days together: {band}"
         ),
         segments=tuple(
             SegmentRow(

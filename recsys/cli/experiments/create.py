@@ -54,6 +54,9 @@ def create(
     minimal_effect: Annotated[
         float | None, typer.Option(help="Smallest change of the first metric that matters, as 0.05 for 5 %.")
     ] = None,
+    time_zone: Annotated[
+        str, typer.Option(help="Time zone in which days of the results begin and end, such as Europe/Berlin.")
+    ] = "UTC",
 ) -> None:
     """Create an experiment as a draft: a file that can be edited until it starts."""
     from pydantic import ValidationError
@@ -91,6 +94,7 @@ def create(
             "looks": looks,
             "alpha": alpha,
             "power": power,
+            "time_zone": time_zone,
             **({} if end is None else {"end_at": end}),
             **({} if planned_units is None else {"planned_units": planned_units}),
             **({} if minimal_effect is None else {"minimal_effect": minimal_effect}),

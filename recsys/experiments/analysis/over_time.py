@@ -1,13 +1,13 @@
-"""Effect at the end of each day, with intervals that hold on all days together."""
+"""Effect at the end of each day of the shop's time zone, with intervals that hold on all days together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta, tzinfo
 
 import numpy as np
 
-from recsys.clock import SECONDS_PER_DAY
 from recsys.errors import DataError
 from recsys.experiments.analysis.comparisons import Rule, compute_effects, declared_progress, moments_by_arm
 from recsys.experiments.analysis.unit_table import Rows, UnitTable
@@ -32,15 +32,11 @@ class Look:
 def compute_looks(
     table: UnitTable, experiment: Experiment, metric: MetricName, rule: Rule, until: int
 ) -> tuple[Look, ...]:
-    """Compute one look per day, the last one at `until`; long experiments have `MOST_LOOKS` at even distances.
+    """Compute one look at the end of each day, the last one at `until`; long experiments have `MOST_LOOKS` at most.
 
     Days on which an arm had too few units are left out.
     """
-    start = int(table.first.min())
-    days = max(-(-(until - start) // SECONDS_PER_DAY), 1)
-    step = -(-days // MOST_LOOKS)
-    edges = start + SECONDS_PER_DAY * np.arange(step, days + step, step, dtype=np.int64)
-    edges[-1] = until
+    edges = day_ends(int(table.first.min()), until, experiment.decision.zone)
     measured = table.metrics[metric]
     numerators = _running_sums(measured.numerator, len(table), edges)
     denominators = None if measured.denominator is None else _running_sums(measured.denominator, len(table), edges)
@@ -57,6 +53,20 @@ def compute_looks(
             # Nothing to compare yet on this day.
             continue
     return tuple(found)
+
+
+def day_ends(start: int, until: int, zone: tzinfo) -> IntArray:
+    """Return the last seconds of the days of a time zone after `start`, and `until`; at most `MOST_LOOKS` of them.
+
+    A day lasts from midnight to midnight there, so that it has 23 or 25 hours if the clock changes.
+    """
+    first, last = (datetime.fromtimestamp(at, zone).date() for at in (start, until))
+    days = (last - first).days
+    # At even distances if there are many: each `step`-th day.
+    step = max(-(-(days + 1) // MOST_LOOKS), 1)
+    midnights = (datetime.combine(first + timedelta(days=day), time(), zone) for day in range(step, days + 1, step))
+    ends = [int(midnight.timestamp()) - 1 for midnight in midnights]
+    return np.array([*(end for end in ends if start < end < until), until], dtype=np.int64)
 
 
 def _running_sums(rows: Rows, units: int, edges: IntArray) -> Iterator[Values]:

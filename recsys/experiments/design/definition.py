@@ -23,14 +23,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from enum import StrEnum
 from itertools import pairwise
 from typing import Annotated, Any
+from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
 from recsys.config import Unit
-from recsys.experiments.design.fields import Declared, Moment, Name, Text, Word, unknown_name
+from recsys.experiments.design.fields import Declared, Moment, Name, Text, Word, find_zone, unknown_name
 from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.design.overrides import Overrides
 from recsys.experiments.design.targeting import Targeting
@@ -180,6 +182,7 @@ class Decision(Declared):
         planned_units: declared number of units of all arms.
         minimal_effect: smallest change of the primary metric that matters, as a share of the control's mean; for
             planning.
+        time_zone: IANA name of the time zone in which a day of the results begins and ends, such as Europe/Berlin.
     """
 
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -189,11 +192,26 @@ class Decision(Declared):
     end_at: Moment | None = None
     planned_units: int | None = Field(default=None, ge=2, le=10**12)
     minimal_effect: float | None = Field(default=None, gt=0, le=10, allow_inf_nan=False)
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_zone(cls, name: str) -> str:
+        try:
+            find_zone(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name!r} is no time zone; use a name such as Europe/Berlin, or UTC") from None
+        return name
 
     @field_validator("looks", mode="before")
     @classmethod
     def _accept_any(cls, looks: object) -> object:
         return Looks.SEQUENTIAL if looks == "any" else looks
+
+    @property
+    def zone(self) -> tzinfo:
+        """Time zone in which a day of the results begins and ends."""
+        return find_zone(self.time_zone)
 
     @property
     def names_its_end(self) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationError, model_validator
 
@@ -34,6 +35,11 @@ def parse_time(value: object) -> object:
     if value.tzinfo is None:
         raise ValueError(f"{value.isoformat()} has no time zone; write {value.isoformat()}Z for UTC")
     return int(value.timestamp())
+
+
+def find_zone(name: str) -> tzinfo:
+    """Return the time zone of an IANA name; UTC also on systems that have no table of zones."""
+    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def format_time(seconds: int) -> str:
