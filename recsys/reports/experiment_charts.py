@@ -96,6 +96,36 @@ def time_chart(analysis: Analysis) -> Drawing:
     return Drawing(figure)
 
 
+def novelty_chart(analysis: Analysis) -> Drawing:
+    """Plot the primary metric's lift by day since the first exposure, with each day's own interval and the trend.
+
+    Raises:
+        DataError: if no arm has enough values on enough days.
+    """
+    if not analysis.novelty:
+        raise DataError("no arm has enough values on enough days since the first exposure")
+    figure = new_figure(WIDTH, 3.2, "Effect by day since the first exposure")
+    axes = figure.subplots()
+    for place, (one, color) in enumerate(zip(analysis.novelty, _COLORS * len(analysis.novelty), strict=False)):
+        # Arms lie side by side within a day.
+        days = np.array([day.day for day in one.days]) + 0.12 * place
+        lifts = np.array([[day.lift.low, day.lift.value, day.lift.high] for day in one.days]).clip(-_FAR, _FAR)
+        axes.vlines(days, 100 * lifts[:, 0], 100 * lifts[:, 2], color=color, alpha=0.45, linewidth=2)
+        axes.plot(days, 100 * lifts[:, 1], "o", color=color, markersize=4, label=one.arm)
+        fitted = np.interp(
+            np.log(days - 0.12 * place), np.log([one.days[0].day, one.days[-1].day]), [one.first, one.last]
+        )
+        axes.plot(days, 100 * fitted, color=color, linewidth=1.4)
+    axes.axhline(0, color=INK, linewidth=1)
+    tidy(axes, "days since the first exposure", y_label="change against the control, %")
+    axes.grid(axis="y", color=RULE, linewidth=0.7)
+    axes.set_ylim(*_ends([day.lift for one in analysis.novelty for day in one.days]))
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=len(analysis.novelty), frameon=False, fontsize=TEXT_SIZE
+    )
+    return Drawing(figure)
+
+
 def segment_chart(analysis: Analysis) -> Drawing:
     """Plot the primary metric's lift in each segment, colored if significant after Benjamini-Hochberg.
 

@@ -19,7 +19,7 @@ from recsys.experiments.analysis.analyze import Analysis
 from recsys.experiments.analysis.experiment_plan import ExperimentPlan
 from recsys.experiments.design.definition import Experiment
 from recsys.reports.drawing import Drawing
-from recsys.reports.experiment_charts import effect_chart, health_chart, segment_chart, time_chart
+from recsys.reports.experiment_charts import effect_chart, health_chart, novelty_chart, segment_chart, time_chart
 from recsys.reports.experiment_view import build_view
 from recsys.reports.inline_images import write_file
 from style.provenance.mark import ImageFormat
@@ -28,6 +28,7 @@ _PLOTS: dict[str, Callable[[Analysis], Drawing]] = {
     "health": health_chart,
     "effects": effect_chart,
     "time": time_chart,
+    "novelty": novelty_chart,
     "segments": segment_chart,
 }
 _TEMPLATES = {".html": "experiment.html.j2", ".md": "experiment.md.j2"}

@@ -16,6 +16,11 @@ from recsys.experiments.stats.effect import Effect, Estimate
 from recsys.experiments.stats.winsorize import most_cut
 
 TONES = {Advice.SHIP: "ship", Advice.STOP: "stop", Advice.KEEP_GOING: "wait", Advice.FIX_DATA: "repair"}
+_NOVELTY_WORDS = {
+    None: "no trend shown",
+    "fades": "the effect fades: expect less than the mean in the long run",
+    "grows": "the effect grows: expect more than the mean in the long run",
+}
 SHARES = (MetricName.CTR, MetricName.ADD_TO_CART, MetricName.CONVERSION, MetricName.SATISFACTION)
 """Metrics that are shares, printed in %."""
 
@@ -74,6 +79,20 @@ class SegmentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NoveltyRow:
+    """Row of an arm's trend by day since the first exposure."""
+
+    arm: str
+    units: str
+    first: str
+    last: str
+    trend: str
+    interval: str
+    p: str
+    finding: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Content of the page."""
 
@@ -93,6 +112,8 @@ class View:
     time_words: str
     segments: tuple[SegmentRow, ...]
     segment_words: str
+    novelty: tuple[NoveltyRow, ...]
+    novelty_words: str
     notes: tuple[str, ...]
     when: str
 
@@ -172,6 +193,24 @@ def build_view(analysis: Analysis) -> View:
         segment_words=(
             f"{METRIC_WORDS[one.primary.name].capitalize()} in segments of the units, by their first exposure. "
             "p-values are corrected for the number of segments (Benjamini-Hochberg). Segments are exploratory only."
+        ),
+        novelty=tuple(
+            NoveltyRow(
+                row.arm,
+                f"{row.units:,}",
+                f"{percent(row.first)} on day {row.days[0].day}",
+                f"{percent(row.last)} on day {row.days[-1].day}",
+                percent(row.trend.value),
+                _interval(row.trend, 100.0, " %"),
+                p_words(row.p_corrected),
+                _NOVELTY_WORDS[row.finding],
+            )
+            for row in analysis.novelty
+        ),
+        novelty_words=(
+            f"Change of {METRIC_WORDS[one.primary.name]} by day since the first exposure, of units that are followed "
+            "on all of these days. The trend is the change of the quotient of arm and control with each doubling of "
+            "days, so it is 0 if the lift stays the same. p-values are corrected for the number of arms (Holm)."
         ),
         notes=_notes(analysis),
         when=_moment(analysis.now),

@@ -234,6 +234,9 @@ class Results(BaseModel):
     )
     over_time: list[dict[str, Any]] = Field(description="Effect on the first metric at the end of each day.")
     segments: list[dict[str, Any]] = Field(description="Effect on the first metric in segments of units.")
+    novelty: list[dict[str, Any]] = Field(
+        description="Effect on the first metric by day since the first exposure, and its trend, by arm."
+    )
     unmeasured: dict[str, str] = Field(description="Reasons for metrics without a result, by metric.")
     tightest_at: float = Field(description="Number of units at which sequential intervals are narrowest.")
     days_left: dict[str, int | None] = Field(

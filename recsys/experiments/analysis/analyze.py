@@ -31,9 +31,10 @@ from recsys.experiments.analysis.declared_look import (
     first_exposures,
     units_per_day,
 )
+from recsys.experiments.analysis.effects.novelty import Novelty, compute_novelty
+from recsys.experiments.analysis.effects.over_time import Look, compute_looks
 from recsys.experiments.analysis.log_health import Finding, check_health
 from recsys.experiments.analysis.log_sources import Logs
-from recsys.experiments.analysis.over_time import Look, compute_looks
 from recsys.experiments.analysis.unit_table import UnitTable, build_unit_table
 from recsys.experiments.design.definition import Experiment, Guardrail, Looks, MarginScale, Status
 from recsys.experiments.design.fields import format_time
@@ -61,7 +62,7 @@ class SegmentEffect:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """Result of an analysis. Unless it is `healthy`, `comparisons`, `over_time` and `segments` are empty.
+    """Result of an analysis. Unless it is `healthy`, no effect is in it.
 
     Attributes:
         experiment: definition of the experiment.
@@ -75,6 +76,8 @@ class Analysis:
         comparisons: comparison of every arm with the control, for every metric.
         over_time: effect on the primary metric at the end of each day.
         segments: effect on the primary metric by segment.
+        novelty: trend of the effect on the primary metric by day since the first exposure, by arm; arms with too few
+            values are left out.
         unmeasured: reason by declared metric that the logs do not contain.
         tightest_at: number of units for which always-valid intervals are tuned.
         look: declared look, and if it is reached.
@@ -93,6 +96,7 @@ class Analysis:
     comparisons: tuple[Comparison, ...]
     over_time: tuple[Look, ...]
     segments: tuple[SegmentEffect, ...]
+    novelty: tuple[Novelty, ...]
     unmeasured: Mapping[MetricName, str]
     tightest_at: float
     look: DeclaredLook
@@ -172,7 +176,7 @@ def analyze(
     rule = Rule(looks, 1.0 - experiment.decision.alpha, tightest_at, declared_progress(experiment, end, len(table)))
     health = check_health(table, experiment, columns, rule, assigned_here=assigned_here)
     del columns
-    found = _Effects((), (), (), {}, {}, {})
+    found = _Effects((), (), (), (), {}, {}, {})
     if all(finding.sound for finding in health):
         found = _effects(table, experiment, rule, end, look)
     decision = decide(
@@ -198,6 +202,7 @@ def analyze(
         comparisons=found.comparisons,
         over_time=found.over_time,
         segments=found.segments,
+        novelty=found.novelty,
         unmeasured=found.unmeasured,
         tightest_at=tightest_at,
         look=look,
@@ -219,6 +224,7 @@ class _Effects:
     comparisons: tuple[Comparison, ...]
     over_time: tuple[Look, ...]
     segments: tuple[SegmentEffect, ...]
+    novelty: tuple[Novelty, ...]
     unmeasured: Mapping[MetricName, str]
     days_left: Mapping[str, int | None]
     days_hoped: Mapping[str, int | None]
@@ -253,13 +259,14 @@ def _effects(table: UnitTable, experiment: Experiment, rule: Rule, until: int, l
         comparisons = _with_needed_days(table, experiment, comparisons, until)
     primary = experiment.primary.name
     if primary in unmeasured:
-        return _Effects(tuple(comparisons), (), (), unmeasured, {}, {})
+        return _Effects(tuple(comparisons), (), (), (), unmeasured, {}, {})
     any_look = replace(rule, looks=Looks.SEQUENTIAL)
     left = _days_left(table, experiment, comparisons, until)
     return _Effects(
         comparisons=tuple(comparisons),
         over_time=compute_looks(table, experiment, primary, any_look, until),
         segments=_segments(table, experiment, rule),
+        novelty=compute_novelty(table, experiment, primary, rule, until),
         unmeasured=unmeasured,
         days_left={name: days for name, (days, _) in left.items()},
         days_hoped={name: days for name, (_, days) in left.items()},

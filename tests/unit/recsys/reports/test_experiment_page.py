@@ -57,11 +57,11 @@ def test_html_is_self_contained(found: Analysis, tmp_path: Path) -> None:
     write_experiment_page(found, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Ship mild" in page
-    assert page.count("data:image/png;base64,") == 4
+    assert page.count("data:image/png;base64,") == 5
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
-    for heading in ("Decision", "Health", "Effects", "Over time", "Segments"):
+    for heading in ("Decision", "Health", "Effects", "Over time", "Novelty", "Segments"):
         assert f">{heading}</h" in page
 
 
@@ -84,7 +84,7 @@ def test_what_is_not_sound_shows_no_effect(unsound: Analysis) -> None:
     assert "Fix the data first" in page
     assert "sample ratio mismatch" in page
     assert page.count("data:image/png;base64,") == 1
-    for heading in ("Effects", "Over time", "Segments"):
+    for heading in ("Effects", "Over time", "Novelty", "Segments"):
         assert f">{heading}</h" not in page
     assert "Ship" not in page
     assert json.loads(analysis_json(unsound))["comparisons"] == []

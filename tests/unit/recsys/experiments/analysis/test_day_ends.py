@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from recsys.experiments.analysis.over_time import MOST_LOOKS, day_ends
+from recsys.experiments.analysis.effects.over_time import MOST_LOOKS, day_ends
 from recsys.experiments.design.definition import Decision
 
 
