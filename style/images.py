@@ -45,6 +45,7 @@ _SUFFIXES = {
     "AVIF": ".avif", "HEIF": ".heic",
 }  # fmt: skip
 _JPEG_END = b"\xff\xd9"
+_JPEG_PROGRESSIVE = b"\xff\xc2"
 _JPEG_FILLS = tuple(bytes([byte]) * 64 for byte in (0x00, 0x55, 0x77, 0xA5, 0xD2, 0xFE))
 """Bits that change an image if its pixels are not complete: for each code that they could stand for, another."""
 _AVIF_BRANDS = (b"avif", b"avis")
@@ -123,7 +124,7 @@ def decode_image(
 
     EXIF rotation is applied, an ICC profile is converted to sRGB, transparency is laid on white, only the first frame
     is read. Numbers of 16 bits are taken as [0, 65535] and floats as [0, 1]. Broken metadata is ignored: without a
-    valid profile an image is taken as sRGB, without valid EXIF as upright. A JPEG may lack its end marker.
+    valid profile an image is taken as sRGB, without valid EXIF as upright. A JPEG that is not progressive may lack its end marker.
 
     Args:
         data: Image file.
@@ -179,9 +180,10 @@ def _decode(data: bytes, name: str, short_side: int | None, limits: Limits) -> I
 def _close_jpeg(data: bytes, name: str, short_side: int | None, limits: Limits) -> Image.Image | None:
     """Decode a JPEG that lacks only its end marker, as browsers do; return None for other data.
 
-    The marker is added. If pixels were missing, too, further bytes before the marker would change the image.
+    The marker is added. If pixels were missing, too, further bytes before the marker would change the image. A
+    progressive JPEG is left out: without its last scans it is a whole image of lower quality.
     """
-    if not data.startswith(b"\xff\xd8"):
+    if not data.startswith(b"\xff\xd8") or _JPEG_PROGRESSIVE in data:
         return None
     pixels = data.removesuffix(_JPEG_END[:1])
     try:

@@ -213,7 +213,8 @@ def test_a_file_that_breaks_off_is_refused_or_lacks_nothing(kind: str) -> None:
             assert np.array_equal(np.asarray(picture), whole), cut
     assert len(messages) > 40
     assert all(
-        text.startswith(("a.jpg: not a", "a.jpg: is empty")) and text.endswith(f"; accepted formats: {', '.join(FORMATS)}")
+        text.startswith(("a.jpg: not a", "a.jpg: is empty"))
+        and text.endswith(f"; accepted formats: {', '.join(FORMATS)}")
         for text in messages
     )
 
