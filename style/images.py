@@ -45,7 +45,7 @@ _SUFFIXES = {
     "AVIF": ".avif", "HEIF": ".heic",
 }  # fmt: skip
 _JPEG_END = b"\xff\xd9"
-_JPEG_PROGRESSIVE = b"\xff\xc2"
+_JPEG_PROGRESSIVE = 0xC2
 _JPEG_FILLS = tuple(bytes([byte]) * 64 for byte in (0x00, 0x55, 0x77, 0xA5, 0xD2, 0xFE))
 """Bits that change an image if its pixels are not complete: for each code that they could stand for, another."""
 _AVIF_BRANDS = (b"avif", b"avis")
@@ -124,7 +124,7 @@ def decode_image(
 
     EXIF rotation is applied, an ICC profile is converted to sRGB, transparency is laid on white, only the first frame
     is read. Numbers of 16 bits are taken as [0, 65535] and floats as [0, 1]. Broken metadata is ignored: without a
-    valid profile an image is taken as sRGB, without valid EXIF as upright. A JPEG that is not progressive may lack its end marker.
+    valid profile an image is taken as sRGB, without valid EXIF as upright. A JPEG may lack its end marker.
 
     Args:
         data: Image file.
@@ -180,13 +180,14 @@ def _decode(data: bytes, name: str, short_side: int | None, limits: Limits) -> I
 def _close_jpeg(data: bytes, name: str, short_side: int | None, limits: Limits) -> Image.Image | None:
     """Decode a JPEG that lacks only its end marker, as browsers do; return None for other data.
 
-    The marker is added. If pixels were missing, too, further bytes before the marker would change the image. A
-    progressive JPEG is left out: without its last scans it is a whole image of lower quality.
+    The marker is added. If pixels were missing, too, further bytes before the marker would change the image.
     """
-    if not data.startswith(b"\xff\xd8") or _JPEG_PROGRESSIVE in data:
+    if not data.startswith(b"\xff\xd8"):
         return None
     pixels = data.removesuffix(_JPEG_END[:1])
     try:
+        if not _has_all_scans(data):
+            return None
         image = _decode(pixels + _JPEG_END, name, short_side, limits)
         filled = (_decode(pixels + fill + _JPEG_END, name, short_side, limits) for fill in _JPEG_FILLS)
         return image if all(other.tobytes() == image.tobytes() for other in filled) else None
@@ -257,6 +258,28 @@ def _scans(jpeg: bytes) -> int:
         scans += segment[0] == b"\xff\xda"
         position = segment.end() + int.from_bytes(jpeg[segment.end() : segment.end() + 2])
     return scans
+
+
+def _has_all_scans(jpeg: bytes) -> bool:
+    """Return whether a progressive JPEG has a final scan of each coefficient; True for other JPEGs.
+
+    Without its last scans it is a whole image of lower quality, so its pixels cannot tell (ITU-T T.81, B.2.3, G.1.1).
+    """
+    final: dict[int, set[int]] = {}
+    position = 0
+    while (segment := _JPEG_SEGMENT.search(jpeg, position)) and segment[0] != _JPEG_END:
+        length = int.from_bytes(jpeg[segment.end() : segment.end() + 2])
+        body = jpeg[segment.end() + 2 : segment.end() + length]
+        if segment[0][1] == _JPEG_PROGRESSIVE:
+            # Precision, height, width, number of components; then three bytes each, of which the first is the id.
+            final = {body[6 + 3 * index]: set() for index in range(body[5])}
+        elif segment[0] == b"\xff\xda" and final:
+            # Number of components, two bytes each; then the first and last coefficient, and the bits that are left out.
+            components, (first, last, bits) = body[1 : 1 + 2 * body[0] : 2], body[-3:]
+            for component in components:
+                final.get(component, set()).update(range(first, last + 1) if bits & 0x0F == 0 else ())
+        position = segment.end() + length
+    return all(len(coefficients) == 64 for coefficients in final.values())
 
 
 def _size_limits(limits: Limits) -> str:
