@@ -15,7 +15,13 @@ from recsys.experiments.design.metric_names import Direction, MetricName
 from recsys.experiments.stats.effect import Effect, Estimate
 from recsys.experiments.stats.winsorize import most_cut
 
-TONES = {Advice.SHIP: "ship", Advice.STOP: "stop", Advice.KEEP_GOING: "wait", Advice.FIX_DATA: "repair"}
+TONES = {
+    Advice.SHIP: "ship",
+    Advice.STOP: "stop",
+    Advice.KEEP_GOING: "wait",
+    Advice.FIX_DATA: "repair",
+    Advice.REPORT: "wait",
+}
 _NOVELTY_WORDS = {
     None: "no trend shown",
     "fades": "the effect fades: expect less than the mean in the long run",

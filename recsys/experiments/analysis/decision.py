@@ -37,6 +37,7 @@ class Advice(StrEnum):
     STOP = "stop"
     KEEP_GOING = "keep going"
     FIX_DATA = "fix the data first"
+    REPORT = "nothing to decide: this is a report"
 
 
 @dataclass(frozen=True, slots=True)
