@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,16 +29,18 @@ class AnalysisCache:
     _cached: dict[str, tuple[Experiment, float, dict[str, Any]]] = field(default_factory=dict)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def analyze(self, experiment: Experiment, bundle: Bundle) -> dict[str, Any]:
+    async def analyze(
+        self, experiment: Experiment, bundle: Bundle, others: Sequence[Experiment] = ()
+    ) -> dict[str, Any]:
         """Return the analysis as `recsys experiment analyze --json` prints it, with the field `healthy`.
 
-        `bundle` has the style vectors of items. Raises like `analyze`.
+        `bundle` has the style vectors of items; `others` are the experiments of the shop. Raises like `analyze`.
         """
         async with self._lock:
             cached = self._cached.get(experiment.key)
             if cached is not None and cached[0] == experiment and time.monotonic() - cached[1] < MAX_AGE_S:
                 return cached[2]
-            results = await run_in_threadpool(self._analyze, experiment, bundle)
+            results = await run_in_threadpool(self._analyze, experiment, bundle, others)
             self._cached[experiment.key] = experiment, time.monotonic(), results
             return results
 
@@ -70,7 +73,7 @@ class AnalysisCache:
         plain: dict[str, Any] = json.loads(analysis_json(found))
         return plain
 
-    def _analyze(self, experiment: Experiment, bundle: Bundle) -> dict[str, Any]:
+    def _analyze(self, experiment: Experiment, bundle: Bundle, others: Sequence[Experiment]) -> dict[str, Any]:
         # Imported on first use: statistics take memory and a second, which most processes never need.
         from recsys.experiments.analysis.analyze import analyze
         from recsys.experiments.analysis.log_health import declared_metrics
@@ -84,5 +87,5 @@ class AnalysisCache:
         if MetricName.STYLE_DIVERSITY in declared_metrics(experiment):
             variety = StyleVariety.from_vectors(list(bundle.catalog.ids.values), bundle.space.vectors)
         logs = Logs.from_database(self.live.database, experiment.unit)
-        results = analyze(experiment, logs, now(), diversity=variety)
+        results = analyze(experiment, logs, now(), diversity=variety, others=others)
         return {**json.loads(analysis_json(results)), "healthy": results.healthy}

@@ -99,6 +99,22 @@ class NoveltyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class InteractionRow:
+    """Row of a pair of arms of two experiments."""
+
+    arm: str
+    other: str
+    units: str
+    alone: str
+    together: str
+    difference: str
+    interval: str
+    p: str
+    finding: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """Content of the page."""
 
@@ -120,6 +136,8 @@ class View:
     segment_words: str
     novelty: tuple[NoveltyRow, ...]
     novelty_words: str
+    interactions: tuple[InteractionRow, ...]
+    interaction_words: str
     notes: tuple[str, ...]
     when: str
 
@@ -218,6 +236,25 @@ def build_view(analysis: Analysis) -> View:
             "on all of these days. The trend is the change of the quotient of arm and control with each doubling of "
             "days, so it is 0 if the lift stays the same. p-values are corrected for the number of arms (Holm)."
         ),
+        interactions=tuple(
+            InteractionRow(
+                row.arm,
+                f"{row.other}: {row.other_arm}",
+                f"{row.units:,}",
+                _step(one.primary.name, row.alone),
+                _step(one.primary.name, row.together),
+                _step(one.primary.name, row.difference.value),
+                f"{_step(one.primary.name, row.difference.low)} to {_step(one.primary.name, row.difference.high)}",
+                p_words(row.p_corrected),
+                "depends on the other arm: decide by both columns" if row.found else "not shown to depend",
+                "bad" if row.found else "none-yet",
+            )
+            for row in analysis.interactions
+        ),
+        interaction_words=(
+            f"Difference of {METRIC_WORDS[one.primary.name]} to the control among units in the control of another "
+            "running experiment, and among units in its arm. p-values are corrected for the number of pairs (Holm)."
+        ),
         notes=_notes(analysis),
         when=_moment(analysis.now),
     )
@@ -295,6 +332,12 @@ def _amount(metric: MetricName, value: float) -> str:
     if metric in SHARES:
         return f"{value * 100:.3g} %"
     return f"{value:.4g}"
+
+
+def _step(metric: MetricName, value: float) -> str:
+    """Format a difference, in percentage points for metrics that are shares."""
+    text = f"{value * 100:+.3g} points" if metric in SHARES else f"{value:+.4g}"
+    return text.replace("-", "−")
 
 
 def _notes(analysis: Analysis) -> tuple[str, ...]:

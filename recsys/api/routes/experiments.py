@@ -120,7 +120,9 @@ async def results(key: Key, _: NoQuery, services: Served) -> Results:
     """Return health checks, effects and a decision from the logs of the service, at most 30 s old."""
     one = _find(key, services)
     try:
-        found = await services.analyses.analyze(one, services.recommender.bundle)
+        found = await services.analyses.analyze(
+            one, services.recommender.bundle, tuple(services.experiments.registry.experiments.values())
+        )
     except (ConfigError, DataError) as error:
         raise ProblemError(NO_RESULTS, f"{_strip_folders(str(error), services)}.") from None
     return Results.model_validate(found)

@@ -237,6 +237,9 @@ class Results(BaseModel):
     novelty: list[dict[str, Any]] = Field(
         description="Effect on the first metric by day since the first exposure, and its trend, by arm."
     )
+    interactions: list[dict[str, Any]] = Field(
+        description="Difference between the effects on the first metric in two arms of another experiment, by pair."
+    )
     unmeasured: dict[str, str] = Field(description="Reasons for metrics without a result, by metric.")
     tightest_at: float = Field(description="Number of units at which sequential intervals are narrowest.")
     days_left: dict[str, int | None] = Field(

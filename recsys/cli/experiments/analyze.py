@@ -46,6 +46,7 @@ def analyze(
     from recsys.experiments.analysis.log_health import declared_metrics
     from recsys.experiments.analysis.log_sources import FileLog
     from recsys.experiments.design.files import find_file, load_experiment
+    from recsys.experiments.design.registry import Registry
     from recsys.reports.experiment_page import analysis_json, render_experiment, write_experiment_page
 
     if (exposures is None) != (events is None) or (feedback is not None and exposures is None):
@@ -67,6 +68,7 @@ def analyze(
             diversity=load_variety(project, declared_metrics(one), vectors),
             planned_units=planned_units,
             assigned_here=not assigned_elsewhere,
+            others=Registry(project.experiments).experiments.values(),
         )
         for log in (logs.exposures, logs.events, logs.feedback):
             for note in log.notes if isinstance(log, FileLog) else ():

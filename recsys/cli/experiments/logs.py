@@ -22,10 +22,12 @@ def analyze_experiment(project: Project, key: str) -> Analysis:
     from recsys.experiments.analysis.analyze import analyze
     from recsys.experiments.analysis.log_health import declared_metrics
     from recsys.experiments.design.files import find_file, load_experiment
+    from recsys.experiments.design.registry import Registry
 
     one = load_experiment(find_file(project.experiments, key))
     with open_logs(project, one.unit, None, None, None) as logs:
-        return analyze(one, logs, now(), diversity=load_variety(project, declared_metrics(one), None))
+        variety = load_variety(project, declared_metrics(one), None)
+        return analyze(one, logs, now(), diversity=variety, others=Registry(project.experiments).experiments.values())
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,7 @@ from recsys.experiments.analysis.declared_look import (
     first_exposures,
     units_per_day,
 )
+from recsys.experiments.analysis.effects.interactions import Interaction, compute_interactions
 from recsys.experiments.analysis.effects.novelty import Novelty, compute_novelty
 from recsys.experiments.analysis.effects.over_time import Look, compute_looks
 from recsys.experiments.analysis.log_health import Finding, check_health
@@ -78,6 +79,8 @@ class Analysis:
         segments: effect on the primary metric by segment.
         novelty: trend of the effect on the primary metric by day since the first exposure, by arm; arms with too few
             values are left out.
+        interactions: dependence of the effect on the primary metric on the arm in each other experiment; pairs with too
+            few values are left out.
         unmeasured: reason by declared metric that the logs do not contain.
         tightest_at: number of units for which always-valid intervals are tuned.
         look: declared look, and if it is reached.
@@ -97,6 +100,7 @@ class Analysis:
     over_time: tuple[Look, ...]
     segments: tuple[SegmentEffect, ...]
     novelty: tuple[Novelty, ...]
+    interactions: tuple[Interaction, ...]
     unmeasured: Mapping[MetricName, str]
     tightest_at: float
     look: DeclaredLook
@@ -123,6 +127,7 @@ def analyze(
     diversity: ListValues | None = None,
     planned_units: int | None = None,
     assigned_here: bool = True,
+    others: Iterable[Experiment] = (),
 ) -> Analysis:
     """Analyze an experiment that was started.
 
@@ -139,6 +144,8 @@ def analyze(
         planned_units: number of units for which always-valid intervals are tuned. Default: the declared number, else
             the first day's units times the planned days, which is the same in every later analysis.
         assigned_here: False if another system assigned the arms.
+        others: experiments of the same project, whose interactions with this one are tested. They are not used unless
+            the arms were assigned here.
 
     Raises:
         ExperimentError: if the experiment is a draft.
@@ -176,9 +183,9 @@ def analyze(
     rule = Rule(looks, 1.0 - experiment.decision.alpha, tightest_at, declared_progress(experiment, end, len(table)))
     health = check_health(table, experiment, columns, rule, assigned_here=assigned_here)
     del columns
-    found = _Effects((), (), (), (), {}, {}, {})
+    found = _Effects((), (), (), (), (), {}, {}, {})
     if all(finding.sound for finding in health):
-        found = _effects(table, experiment, rule, end, look)
+        found = _effects(table, experiment, rule, end, look, others if assigned_here else ())
     decision = decide(
         experiment,
         health,
@@ -203,6 +210,7 @@ def analyze(
         over_time=found.over_time,
         segments=found.segments,
         novelty=found.novelty,
+        interactions=found.interactions,
         unmeasured=found.unmeasured,
         tightest_at=tightest_at,
         look=look,
@@ -225,6 +233,7 @@ class _Effects:
     over_time: tuple[Look, ...]
     segments: tuple[SegmentEffect, ...]
     novelty: tuple[Novelty, ...]
+    interactions: tuple[Interaction, ...]
     unmeasured: Mapping[MetricName, str]
     days_left: Mapping[str, int | None]
     days_hoped: Mapping[str, int | None]
@@ -240,13 +249,20 @@ class _DeclaredMetric:
     guardrail: Guardrail | None = None
 
 
-def _effects(table: UnitTable, experiment: Experiment, rule: Rule, until: int, look: DeclaredLook) -> _Effects:
+def _effects(
+    table: UnitTable,
+    experiment: Experiment,
+    rule: Rule,
+    until: int,
+    look: DeclaredLook,
+    others: Iterable[Experiment],
+) -> _Effects:
     comparisons: list[Comparison] = []
     unmeasured: dict[MetricName, str] = {}
-    main, *others = experiment.metrics
+    main, *secondary = experiment.metrics
     declared = [
         _DeclaredMetric(main.name, main.direction, Role.PRIMARY),
-        *(_DeclaredMetric(one.name, one.direction, Role.SECONDARY) for one in others),
+        *(_DeclaredMetric(one.name, one.direction, Role.SECONDARY) for one in secondary),
         *(_DeclaredMetric(one.metric, one.direction, Role.GUARDRAIL, one) for one in experiment.guardrails),
     ]
     for one in declared:
@@ -259,7 +275,7 @@ def _effects(table: UnitTable, experiment: Experiment, rule: Rule, until: int, l
         comparisons = _with_needed_days(table, experiment, comparisons, until)
     primary = experiment.primary.name
     if primary in unmeasured:
-        return _Effects(tuple(comparisons), (), (), (), unmeasured, {}, {})
+        return _Effects(tuple(comparisons), (), (), (), (), unmeasured, {}, {})
     any_look = replace(rule, looks=Looks.SEQUENTIAL)
     left = _days_left(table, experiment, comparisons, until)
     return _Effects(
@@ -267,6 +283,7 @@ def _effects(table: UnitTable, experiment: Experiment, rule: Rule, until: int, l
         over_time=compute_looks(table, experiment, primary, any_look, until),
         segments=_segments(table, experiment, rule),
         novelty=compute_novelty(table, experiment, primary, rule, until),
+        interactions=compute_interactions(table, experiment, others, primary, rule),
         unmeasured=unmeasured,
         days_left={name: days for name, (days, _) in left.items()},
         days_hoped={name: days for name, (_, days) in left.items()},
