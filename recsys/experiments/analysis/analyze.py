@@ -181,7 +181,7 @@ def analyze(
     # Before the only look, intervals hold on any day: they show harm, and nobody is misled by reading them early.
     looks = Looks.SEQUENTIAL if look.waits else look.looks
     rule = Rule(looks, 1.0 - experiment.decision.alpha, tightest_at, declared_progress(experiment, end, len(table)))
-    health = check_health(table, experiment, columns, rule, assigned_here=assigned_here)
+    health = check_health(table, experiment, columns, rule, end, assigned_here=assigned_here)
     del columns
     found = _Effects((), (), (), (), (), {}, {}, {})
     if all(finding.sound for finding in health):

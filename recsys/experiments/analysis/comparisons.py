@@ -193,7 +193,8 @@ class Comparison:
         worse: True if `p_corrected` is at most alpha and the effect is bad.
         guardrail: result of the non-inferiority test; None for other roles.
         posterior: Bayesian comparison; None if the data do not give one.
-        detectable: smallest effect that could have been found; None if the control has no variance.
+        detectable: smallest effect that could have been found; None if nothing could, without variance of the control or
+            enough values.
         cap: cap of a unit's revenue, and what it cut; None for other metrics.
         variance_left: share of the variance that CUPED leaves, 1 without CUPED.
         needed_days: days until the units that `effect.needed_units` names are there; None if nothing is missing, or
@@ -263,7 +264,7 @@ def compute_detectable(
     alpha: float,
     direction: Direction,
 ) -> Detectable | None:
-    """Compute the smallest detectable effect of an arm; None if the control has no variance to plan with.
+    """Compute the smallest detectable effect of an arm; None without variance of the control or enough values.
 
     Args:
         table: units of the experiment.
@@ -276,7 +277,7 @@ def compute_detectable(
     """
     code, control = table.arms.index(arm), table.arms.index(experiment.control)
     t, c = arms.adjusted.arms[code], arms.adjusted.arms[control]
-    if c.variance == 0.0 or t.n == 0:
+    if c.variance == 0.0 or t.n == 0 or effect.needed_units is not None:
         return None
     decision, units = experiment.decision, t.n + c.n
     design = Design(

@@ -89,6 +89,12 @@ def decide(
     if experiment.primary.name in unmeasured:
         why = f"The primary metric, {METRIC_WORDS[experiment.primary.name]}, is not in the logs: "
         return Decision(Advice.FIX_DATA, None, (why + unmeasured[experiment.primary.name] + ".",))
+    if all(_is_constant(one) for one in comparisons if one.role is Role.PRIMARY):
+        why = (
+            f"All units of all arms have the same {METRIC_WORDS[experiment.primary.name]}, so that no effect can be "
+            "measured: check that events are logged as they happen, and that all lists are."
+        )
+        return Decision(Advice.FIX_DATA, None, (why,))
     names = dict.fromkeys(one.arm for one in comparisons)
     states = [_ArmState.from_comparisons(name, comparisons, unmeasured, experiment) for name in names]
     if look.waits:
@@ -98,6 +104,10 @@ def decide(
     found = _decide_by_results(experiment, states, look, days, days_left, days_hoped)
     told = look.reached or experiment.decision.looks is not look.looks
     return replace(found, why=(*found.why, look.words)) if told else found
+
+
+def _is_constant(one: Comparison) -> bool:
+    return one.effect.needed_units is None and one.detectable is None and not math.isfinite(one.effect.absolute.low)
 
 
 def _decide_by_results(
@@ -281,7 +291,9 @@ def needs_words(effect: Effect, needed_days: int | None) -> str:
     if effect.needed_units is None:
         return ""
     days = "" if needed_days is None else f", about {needed_days:,} more days"
-    return f"needs about {effect.needed_units:,} units of both arms{days}"
+    # Without a single value so far, the rate of values is unknown, and only a bound of it is used.
+    about = "about" if effect.values > 0.0 else "at least"
+    return f"needs {about} {effect.needed_units:,} units of both arms{days}"
 
 
 def percent(share: float) -> str:

@@ -25,8 +25,15 @@ LARGEST_SHARE = 0.01
 """Largest tolerated share of units in several arms, of lost exposures, and of clocks out of order."""
 FEWEST_LOST = 10
 """Fewest rows from which a share is judged."""
+FEWEST_STRANGERS = 100
+"""Fewest units in each log from which it tells something that the logs have no unit in common."""
+FEWEST_QUIET = 300
+"""Fewest exposed units from which it tells something that none has an event."""
 LARGEST_SPREAD = 1.25
 """Largest tolerated ratio of the jackknife's standard error to that of the delta method."""
+
+
+_WITHOUT_EVENTS = {MetricName.SATISFACTION, MetricName.STYLE_DIVERSITY}
 
 
 class Check(StrEnum):
@@ -38,6 +45,7 @@ class Check(StrEnum):
     ASSIGNMENT = "arms as assigned"
     MULTIPLE = "one arm each"
     BALANCE = "alike before"
+    IDS = "one id in both logs"
     EXPOSURES = "no exposure lost"
     CLOCKS = "clocks in order"
     POSITIONS = "positions inside lists"
@@ -56,7 +64,7 @@ class Finding:
 
 
 def check_health(
-    table: UnitTable, experiment: Experiment, logs: ColumnarLogs, rule: Rule, *, assigned_here: bool = True
+    table: UnitTable, experiment: Experiment, logs: ColumnarLogs, rule: Rule, end: int, *, assigned_here: bool = True
 ) -> tuple[Finding, ...]:
     """Run all health checks.
 
@@ -65,6 +73,7 @@ def check_health(
         experiment: definition of the experiment.
         logs: logs of the experiment.
         rule: rule of comparison, to see if findings depend on single units.
+        end: end of the analyzed logs, seconds since 1970 UTC.
         assigned_here: True if this project assigned the arms, so that each unit's arm can be checked.
     """
     exposures, events = logs.files
@@ -83,6 +92,7 @@ def check_health(
         *([_check_assignment(table, experiment)] if assigned_here else []),
         _check_multiple(table, exposures),
         _check_balance(table, experiment),
+        _check_ids(table, experiment, logs, end),
         _check_lost(table, events),
         _check_clocks(table, exposures, events),
         _check_positions(table, events),
@@ -180,6 +190,54 @@ def _check_balance(table: UnitTable, experiment: Experiment) -> Finding:
     )
 
 
+def _check_ids(table: UnitTable, experiment: Experiment, logs: ColumnarLogs, end: int) -> Finding:
+    """Compare the ids of units in both logs: events under other ids are those of nobody, and metrics would be 0."""
+    if set(declared_metrics(experiment)) <= _WITHOUT_EVENTS:
+        return Finding(Check.IDS, True, "No declared metric needs events, so this was not tested.")
+    exposures, events = logs.exposures, logs.events
+    shown = np.zeros(len(logs.units), dtype=np.bool_)
+    shown[exposures.unit] = True
+    during = (events.timestamp >= int(table.first.min())) & (events.timestamp <= end)
+    own = int(np.count_nonzero(during & shown[events.unit]))
+    strange = np.flatnonzero(during & ~shown[events.unit])
+    cure = "write the id of a unit alike in both logs"
+    if not own:
+        strangers = len(np.unique(events.unit[strange]))
+        if min(len(table), strangers) >= FEWEST_STRANGERS:
+            pair = _example(logs, int(strange[0]), int(exposures.unit[0]))
+            words = f"None of {len(strange):,} events since the first exposure is of an exposed unit; {pair}: {cure}."
+            return Finding(Check.IDS, False, words)
+        if len(table) >= FEWEST_QUIET:
+            words = f"{len(table):,} units have no event since the first exposure: check that events are logged."
+            return Finding(Check.IDS, False, words)
+        return Finding(Check.IDS, True, "No event since the first exposure yet, so this was not tested.")
+    asked = strange[events.answers[strange]]
+    rows = np.flatnonzero(np.isin(exposures.request, events.request[asked]))
+    if len(rows):
+        rows = rows[np.argsort(exposures.request[rows])]
+        requests, first = np.unique(exposures.request[rows], return_index=True)
+        # A request id that several units share, as a counter does, says nothing about its unit.
+        least = np.minimum.reduceat(exposures.unit[rows], first)
+        one = least == np.maximum.reduceat(exposures.unit[rows], first)
+        place = np.minimum(np.searchsorted(requests, events.request[asked]), len(requests) - 1)
+        hit = (requests[place] == events.request[asked]) & one[place]
+        found, of = int(hit.sum()), int(hit.sum() + table.defects.answering.sum())
+        if found >= FEWEST_LOST and found > LARGEST_SHARE * of:
+            pair = _example(logs, int(asked[hit][0]), int(least[place[hit][0]]))
+            words = f"{found:,} of {of:,} events ({found / of:.2%}) answer a list of another unit; {pair}: {cure}."
+            return Finding(Check.IDS, False, words)
+    return Finding(Check.IDS, True, f"{own:,} events since the first exposure are of exposed units.")
+
+
+def _example(logs: ColumnarLogs, event: int, unit: int) -> str:
+    """Return the unit of an event and one of the exposures, with the place of the event."""
+    ids = logs.units
+    return (
+        f"{logs.files[1]}, row {int(logs.events.row[event])}, names unit "
+        f"{ids[int(logs.events.unit[event])].as_py()!r:.60}, and exposures name {ids[unit].as_py()!r:.60}"
+    )
+
+
 def _check_lost(table: UnitTable, file: Path) -> Finding:
     rows = table.defects.lost_rows
     if not rows.of:
@@ -222,7 +280,7 @@ def _check_clocks(table: UnitTable, exposures: Path, events: Path) -> Finding:
         return Finding(Check.CLOCKS, True, "Exposures are within the run, and events after the lists they answer.")
     if max(defects.outside.share, defects.early.share, defects.late.share) <= LARGEST_SHARE:
         return Finding(Check.CLOCKS, True, f"{words}: few enough.")
-    return Finding(Check.CLOCKS, False, f"{words}: set the clocks, and give times in seconds since 1970 UTC.")
+    return Finding(Check.CLOCKS, False, f"{words}: set the clocks; times without a time zone are read as UTC.")
 
 
 def _check_positions(table: UnitTable, file: Path) -> Finding:
