@@ -9,10 +9,16 @@ from functools import lru_cache
 from recsys.schema import EventKind, Undo
 
 SYNONYMS: Mapping[EventKind | Undo, tuple[str, ...]] = {
-    EventKind.VIEW: ("pageview", "page_view", "pv", "impression", "detail", "viewed", "view_item", "product_view"),
-    EventKind.CLICK: ("clicked", "select", "open", "select_item"),
-    EventKind.CART: ("add_to_cart", "addtocart", "add_to_basket", "basket", "add", "added_to_cart"),
-    EventKind.PURCHASE: ("buy", "bought", "order", "ordered", "transaction", "sale", "purchased", "checkout"),
+    EventKind.VIEW: (
+        *("pageview", "page_view", "pv", "impression", "detail", "viewed"),
+        *("view_item", "product_view", "product_viewed"),
+    ),
+    EventKind.CLICK: ("clicked", "select", "open", "select_item", "product_clicked"),
+    EventKind.CART: ("add_to_cart", "addtocart", "add_to_basket", "basket", "add", "added_to_cart", "product_added"),
+    EventKind.PURCHASE: (
+        *("buy", "bought", "order", "ordered", "transaction", "sale", "purchased", "checkout"),
+        "order_completed",
+    ),
     EventKind.LIKE: (
         *("liked", "fav", "favorite", "favourite", "wishlist", "upvote", "thumbs_up", "save"),
         *("add_to_wishlist", "subscribe", "follow", "star", "bookmark"),
@@ -20,11 +26,12 @@ SYNONYMS: Mapping[EventKind | Undo, tuple[str, ...]] = {
     EventKind.DISLIKE: ("disliked", "hide", "downvote", "thumbs_down", "not_interested"),
     Undo.REMOVE_FROM_CART: (
         *("removed_from_cart", "removefromcart", "remove_cart", "cart_remove", "delete_from_cart"),
-        *("remove_from_basket", "removed_from_basket", "uncart"),
+        *("remove_from_basket", "removed_from_basket", "uncart", "product_removed"),
     ),
     Undo.REFUND: (
         *("refunded", "return", "returned", "chargeback", "unpurchase"),
         *("cancel", "canceled", "cancelled", "cancel_order", "order_canceled", "order_cancelled"),
+        "order_refunded",
     ),
     Undo.UNLIKE: (
         *("unliked", "unfav", "unfavorite", "unfavourite", "unsave", "unstar", "unbookmark", "remove_like"),

@@ -7,9 +7,17 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli.experiments.arguments import Key, parse_moment
+from recsys.cli.experiments.arguments import (
+    ColumnOption,
+    DatesOption,
+    DecimalOption,
+    EncodingOption,
+    Key,
+    parse_moment,
+    parse_reading,
+)
 from recsys.cli.experiments.logs import describe_reading, load_variety, open_logs
-from recsys.cli.shared import ProjectPath, open_project, split_pair
+from recsys.cli.shared import ProjectPath, open_project
 
 
 def analyze(
@@ -33,9 +41,10 @@ def analyze(
     assigned_elsewhere: Annotated[
         bool, typer.Option("--assigned-elsewhere", help="Do not check arms: another system assigned them.")
     ] = False,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="YOURS=NAME", help="Rename a column of the logs; repeatable.")
-    ] = None,
+    column: ColumnOption = None,
+    decimal: DecimalOption = None,
+    dates: DatesOption = None,
+    encoding: EncodingOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read the files and say what was read.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the page: .html, .md or .json.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
@@ -51,12 +60,14 @@ def analyze(
 
     if (exposures is None) != (events is None) or (feedback is not None and exposures is None):
         raise typer.BadParameter("give both --exposures and --events, or none of them; --feedback needs both")
-    columns = dict(split_pair(text, "--column", "YOURS=NAME") for text in column or ())
-    if (dry_run or columns) and exposures is None:
-        raise typer.BadParameter("--dry-run and --column are for files; give --exposures and --events")
+    reading = parse_reading(column, decimal, dates, encoding)
+    if (dry_run or reading is not None) and exposures is None:
+        raise typer.BadParameter(
+            "--dry-run, --column, --decimal, --dates and --encoding are for files; give --exposures and --events"
+        )
     project = open_project(path)
     one = load_experiment(find_file(project.experiments, key))
-    with open_logs(project, one.unit, exposures, events, feedback, columns) as logs:
+    with open_logs(project, one.unit, exposures, events, feedback, reading) as logs:
         if dry_run:
             typer.echo("\n".join(describe_reading(logs)))
             return

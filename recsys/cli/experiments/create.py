@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from recsys.cli.experiments.arguments import Key, SegmentOption, parse_number, parse_ranges
+from recsys.cli.experiments.arguments import Key, SegmentOption, parse_number, parse_ranges, parse_weights
 from recsys.cli.shared import ProjectPath, open_project
 
 
@@ -69,10 +69,7 @@ def create(
 
     if segments and namespace is None:
         raise typer.BadParameter("--segments needs --namespace; give both")
-    arms = {
-        name: {"weight": parse_number(weight or "1", "--arm")}
-        for name, _, weight in (text.partition("=") for text in arm)
-    }
+    arms: dict[str, dict[str, Any]] = {name: {"weight": weight} for name, weight in parse_weights(arm).items()}
     raw: dict[str, Any] = {
         "key": key,
         "title": title,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from recsys.experiments.analysis.analyze import Analysis
-    from recsys.experiments.analysis.log_sources import Logs
+    from recsys.experiments.analysis.log_sources import Logs, Reading
     from recsys.experiments.analysis.style_diversity import StyleVariety
     from recsys.experiments.design.definition import UnitKind
     from recsys.experiments.design.metric_names import MetricName
@@ -37,14 +37,14 @@ def open_logs(
     exposures: Path | None,
     events: Path | None,
     feedback: Path | None,
-    columns: Mapping[str, str] | None = None,
+    reading: Reading | None = None,
 ) -> Iterator[Logs]:
     """Open logs in files, or by default the live data of a project."""
     from recsys.errors import ProjectError
-    from recsys.experiments.analysis.log_sources import Logs
+    from recsys.experiments.analysis.log_sources import Logs, Reading
 
     if exposures is not None and events is not None:
-        yield Logs.from_files(exposures, events, feedback, columns)
+        yield Logs.from_files(exposures, events, feedback, reading or Reading())
         return
     from recsys.storage.database import Database
 

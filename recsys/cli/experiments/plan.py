@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recsys.cli.experiments.arguments import parse_number
+from recsys.cli.experiments.arguments import (
+    ColumnOption,
+    DatesOption,
+    DecimalOption,
+    EncodingOption,
+    parse_reading,
+    parse_weights,
+)
 from recsys.cli.experiments.logs import load_variety, open_logs
 from recsys.cli.shared import choose, open_project
 
 if TYPE_CHECKING:
     from recsys.dataset.project import Project
     from recsys.experiments.analysis.experiment_plan import ExperimentPlan, Goal
+    from recsys.experiments.analysis.log_sources import Reading
     from recsys.experiments.analysis.planning import Rules
     from recsys.experiments.design.definition import Experiment, UnitKind
     from recsys.experiments.stats.power import Baseline
@@ -53,6 +61,10 @@ def plan(
     unit: Annotated[str, typer.Option(help="Unit of assignment, user or session.")] = "user",
     exposures: Annotated[Path | None, typer.Option(help="Log of exposures; needs --events.")] = None,
     events: Annotated[Path | None, typer.Option(help="Log of events. Default of both: the live data.")] = None,
+    column: ColumnOption = None,
+    decimal: DecimalOption = None,
+    dates: DatesOption = None,
+    encoding: EncodingOption = None,
     out: Annotated[Path | None, typer.Option(help="Write the plan with its plot: .html, .png, .md or .json.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print all numbers as JSON.")] = False,
 ) -> None:
@@ -69,6 +81,9 @@ def plan(
 
     if (exposures is None) != (events is None):
         raise typer.BadParameter("give both --exposures and --events, or none of them")
+    reading = parse_reading(column, decimal, dates, encoding)
+    if reading is not None and exposures is None:
+        raise typer.BadParameter("--column, --decimal, --dates and --encoding are for files; give --exposures")
     if baseline is None and (deviation is not None or units_per_day is not None):
         raise typer.BadParameter("--deviation and --units-per-day need --baseline; logs have their own")
     project = None if path is None else open_project(path)
@@ -103,7 +118,7 @@ def plan(
         found = plan_from_numbers(given_baseline, goals[0], rules, units_per_day=units_per_day, days=days)
     else:
         kind = choose(UnitKind, unit, "--unit") if one is None else one.unit
-        found = _from_logs(project, one, goals, rules, kind, coverage, days, exposures, events)
+        found = _from_logs(project, one, goals, rules, kind, coverage, days, exposures, events, reading)
     if out is not None:
         write_plan(found, out)
     if json_:
@@ -116,8 +131,7 @@ def plan(
 def _rules(arms: list[str] | None) -> Rules:
     from recsys.experiments.analysis.planning import Rules
 
-    parts = (text.partition("=") for text in arms or ["control", "treatment"])
-    weights = {name: parse_number(weight or "1", "--arm") for name, _, weight in parts}
+    weights = parse_weights(arms or ["control", "treatment"])
     total = sum(weights.values())
     if total <= 0.0 or min(weights.values()) < 0.0:
         raise typer.BadParameter("--arm: give weights above 0")
@@ -146,6 +160,7 @@ def _from_logs(
     days: int | None,
     exposures: Path | None,
     events: Path | None,
+    reading: Reading | None,
 ) -> ExperimentPlan:
     from recsys.experiments.analysis.baselines import build_logs
     from recsys.experiments.analysis.experiment_plan import MEASURED_DAYS, plan_from_logs
@@ -157,6 +172,6 @@ def _from_logs(
         # A shop that has not served yet has its imported events: they tell who comes and who buys.
         imported = build_logs(project.load_imported_interactions(), days or MEASURED_DAYS)
         return plan_from_logs(imported, goals, rules, coverage=share, days=days, unit=unit, name="imported events")
-    with open_logs(project, unit, exposures, events, None) as logs:
+    with open_logs(project, unit, exposures, events, None, reading) as logs:
         variety = load_variety(project, [goal.metric for goal in goals], None)
         return plan_from_logs(logs, goals, rules, coverage=share, days=days, unit=unit, diversity=variety)

@@ -193,8 +193,8 @@ class Comparison:
         worse: True if `p_corrected` is at most alpha and the effect is bad.
         guardrail: result of the non-inferiority test; None for other roles.
         posterior: Bayesian comparison; None if the data do not give one.
-        detectable: smallest effect that could have been found; None if nothing could, without variance of the control or
-            enough values.
+        detectable: smallest effect that could have been found; None without variance of the control or enough
+            values.
         cap: cap of a unit's revenue, and what it cut; None for other metrics.
         variance_left: share of the variance that CUPED leaves, 1 without CUPED.
         needed_days: days until the units that `effect.needed_units` names are there; None if nothing is missing, or

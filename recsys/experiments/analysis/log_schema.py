@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from recsys.dataset.importers.columns import INTERACTION_FIELDS
 from recsys.dataset.importers.columns import match_columns as match_names
+from recsys.dataset.importers.table import Customs
 from recsys.errors import BadRowsError, DataError, Problem
 from recsys.experiments.analysis.log_values import Kind, as_mask, convert, describe_wrong
 from recsys.schema import EVENT, ITEM_ID, TIMESTAMP, USER_ID
@@ -98,24 +99,29 @@ class RowSource:
 Columns = Mapping[str, pa.Array]
 
 
-def match_columns(columns: Sequence[Column], header: Sequence[str], file: Path) -> dict[str, str]:
+def match_columns(
+    columns: Sequence[Column], header: Sequence[str], file: Path, renames: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Return the file's name of each column that it has, by the schema's name.
 
-    Case, spaces and hyphens do not matter; other names are those of `Column.also`.
+    Case, spaces and hyphens do not matter; other names are those of `renames`, then of `Column.also`.
 
     Raises:
         DataError: if a needed column is missing, or two columns would be one.
     """
-    found = match_names(file, header, {column.name: column.also for column in columns}, {}).fields
+    found = match_names(file, header, {column.name: column.also for column in columns}, renames or {}).fields
     for column in columns:
         if column.needed and column.name not in found:
             known = ", ".join(header) or "none"
-            raise DataError(f"{file}: no column {column.name!r}; it has: {known}; add or rename the column")
+            raise DataError(
+                f"{file}: no column {column.name!r}; it has: {known}; add the column, or name it: "
+                f"`--column YOURS={column.name}`"
+            )
     return found
 
 
 def validate_columns(
-    columns: Sequence[Column], raw: Columns, source: RowSource
+    columns: Sequence[Column], raw: Columns, source: RowSource, customs: Customs
 ) -> tuple[dict[str, pa.Array], tuple[str, ...]]:
     """Convert columns to their types and check their ranges.
 
@@ -123,6 +129,7 @@ def validate_columns(
         columns: schema of the log.
         raw: columns by the schema's names.
         source: source of the rows, for messages.
+        customs: ways of writing values that are known; columns show the others.
 
     Returns:
         The columns, and sentences about guesses.
@@ -138,7 +145,7 @@ def validate_columns(
             continue
         cells = raw[column.name]
         try:
-            converted = convert(column.kind, cells, f"{source.file}, column {column.name!r}")
+            converted = convert(column.kind, cells, f"{source.file}, column {column.name!r}", customs)
         except (pa.ArrowException, TypeError):
             raise DataError(
                 f"{source.file}: column {column.name!r} is of type {cells.type}, expected {column.kind}; convert it"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pandas.util import hash_array
 
 from recsys.dataset.importers.readers.formats import FileFormat, Table, read_table
-from recsys.dataset.importers.table import RawTable
+from recsys.dataset.importers.table import Customs, RawTable
 from recsys.errors import BadRowsError, DataError, Problem
 from recsys.experiments.analysis.log_schema import (
     EVENTS,
@@ -40,6 +40,7 @@ _ID_OF = {UnitKind.USER: "user_id", UnitKind.SESSION: "session_id"}
 _CSV_BLOCK = 16 * 2**20
 _LONGEST_HEADER = 1 << 16
 _PARQUET = (".parquet", ".pq")
+_OWN_READERS = (".jsonl", ".ndjson", ".json", ".xlsx", ".xlsm")
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -75,6 +76,21 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What is known about log files.
+
+    Attributes:
+        columns: renames, from a file's column to the schema's; a file may lack them.
+        customs: ways of writing values; each column shows the others.
+        encoding: character encoding of text files; None: recognized.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    customs: Customs = field(default_factory=Customs)
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Logs:
     """Logs that an analysis reads. `feedback` is None if no ratings were collected."""
 
@@ -84,17 +100,19 @@ class Logs:
 
     @classmethod
     def from_files(
-        cls, exposures: Path, events: Path, feedback: Path | None = None, columns: Mapping[str, str] | None = None
+        cls,
+        exposures: Path,
+        events: Path,
+        feedback: Path | None = None,
+        reading: Reading | None = None,
     ) -> Logs:
-        """Read Parquet files and text tables with the columns of `recsys.experiments.analysis.log_schema`.
+        """Read Parquet files and text tables with the columns of `recsys.experiments.analysis.log_schema`."""
 
-        `columns` renames columns of the files; a file may lack them.
-        """
-        renames = columns or {}
+        def log(path: Path, schema: tuple[Column, ...]) -> FileLog:
+            return FileLog(path, schema, reading or Reading())
+
         return cls(
-            FileLog(exposures, EXPOSURES, renames),
-            FileLog(events, EVENTS, renames),
-            None if feedback is None else FileLog(feedback, FEEDBACK, renames),
+            log(exposures, EXPOSURES), log(events, EVENTS), None if feedback is None else log(feedback, FEEDBACK)
         )
 
     @classmethod
@@ -118,33 +136,34 @@ class Logs:
 
 @dataclass(frozen=True, slots=True)
 class FileLog:
-    """Parquet file, or a text table that `recsys import` reads: CSV with any delimiter, JSON Lines, also compressed.
+    """Parquet file, or a table that `recsys import` reads: CSV with any delimiter, JSON Lines, also by gzip; Excel.
 
     Rows count from 1 in Parquet; in text they are lines.
 
     Attributes:
         path: the file.
         schema: columns of the log.
-        columns: renames, from the file's column to the schema's.
+        reading: what is known about the file.
         notes: what was guessed in the last reading, each sentence once.
     """
 
     path: Path
     schema: tuple[Column, ...]
-    columns: Mapping[str, str] = field(default_factory=dict)
+    reading: Reading = field(default_factory=Reading)
     notes: dict[str, None] = field(default_factory=dict, compare=False)
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the rows, see `Source.chunks`."""
         self.notes.clear()
         if not self.path.is_file():
-            raise DataError(f"{self.path}: no such file")
+            what = "a folder; name the file" if self.path.is_dir() else "no such file"
+            raise DataError(f"{self.path}: {what}")
         parquet = self.path.suffix.lower() in _PARQUET
         row = 1 if parquet else 2
         try:
-            for given in self._parquet() if parquet else self._text():
-                batch = given.rename_columns([self.columns.get(name, name) for name in given.schema.names])
-                yield _chunk(self.schema, batch, RowSource(self.path, row), self.notes)
+            for batch in self._parquet() if parquet else self._text():
+                source = RowSource(self.path, row)
+                yield _chunk(self.schema, batch, source, self.reading, self.notes)
                 row += len(batch)
         except BadRowsError as error:
             raise (error if parquet else BadRowsError(self._with_lines(error.problems))) from None
@@ -155,7 +174,7 @@ class FileLog:
         with pq.ParquetFile(self.path) as file:
             header = file.schema_arrow.names
             wanted = header
-            if self.schema is EXPOSURES and not self.columns:
+            if self.schema is EXPOSURES and not self.reading.columns:
                 wanted = list(match_columns(self.schema, header, self.path).values())
             yield from file.iter_batches(ROWS, columns=wanted)
 
@@ -170,7 +189,7 @@ class FileLog:
             except pa.ArrowInvalid:
                 # Not as plain as its first line: the reader of imports copes, or names the line at fault.
                 pass
-        table = _read_whole(self.path)
+        table = self._read_whole()
         if table.rejects:
             raise BadRowsError([reject.problem for reject in table.rejects])
         columns = {name: pc.if_else(pc.equal(cells, ""), None, cells) for name, cells in table.columns.items()}
@@ -180,7 +199,7 @@ class FileLog:
 
     def _plain_header(self) -> list[str] | None:
         """Return the header of a plain CSV file with all needed columns, else None."""
-        if self.columns:
+        if self.reading.columns or self.reading.encoding is not None:
             return None
         with self.path.open("rb") as file:
             first = file.readline(_LONGEST_HEADER)
@@ -194,7 +213,7 @@ class FileLog:
     def _with_lines(self, problems: tuple[Problem, ...]) -> list[Problem]:
         """Replace row numbers by lines, which differ after blank lines and line ends within quotes."""
         try:
-            lines = _read_whole(self.path).lines
+            lines = self._read_whole().lines
         except DataError:
             return list(problems)
         return [
@@ -202,11 +221,11 @@ class FileLog:
             for one in problems
         ]
 
-
-def _read_whole(path: Path) -> RawTable:
-    json = path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson", ".json"))
-    # The columns are those of logs: a table is read as such, whatever export it may look like.
-    return read_table(path, Table.INTERACTIONS, None if json else FileFormat.CSV)
+    def _read_whole(self) -> RawTable:
+        own_readers = self.path.name.lower().removesuffix(".gz").endswith(_OWN_READERS)
+        # The columns are those of logs: a table is read as such, whatever export it may look like.
+        kind = None if own_readers else FileFormat.CSV
+        return read_table(self.path, Table.INTERACTIONS, kind, encoding=self.reading.encoding)
 
 
 def _stream_csv(path: Path, schema: tuple[Column, ...], header: list[str]) -> Iterator[pa.RecordBatch]:
@@ -318,11 +337,16 @@ def _batch(frame: pd.DataFrame) -> pa.RecordBatch:
 
 
 def _chunk(
-    schema: tuple[Column, ...], batch: pa.RecordBatch, source: RowSource, notes: dict[str, None] | None = None
+    schema: tuple[Column, ...],
+    batch: pa.RecordBatch,
+    source: RowSource,
+    reading: Reading | None = None,
+    notes: dict[str, None] | None = None,
 ) -> Chunk:
-    names = match_columns(schema, batch.schema.names, source.file)
+    reading = reading or Reading()
+    names = match_columns(schema, batch.schema.names, source.file, reading.columns)
     raw = {name: batch.column(spelled) for name, spelled in names.items()}
-    columns, guesses = validate_columns(schema, raw, source)
+    columns, guesses = validate_columns(schema, raw, source, reading.customs)
     if notes is not None:
         renamed = ", ".join(f"{name} from {spelled!r}" for name, spelled in names.items() if name != spelled)
         notes.update(dict.fromkeys([*([f"{source.file}: {renamed}"] if renamed else []), *guesses]))

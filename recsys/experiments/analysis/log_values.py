@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys.dataset.event_words import find_event
+from recsys.dataset.importers.table import Customs
 from recsys.dataset.importers.values import describe_number, describe_time, parse_list, parse_numbers, parse_times
 from recsys.dataset.importers.values.times import EARLIEST
 from recsys.schema import BoolArray, EventKind, Undo
@@ -20,7 +21,10 @@ from recsys.schema import BoolArray, EventKind, Undo
 _LAST_SECONDS = 10**11
 _WHOLE = r"^[+-]?\d{1,18}$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
+_UNCLEAR = r"^[+-]?[1-9]\d{0,2}\.\d{3}$"
+"""Numbers that are 1000 times as large where the point parts thousands."""
 _SEPARATORS = ("|", ";", ",")
+_BARE_LIST = re.compile(r"\[([^\[\]'\"]*)\]")
 _BETWEEN_QUOTES = re.compile(r"""(['"])\s+(?=['"])""")
 
 
@@ -56,8 +60,8 @@ class Converted:
     notes: tuple[str, ...] = ()
 
 
-def convert(kind: Kind, raw: pa.Array, where: str) -> Converted:
-    """Convert a column to its type; `where` names it in messages.
+def convert(kind: Kind, raw: pa.Array, where: str, customs: Customs) -> Converted:
+    """Convert a column to its type; `where` names it in messages, `customs` are ways of writing that are known.
 
     Raises:
         pa.ArrowException, TypeError: if the column's type cannot hold such values.
@@ -67,7 +71,7 @@ def convert(kind: Kind, raw: pa.Array, where: str) -> Converted:
         raw = raw.dictionary_decode()
     if pa.types.is_null(raw.type):
         return Converted(pa.nulls(len(raw), TYPES[kind]), np.zeros(len(raw), dtype=np.bool_))
-    values, notes = _CONVERT[kind](raw, where)
+    values, notes = _CONVERT[kind](raw, where, customs)
     return Converted(values, as_mask(pc.and_(raw.is_valid(), values.is_null())), notes)
 
 
@@ -90,36 +94,38 @@ def as_mask(mask: pa.Array) -> BoolArray:
 Notes = tuple[str, ...]
 
 
-def _text(raw: pa.Array, _: str) -> tuple[pa.Array, Notes]:
+def _text(raw: pa.Array, *_: object) -> tuple[pa.Array, Notes]:
     return (raw if pa.types.is_string(raw.type) else raw.cast(pa.string())), ()
 
 
-def _whole(raw: pa.Array, _: str) -> tuple[pa.Array, Notes]:
+def _whole(raw: pa.Array, *_: object) -> tuple[pa.Array, Notes]:
     if pa.types.is_floating(raw.type):
         raw = pc.if_else(pc.and_(pc.is_finite(raw), pc.equal(raw, pc.floor(raw))), raw, None)
     return _matching(raw, _WHOLE).cast(pa.int64()), ()
 
 
-def _number(raw: pa.Array, where: str) -> tuple[pa.Array, Notes]:
+def _number(raw: pa.Array, where: str, customs: Customs) -> tuple[pa.Array, Notes]:
     notes: Notes = ()
     if _is_text(raw):
-        plain = pc.match_substring_regex(pc.utf8_trim_whitespace(raw), _NUMBER)
-        if not pc.all(plain).as_py():
+        trimmed = pc.utf8_trim_whitespace(raw)
+        plain = pc.all(pc.match_substring_regex(trimmed, _NUMBER)).as_py()
+        if not plain or customs.decimal or pc.any(pc.match_substring_regex(trimmed, _UNCLEAR)).as_py():
             filled = pc.fill_null(raw, "")
-            parsed = parse_numbers(filled if pa.types.is_string(raw.type) else filled.cast(pa.string()), where=where)
+            texts = filled if pa.types.is_string(raw.type) else filled.cast(pa.string())
+            parsed = parse_numbers(texts, customs.decimal, where=where)
             return pa.array(parsed.values, mask=parsed.bad), parsed.notes
     values = _matching(raw, _NUMBER).cast(pa.float64())
     # Frames of pandas use NaN for missing values.
     return pc.if_else(pc.is_finite(values), values, None), notes
 
 
-def _truth(raw: pa.Array, _: str) -> tuple[pa.Array, Notes]:
+def _truth(raw: pa.Array, *_: object) -> tuple[pa.Array, Notes]:
     if pa.types.is_integer(raw.type):
         raw = raw.cast(pa.string())
     return _matching(raw, r"(?i)^(true|false|0|1)$").cast(pa.bool_()), ()
 
 
-def _time(raw: pa.Array, where: str) -> tuple[pa.Array, Notes]:
+def _time(raw: pa.Array, where: str, customs: Customs) -> tuple[pa.Array, Notes]:
     if pa.types.is_temporal(raw.type) and not pa.types.is_timestamp(raw.type):
         raw = raw.cast(pa.timestamp("s"))
     if pa.types.is_timestamp(raw.type):
@@ -139,17 +145,17 @@ def _time(raw: pa.Array, where: str) -> tuple[pa.Array, Notes]:
         finite = pc.if_else(pc.is_finite(raw), raw, None)
         raw = pc.if_else(pc.less(pc.abs(finite), 2.0**62), pc.floor(finite), None).cast(pa.int64())
     texts = pc.fill_null(raw.cast(pa.string()), "")
-    parsed = parse_times(texts, where=where)
+    parsed = parse_times(texts, customs.dates, where=where)
     return pa.array(parsed.seconds, mask=parsed.bad), parsed.notes
 
 
-def _event(raw: pa.Array, _: str) -> tuple[pa.Array, Notes]:
-    encoded = _text(raw, "")[0].dictionary_encode()
+def _event(raw: pa.Array, *_: object) -> tuple[pa.Array, Notes]:
+    encoded = _text(raw)[0].dictionary_encode()
     words = pa.array([find_event(word) for word in encoded.dictionary.to_pylist()], pa.string())
     return words.take(encoded.indices), ()
 
 
-def _texts(raw: pa.Array, _: str) -> tuple[pa.Array, Notes]:
+def _texts(raw: pa.Array, *_: object) -> tuple[pa.Array, Notes]:
     if not _is_text(raw):
         return raw.cast(TYPES[Kind.TEXTS]), ()
     texts = raw.to_pylist()
@@ -168,13 +174,23 @@ def _parse_items(text: str, separator: str) -> list[str] | None:
     text = text.strip()
     if text[:1] in ("[", "("):
         # NumPy writes ['a' 'b'], which Python would read as one text.
+        if (bare := _BARE_LIST.fullmatch(text)) is not None:
+            return _parse_bare(bare[1])
         found = parse_list(_BETWEEN_QUOTES.sub(r"\1, ", text))
         return None if any(item[:1] in ("[", "(") for item in found) else found
     # Without brackets, a single value may be anything, unless other cells show the separator.
     return parse_list(text, separator) if separator else None
 
 
-_CONVERT: dict[Kind, Callable[[pa.Array, str], tuple[pa.Array, Notes]]] = {
+def _parse_bare(text: str) -> list[str] | None:
+    """Parse [a, b] as Spark writes it, and [1 2] as NumPy writes numbers; other texts with spaces may be one id."""
+    if "," in text:
+        return parse_list(text, ",")
+    words = text.split()
+    return words if len(words) < 2 or all(word.isdecimal() for word in words) else None
+
+
+_CONVERT: dict[Kind, Callable[[pa.Array, str, Customs], tuple[pa.Array, Notes]]] = {
     Kind.TEXT: _text,
     Kind.WHOLE: _whole,
     Kind.NUMBER: _number,

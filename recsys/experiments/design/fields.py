@@ -75,7 +75,13 @@ def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
 def list_problems(error: ValidationError) -> list[str]:
     """Return one line per problem: the key and the fault."""
     lines = []
-    for found in error.errors():
+    faults = error.errors()
+    places = [found["loc"] for found in faults]
+    for found in faults:
+        place = found["loc"]
+        if found["type"] == "too_short" and any(len(one) > len(place) and one[: len(place)] == place for one in places):
+            # Its parts are there, and their own faults are told.
+            continue
         key = ".".join(str(part) for part in found["loc"] if part != "[key]")
         message = found["msg"].removeprefix("Value error, ")
         lines.append(f"{key}: {message}" if key else message)

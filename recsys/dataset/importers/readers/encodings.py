@@ -24,6 +24,14 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """Marks at the beginning of files, longest first, and what they say."""
+_COMPRESSED = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"PK\x03\x04": "ZIP (a workbook, if its name should end with .xlsx)",
+}
+"""First bytes of compressed files that are not read, and what they are."""
 _SAMPLE = 4096
 _CHUNK = 1 << 20
 _FALLBACK = "cp1252"
@@ -99,6 +107,7 @@ def find_encoding(path: Path) -> Encoding:
     try:
         with open_bytes(path) as file:
             sample = file.read(_SAMPLE)
+            sample_start = sample[:8]
             for mark, name in MARKS:
                 if sample.startswith(mark):
                     return Encoding(name)
@@ -112,6 +121,9 @@ def find_encoding(path: Path) -> Encoding:
                 sample = file.read(_CHUNK)
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
+        for start, name in _COMPRESSED.items():
+            if sample_start.startswith(start):
+                raise DataError(f"{path}: compressed by {name}; unpack it, or compress it by gzip") from None
         return _guess(path)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         pass  # the reader reports the damage with its line

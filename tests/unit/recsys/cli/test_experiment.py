@@ -83,6 +83,14 @@ def test_a_life(shop: Project) -> None:
     assert "no experiment is a draft or running" in _done(_run(shop, "assign", "--unit", "u1"))
 
 
+def test_arms_and_faults_are_named_once(shop: Project) -> None:
+    twice = ("--arm", "now", "--arm", "mild=2", "--arm", "mild")
+    _said_no(_run(shop, "create", "mild", *BASICS, *twice), "'mild': named twice", code=2)
+    told = _run(shop, "create", "mild", *BASICS, *ARMS, "--metric", "sales").output
+    assert "metrics.0.name" in told
+    assert "at least 1 item" not in told
+
+
 def test_a_plan(shop: Project, tmp_path: Path) -> None:
     invoke = CliRunner().invoke
     numbers = ["experiment", "plan", "--baseline", "0.05", "--effect", "0.2", "--units-per-day", "1000"]

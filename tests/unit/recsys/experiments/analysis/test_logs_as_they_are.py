@@ -10,13 +10,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from recsys.dataset.importers.table import Customs
+from recsys.dataset.importers.values.times import DateOrder
 from recsys.errors import BadRowsError, DataError
 from recsys.experiments.analysis.analyze import Analysis, analyze
+from recsys.experiments.analysis.decision import Advice
 from recsys.experiments.analysis.log_health import Check
-from recsys.experiments.analysis.log_schema import EXPOSURES
-from recsys.experiments.analysis.log_sources import FileLog, Logs
+from recsys.experiments.analysis.log_schema import EVENTS, EXPOSURES
+from recsys.experiments.analysis.log_sources import FileLog, Logs, Reading
+from recsys.experiments.analysis.log_values import Kind, convert
 from recsys.experiments.design.definition import Experiment
 from recsys.experiments.design.metric_names import MetricName
 from recsys.reports.experiment_page import analysis_json
@@ -225,6 +230,113 @@ def test_what_was_guessed_is_told(tmp_path: Path) -> None:
     assert chunk.columns["items"].to_pylist() == [["i1", "i2"]]
     assert chunk.columns["timestamp"].to_pylist() == [int(pd.Timestamp("2026-11-27T17:15:05Z").timestamp())]
     assert list(log.notes) == [f"{path}: unit from 'Customer', timestamp from 'ts', arm from 'variant'"]
+
+
+def clicks(units: list[str], requests: list[str] | list[None]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"unit": units, "item_id": "a", "event": "click", "timestamp": START + 60, "request_id": requests}
+    )
+
+
+def many() -> pd.DataFrame:
+    """Exposures of 300 units."""
+    names = {"unit": [f"u{unit}" for unit in range(300)], "request_id": [f"r{unit}" for unit in range(300)]}
+    return pd.concat([small()] * 5, ignore_index=True).assign(**names)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda unit: unit, None),
+        # A column of numbers with a gap is written with fractions in one log.
+        (
+            lambda unit: f"{unit[1:]}.0",
+            "None of 300 events since the first exposure is of an exposed unit; events",
+        ),
+        (lambda unit: unit.upper() if int(unit[1:]) % 20 == 0 else unit, "15 of 300 events (5.00%) answer a list of"),
+    ],
+)
+def test_ids_that_differ_between_logs_are_found(trial: Maker, change: Callable[[str], str], said: str | None) -> None:
+    exposures = many()
+    events = clicks([change(unit) for unit in exposures["unit"]], list(exposures["request_id"]))
+    # People outside the experiment answer no list of it.
+    outside = clicks([f"x{unit}" for unit in range(50)], [None] * 50)
+    one = trial(metrics=[{"name": "ctr"}, {"name": "conversion"}], guardrails=[])
+    logs = Logs.from_frames(exposures, events if said else pd.concat([events, outside]))
+    found = analyze(one, logs, NOW, assigned_here=False)
+    told = next(one for one in found.health if one.check is Check.IDS)
+    assert told.sound == (said is None)
+    assert (said or "300 events since the first exposure are of exposed units") in told.words
+
+
+def test_a_log_without_events_is_no_finding(trial: Maker) -> None:
+    one, past = trial(metrics=[{"name": "conversion"}], guardrails=[]), purchases({"timestamp": START - DAY})
+    found = analyze(one, Logs.from_frames(many(), past), NOW, assigned_here=False)
+    assert found.decision.advice is Advice.FIX_DATA
+    assert "300 units have no event since the first exposure" in found.decision.why[1]
+    assert analyze(one, Logs.from_frames(small(), past), NOW, assigned_here=False).healthy
+
+
+def test_a_metric_that_is_the_same_for_all_is_no_finding(trial: Maker) -> None:
+    bought = purchases(*({"unit": f"u{unit}"} for unit in range(60)))
+    one = trial(metrics=[{"name": "conversion"}], guardrails=[])
+    found = analyze(one, Logs.from_frames(small(), bought), NOW, assigned_here=False)
+    assert found.decision.advice is Advice.FIX_DATA
+    assert "the same share of users who buy" in found.decision.why[0]
+
+
+def test_what_cannot_be_stated_is_not_detectable_either(trial: Maker) -> None:
+    one = trial(metrics=[{"name": "conversion"}], guardrails=[])
+    bought = purchases({"unit": "u1"}, {"unit": "u2"})
+    found = analyze(one, Logs.from_frames(small(), bought), NOW, assigned_here=False)
+    assert found.primary[0].effect.needed_units is not None
+    assert found.primary[0].detectable is None
+    assert "would have been found" not in " ".join(found.decision.why)
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [("[a, b]", ["a", "b"]), ("[1 2 3]", ["1", "2", "3"]), ("[a]", ["a"]), ("[]", []), ("[red hat]", None)],
+)
+def test_lists_of_other_systems(text: str, items: list[str] | None) -> None:
+    read = convert(Kind.TEXTS, pa.array([text]), "items", Customs())
+    assert read.values.to_pylist() == [items]
+    assert bool(read.wrong[0]) == (items is None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "cure", "reading"),
+    [
+        ("amount", "1.234", "--decimal ,", Reading(customs=Customs(decimal=","))),
+        ("timestamp", "05/10/2026", "--dates dmy", Reading(customs=Customs(dates=DateOrder.DAY_FIRST))),
+        ("user_key", "u1", "--column YOURS=unit", Reading({"user_key": "unit"})),
+    ],
+)
+def test_named_cures_work(tmp_path: Path, name: str, value: str, cure: str, reading: Reading) -> None:
+    row = {"unit": "u1", "item_id": "a", "event": "purchase", "timestamp": "2026-10-05", "amount": "2.5"} | {
+        name: value
+    }
+    if name == "user_key":
+        del row["unit"]
+    path = tmp_path / "events.csv"
+    pd.DataFrame([row]).to_csv(path, index=False)
+    with pytest.raises(DataError, match=cure):
+        list(FileLog(path, EVENTS).chunks())
+    (chunk,) = FileLog(path, EVENTS, reading).chunks()
+    assert chunk.columns["amount"].to_pylist() == [1234.0 if name == "amount" else 2.5]
+    assert chunk.columns["timestamp"].to_pylist() == [1_791_158_400]
+
+
+def test_workbooks_are_read_and_archives_named(tmp_path: Path) -> None:
+    bought = purchases({"unit": "u1"}, {"unit": "u2"})
+    workbook, archive = tmp_path / "events.xlsx", tmp_path / "events.csv.bz2"
+    bought.to_excel(workbook, index=False)
+    bought.to_csv(archive, index=False)
+    (chunk,) = FileLog(workbook, EVENTS).chunks()
+    assert chunk.columns["unit"].to_pylist() == ["u1", "u2"]
+    assert chunk.columns["timestamp"].to_pylist() == [START + 100] * 2
+    with pytest.raises(DataError, match="compressed by bzip2; unpack it"):
+        list(FileLog(archive, EVENTS).chunks())
 
 
 def test_refusals_name_the_line(tmp_path: Path) -> None:
