@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli.experiments.arguments import parse_moment
+from recsys.cli.experiments.arguments import (
+    ColumnOption,
+    DatesOption,
+    DecimalOption,
+    EncodingOption,
+    parse_moment,
+    parse_reading,
+)
 from recsys.cli.experiments.logs import load_variety, open_logs
-from recsys.cli.shared import ProjectPath, choose, open_project, split_pair
+from recsys.cli.shared import ProjectPath, choose, open_project
 
 
 def holdout(
@@ -35,9 +42,10 @@ def holdout(
     until: Annotated[
         str | None, typer.Option(metavar="DATE", help="Analyze the logs as they were then; with time zone.")
     ] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="YOURS=NAME", help="Rename a column of the logs; repeatable.")
-    ] = None,
+    column: ColumnOption = None,
+    decimal: DecimalOption = None,
+    dates: DatesOption = None,
+    encoding: EncodingOption = None,
     out: Annotated[Path | None, typer.Option(help="Write the page: .html, .md or .json.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
@@ -51,8 +59,11 @@ def holdout(
 
     if (exposures is None) != (events is None) or (feedback is not None and exposures is None):
         raise typer.BadParameter("give both --exposures and --events, or none of them; --feedback needs both")
-    if column and exposures is None:
-        raise typer.BadParameter("--column is for files; give --exposures and --events")
+    reading = parse_reading(column, decimal, dates, encoding)
+    if reading is not None and exposures is None:
+        raise typer.BadParameter(
+            "--column, --decimal, --dates and --encoding are for files; give --exposures and --events"
+        )
     given = [text.partition(":") for text in metric or ()]
     metrics = [
         Metric(
@@ -66,9 +77,8 @@ def holdout(
     for problem in registry.problems.values():
         typer.secho(f"note: not in this report: {problem}", err=True)
     experiments = find_holdout(registry.experiments.values(), name)
-    columns = dict(split_pair(text, "--column", "YOURS=NAME") for text in column or ())
     measured = [one.name for one in metrics] or [one.name for each in experiments for one in each.metrics]
-    with open_logs(project, experiments[0].unit, exposures, events, feedback, columns) as logs:
+    with open_logs(project, experiments[0].unit, exposures, events, feedback, reading) as logs:
         found = analyze_holdout(
             experiments,
             metrics,
