@@ -28,6 +28,16 @@ def recommend(
     price_min: Annotated[float | None, typer.Option(help="Lowest price.")] = None,
     price_max: Annotated[float | None, typer.Option(help="Highest price.")] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Leave out this item; repeatable.")] = None,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Also list what the user has seen; disliked items stay out.")
+    ] = False,
+    seen: Annotated[
+        list[str] | None,
+        typer.Option(metavar="EVENT", help="Event that makes an item seen; repeatable. Default: the settings."),
+    ] = None,
+    variants: Annotated[
+        str, typer.Option(help="one: one variant of each product; all: variants are items of their own.")
+    ] = "one",
     color: Annotated[str | None, typer.Option(metavar="#RRGGBB", help="Only products of about this color.")] = None,
     diversity: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="0: only relevance, 1: only variety.")
@@ -46,8 +56,9 @@ def recommend(
 ) -> None:
     """Recommend items to a user, to a session with some items, or for chosen styles."""
     from recsys.ranking.request import Filters, Request
+    from recsys.ranking.variants import Variants
     from recsys.reports.terminal import answer_json, print_answer, print_basis
-    from recsys.schema import ItemId, UserId
+    from recsys.schema import EventKind, ItemId, Kinds, UserId
 
     project = open_project(path)
     filters = Filters(
@@ -56,6 +67,9 @@ def recommend(
         price_max=price_max,
         exclude=frozenset(map(ItemId, exclude or ())),
         color=color,
+        seen=include_seen,
+        seen_kinds=Kinds.from_kinds([choose(EventKind, kind, "--seen") for kind in seen]) if seen else None,
+        variants=choose(Variants, variants, "--variants"),
     )
     request = Request(
         user_id=None if user is None else UserId(user),

@@ -26,8 +26,8 @@ FormatName = Annotated[
     typer.Option(
         "--format",
         help="Format of all files: csv, json, parquet, excel, shopify, woocommerce, magento, prestashop, bigcommerce, "
-        "google-merchant, google-merchant-xml, ga4, rees46, uirt, recbole, movielens, lightgcn, amazon-reviews or hm. "
-        "Default: recognized per file.",
+        "google-merchant, google-merchant-xml, ga4, ga4-flat, rees46, uirt, recbole, movielens, "
+        "lightgcn, amazon-reviews or hm. Default: recognized per file.",
     ),
 ]
 

@@ -10,23 +10,31 @@ from recsys.schema import EventKind, Undo
 
 SYNONYMS: Mapping[EventKind | Undo, tuple[str, ...]] = {
     EventKind.VIEW: (
-        *("pageview", "page_view", "pv", "impression", "detail", "viewed"),
-        *("view_item", "product_view", "product_viewed"),
+        *("pageview", "page_view", "pv", "impression", "detail", "viewed", "view_item", "product_view"),
+        *("product_viewed", "viewed_product", "view_product", "view_content"),
     ),
-    EventKind.CLICK: ("clicked", "select", "open", "select_item", "product_clicked"),
-    EventKind.CART: ("add_to_cart", "addtocart", "add_to_basket", "basket", "add", "added_to_cart", "product_added"),
+    EventKind.CLICK: (
+        *("clicked", "select", "open", "select_item"),
+        *("product_clicked", "clicked_product", "click_item"),
+    ),
+    EventKind.CART: (
+        *("add_to_cart", "addtocart", "add_to_basket", "basket", "add", "added_to_cart"),
+        *("product_added", "product_added_to_cart", "cart_add"),
+    ),
     EventKind.PURCHASE: (
         *("buy", "bought", "order", "ordered", "transaction", "sale", "purchased", "checkout"),
-        "order_completed",
+        *("order_completed", "completed_order", "placed_order", "ordered_product", "checkout_completed"),
+        "order_placed",
     ),
     EventKind.LIKE: (
         *("liked", "fav", "favorite", "favourite", "wishlist", "upvote", "thumbs_up", "save"),
         *("add_to_wishlist", "subscribe", "follow", "star", "bookmark"),
+        *("product_added_to_wishlist", "wishlist_add", "added_to_wishlist"),
     ),
     EventKind.DISLIKE: ("disliked", "hide", "downvote", "thumbs_down", "not_interested"),
     Undo.REMOVE_FROM_CART: (
         *("removed_from_cart", "removefromcart", "remove_cart", "cart_remove", "delete_from_cart"),
-        *("remove_from_basket", "removed_from_basket", "uncart", "product_removed"),
+        *("remove_from_basket", "removed_from_basket", "uncart", "product_removed", "product_removed_from_cart"),
     ),
     Undo.REFUND: (
         *("refunded", "return", "returned", "chargeback", "unpurchase"),
@@ -36,7 +44,7 @@ SYNONYMS: Mapping[EventKind | Undo, tuple[str, ...]] = {
     Undo.UNLIKE: (
         *("unliked", "unfav", "unfavorite", "unfavourite", "unsave", "unstar", "unbookmark", "remove_like"),
         *("remove_from_wishlist", "remove_from_favorites", "unsubscribe", "unsubscribed", "unfollow", "unfollowed"),
-        *("remove_upvote", "undo_like"),
+        *("remove_upvote", "undo_like", "product_removed_from_wishlist", "wishlist_remove"),
     ),
     Undo.UNDISLIKE: ("undisliked", "unhide", "remove_dislike", "undo_dislike", "remove_downvote"),
 }

@@ -53,7 +53,10 @@ ITEM_FIELDS: Aliases = {
 INTERACTION_FIELDS: Aliases = {
     USER_ID: _USER_ALIASES,
     ITEM_ID: _ITEM_ALIASES,
-    EVENT: ("event_type", "event_name", "action", "behavior", "behaviour"),
+    EVENT: (
+        *("event_type", "event_name", "action", "action_type", "behavior", "behaviour", "behavior_type"),
+        *("behaviour_type", "interaction", "interaction_type"),
+    ),
     WEIGHT: (),
     TIMESTAMP: (
         "event_timestamp",
@@ -66,14 +69,38 @@ INTERACTION_FIELDS: Aliases = {
         "unix_timestamp",
         "t_dat",
     ),
-    RATING: ("score", "stars", "overall", "label", "thumb", "thumbs", "vote"),
+    RATING: (
+        *(
+            "score",
+            "stars",
+            "overall",
+            "label",
+            "thumb",
+            "thumbs",
+            "vote",
+            "user_rating",
+            "review_rating",
+            "star_rating",
+        ),
+        *("rating_value", "like", "liked", "is_like", "is_liked"),
+    ),
     QUANTITY: ("qty", "units", "item_quantity", "qty_ordered", "lineitem_quantity"),
     EVENT_ID: ("event_uuid", "message_id", "insert_id"),
 }
 _WEAK: Aliases = {
+    ITEM_ID: ("stock_code", "item_code", "product_code", "item_number", "product_number", "article_number", "item_sku"),
     AVAILABLE: ("stock", "stock_quantity", "inventory_quantity", "published", "active", "is_active", "enabled"),
+    TIMESTAMP: (
+        *("order_date", "purchase_date", "invoice_date", "transaction_date", "date_created", "created", "occurred_at"),
+        *("purchased_at", "ordered_at", "rated_at", "interaction_time", "timestamp_ms", "unix_time", "event_date"),
+    ),
 }
 """Names that stand for a field only if no other column does."""
+ORDER_NAMES = (
+    *("orderid", "ordernumber", "orderno", "invoiceid", "invoiceno", "invoice", "transactionid", "receiptid"),
+    "basketid",
+)
+"""Names of columns with the number of an order: rows of such a file without events are purchases (squeezed)."""
 REVIEW_FIELDS: Aliases = {
     ITEM_ID: _ITEM_ALIASES,
     TEXT: ("review", "review_text", "reviewtext", "review_body", "comment", "body", "content"),
@@ -96,7 +123,7 @@ class ColumnNames:
 def match_columns(path: Path, header: Iterable[str], known: Aliases, renames: Mapping[str, str]) -> ColumnNames:
     """Match the columns of a file to fields; the rest are attributes under their own names.
 
-    Case, spaces and hyphens do not matter.
+    Case, spaces, hyphens and underscores do not matter.
 
     Args:
         path: the file, for error messages.
@@ -124,19 +151,29 @@ def match_columns(path: Path, header: Iterable[str], known: Aliases, renames: Ma
         assign(
             plain_name(column), column, f"rename the second too, e.g. `--column {column}=other_{plain_name(column)}`"
         )
-    wanted = {alias: target for target, names in known.items() if target not in targets for alias in names}
+    wanted = {
+        squeeze(alias): target for target, names in known.items() if target not in targets for alias in (target, *names)
+    }
     for column in free:
         if column not in exact:
-            target = wanted.get(plain_name(column), column)
+            target = wanted.get(squeeze(plain_name(column)), column)
             assign(target, column, f"choose one, e.g. `--column {column}={target}`")
     for target, names in _WEAK.items():
-        spare = next((column for column in free if plain_name(column) in names and targets.get(column) == column), None)
+        squeezed = {squeeze(name) for name in names}
+        spare = next(
+            (name for name in free if squeeze(plain_name(name)) in squeezed and targets.get(name) == name), None
+        )
         if target in known and target not in targets and spare is not None:
             del targets[spare]
             targets[target] = spare
     fields = {target: column for target, column in targets.items() if target in known}
     others = {target: column for target, column in targets.items() if target not in known}
     return ColumnNames(fields, others)
+
+
+def squeeze(plain: str) -> str:
+    """Return a plain name without underscores: `itemid` and `item_id` are the same column."""
+    return plain.replace("_", "")
 
 
 def plain_name(name: str) -> str:

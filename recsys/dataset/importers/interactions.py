@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from recsys.config import EventSettings
 from recsys.dataset.event_words import find_event
-from recsys.dataset.importers.ratings import RatingScale, parse_words
+from recsys.dataset.importers.columns import ORDER_NAMES, plain_name, squeeze
+from recsys.dataset.importers.ratings import RATING_CURE, RatingScale, parse_words
 from recsys.dataset.importers.table import RowCheck
 from recsys.dataset.importers.values import as_bools, as_series, describe_number, describe_time, is_blank
 from recsys.dataset.splits import SPLIT_PART, SplitPart
@@ -56,9 +57,10 @@ def parse_interactions(
     """Parse all N rows into `INTERACTION_COLUMNS`, and `rating` and `event_id` if the file has them.
 
     Bad rows are flagged in `check`. The event is the file's. Without an event column, `scale` makes ratings likes and
-    dislikes; without ratings, every row is a click. The weight is the file's, else the event's, times the quantity
-    within 1 .. MAX_QUANTITY; of opinions, the quantity does not count. A negative quantity takes back. The weight of an
-    undo is what it takes back, NaN without a quantity. Without timestamps all are 0.
+    dislikes; without ratings, each row is a purchase if it names an order, else a click. The weight is the file's, else
+    the event's, times the quantity within 1 .. MAX_QUANTITY; of opinions, the quantity does not count. A negative
+    quantity takes back. The weight of an undo is what it takes back, NaN without a quantity. Without timestamps all
+    are 0.
 
     Args:
         check: table of the file.
@@ -101,7 +103,7 @@ def read_ratings(check: RowCheck) -> NDArray[np.float32] | None:
     if EVENT in check.names:
         # If there is an event column, most rows have no rating.
         bad &= ~is_blank(column)
-    check.flag(bad, RATING, lambda value: describe_number(value, "write 3.5"))
+    check.flag(bad, RATING, lambda value: describe_number(value, RATING_CURE))
     return values.astype(np.float32)
 
 
@@ -253,7 +255,20 @@ def _event_codes(check: RowCheck, ratings: NDArray[np.float32] | None, scale: Ra
         return codes.clip(min=0)
     if ratings is not None and scale is not None:
         return scale.kinds(ratings)
-    return np.full(len(check.table), KINDS.index(EventKind.CLICK), dtype=np.int8)
+    return np.full(len(check.table), KINDS.index(kind_without_events(check)), dtype=np.int8)
+
+
+def kind_without_events(check: RowCheck) -> EventKind:
+    """Return the kind of all rows of a file without events and ratings: a purchase if each names an order."""
+    order = order_column(check)
+    return EventKind.CLICK if order is None else EventKind.PURCHASE
+
+
+def order_column(check: RowCheck) -> str | None:
+    """Return the name of the column in which each row names its order, or None."""
+    columns = check.table.columns
+    named = (name for name in columns if squeeze(plain_name(name)) in ORDER_NAMES)
+    return next((name for name in named if not is_blank(columns[name]).any()), None)
 
 
 def _returns(codes: NDArray[np.int8], quantities: NDArray[np.float64] | None) -> NDArray[np.int8]:

@@ -15,6 +15,7 @@ from recsys.dataset.importers.values import (
     as_series,
     describe_number,
     is_blank,
+    join_lists,
     parse_attribute,
     parse_availability,
 )
@@ -51,7 +52,7 @@ def parse_items(check: RowCheck, others: dict[str, str]) -> pd.DataFrame:
     for name in (TITLE, CATEGORY, IMAGE):
         column = check.column(name)
         if column is not None:
-            frame[name] = as_series(_without_blanks(column))
+            frame[name] = as_series(_without_blanks(join_lists(column) if name == CATEGORY else column))
     price = check.column(PRICE)
     if price is not None:
         amounts, bad = check.numbers(PRICE)

@@ -22,6 +22,8 @@ from recsys.dataset.importers.images import describe_images, link_fetched_images
 from recsys.dataset.importers.interactions import (
     MAX_QUANTITY,
     finish_interactions,
+    kind_without_events,
+    order_column,
     parse_interactions,
     read_ratings,
 )
@@ -54,7 +56,6 @@ from recsys.schema import (
     TIMESTAMP,
     TITLE,
     USER_ID,
-    EventKind,
 )
 
 _ITEM_DETAILS = (TITLE, CATEGORY, PRICE, "brand")
@@ -212,7 +213,9 @@ def build_interactions(
         if TIMESTAMP not in check.names:
             notes["no timestamp column: all times are 0, so nothing can be split or decayed by time"] = None
         if EVENT not in check.names and RATING not in check.names:
-            notes[f"no event or rating column: every row is a {EventKind.CLICK}"] = None
+            order, kind = order_column(check), kind_without_events(check)
+            why = "" if order is None else f", since {order!r} names its order"
+            notes[f"no event or rating column: every row is a {kind}{why}"] = None
         if QUANTITY in check.names:
             notes[f"quantities multiply the weights of events, up to {MAX_QUANTITY:g} times"] = None
     if scale is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,13 +14,29 @@ from numpy.typing import NDArray
 from recsys.errors import DataError
 from recsys.schema import EventKind
 
-_WORDS = {
-    **dict.fromkeys(("up", "thumbs_up", "thumbs up", "like", "liked", "positive", "good", "love", "yes", "true"), 1.0),
-    **dict.fromkeys(("down", "thumbs_down", "thumbs down", "dislike", "disliked", "negative", "bad", "hate"), -1.0),
-    **dict.fromkeys(("no", "false", "👎"), -1.0),
-    "👍": 1.0,
-    "neutral": 0.0,
-}
+_LIKES = (
+    *("up", "thumb up", "thumbs up", "like", "liked", "positive", "good", "great", "excellent", "love", "loved", "yes"),
+    *("true", "👍", "❤"),
+)
+_DISLIKES = (
+    *(
+        "down",
+        "thumb down",
+        "thumbs down",
+        "dislike",
+        "disliked",
+        "negative",
+        "bad",
+        "poor",
+        "terrible",
+        "hate",
+        "hated",
+    ),
+    *("no", "false", "👎"),
+)
+_NEUTRAL = ("neutral", "ok", "okay", "average", "none", "unrated", "not rated", "no opinion")
+_WORDS = {**dict.fromkeys(_LIKES, 1.0), **dict.fromkeys(_DISLIKES, -1.0), **dict.fromkeys(_NEUTRAL, 0.0)}
+RATING_CURE = "write a number such as 3.5, or one of like, thumbs up, good, neutral, bad, thumbs down, dislike"
 _LARGEST = ((5.0, 4.0), (10.0, 8.0), (100.0, 80.0))
 """Ends of common scales, each with its first like: four fifths."""
 _ABOVE_ZERO = float(np.finfo(np.float32).tiny)
@@ -53,7 +70,7 @@ class RatingScale:
         low, high = float(values[0]), float(values[-1])
         if low < 0:
             if low < -1 or high > 1:
-                raise _unknown_scale(path, low, high)
+                raise _unknown_scale(path, low, high, float(values[min(1, len(values) - 1)]))
             return cls("scale from -1 to 1", _ABOVE_ZERO, 0.0)
         if high <= 1:
             if np.isin(values, (0.0, 1.0)).all():
@@ -62,7 +79,7 @@ class RatingScale:
         for largest, like_from in _LARGEST:
             if high <= largest:
                 return cls(f"scale up to {largest:g}", like_from, like_from)
-        raise _unknown_scale(path, low, high)
+        raise _unknown_scale(path, low, high, float(values[min(1, len(values) - 1)]))
 
     def kinds(self, ratings: NDArray[np.float32]) -> NDArray[np.int8]:
         """Return the kind of each rating as an index into `EventKind`; ratings between like and dislike are views."""
@@ -126,7 +143,11 @@ class RatingScale:
 def parse_words(column: pa.StringArray) -> NDArray[np.float64] | None:
     """Parse words such as "thumbs up" as 1, 0 or -1 `(N,)`, NaN if empty; None if the column has anything else."""
     encoded = column.dictionary_encode()
-    words = [word.lower() for word in encoded.dictionary.to_pylist()]
+    # Emoji may have a skin color or a mark of presentation behind them.
+    words = [
+        re.sub(r"[\s_-]+", " ", re.sub("[\ufe0f\U0001f3fb-\U0001f3ff]", "", word)).strip().lower()
+        for word in encoded.dictionary.to_pylist()
+    ]
     if not any(words) or not all(word in _WORDS or not word for word in words):
         return None
     values = np.array([_WORDS.get(word, np.nan) for word in words], dtype=np.float64)
@@ -149,9 +170,13 @@ def _examples(known: NDArray[np.float32]) -> list[float]:
     )
 
 
-def _unknown_scale(path: Path, low: float, high: float) -> DataError:
+def _unknown_scale(path: Path, low: float, high: float, above: float) -> DataError:
+    """Return the error about ratings that fit no scale; `above` is the second lowest one."""
+    hint = f"; if {low:g} means not rated, leave these rows out instead" if low < 0 <= above else ""
+    if low >= 0:
+        hint = "; if they are counts, such as plays, rename them: `--column YOURS=quantity`"
     return DataError(
         f"{path}: ratings from {low:g} to {high:g} belong to no scale that is known (-1 to 1, up to 1, 5, 10 or 100): "
         "name the lowest rating that is a like under [events] in recsys.toml, e.g. "
-        f"rating_threshold = {(low + 3 * high) / 4:.3g}"
+        f"rating_threshold = {(low + 3 * high) / 4:.6g}{hint}"
     )

@@ -182,7 +182,10 @@ def _parse(path: Path, file: TextIO, quoting: int) -> RawTable:
             rows.add(number, row[: len(header)])  # delimiters at the end
         else:
             counts = f"{width} fields where the header has {len(header)}"
-            rows.reject(number, None, f"{counts}; quote values that hold {delimiter!r}", raw)
+            cure = f"quote values that hold {delimiter!r}"
+            if width < len(header):
+                cure = "add the missing ones, or quote a value that holds a line end"
+            rows.reject(number, None, f"{counts}; {cure}", raw)
     table = rows.table()
     columns = {name: _without_marks(values) for name, values in table.columns.items()}
     customs = Customs(suggested={";": COMMA, ",": POINT}.get(delimiter, ""))

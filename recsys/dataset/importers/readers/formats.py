@@ -44,6 +44,7 @@ class FileFormat(StrEnum):
     GOOGLE_MERCHANT = "google-merchant"
     GOOGLE_XML = "google-merchant-xml"
     GA4 = "ga4"
+    GA4_FLAT = "ga4-flat"
     REES46 = "rees46"
     UIRT = "uirt"
     RECBOLE = "recbole"
@@ -99,6 +100,7 @@ EXPORTS: Mapping[FileFormat, Mapping[Table, Convert]] = {
     FileFormat.PRESTASHOP: {Table.ITEMS: prestashop.read_products},
     FileFormat.BIGCOMMERCE: {Table.ITEMS: bigcommerce.read_products, Table.INTERACTIONS: bigcommerce.read_orders},
     FileFormat.GOOGLE_MERCHANT: {Table.ITEMS: google.read_products},
+    FileFormat.GA4_FLAT: {Table.INTERACTIONS: ga4.read_flat},
     FileFormat.REES46: {Table.ITEMS: rees46.read_products, Table.INTERACTIONS: rees46.read_events},
 }
 """Exports with columns of their own, in any general format: CSV, Excel, JSON, Parquet or a DataFrame."""
@@ -110,13 +112,14 @@ WITH_IMAGES_BY_ID: Mapping[FileFormat, Callable[[Path, Path | None], RawTable]] 
 """Formats whose images are found by the item's id, in a folder beside the file of items."""
 
 CATALOG_FREE = (
-    FileFormat.LIGHTGCN, FileFormat.UIRT, FileFormat.GA4, FileFormat.REES46, FileFormat.SHOPIFY, FileFormat.WOOCOMMERCE,
-    FileFormat.BIGCOMMERCE,
+    FileFormat.LIGHTGCN, FileFormat.UIRT, FileFormat.RECBOLE, FileFormat.GA4, FileFormat.GA4_FLAT, FileFormat.REES46,
+    FileFormat.SHOPIFY, FileFormat.WOOCOMMERCE, FileFormat.BIGCOMMERCE,
 )  # fmt: skip
 """Formats whose events build a catalog if there is none, with what they say of items."""
 
 _HEADERS: Mapping[FileFormat, tuple[set[str], ...]] = {
     FileFormat.HM: (set(hm.TRANSACTION_COLUMNS), set(hm.ARTICLE_COLUMNS), set(hm.CUSTOMER_COLUMNS)),
+    FileFormat.GA4_FLAT: ga4.FLAT_HEADERS,
     FileFormat.REES46: (rees46.HEADER,),
     FileFormat.SHOPIFY: (*shopify.PRODUCT_HEADERS, *shopify.ORDER_HEADERS),
     FileFormat.WOOCOMMERCE: (*woocommerce.PRODUCT_HEADERS, *woocommerce.ORDER_HEADERS),
@@ -135,6 +138,9 @@ _SUFFIXES: Mapping[str, FileFormat] = {
 }  # fmt: skip
 _GENERAL = (FileFormat.CSV, FileFormat.JSON, FileFormat.PARQUET, FileFormat.EXCEL)
 _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PARQUET = b"PAR1"
+_JSON = re.compile(r"\{|\[\s*(\{|$)")
+_HTML = re.compile(r"<(!doctype html|html|head|body|table)\b", re.IGNORECASE)
 _ATOMIC_HEADER = re.compile(r"[^\t:]+:(token|float)(_seq)?(\t|$)")
 _LISTS = re.compile(r"\d+( \d+)* ?")
 _TABBED = re.compile(r"\d+(\t\d+(\.\d+)?){1,2}")
@@ -229,7 +235,7 @@ def _container(path: Path) -> FileFormat:
     kind = _suffix(path)
     if kind in (FileFormat.PARQUET, FileFormat.EXCEL, FileFormat.JSON):
         return kind
-    return FileFormat.JSON if next(iter(first_lines(path)), "").startswith(("{", "[{")) else FileFormat.CSV
+    return FileFormat.JSON if _JSON.match(next(iter(first_lines(path)), "")) else FileFormat.CSV
 
 
 def _suffix(path: Path) -> FileFormat | None:
@@ -250,16 +256,20 @@ def recognize(path: Path) -> FileFormat:
         raise DataError(f"{path}: a ZIP archive; unpack it, or name it .xlsx if it is a workbook")
     if start == _OLD_EXCEL:
         raise DataError(f"{path}: a workbook of the old format .xls; save it as .xlsx or CSV")
+    if start.startswith(_PARQUET) and by_suffix is not FileFormat.PARQUET:
+        raise DataError(f"{path}: a Parquet file; name it .parquet")
     if by_suffix is FileFormat.PARQUET:
-        return FileFormat.GA4 if set(column_names(path)) >= ga4.FIELDS else FileFormat.PARQUET
+        return FileFormat.GA4 if set(column_names(path)) >= {*ga4.FIELDS, "items"} else FileFormat.PARQUET
     if by_suffix is FileFormat.EXCEL:
         return FileFormat.EXCEL
     first = next(iter(first_lines(path)), "").lstrip("\ufeff")
-    if by_suffix is FileFormat.JSON or first.startswith(("{", "[{")):
+    if _HTML.match(first.lstrip()):
+        raise DataError(f"{path}: a web page (HTML), perhaps of a login or a table; export CSV, or save it as .xlsx")
+    if by_suffix is FileFormat.JSON or _JSON.match(first):
         keys = set(first_object(path))
         if "parent_asin" in keys:
             return FileFormat.AMAZON_REVIEWS
-        return FileFormat.GA4 if keys >= ga4.FIELDS else FileFormat.JSON
+        return FileFormat.GA4 if keys >= ga4.FIELDS and "item_id" not in keys else FileFormat.JSON
     if first.lstrip().startswith(("<?xml", "<rss", "<feed")):
         return FileFormat.GOOGLE_XML
     if _ATOMIC_HEADER.match(first):

@@ -1,6 +1,7 @@
 """Google Analytics 4 as exported to BigQuery: one event per row, with a list of items.
 
-Rows come as JSON lines, a JSON array or Parquet. Times are microseconds. A visitor is `user_id` if that is set, else
+Rows come as JSON lines, a JSON array or Parquet; or flat, as queries with UNNEST(items) and reports save them: a table
+with one item per row. Times are microseconds. A visitor is `user_id` if that is set, else
 `user_pseudo_id`. Events that concern no item, such as page views, are left out.
 Source: support.google.com/analytics/answer/7029846
 """
@@ -12,10 +13,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from recsys.dataset.importers.readers.cells import write_cell
 from recsys.dataset.importers.readers.json_lines import json_objects
 from recsys.dataset.importers.readers.lines import Rows
 from recsys.dataset.importers.readers.parquet import load_parquet
+from recsys.dataset.importers.readers.shops.export import Export, first_filled
 from recsys.dataset.importers.table import RawTable, Reject
 from recsys.schema import CATEGORY, EVENT, ITEM_ID, PRICE, QUANTITY, TIMESTAMP, TITLE, USER_ID, EventKind
 
@@ -30,6 +34,10 @@ EVENTS = {
     "refund": "refund",
 }
 """Events about items that the user chose, and their words here."""
+FLAT_HEADERS = tuple(
+    {"event_name", "event_timestamp", "user_pseudo_id", item} for item in ("item_id", "items_item_id", "item_name")
+)
+"""Plain names of columns of a flat table."""
 _UNSET = ("", "(not set)", "(other)")
 _COLUMNS = (USER_ID, ITEM_ID, EVENT, TIMESTAMP, QUANTITY, TITLE, CATEGORY, PRICE, "brand")
 _LEVELS = ("item_category", "item_category2", "item_category3", "item_category4", "item_category5")
@@ -56,6 +64,37 @@ def read_events(path: Path) -> RawTable:
         counts = ", ".join(f"{name or '(no name)'} {count:,}" for name, count in left_out.most_common(5))
         notes.append(f"{path}: events without items or of no concern to them are left out: {counts}")
     return table.with_notes(*notes)
+
+
+def read_flat(table: RawTable) -> RawTable:
+    """Read a table with one item per row; rows of other events or without an item are left out with a note."""
+    export = Export(table, "Google Analytics 4", ("event_name", "event_timestamp"))
+
+    def column(*names: str) -> pd.Series:
+        values = export.column(*names)
+        return values.mask(values.isin(_UNSET), "")
+
+    name = export.column("event_name")
+    items = first_filled(
+        column("item_id", "items_item_id", "items_item_item_id"), column("item_name", "items_item_name")
+    )
+    chosen = name.isin(list(EVENTS)) & (items != "")
+    export.note_rows(~chosen, "without items or of no concern to them are left out", name)
+    return export.to_table(
+        {
+            USER_ID: first_filled(column("user_id"), column("user_pseudo_id")),
+            ITEM_ID: items,
+            EVENT: name.map(EVENTS).fillna(""),
+            TIMESTAMP: export.column("event_timestamp"),
+            QUANTITY: column("quantity", "items_quantity", "item_quantity"),
+            TITLE: column("item_name", "items_item_name"),
+            CATEGORY: column("item_category", "items_item_category"),
+            PRICE: column("price", "items_price", "item_price"),
+            "brand": column("item_brand", "items_item_brand"),
+        },
+        chosen,
+        (TITLE, CATEGORY, "brand"),
+    )
 
 
 def _read_item(user: str, event: str, time: str, item: dict[str, Any]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from recsys.dataset.importers.columns import plain_name
 from recsys.dataset.importers.readers.cells import make_table
 from recsys.dataset.importers.readers.encodings import open_text
 from recsys.dataset.importers.readers.lines import first_lines, numbered_lines
@@ -17,6 +18,7 @@ from recsys.errors import DataError, Problem
 from recsys.progress import advance
 
 _PROGRESS_STEP = 10_000
+_ROW_WORDS = {"id", "sku", "title", "name", "user", "item", "product", "event"}
 
 
 def read_json(path: Path) -> RawTable:
@@ -44,12 +46,8 @@ def json_objects(path: Path, rejects: list[Reject]) -> Iterator[tuple[int, dict[
 
     Raises DataError if the file is unreadable.
     """
-    if is_array(path):
-        with open_text(path) as (file, _):
-            try:
-                values = json.load(file)
-            except (ValueError, RecursionError) as error:
-                raise DataError(f"{path}: not valid JSON: {error}") from None
+    values = _read_document(path)
+    if values is not None:
         for number, value in enumerate(values, start=1):
             if isinstance(value, dict):
                 yield number, value
@@ -71,9 +69,39 @@ def json_objects(path: Path, rejects: list[Reject]) -> Iterator[tuple[int, dict[
             rejects.append(Reject(problem, line))
 
 
-def is_array(path: Path) -> bool:
-    """Return True if a JSON file holds one array instead of lines."""
-    return next(iter(first_lines(path)), "").lstrip("\ufeff \t").startswith("[")
+def _read_document(path: Path) -> list[Any] | None:
+    """Return the rows of a file that holds one array or object, None if it has an object per line. Raises DataError."""
+    lines = first_lines(path, 2)
+    first = lines[0].strip("\ufeff \t") if lines else ""
+    is_array = first.startswith("[")
+    try:
+        row = json.loads(first)
+        if not is_array and (len(lines) > 1 or _rows_of(row) == [row]):
+            return None
+    except (ValueError, RecursionError):
+        # An object over several lines, or a very long one, begins with a part of it.
+        if not is_array and (not first.startswith("{") or first.endswith("}")):
+            return None
+    with open_text(path) as (file, _):
+        try:
+            return _rows_of(json.load(file))
+        except (ValueError, RecursionError) as error:
+            if not is_array:
+                return None
+            raise DataError(f"{path}: not valid JSON: {error}") from None
+
+
+def _rows_of(document: Any) -> list[Any]:
+    """Return the rows of a document: an array, the one list of objects in an object, or the object itself."""
+    if isinstance(document, list):
+        return document
+    if not isinstance(document, dict):
+        return [document]
+    # An object with a name of its own is a row that has a list, and not a list of rows.
+    if any(_ROW_WORDS & set(plain_name(name).split("_")) for name in document):
+        return [document]
+    lists = [value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+    return lists[0] if len(lists) == 1 else [document]
 
 
 def first_object(path: Path) -> dict[str, Any]:
@@ -83,4 +111,5 @@ def first_object(path: Path) -> dict[str, Any]:
         value, _ = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         return {}
-    return value if isinstance(value, dict) else {}
+    first = next(iter(_rows_of(value)))
+    return first if isinstance(first, dict) else {}

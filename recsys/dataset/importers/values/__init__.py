@@ -9,7 +9,7 @@ from recsys.dataset.importers.values.attributes import parse_attribute
 from recsys.dataset.importers.values.ids import describe_id, parse_ids
 from recsys.dataset.importers.values.numbers import describe_number, parse_number, parse_numbers
 from recsys.dataset.importers.values.times import DateOrder, describe_time, parse_time, parse_times
-from recsys.dataset.importers.values.words import AVAILABILITY_WORDS, parse_availability, parse_list
+from recsys.dataset.importers.values.words import AVAILABILITY_WORDS, join_lists, parse_availability, parse_list
 
 __all__ = [
     "AVAILABILITY_WORDS",
@@ -20,6 +20,7 @@ __all__ = [
     "describe_number",
     "describe_time",
     "is_blank",
+    "join_lists",
     "parse_attribute",
     "parse_availability",
     "parse_ids",

@@ -34,6 +34,12 @@ _CURRENCY = (
     rf"(?:(?i:{_CODES}|euros?)|(?:US|AU|CA|NZ|HK|SG|NT|MX|[ACRS])?\p{{Sc}}|kr\.?|zł\.?|Kč|Ft|lei|лв\.?|руб\.?|р\.|грн\.?|Rs\.?|Rp\.?|RM|TL"
     r"|S?Fr\.?|din\.?|円|元|원)"
 )
+_NAMES = (
+    "EUR € EURO EUROS", "GBP £", "USD $ US$", "INR ₹ RS", "CHF FR SFR", "JPY ¥ ￥ 円", "KRW ₩ ￦ 원", "CNY 元", "VND ₫",
+    "PLN ZŁ", "CZK KČ", "HUF FT", "RON LEI", "BRL R$", "TRY ₺ TL", "RUB ₽ РУБ Р", "UAH ₴ ГРН", "KR SEK NOK DKK",
+)  # fmt: skip
+_SAME_CURRENCY = {name: names.split()[0] for names in _NAMES for name in names.split()}
+"""One name for the signs and codes of a currency."""
 _MINUS = r"[-−–]"
 # Shapes after currencies and spaces are gone; a # says that spaces parted the thousands. Groups of two digits are the
 # custom of India: 1,29,900.
@@ -132,16 +138,18 @@ def _strip(column: pa.StringArray) -> tuple[pa.StringArray, set[str]]:
         named = pc.extract_regex(text, pattern)
         for field in ("before", "after"):
             present = pc.drop_null(pc.unique(pc.struct_field(named, field)))
-            currencies |= {name for name in present.to_pylist() if name}
+            upper = (name.upper().strip(".") for name in present.to_pylist() if name)
+            currencies |= {_SAME_CURRENCY.get(name, name) for name in upper}
         text = pc.replace_substring_regex(text, rf"^([(+-]?)\s*{_CURRENCY}\s*([+-]?)\s*(.*\d)", r"\1\2\3")
         text = pc.replace_substring_regex(text, rf"(\d[.,]?-*)\s*{_CURRENCY}\s*([)-]?)$", r"\1\2")
         text = pc.replace_substring_regex(text, r"^([+-])\s+", r"\1")
-        text = pc.replace_substring_regex(text, r"(\d)[.,]-+$", r"\1")  # "12,-" has no cents
+        text = pc.replace_substring_regex(text, r"(\d)[.,]-+$", r"\1")  # "1 299,-" has no cents
         text = pc.replace_substring_regex(text, r"^\((.*)\)$", r"-\1")
         grouped = r"^([+-]?\d{1,3}(?:[ '’]\d{3})+)([.,]\d+)?$"
         parted = pc.match_substring_regex(text, grouped)
         joined = pc.binary_join_element_wise(pc.replace_substring_regex(text, "[ '’]", ""), "#", "")
         text = pc.if_else(parted, joined, text)
+    text = pc.replace_substring_regex(text, r"(\d)[.,]-+$", r"\1")  # "12,-" has no cents
     return pc.replace_substring_regex(text, r"^(\d.*)-$", r"-\1"), currencies
 
 

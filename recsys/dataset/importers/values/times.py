@@ -36,6 +36,15 @@ _COMPACT = rf"^({_DAY})(?:(\d{{4}}(?:\d\d)?)\d{{0,3}})?$"
 _ISO = r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]|$)|^\d{8}T"
 _YEAR_LAST = r"^(?P<a>\d{1,2})(?P<sep>[./-])(?P<b>\d{1,2})[./-](?P<year>\d{4}|\d\d)(?P<rest>[ T,:].*)?$"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+# Months of other languages that do not begin as in English.
+_OTHER_MONTHS = (
+    ("märz|mär|mars|marzo|março|maart|mrt", "mar"), ("mai|mayo|maio|maggio|mag|mei", "may"),
+    ("juin|giu(?:gno)?", "jun"),
+    ("okt(?:ober)?|ott(?:obre)?|out(?:ubro)?", "oct"),
+    ("dez(?:ember|embro)?|déc(?:embre)?|dic(?:iembre|embre)?", "dec"),
+    ("févr?(?:ier)?|fev(?:ereiro)?", "feb"), ("avr(?:il)?|abr(?:il)?", "apr"), ("juil(?:let)?|lug(?:lio)?", "jul"),
+    ("août|ago(?:sto)?", "aug"), ("ene(?:ro)?|gen(?:naio)?", "jan"), ("set(?:tembre|embro)?|sept(?:iembre)?", "sep"),
+)  # fmt: skip
 _MILLISECONDS_FROM, _MICROSECONDS_FROM, _NANOSECONDS_FROM = 10**11, 10**14, 10**17
 # Excel counts days from 1899-12-30, so that 25569 is 1970-01-01; these bounds are the years 1990 and 2100.
 _EXCEL_EPOCH, _FIRST_SERIAL, _LAST_SERIAL = 25_569, 32_874, 73_051
@@ -136,6 +145,8 @@ def describe_time(value: str) -> str:
         normal, _ = _normalize(column, as_bools(pc.match_substring_regex(column, _COMPACT)), DateOrder.DAY_FIRST, "")
         moment = pd.to_datetime(normal.to_pandas(), format="ISO8601", utc=True, errors="coerce")[0]
         scaled = None if pd.isna(moment) else int(moment.timestamp())
+    if scaled is None and re.search(r"\d ?[A-Z]{3,4}$", text):
+        return f"{value!r} names its zone by letters, which several zones share; write its offset, such as +01:00"
     if scaled is None:
         return f"{value!r} is not a time; {cure}"
     if scaled < EARLIEST:
@@ -201,6 +212,14 @@ def _rewrite(column: pa.StringArray, order: DateOrder | None, where: str) -> tup
     """Rewrite dates that do not begin with the year; see `_normalize`."""
     text = pc.replace_substring_regex(column, r"(?i)^(mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+", "")
     text = pc.replace_substring_regex(text, r"(?i)\s*gmt([+-]\d)", r"\1")
+    text = pc.replace_substring_regex(text, r"^(\d{4})年(\d{1,2})月(\d{1,2})日", r"\3.\2.\1 ")
+    # "Jan 31 10:15:00 UTC 2024", as C and Unix write it: the year goes to the date.
+    text = pc.replace_substring_regex(
+        text, r"^([A-Za-z]{3} +\d{1,2}) ([\d:]{5,8})(?: UTC| GMT)? (\d{4})$", r"\1, \3 \2"
+    )
+    lettered = as_bools(pc.match_substring_regex(text, r"\pL{3}"))
+    for word, month in _OTHER_MONTHS if lettered.any() else ():
+        text = pc.replace_substring_regex(text, rf"(?i)\b({word})\b\.?", month)
     named = as_bools(pc.match_substring_regex(text, r"(?i)\b(" + "|".join(_MONTHS) + ")"))
     if named.any():
         for number, month in enumerate(_MONTHS, start=1):

@@ -15,12 +15,14 @@ from recsys.schema import BoolArray
 _YES = (
     "true", "yes", "y", "1", "t", "on", "x", "available", "in stock", "instock", "active", "enabled", "published",
     "ja", "j", "wahr", "verfügbar", "lieferbar", "auf lager", "oui", "vrai", "disponible", "en stock", "si", "sí", "sì",
+    "sofort lieferbar", "vorrätig",
     "disponibile", "sim", "disponível", "tak", "ano", "да", "в наличии", "是", "有货", "在庫あり",
 )  # fmt: skip
 _NO = (
     "false", "no", "n", "0", "f", "off", "unavailable", "not available", "out of stock", "outofstock", "sold out",
     "soldout", "inactive", "disabled", "draft", "archived", "discontinued", "nein", "falsch", "nicht verfügbar",
     "nicht lieferbar", "nicht auf lager", "ausverkauft", "non", "faux", "indisponible", "épuisé", "en rupture de stock",
+    "nicht vorrätig",
     "agotado", "esaurito", "non disponibile", "não", "nao", "esgotado", "nie", "ne", "niedostępny", "нет",
     "нет в наличии", "否", "缺货", "在庫なし",
 )  # fmt: skip
@@ -83,3 +85,12 @@ def parse_list(text: str, separator: str = "|") -> list[str]:
             if isinstance(values, list | tuple):
                 return [str(value) for value in values if value is not None]
     return [part for value in text.split(separator) if (part := value.strip())]
+
+
+def join_lists(column: pa.StringArray) -> pa.StringArray:
+    """Write cells that hold a list in brackets, as JSON or Python do, with a bar between the values."""
+    lists = pc.match_substring_regex(column, r"^\[.*\]$")
+    if not pc.any(lists).as_py():
+        return column
+    cells = pc.filter(column, lists).to_pylist()
+    return pc.replace_with_mask(column, lists, pa.array(["|".join(parse_list(cell)) for cell in cells], pa.string()))

@@ -309,6 +309,17 @@ class TestRecommend:
         assert {item["category"] for item in items} == {"mug"}
         assert all(10 <= item["price"] <= 20 for item in items)
 
+    def test_what_was_seen_comes_back_if_asked_for(self, sample_project: Project) -> None:
+        def ids(*options: str) -> list[str]:
+            shown = json.loads(_run("recommend", sample_project.root, "--item", "p0001", "--json", *options).stdout)
+            return [item["item_id"] for item in shown["items"]]
+
+        assert "p0001" not in ids()
+        assert "p0001" not in ids("--variants", "all")
+        assert "p0001" in ids("--include-seen")
+        assert ids("--seen", "purchase") == ids("--include-seen")
+        assert "one of view" in _run("recommend", sample_project.root, "--seen", "glance").output.replace("\n", " ")
+
     def test_sessions_and_chosen_styles_and_strangers(self, sample_project: Project, recommender: Recommender) -> None:
         style = recommender.styles.cards[0].style_id
         for options, basis in (

@@ -85,7 +85,7 @@ def test_a_column_with_both_customs_names_the_rarer_and_the_unclear() -> None:
 
 def test_several_currencies_in_one_column_are_named() -> None:
     (note,) = parse_numbers(pa.array(["5.00 EUR", "$7.00", "6.50 EUR"])).notes
-    assert note.endswith("amounts of several currencies are read as one: $, EUR")
+    assert note.endswith("amounts of several currencies are read as one: EUR, USD")
 
 
 def test_one_number() -> None:
@@ -94,3 +94,17 @@ def test_one_number() -> None:
     for wrong in (None, True, "x", "1.299", float("nan")):
         with pytest.raises(DataError):
             parse_number(wrong)
+
+
+@pytest.mark.parametrize(
+    "texts", [("Rs. 5", "₹ 7"), ("12.99USD", "12.99 usd"), ("CHF 12.50", "Fr. 8.00"), ("¥5", "7円")]
+)
+def test_one_currency_written_in_two_ways_is_one(texts: tuple[str, ...]) -> None:
+    values, bad, notes = parse_numbers(pa.array(texts))
+    assert not bad.any()
+    assert values.min() > 0
+    assert not notes
+
+
+def test_a_dash_instead_of_cents_is_no_minus() -> None:
+    assert parse_numbers(pa.array(["5.-", "12.-", "7.–", "8-"])).values.tolist() == [5.0, 12.0, 7.0, -8.0]

@@ -115,3 +115,26 @@ def test_one_time() -> None:
     for wrong in (None, True, float("nan"), float("inf"), 5, "soon", "05/06/2024"):
         with pytest.raises(DataError):
             parse_time(wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wed Jan 31 10:15:00 2024", "Wed Jan 31 10:15:00 UTC 2024", "31 enero 2024 10:15", "31 gen 2024 10:15",
+        "2024年1月31日 10:15",
+    ],
+)  # fmt: skip
+def test_dates_of_unix_and_other_languages(text: str) -> None:
+    assert parse_time(text) == 1_706_696_100
+
+
+def test_months_of_other_languages() -> None:
+    months = ["jan", "févr.", "März", "Avril", "Mai", "juin", "juil.", "août", "sept.", "Okt.", "nov", "Dez."]
+    seconds, bad, _ = parse_times(pa.array([f"3. {month} 2024" for month in months]))
+    assert not bad.any()
+    assert [datetime.fromtimestamp(second, UTC).month for second in seconds.tolist()] == list(range(1, 13))
+
+
+def test_letters_of_a_zone_ask_for_its_offset() -> None:
+    with pytest.raises(DataError, match=r"names its zone by letters.*\+01:00"):
+        parse_time("2024-01-31 10:15:00 EST")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from recsys.dataset.importers.values import parse_availability, parse_ids, parse_list
+from recsys.dataset.importers.values import join_lists, parse_availability, parse_ids, parse_list
 
 
 def test_availability_words() -> None:
@@ -56,3 +56,20 @@ def test_ids_that_all_end_in_point_zero_were_whole_numbers() -> None:
         "log, column 'user': ids are whole numbers that were written as floats (101.0 -> 101, 102.0 -> 102)",
     )
     assert parse_ids(pa.array(["101.0", "v2"])).values.to_pylist() == ["101.0", "v2"]
+
+
+def test_whole_numbers_with_and_without_point_zero_are_the_same_ids() -> None:
+    assert parse_ids(pa.array(["7.0", "7", "8"])).values.to_pylist() == ["7", "7", "8"]
+
+
+def test_invisible_signs_and_words_for_missing_ids_are_named() -> None:
+    column = pa.array(["a\u200b", "\ufeffb", "nan", "NA", "👩\u200d💻"])
+    ids, bad, notes = parse_ids(column, where="log, column 'user'")
+    assert ids.to_pylist() == ["a", "b", "nan", "NA", "👩\u200d💻"]
+    assert not bad.any()
+    assert notes[0] == "log, column 'user': signs without a width are removed from 2 ids"
+    assert "1 rows have the id 'nan', which programs write if an id is missing" in notes[1]
+
+
+def test_lists_in_brackets_become_bars() -> None:
+    assert join_lists(pa.array(['["x", "y"]', "['p']", "a > b", ""])).to_pylist() == ["x|y", "p", "a > b", ""]
