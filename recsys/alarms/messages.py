@@ -35,8 +35,11 @@ def alarm_message(alarm: Alarm) -> Message:
     return Message(alarm.id, subject, f"{alarm.title}\n\n{alarm.words}\n", {"type": "alarm", **asdict(alarm)})
 
 
-def digest_message(analyses: Sequence[Analysis], now: int) -> Message:
-    """Return the digest of running experiments; one per day (UTC) has the same id."""
+def digest_message(analyses: Sequence[Analysis], now: int, problems: Sequence[str] = ()) -> Message:
+    """Return the digest of running experiments; one per day (UTC) has the same id.
+
+    `problems`: why other experiments are not in it.
+    """
     day = datetime.fromtimestamp(now, UTC).date().isoformat()
     lines, rows = [], []
     for one in analyses:
@@ -56,5 +59,7 @@ def digest_message(analyses: Sequence[Analysis], now: int) -> Message:
                 "progress": one.look.progress,
             }
         )
+    lines += [f"not analyzed: {problem}" for problem in problems]
     text = "\n".join(lines or ["No experiment is running."]) + "\n"
-    return Message(f"digest/{day}", f"Experiments on {day}", text, {"type": "digest", "at": now, "experiments": rows})
+    content = {"type": "digest", "at": now, "experiments": rows, "problems": list(problems)}
+    return Message(f"digest/{day}", f"Experiments on {day}", text, content)

@@ -74,7 +74,7 @@ def watch(
             typer.echo(f"  {alarm.words}")
             messages.append(alarm_message(alarm))
     if digest:
-        messages.append(digest_message(analyses, now()))
+        messages.append(digest_message(analyses, now(), problems))
         typer.echo(messages[-1].text, nl=False)
     if channels:
         outbox = Outbox(project.live / "alarms")

@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from recsys.alarms.messages import digest_message
 from recsys.cli.main import app
 from recsys.clock import now
 from recsys.dataset.project import Project
@@ -89,6 +90,13 @@ def test_arms_and_faults_are_named_once(shop: Project) -> None:
     told = _run(shop, "create", "mild", *BASICS, *ARMS, "--metric", "sales").output
     assert "metrics.0.name" in told
     assert "at least 1 item" not in told
+
+
+def test_a_digest_names_what_it_could_not_analyze() -> None:
+    told = digest_message([], 1_790_000_000, ["mild: no live data"])
+    assert told.text == "not analyzed: mild: no live data\n"
+    assert told.content["problems"] == ["mild: no live data"]
+    assert "No experiment is running" in digest_message([], 1_790_000_000).text
 
 
 def test_a_plan(shop: Project, tmp_path: Path) -> None:
