@@ -329,7 +329,7 @@ def _check_dominant(table: UnitTable, experiment: Experiment, rule: Rule) -> Fin
 
 
 def _check_rows(table: UnitTable) -> Finding:
-    """Count the rows that were dropped or changed; a few repeats are usual, many ids on different events are not."""
+    """Count the rows that were dropped or changed; only more refunds than purchases are not sound."""
     defects = table.defects
     repeats = defects.repeats
     counts = (
@@ -351,6 +351,13 @@ def _check_rows(table: UnitTable) -> Finding:
         texts.append(
             f"{defects.refunds:,} refunds take back {defects.refunded:,.2f}; who bought still counts as a buyer"
         )
+    revenue = table.metrics.get(MetricName.REVENUE_PER_USER)
+    if revenue is not None and defects.refunds >= FEWEST_LOST:
+        bought = len(revenue.numerator.unit) - defects.refunds
+        if defects.refunds > bought:
+            cure = "if amounts of purchases are logged below 0, turn their sign; else add the purchases"
+            words = f"{defects.refunds:,} refunds, and only {bought:,} purchases: {cure}"
+            return Finding(Check.ROWS, False, f"{words}. {'; '.join(texts)}.")
     if not texts:
         return Finding(Check.ROWS, True, "Each row counts once; none was dropped or changed.")
     return Finding(Check.ROWS, True, "; ".join(texts) + ".")

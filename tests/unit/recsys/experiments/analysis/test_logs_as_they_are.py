@@ -207,6 +207,15 @@ def test_money_counts_once_and_refunds_take_it_back(
     assert said in counted(found)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_purchases_with_the_sign_turned_are_no_refunds(trial: Maker, sign: float) -> None:
+    one = trial(metrics=[{"name": "revenue_per_user"}], guardrails=[])
+    bought = purchases(*({"unit": f"u{unit}", "amount": sign * (20.0 + unit)} for unit in range(60)))
+    found = analyze(one, Logs.from_frames(small(), bought), NOW, assigned_here=False)
+    assert found.healthy == (sign > 0.0)
+    assert ("60 refunds, and only 0 purchases" in counted(found)) == (sign < 0.0)
+
+
 def test_a_click_before_its_list_does_not_count(trial: Maker) -> None:
     one = trial(metrics=[{"name": "ctr"}], guardrails=[])
     clicks = [
