@@ -271,6 +271,20 @@ def order_column(check: RowCheck) -> str | None:
     return next((name for name in named if not is_blank(columns[name]).any()), None)
 
 
+def check_statuses(check: RowCheck) -> list[str]:
+    """Return notes about columns of an order's status that name cancelled or refunded orders."""
+    notes = []
+    for name, column in check.table.columns.items():
+        undone = pc.match_substring_regex(column, r"(?i)\b(cancel|refund|return|void|storn|fail|declin)")
+        if "status" in plain_name(name) and pc.any(undone).as_py():
+            word = pc.filter(column, undone)[0].as_py()
+            notes.append(
+                f"warning: {pc.sum(undone).as_py():,} rows count as purchases though {name!r} says {word!r}; remove "
+                "them, and import again"
+            )
+    return notes
+
+
 def _returns(codes: NDArray[np.int8], quantities: NDArray[np.float64] | None) -> NDArray[np.int8]:
     """Return the codes, with a negative quantity in the cart or in an order as its undo."""
     if quantities is None or not (quantities < 0).any():

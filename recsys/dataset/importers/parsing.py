@@ -21,6 +21,7 @@ from recsys.dataset.importers.columns import (
 from recsys.dataset.importers.images import describe_images, link_fetched_images, locate_images, with_images
 from recsys.dataset.importers.interactions import (
     MAX_QUANTITY,
+    check_statuses,
     finish_interactions,
     kind_without_events,
     order_column,
@@ -216,6 +217,7 @@ def build_interactions(
             order, kind = order_column(check), kind_without_events(check)
             why = "" if order is None else f", since {order!r} names its order"
             notes[f"no event or rating column: every row is a {kind}{why}"] = None
+            notes |= dict.fromkeys(check_statuses(check) if order is not None else ())
         if QUANTITY in check.names:
             notes[f"quantities multiply the weights of events, up to {MAX_QUANTITY:g} times"] = None
     if scale is not None:

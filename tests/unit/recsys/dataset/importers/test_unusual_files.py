@@ -117,3 +117,24 @@ def test_a_flat_table_of_ga4_leaves_out_what_concerns_no_item(project: Project, 
     assert _events(project) == [("U1", "a", "purchase", T), ("p1", "a", "view", T)]
     assert project.load_items()["title"].tolist() == ["Cup"]
     assert "2 rows without items or of no concern to them are left out (page_view, session_start)" in report
+
+
+def test_cancelled_orders_in_a_plain_table_are_named(shop: Project, write: Write) -> None:
+    text = "order_id,user_id,item_id,order_status\n1,u,a,completed\n2,u,b,Cancelled\n"
+    report = str(import_data(shop, interactions=write("orders.csv", text)))
+    assert "1 rows count as purchases though 'order_status' says 'Cancelled'; remove them" in report
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ID;Titel;Preis;Kategorie;Verfügbar\n1;Tasse;12,99;Haus;nein\n",
+        "Artikelnummer;Bezeichnung;Regulärer Preis;Kategorien;Vorrätig?\n1;Tasse;12,99;Haus;0\n",
+        "Référence;Nom;Prix;Catégorie;Disponible\n1;Tasse;12,99;Haus;non\n",
+    ],
+)
+def test_headers_in_other_languages(project: Project, write: Write, text: str) -> None:
+    import_data(project, items=write("items.csv", text))
+    (row,) = project.load_items().to_dict("records")
+    names = ("item_id", "title", "price", "category", "available")
+    assert [row[name] for name in names] == ["1", "Tasse", 12.99, "Haus", False]
