@@ -49,6 +49,9 @@ def describe(app: FastAPI, is_open: Callable[[], bool]) -> None:
 
 def _complete(description: dict[str, Any]) -> None:
     for route in ROUTES:
+        for parameter in description["paths"][route.described_path][route.method.lower()].get("parameters", []):
+            if parameter["in"] == "query" and not parameter["required"]:
+                _allow_empty(parameter["schema"])
         responses = description["paths"][route.described_path][route.method.lower()]["responses"]
         for kind in _middleware_problems(route):
             response = problem_responses(kind)[kind.status]
@@ -81,6 +84,15 @@ def _complete(description: dict[str, Any]) -> None:
     image = description["paths"][ITEM_IMAGE.described_path]["get"]
     image["security"] = [*image["security"], {_LINK_SCHEME: []}]
     image["parameters"] = [one for one in image["parameters"] if one["name"] != SIGNATURE]
+
+
+def _allow_empty(schema: dict[str, Any]) -> None:
+    """Describe that an empty text is as good as an absent parameter, as forms of browsers send it."""
+    for one in [schema, *schema.get("anyOf", [])]:
+        if one.get("minLength", 0) > 0:
+            one["minLength"] = 0
+        if "pattern" in one:
+            one["pattern"] = f"^$|{one['pattern']}"
 
 
 def _middleware_problems(route: Route) -> list[ProblemType]:

@@ -93,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if before is self._phase is Phase.HEAD:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(HEAD_TOO_LARGE)
+                self._refuse(self._too_large)
         elif before is self._phase is Phase.BODY:
             self._body_bytes += len(data)
             # A chunk of one byte has a frame of five.
@@ -119,7 +119,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._enter(Phase.BODY)
         if size > MAX_HEAD_BYTES:
             self._rejected = True
-            self._refuse(HEAD_TOO_LARGE)
+            self._refuse(self._too_large)
         else:
             super().on_headers_complete()
 
@@ -140,16 +140,19 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that cannot be parsed with a problem, and close the connection."""
-        if len(getattr(self, "url", b"")) > MAX_ADDRESS:
-            self._refuse(ADDRESS_TOO_LONG)
-        else:
-            self._refuse(REJECTED, msg)
+        is_too_long = self._too_large is ADDRESS_TOO_LONG
+        self._refuse(ADDRESS_TOO_LONG if is_too_long else REJECTED, "" if is_too_long else msg)
 
     def answer_headers(self, request_id: str) -> list[tuple[bytes, bytes]]:
         """Return the headers of each answer that does not come from the application."""
         version = self._models.current.recommender.version
         own = [(REQUEST_ID.encode(), request_id.encode()), (MODEL_VERSION.encode(), version.encode())]
         return [*self.server_state.default_headers, *own]
+
+    @property
+    def _too_large(self) -> ProblemType:
+        """Problem of a head that is too large: that of its address, if this alone is."""
+        return ADDRESS_TOO_LONG if len(getattr(self, "url", b"")) > MAX_ADDRESS else HEAD_TOO_LARGE
 
     def _refuse(self, kind: ProblemType, what: str = "") -> None:
         """Answer with a problem if no other answer is on its way, and close the connection."""

@@ -22,6 +22,10 @@ from recsys.schema import BoolArray, IntArray
 FEWEST = 2
 """Fewest users: an interval needs the variance between users."""
 RESAMPLES = 2_000
+MAX_DEVIATION = 5.0
+"""Largest deviation of logarithms of a tail; that of money is 1 to 2. Larger ones would pass what floats can hold."""
+ROUNDING = 1e-9
+"""Share of the largest value below which a value counts as 0."""
 FEWEST_IN_TAIL = 5
 MOST_IN_TAIL = 100
 """Largest number of users in a tail that is drawn anew; the others are the body, which is near Normal."""
@@ -93,7 +97,7 @@ class _Tail:
         The deviation is uncertain, too: that of each sample is drawn from its posterior, an inverse chi-square law.
         """
         j = len(self.members)
-        deviations = self.deviation * np.sqrt(j / random.chisquare(j, RESAMPLES))
+        deviations = np.minimum(self.deviation * np.sqrt(j / random.chisquare(j, RESAMPLES)), MAX_DEVIATION)
         counts = random.binomial(users, j / users, RESAMPLES)
         sample = np.repeat(np.arange(RESAMPLES), counts)
         share = float(special.ndtr(-self.start))
@@ -139,7 +143,8 @@ def _fit_tail(values: Values, rewarded: BoolArray) -> _Tail | None:
     The deviation of logarithms comes from the mean square of log(value / threshold), which of a Normal variable beyond
     `start` is 1 + start² - start phi(start) / Phi(-start). None if there are fewer than FEWEST_IN_TAIL, or all equal.
     """
-    candidates = np.flatnonzero(rewarded & (values > 0.0))
+    # What is left of 0 after rounding is no value: its logarithm would be far below all others.
+    candidates = np.flatnonzero(rewarded & (values > ROUNDING * np.max(values, initial=0.0)))
     size = min(len(candidates) // 2, MOST_IN_TAIL)
     if size < FEWEST_IN_TAIL:
         return None
@@ -151,7 +156,7 @@ def _fit_tail(values: Values, rewarded: BoolArray) -> _Tail | None:
     hazard = math.exp(-0.5 * start**2) / math.sqrt(2.0 * math.pi) / share
     expected = 1.0 + start**2 - start * hazard
     deviation = math.sqrt(float(np.mean(np.log(values[members] / threshold) ** 2)) / expected)
-    return None if deviation == 0.0 else _Tail(members, threshold, start, deviation)
+    return None if deviation == 0.0 else _Tail(members, threshold, start, min(deviation, MAX_DEVIATION))
 
 
 def _error_of(sums: Values, rows: int) -> float:

@@ -39,7 +39,7 @@ def test_a_small_shop_is_simulated_to_its_declared_end(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_simulated_and_analyzed(sample_project: Project, tmp_path: Path) -> None:
     shop, out = tmp_path / "shop", tmp_path / "out"
-    shutil.copytree(sample_project.root, shop)
+    shutil.copytree(sample_project.root, shop, ignore=shutil.ignore_patterns("live"))
     run = CliRunner().invoke
     arms = ["--arm", "now", "--arm", "plain"]
     worse = [part for name in ("factors", "neighbors", "style") for part in ("--set", f"plain.blend.{name}=0")]
