@@ -233,7 +233,8 @@ def build_interactions(
     finished = finish_interactions(frames, old)
     if finished.frame.empty and any(map(len, frames)):
         cause = " ".join(f"{sentence}." for sentence in finished.notes())
-        raise DataError(f"{checks[0][0].table.path}: no event is left, so nothing was imported. {cause}")
+        cure = "Import the log from its beginning, and later parts with `--append`"
+        raise DataError(f"{checks[0][0].table.path}: no event is left, so nothing was imported. {cause} {cure}")
     notes |= dict.fromkeys(finished.notes())
     return ParsedTable(finished.frame, tuple(rejects), tuple(notes), duplicates=finished.duplicates)
 
