@@ -167,7 +167,8 @@ def test_of_opinions_of_one_second_the_last_in_the_file_stands(
 
 def test_events_that_were_all_taken_back_are_named(shop: Project, write: Write) -> None:
     rows = f"u,a,cart,{T}\nu,a,remove_from_cart,{T + 1}\nu,b,refund,{T + 2}\n"
-    with pytest.raises(DataError, match=r"no event is left.*1 events were taken back.*refund of user 'u', item 'b'.*--append"):
+    message = r"no event is left.*1 events were taken back.*refund of user 'u', item 'b'.*--append"
+    with pytest.raises(DataError, match=message):
         import_data(shop, interactions=write("e.csv", "user_id,item_id,event,timestamp\n" + rows))
 
 
