@@ -111,7 +111,7 @@ class Database:
             whole_log: The block reads more than a request may wait for. Otherwise a server has some seconds to answer.
         """
         self._check_process()
-        with as_storage_errors(), self._answering(), self._readers.connect() as connection:
+        with self._answering(), as_storage_errors(), self._readers.connect() as connection:
             if self.is_sqlite:
                 yield connection
                 return
@@ -163,7 +163,7 @@ class Database:
         if not self.is_sqlite:
             query = query.replace("?", "%s")
         started = time.monotonic()
-        with as_storage_errors(), self._answering():
+        with self._answering(), as_storage_errors():
             while self._idle:
                 with suppress(IndexError):  # another thread may have taken the last one
                     connection = self._idle.pop()
@@ -221,7 +221,8 @@ class Database:
         started = time.monotonic()
         try:
             yield
-        except Exception:
+        except StorageError:
+            # Other errors are of the caller's block, and say nothing about the server.
             if not self.is_sqlite and time.monotonic() - started >= AWAY_AFTER_S:
                 self._away_until = time.monotonic() + AWAY_S
             raise

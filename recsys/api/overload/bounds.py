@@ -33,7 +33,7 @@ RESERVED_DESCRIPTORS = 96
 
 
 class Phase(Enum):
-    """What a connection waits for."""
+    """Part of a request that a connection waits for."""
 
     HEAD = auto()
     BODY = auto()

@@ -43,3 +43,14 @@ def test_statements_have_a_limit_each(postgres_url: str) -> None:
         with pytest.raises(psycopg.OperationalError, match=r"within 0\.2 s"):
             connection.execute("SELECT pg_sleep(5)")
         assert connection.closed
+
+
+def test_an_error_of_the_caller_does_not_count_as_a_slow_server(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "AWAY_AFTER_S", 0.0)
+    database = Database.open(postgres_url)
+    with pytest.raises(LookupError), database.reading():
+        raise LookupError
+    assert UserStates(database).read("kim").last_event == 0
+    database.close()
